@@ -1,0 +1,111 @@
+import { readFileSync } from "node:fs";
+
+/** What the engine did, or in a preview would do, to one resource. */
+export interface Step {
+  /** e.g. `create`, `update`, `same`, `delete`, `create-replacement`, `replace`, `delete-replaced`, `refresh`. */
+  op: string;
+  urn: string;
+  type: string;
+  /** The resource's logical name: the end of its URN. */
+  name: string;
+  /** Properties that force the replacement. */
+  replaceKeys: string[];
+  /** Properties that differ. */
+  diffs: string[];
+  /** Kind of change of each differing property path, e.g. `update` or `add-replace`. */
+  diffKinds: Record<string, string>;
+  /** `done` in a preview means that it was worked out; `begun` that the operation ended before it did. */
+  outcome: "begun" | "done" | "failed";
+}
+
+/** A message shown by the engine: its own, the program's or the provider's. */
+export interface Diagnostic {
+  severity: string;
+  message: string;
+  urn?: string;
+}
+
+export interface EngineLog {
+  steps: Step[];
+  /** Without those of severity `debug`. */
+  diagnostics: Diagnostic[];
+  /** Number of resources for each op, from the engine's own summary; empty where it gave up early. */
+  changes: Record<string, number>;
+}
+
+interface StepMetadata {
+  op: string;
+  urn: string;
+  type: string;
+  keys?: string[] | null;
+  diffs?: string[] | null;
+  detailedDiff?: Record<string, { diffKind: string }> | null;
+}
+
+interface EngineEvent {
+  resourcePreEvent?: { metadata: StepMetadata };
+  resOutputsEvent?: { metadata: StepMetadata };
+  resOpFailedEvent?: { metadata: StepMetadata };
+  diagnosticEvent?: { severity: string; message: string; prefix?: string; urn?: string };
+  summaryEvent?: { resourceChanges?: Record<string, number> };
+}
+
+/** Reads the file that the CLI writes for `--event-log`; a log cut short by a kill is fine. */
+export function readEngineLog(file: string): EngineLog {
+  const log: EngineLog = { steps: [], diagnostics: [], changes: {} };
+  for (const event of eventsIn(file)) {
+    if (event.resourcePreEvent) log.steps.push(stepOf(event.resourcePreEvent.metadata));
+    if (event.resOutputsEvent) settle(log.steps, event.resOutputsEvent.metadata, "done");
+    if (event.resOpFailedEvent) settle(log.steps, event.resOpFailedEvent.metadata, "failed");
+    if (event.diagnosticEvent && event.diagnosticEvent.severity !== "debug") {
+      const { severity, message, urn } = event.diagnosticEvent;
+      log.diagnostics.push({ severity, message, ...(urn ? { urn } : {}) });
+    }
+    if (event.summaryEvent) log.changes = event.summaryEvent.resourceChanges ?? {};
+  }
+  return log;
+}
+
+function* eventsIn(file: string): Generator<EngineEvent> {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return;
+  }
+  for (const line of text.split("\n")) {
+    try {
+      yield JSON.parse(line) as EngineEvent;
+    } catch {
+      // The empty last line, or one that was being written when the CLI was killed.
+    }
+  }
+}
+
+function stepOf(metadata: StepMetadata): Step {
+  return {
+    op: metadata.op,
+    urn: metadata.urn,
+    type: metadata.type,
+    name: metadata.urn.split("::").at(-1) ?? "",
+    replaceKeys: metadata.keys ?? [],
+    diffs: metadata.diffs ?? [],
+    diffKinds: Object.fromEntries(
+      Object.entries(metadata.detailedDiff ?? {}).map(([path, { diffKind }]) => [path, diffKind]),
+    ),
+    outcome: "begun",
+  };
+}
+
+/**
+ * The engine repeats a step's metadata at its end, which is where a refresh learns its changes; a
+ * stack's ends a second time, with its outputs.
+ */
+function settle(steps: Step[], metadata: StepMetadata, outcome: "done" | "failed"): void {
+  const settled = { ...stepOf(metadata), outcome };
+  const ofResource = (step: Step) => step.urn === metadata.urn;
+  let index = steps.findIndex((step) => ofResource(step) && step.outcome === "begun");
+  if (index === -1) index = steps.findIndex((step) => ofResource(step) && step.op === metadata.op);
+  if (index === -1) steps.push(settled);
+  else steps[index] = settled;
+}

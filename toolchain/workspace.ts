@@ -1,0 +1,368 @@
+import { randomBytes } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type ChildResult, type RunningChild, startChild } from "./child";
+import { type EngineLog, readEngineLog } from "./events";
+import { type ProcessInfo, processesWith } from "./processes";
+import { ensurePulumi, type PulumiCli } from "./pulumi-cli";
+
+export type { ChildResult } from "./child";
+export type { Diagnostic, EngineLog, Step } from "./events";
+
+const CHECKOUT = resolve(__dirname, "..");
+
+/** An operation that takes longer hangs; it is killed, so that a test fails with its output. */
+const OPERATION_TIMEOUT_MS = 180_000;
+
+/** A program that is written into a folder of its own inside the checkout, for one workspace. */
+export interface ProgramSource {
+  /** Text of index.ts or index.js. */
+  source: string;
+  /** Default: typescript. */
+  language?: "typescript" | "javascript";
+  /** Project name; default: "test". */
+  project?: string;
+  /** Further options of the Node runtime in Pulumi.yaml, e.g. `{ nodeargs: "--trace-warnings" }`. */
+  runtimeOptions?: Record<string, string | boolean>;
+  /** Further files by their path in the folder, e.g. another module or a tsconfig.json. */
+  files?: Record<string, string>;
+}
+
+export interface ConfigValue {
+  value: string;
+  secret?: boolean;
+}
+
+export interface WorkspaceOptions {
+  /** A folder with a Pulumi.yaml, used in place and left untouched, or a program's text. */
+  program: string | ProgramSource;
+  /** Default: "test". */
+  stack?: string;
+  /** Added to the environment of the CLI, the program and the provider; undefined removes. */
+  env?: Record<string, string | undefined>;
+  /** Stack config, e.g. `{ "flexprice:apiKey": { value: "sk_…", secret: true } }`. */
+  config?: Record<string, ConfigValue>;
+  /** Show the CLI's output as it comes, for a person; default: only collect it. */
+  show?: boolean;
+  /** Type-check the program as Pulumi does by default (slow); default: false. */
+  typeCheck?: boolean;
+}
+
+/** The verbs that work on the stack's resources. */
+export type Verb = "preview" | "up" | "refresh" | "destroy";
+
+export interface OperationResult extends ChildResult, EngineLog {}
+
+export interface RunningOperation extends Omit<RunningChild, "done"> {
+  readonly done: Promise<OperationResult>;
+  /** Resolves once the output matches; rejects where the operation ends or the time is up before. */
+  waitForOutput(pattern: RegExp, timeoutMs?: number): Promise<void>;
+}
+
+export interface StateResource {
+  urn: string;
+  type: string;
+  custom: boolean;
+  id?: string;
+  parent?: string;
+  provider?: string;
+  delete?: boolean;
+  pendingReplacement?: boolean;
+  initErrors?: string[];
+  inputs?: Record<string, unknown>;
+  outputs?: Record<string, unknown>;
+}
+
+export interface StackState {
+  version: number;
+  deployment: {
+    manifest: { time: string; version: string };
+    resources?: StateResource[];
+    pending_operations?: { type: string; resource: StateResource }[];
+  };
+}
+
+const VERB_ARGUMENTS: Record<Verb, readonly string[]> = {
+  preview: ["--diff=false"],
+  up: ["--yes", "--skip-preview"],
+  refresh: ["--yes", "--skip-preview"],
+  destroy: ["--yes", "--skip-preview"],
+};
+
+const undisposed = new Set<PulumiWorkspace>();
+
+/**
+ * A stack on a file backend in a folder of its own, and a program to run in it. Nothing of the
+ * user's Pulumi settings goes in, and nothing is left behind after `dispose()`.
+ */
+export class PulumiWorkspace {
+  readonly stack: string;
+  /** The folder that holds Pulumi.yaml. */
+  readonly programDirectory: string;
+  /** The folder that holds everything else: PULUMI_HOME, the backend, the stack's config. */
+  readonly scratch: string;
+  /** The environment that the CLI runs with. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly #cli: PulumiCli;
+  readonly #options: WorkspaceOptions;
+  readonly #configFile: string;
+  #operations = 0;
+
+  private constructor(cli: PulumiCli, options: WorkspaceOptions) {
+    this.#cli = cli;
+    this.#options = options;
+    this.stack = options.stack ?? "test";
+    this.scratch = mkdtempSync(join(tmpdir(), "pulumi-flexprice-"));
+    this.#configFile = join(this.scratch, `Pulumi.${this.stack}.yaml`);
+    this.programDirectory =
+      typeof options.program === "string"
+        ? resolve(options.program)
+        : join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
+    this.env = this.#environment();
+  }
+
+  /** Prepares the folders and the stack. Gets a CLI first where this machine has none. */
+  static async create(options: WorkspaceOptions): Promise<PulumiWorkspace> {
+    const workspace = new PulumiWorkspace(await ensurePulumi(), options);
+    undisposed.add(workspace);
+    try {
+      await workspace.#prepare();
+    } catch (error) {
+      await workspace.dispose();
+      throw error;
+    }
+    return workspace;
+  }
+
+  preview(args: readonly string[] = []): Promise<OperationResult> {
+    return this.start("preview", args).done;
+  }
+
+  up(args: readonly string[] = []): Promise<OperationResult> {
+    return this.start("up", args).done;
+  }
+
+  refresh(args: readonly string[] = []): Promise<OperationResult> {
+    return this.start("refresh", args).done;
+  }
+
+  destroy(args: readonly string[] = []): Promise<OperationResult> {
+    return this.start("destroy", args).done;
+  }
+
+  /** Starts an operation without waiting for it, e.g. to kill it half-way. */
+  start(verb: Verb, args: readonly string[] = []): RunningOperation {
+    this.#operations += 1;
+    const eventLog = join(this.scratch, `events-${this.#operations}.log`);
+    const child = this.#spawn(
+      [
+        verb,
+        ...["--stack", this.stack, "--config-file", this.#configFile, "--event-log", eventLog],
+        ...(this.#options.show ? [] : ["--suppress-progress"]),
+        ...VERB_ARGUMENTS[verb],
+        ...args,
+      ],
+      this.programDirectory,
+    );
+    const done = child.done.then((result) => ({ ...result, ...readEngineLog(eventLog) }));
+    return {
+      pid: child.pid,
+      kill: child.kill,
+      done,
+      get output() {
+        return child.output;
+      },
+      waitForOutput: (pattern, timeoutMs = 30_000) => waitForOutput(child, pattern, timeoutMs),
+    };
+  }
+
+  /**
+   * Runs any other command of the CLI, such as `["cancel", "--yes"]` or `["stack", "output"]`, on this
+   * stack. Not for the four verbs above, which need this workspace's config file.
+   */
+  run(args: readonly string[]): Promise<ChildResult> {
+    return this.#spawn([...args, "--stack", this.stack], this.scratch).done;
+  }
+
+  /** Sets stack config in one call of the CLI. */
+  async setConfig(config: Record<string, ConfigValue>): Promise<void> {
+    const pairs = Object.entries(config).flatMap(([key, { value, secret }]) => [
+      secret ? "--secret" : "--plaintext",
+      `${key}=${value}`,
+    ]);
+    if (pairs.length > 0) await ok(this.run(["config", "set-all", ...pairs]));
+  }
+
+  /** Replaces the program's text for the next operation; only for a program given as text. */
+  setSource(source: string): void {
+    const { program } = this.#options;
+    if (typeof program === "string") throw new Error("This program is a folder of its own.");
+    writeFileSync(join(this.programDirectory, entryOf(program)), source);
+  }
+
+  /** The state as the engine keeps it, secrets encrypted unless asked for. */
+  async exportState(options: { showSecrets?: boolean } = {}): Promise<StackState> {
+    const { stdout } = await ok(
+      this.run(["stack", "export", ...(options.showSecrets ? ["--show-secrets"] : [])]),
+    );
+    return JSON.parse(stdout) as StackState;
+  }
+
+  /** Puts a state in place of the present one, e.g. one written by an older release. */
+  async importState(state: StackState): Promise<void> {
+    const file = join(this.scratch, "import.json");
+    writeFileSync(file, JSON.stringify(state));
+    await ok(this.run(["stack", "import", "--file", file]));
+  }
+
+  /** The program's outputs, secrets in the clear. */
+  async outputs(): Promise<Record<string, unknown>> {
+    const { stdout } = await ok(this.run(["stack", "output", "--json", "--show-secrets"]));
+    return JSON.parse(stdout) as Record<string, unknown>;
+  }
+
+  /** Processes started by this workspace that still run: CLI, language host, program, provider. */
+  processes(): ProcessInfo[] {
+    return processesWith("PULUMI_HOME", join(this.scratch, "home"));
+  }
+
+  /** Ends whatever this workspace started and removes its folders; not the resources it made. */
+  async dispose(): Promise<void> {
+    for (let round = 0; round < 20; round += 1) {
+      const left = this.processes();
+      if (left.length === 0) break;
+      for (const { pid } of left) endProcess(pid);
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+    this.removeFolders();
+  }
+
+  /** The part of `dispose()` that works while this process is ending. */
+  removeFolders(): void {
+    undisposed.delete(this);
+    const folders = [this.scratch];
+    if (typeof this.#options.program !== "string") folders.push(this.programDirectory);
+    for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  async #prepare(): Promise<void> {
+    const { program } = this.#options;
+    if (typeof program !== "string") writeProgram(this.programDirectory, program);
+    mkdirSync(join(this.scratch, "state"));
+    // `stack init` and `config` write beside the Pulumi.yaml that they see. They see a copy here, so
+    // that the program's folder stays as it is.
+    writeFileSync(
+      join(this.scratch, "Pulumi.yaml"),
+      readFileSync(join(this.programDirectory, "Pulumi.yaml")),
+    );
+    await ok(this.run(["stack", "init", "--no-select"]));
+    await this.setConfig(this.#options.config ?? {});
+  }
+
+  #spawn(args: readonly string[], cwd: string): RunningChild {
+    const { show = false } = this.#options;
+    return startChild(
+      this.#cli.binary,
+      ["--non-interactive", "--color", show && process.stdout.isTTY ? "always" : "never", ...args],
+      {
+        cwd,
+        env: this.env,
+        ...(show
+          ? {
+              shareTerminal: true,
+              onOutput: (text: string, stream: "stdout" | "stderr") => process[stream].write(text),
+            }
+          : { timeoutMs: OPERATION_TIMEOUT_MS }),
+      },
+    );
+  }
+
+  #environment(): NodeJS.ProcessEnv {
+    const inherited = Object.entries(process.env).filter(
+      ([name]) => !name.startsWith("PULUMI_") && !name.startsWith("FLEXPRICE_"),
+    );
+    const { PATH = "" } = process.env;
+    return {
+      ...Object.fromEntries(inherited),
+      // Programs and providers run under the same Node as the caller.
+      PATH: [this.#cli.directory, dirname(process.execPath), PATH].join(delimiter),
+      PULUMI_HOME: join(this.scratch, "home"),
+      PULUMI_BACKEND_URL: pathToFileURL(join(this.scratch, "state")).href,
+      PULUMI_CONFIG_PASSPHRASE: "a scratch stack needs no real passphrase",
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+      PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
+      PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
+      // Shows the --event-log option.
+      PULUMI_DEBUG_COMMANDS: "true",
+      PULUMI_NODEJS_TRANSPILE_ONLY: this.#options.typeCheck ? undefined : "true",
+      // Halves the time that Node 22 and later need to load the SDK; Node 20 ignores it.
+      NODE_COMPILE_CACHE: join(CHECKOUT, ".scratch", "compile-cache"),
+      ...this.#options.env,
+    };
+  }
+}
+
+/** The result of a run that must succeed; else an error that holds everything it printed. */
+export async function ok<T extends ChildResult>(running: Promise<T>): Promise<T> {
+  const result = await running;
+  if (result.exitCode === 0) return result;
+  const ending = result.timedOut ? "was killed because it took too long" : "failed";
+  throw new Error(`pulumi ${ending} (exit status ${result.exitCode}):\n${result.output}`);
+}
+
+function entryOf(program: ProgramSource): string {
+  return program.language === "javascript" ? "index.js" : "index.ts";
+}
+
+function writeProgram(directory: string, program: ProgramSource): void {
+  const project = program.project ?? "test";
+  const options = { typescript: program.language !== "javascript", ...program.runtimeOptions };
+  const files: Record<string, string> = {
+    // JSON is YAML.
+    "Pulumi.yaml": JSON.stringify({ name: project, runtime: { name: "nodejs", options } }),
+    // Without one, the SDK would take the checkout's own package.json, and its `exports` as program.
+    "package.json": JSON.stringify({ name: project, private: true }),
+    [entryOf(program)]: program.source,
+    ...program.files,
+  };
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  }
+}
+
+async function waitForOutput(
+  child: RunningChild,
+  pattern: RegExp,
+  timeoutMs: number,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  let ended = false;
+  void child.done.then(() => {
+    ended = true;
+  });
+  while (!pattern.test(child.output)) {
+    if (ended) throw new Error(`pulumi ended without printing ${pattern}:\n${child.output}`);
+    if (Date.now() > deadline) {
+      throw new Error(`pulumi did not print ${pattern} in ${timeoutMs} ms:\n${child.output}`);
+    }
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+}
+
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
+
+process.on("exit", () => {
+  for (const workspace of undisposed) {
+    for (const { pid } of workspace.processes()) endProcess(pid);
+    workspace.removeFolders();
+  }
+});
