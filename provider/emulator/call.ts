@@ -1,0 +1,39 @@
+import { type Answer, refuse } from "./answers";
+import type { Caller } from "./auth";
+import { Body, DecodeError } from "./decoding";
+import type { State } from "./state";
+
+/** What every route gets, authenticated or not. */
+export interface OpenCall {
+  readonly state: State;
+  /** The variable parts of the path, in order. */
+  readonly parameters: readonly string[];
+  readonly query: URLSearchParams;
+  readonly body: string;
+  readonly issueToken: (userId: string, tenantId: string) => string;
+}
+
+/** What a route behind authentication gets. */
+export interface Call extends OpenCall {
+  readonly caller: Caller;
+}
+
+export type OpenHandler = (call: OpenCall) => Answer;
+export type Handler = (call: Call) => Answer;
+
+/** Reads the body with `read`; whatever does not fit is one 400 with this message. */
+export function bind<T>(call: OpenCall, message: string, read: (body: Body) => T): T {
+  try {
+    return read(Body.parse(call.body));
+  } catch (error) {
+    if (error instanceof DecodeError) throw refuse("validation_error", message);
+    throw error;
+  }
+}
+
+/** For fields that must be there and not be empty. */
+export function required(body: Body, name: string): string {
+  const value = body.string(name);
+  if (value === "") throw new DecodeError(`${name} is required`);
+  return value;
+}

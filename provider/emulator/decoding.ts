@@ -1,0 +1,112 @@
+import { type Instant, parseInstant } from "./instant";
+
+/** A body that does not fit the type which the handler reads it into. */
+export class DecodeError extends Error {}
+
+/**
+ * A JSON object read as Go's `encoding/json` reads it into a struct: unknown fields are ignored,
+ * names match in any case, null leaves a field at its zero value, and what follows the first
+ * value is never looked at.
+ */
+export class Body {
+  private constructor(private readonly fields: ReadonlyMap<string, unknown>) {}
+
+  static parse(text: string): Body {
+    return Body.of(parseFirstValue(text));
+  }
+
+  static of(value: unknown): Body {
+    if (value === null) return new Body(new Map());
+    if (typeof value !== "object" || Array.isArray(value)) throw new DecodeError("not an object");
+    return new Body(new Map(Object.entries(value).map(([key, v]) => [key.toLowerCase(), v])));
+  }
+
+  has(name: string): boolean {
+    return this.fields.has(name);
+  }
+
+  /** "" when absent or null. */
+  string(name: string): string {
+    return this.optionalString(name) ?? "";
+  }
+
+  optionalString(name: string): string | undefined {
+    const value = this.fields.get(name) ?? undefined;
+    return value === undefined ? undefined : asString(value);
+  }
+
+  optionalInteger(name: string): number | undefined {
+    const value = this.fields.get(name) ?? undefined;
+    if (value === undefined) return undefined;
+    if (typeof value !== "number" || !Number.isSafeInteger(value)) {
+      throw new DecodeError(`${name} is not an integer`);
+    }
+    return value;
+  }
+
+  /** [] when absent or null; a null element becomes "". */
+  strings(name: string): string[] {
+    return this.list(name).map((element) => (element === null ? "" : asString(element)));
+  }
+
+  objects(name: string): Body[] {
+    return this.list(name).map((element) => Body.of(element));
+  }
+
+  optionalInstant(name: string): Instant | undefined {
+    const text = this.optionalString(name);
+    if (text === undefined) return undefined;
+    const instant = parseInstant(text);
+    if (!instant) throw new DecodeError(`${name} is not an RFC 3339 time`);
+    return instant;
+  }
+
+  /** undefined when absent or null. */
+  optionalStringMap(name: string): Record<string, string> | undefined {
+    const value = this.fields.get(name) ?? undefined;
+    if (value === undefined) return undefined;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new DecodeError(`${name} is not an object`);
+    }
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, asString(v ?? "")]));
+  }
+
+  private list(name: string): unknown[] {
+    const value = this.fields.get(name) ?? [];
+    if (!Array.isArray(value)) throw new DecodeError(`${name} is not an array`);
+    return value;
+  }
+}
+
+function asString(value: unknown): string {
+  if (typeof value !== "string") throw new DecodeError("not a string");
+  return value.replace(/\p{Surrogate}/gu, "\uFFFD"); // Go has no lone surrogates
+}
+
+function parseFirstValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    try {
+      return JSON.parse(text.slice(0, endOfFirstValue(text)));
+    } catch {
+      throw new DecodeError("not JSON");
+    }
+  }
+}
+
+/** The index behind the first object or array; 0 when there is none. */
+function endOfFirstValue(text: string): number {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const character = text[i];
+    if (inString) {
+      if (character === "\\") i++;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === "{" || character === "[") depth++;
+    else if ((character === "}" || character === "]") && --depth === 0) return i + 1;
+  }
+  return 0;
+}

@@ -1,0 +1,82 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { type Answer, forbidden, noRoute, Refusal } from "./answers";
+import type { Authentication, Caller } from "./auth";
+import { isAllowed } from "./rbac";
+import { findRoute, type Gate } from "./routes";
+import type { State } from "./state";
+
+export interface Incoming {
+  readonly method: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** One request against the state: everything of the server but the wire. */
+export function respond(incoming: Incoming, state: State, authentication: Authentication): Answer {
+  const { method, target, headers, body } = incoming;
+  if (method === "OPTIONS") return { status: 200 };
+
+  const [path = "", ...query] = target.split("?");
+  const found = findRoute(method, path);
+  if (!found) return redirect(method, path, query.join("?")) ?? noRoute();
+
+  const { route, parameters } = found;
+  const open = {
+    state,
+    parameters: parameters.map(decode),
+    query: new URLSearchParams(query.join("?")),
+    body,
+    issueToken: (userId: string, tenantId: string) => authentication.issueToken(userId, tenantId),
+  };
+  try {
+    if (route.isOpen) return route.handle(open);
+    const caller = authentication.authenticate(headers, route.needsEnvironment);
+    const refusal = route.gate && checkGate(route.gate, caller, state);
+    return refusal ?? route.handle({ ...open, caller });
+  } catch (error) {
+    if (error instanceof Refusal) return error.answer;
+    return bug(error);
+  }
+}
+
+function checkGate(gate: Gate, caller: Caller, state: State): Answer | undefined {
+  const { entity, action, administratorOnly = false } = gate;
+  if (action === "write" && state.tenantOf(caller.tenantId).isSuspended) {
+    return forbidden("tenant account is suspended");
+  }
+  const isAdministrator = !caller.isServiceAccount && caller.roles.includes("super_admin");
+  if (administratorOnly && !isAdministrator) {
+    return forbidden("This action requires a user account with Super Admin access");
+  }
+  return isAllowed(caller.roles, entity, action) ? undefined : forbidden();
+}
+
+/** Only to a path that the same method knows: DELETE /v1/users/ is not one. */
+function redirect(method: string, path: string, query: string): Answer | undefined {
+  const target = path.slice(0, -1);
+  if (!path.endsWith("/") || !findRoute(method, target)) return undefined;
+  const location = query === "" ? target : `${target}?${query}`;
+  if (method !== "GET") return { status: 307, headers: { Location: location } };
+  return {
+    status: 301,
+    text: `<a href="${location.replaceAll("&", "&amp;")}">Moved Permanently</a>.\n\n`,
+    contentType: "text/html; charset=utf-8",
+    headers: { Location: location },
+  };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** Says so in the open: a bare 500 would look like one of the server's own panics. */
+function bug(error: unknown): Answer {
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { status: 500, json: { code: "internal_error", message: `emulator bug: ${message}` } };
+}

@@ -1,0 +1,133 @@
+import { ok, type Refusal, refuse } from "./answers";
+import type { Call } from "./call";
+import type { UserType } from "./state";
+
+export interface Role {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly permissions: Readonly<Record<string, readonly string[]>>;
+}
+
+const ROLES: readonly Role[] = [
+  {
+    id: "super_admin",
+    name: "Super Admin",
+    description: "Full access to all resources.",
+    permissions: { "*": ["*"] },
+  },
+  {
+    id: "all_reader",
+    name: "All Reader",
+    description: "Provides read-only access to all resources.",
+    permissions: { "*": ["read"] },
+  },
+  {
+    id: "all_writer",
+    name: "All Writer",
+    description: "Provides read and write access to all resources.",
+    permissions: { "*": ["read", "write"] },
+  },
+  {
+    id: "event_ingestor",
+    name: "Event Ingestor",
+    description:
+      "Provides write-only access to event ingestion. Intended for services that only submit events.",
+    permissions: { event: ["write"] },
+  },
+  {
+    id: "event_reader",
+    name: "Event Reader",
+    description:
+      "Provides read-only access to event data. Intended for services that only read events.",
+    permissions: { event: ["read"] },
+  },
+];
+
+const ASSIGNABLE: Readonly<Record<UserType, readonly string[]>> = {
+  service_account: ["super_admin", "event_ingestor", "event_reader"],
+  user: ["super_admin", "all_reader", "all_writer"],
+};
+
+export const INVALID_USER_TYPE = "User type must be 'user' or 'service_account'";
+
+export function isUserType(type: string): type is UserType {
+  return Object.hasOwn(ASSIGNABLE, type);
+}
+
+export function isAllowed(roles: readonly string[], entity: string, action: string): boolean {
+  const granted = ROLES.filter((role) => roles.includes(role.id));
+  return granted.some(({ permissions }) =>
+    [permissions["*"], permissions[entity]].some(
+      (actions) => actions?.includes("*") || actions?.includes(action),
+    ),
+  );
+}
+
+/** Which roles an account of this type may have. */
+export function checkAssignable(type: UserType, roles: readonly string[]): void {
+  for (const role of roles) {
+    if (!ROLES.some(({ id }) => id === role)) {
+      throw refuse("validation_error", `Role '${role}' does not exist`, { role });
+    }
+    if (!ASSIGNABLE[type].includes(role)) {
+      throw refuse("validation_error", `Role '${role}' cannot be assigned to a '${type}' account`, {
+        allowed_roles: ASSIGNABLE[type],
+        role,
+        user_type: type,
+      });
+    }
+  }
+  if (roles.includes("super_admin") && roles.length > 1) {
+    throw refuse(
+      "validation_error",
+      "When super_admin is selected, no other roles need to be assigned",
+    );
+  }
+}
+
+/** Nobody hands out what they do not hold. */
+export function checkGrantable(callerRoles: readonly string[], roles: readonly string[]): void {
+  for (const role of ROLES.filter(({ id }) => roles.includes(id))) {
+    for (const [entity, actions] of Object.entries(role.permissions)) {
+      for (const action of actions) {
+        if (!isAllowed(callerRoles, entity, action)) {
+          throw cannotGrant(role.id, entity, action, callerRoles);
+        }
+      }
+    }
+  }
+}
+
+function cannotGrant(
+  role: string,
+  entity: string,
+  action: string,
+  callerRoles: readonly string[],
+): Refusal {
+  return refuse(
+    "permission_denied",
+    `Role '${role}' grants '${action}' on '${entity}', which you do not have`,
+    { action, caller_roles: callerRoles, entity, role },
+  );
+}
+
+export function listRoles({ state, query }: Call) {
+  const type = query.get("user_type");
+  if (type !== null && !isUserType(type)) throw refuse("validation_error", INVALID_USER_TYPE);
+  const roles = type === null ? ROLES : ROLES.filter(({ id }) => ASSIGNABLE[type].includes(id));
+  return ok({ roles: shuffled(roles, state.random) });
+}
+
+export function getRole({ parameters: [id] }: Call) {
+  const role = ROLES.find((candidate) => candidate.id === id);
+  return role ? ok({ role }) : { status: 404, json: { error: "Role not found" } };
+}
+
+/** The server walks a map, so each answer has its own order. */
+function shuffled<T>(items: readonly T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, rank: random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ item }) => item);
+}
