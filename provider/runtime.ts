@@ -1,1 +1,53 @@
-export {};
+/**
+ * What Pulumi's provider process loads: `require("pulumi-flexprice/runtime").serviceAccount` and `.apiKey` stand in
+ * the state of every resource ever made, so these two names are a contract with old states.
+ */
+import type { dynamic } from "@pulumi/pulumi";
+import { realWorld } from "./api/client";
+import { Connection } from "./api/connection";
+import { missingCredential, readSettings, type SettingsSource, wantsPreflight } from "./config";
+import { engineLog } from "./log";
+import { ApiKeyLifecycle } from "./resources/api-key";
+import type { Surroundings } from "./resources/lifecycle";
+import { ServiceAccountLifecycle } from "./resources/service-account";
+
+let config: dynamic.Config | undefined;
+
+const source: SettingsSource = {
+  config: (key) => config?.get(key),
+  environment: process.env,
+};
+
+const world = realWorld();
+const managed = new Set<string>();
+const connections = new Map<string | undefined, Connection>();
+
+const surroundings: Surroundings = {
+  connect(name, attempted) {
+    const known = connections.get(name);
+    if (known !== undefined) return known;
+    const { credential, ...settings } = readSettings(source, name);
+    if (credential === undefined) throw missingCredential(attempted, name);
+    const connection = new Connection({ ...settings, credential, world }, managed);
+    connections.set(name, connection);
+    return connection;
+  },
+  isConfigured: (name) => readSettings(source, name).credential !== undefined,
+  wantsPreflight: () => wantsPreflight(source),
+  managed,
+  now: world.now,
+  sleep: world.sleep,
+  warn: engineLog(),
+};
+
+/** The host caches a provider before it awaits `configure`: the config is taken over at once, and read when needed. */
+async function configure(request: dynamic.ConfigureRequest): Promise<void> {
+  config = request.config;
+}
+
+export const serviceAccount: dynamic.ResourceProvider = Object.assign(
+  new ServiceAccountLifecycle(surroundings),
+  { configure },
+);
+
+export const apiKey: dynamic.ResourceProvider = Object.assign(new ApiKeyLifecycle(surroundings), { configure });

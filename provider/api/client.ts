@@ -1,0 +1,283 @@
+import type { z } from "zod";
+import { type ErrorKind, FlexpriceError } from "../errors";
+import { rememberSecret } from "../redaction";
+import { DEFAULT_RETRY_LIMITS, type Effect, type Outcome, type RetryLimits, retryDelay } from "./retry";
+import {
+  type HttpAnswer,
+  type HttpRequest,
+  httpTransport,
+  type Transport,
+  TransportFailure,
+} from "./transport";
+import { type Refusal, refusal } from "./wire";
+
+/** Who asks. `source` says where the value was configured, for errors: never the value itself. */
+export interface Credential {
+  readonly kind: "apiKey" | "accessToken";
+  readonly value: string;
+  readonly source: string;
+}
+
+/** What the outside world gives, all of it replaceable by tests. */
+export interface World {
+  readonly transport: Transport;
+  /** Milliseconds of the epoch. */
+  readonly now: () => number;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+export function realWorld(): World {
+  return {
+    transport: httpTransport(),
+    now: Date.now,
+    random: Math.random,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+  };
+}
+
+export interface ClientOptions {
+  /** With `/v1`, without a slash at the end. */
+  readonly baseUrl: string;
+  readonly credential: Credential;
+  /** Sent as X-Environment-ID. */
+  readonly environmentId?: string | undefined;
+  readonly world: World;
+  readonly retry?: RetryLimits;
+}
+
+/** One call of an endpoint. */
+export interface ApiCall<Answer> {
+  readonly method: HttpRequest["method"];
+  /** Below the base URL, with a leading slash; already encoded. */
+  readonly path: string;
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  readonly body?: unknown;
+  readonly effect: Effect;
+  /** What the call is for, in the infinitive. */
+  readonly attempted: string;
+  /** How to read the answer; absent: the answer has no body. */
+  readonly answer?: z.ZodType<Answer>;
+}
+
+const USER_AGENT = "pulumi-flexprice";
+
+/** HTTP to one Flexprice server with one credential: sends, repeats where that is safe, decodes, names what failed. */
+export class Client {
+  /** The server's clock minus ours in milliseconds, from the newest Date header; that header has whole seconds only. */
+  private clockOffset = 0;
+
+  constructor(private readonly options: ClientOptions) {
+    rememberSecret(options.credential.value);
+  }
+
+  /** The same server, asked with another credential. */
+  as(credential: Credential): Client {
+    return new Client({ ...this.options, credential });
+  }
+
+  /** The server's time in milliseconds of the epoch, to about a second. */
+  serverNow(): number {
+    return this.options.world.now() + this.clockOffset;
+  }
+
+  async call<Answer>(call: ApiCall<Answer>): Promise<Answer> {
+    const { world, retry = DEFAULT_RETRY_LIMITS } = this.options;
+    const request = this.request(call);
+    const startedAt = world.now();
+    for (let attempt = 1; ; attempt++) {
+      const result = await this.attempt(request);
+      const success = result instanceof TransportFailure ? undefined : this.decode(call, result);
+      if (success !== undefined && "value" in success) return success.value;
+      const delay = retryDelay({
+        effect: call.effect,
+        outcome: success?.outcome ?? outcomeOf(result),
+        attempt,
+        startedAt,
+        now: world.now(),
+        random: world.random,
+        limits: retry,
+      });
+      if (delay === "stop") throw success?.error ?? this.failure(call, result);
+      await world.sleep(delay);
+    }
+  }
+
+  private request(call: ApiCall<unknown>): HttpRequest {
+    const { baseUrl, credential, environmentId } = this.options;
+    const url = new URL(baseUrl + call.path);
+    for (const [name, value] of Object.entries(call.query ?? {})) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return {
+      method: call.method,
+      url: url.href,
+      headers: {
+        accept: "application/json",
+        "user-agent": USER_AGENT,
+        ...(credential.kind === "apiKey"
+          ? { "x-api-key": credential.value }
+          : { authorization: `Bearer ${credential.value}` }),
+        ...(environmentId === undefined ? {} : { "x-environment-id": environmentId }),
+        ...(call.body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      body: call.body === undefined ? undefined : JSON.stringify(call.body),
+    };
+  }
+
+  private async attempt(request: HttpRequest): Promise<HttpAnswer | TransportFailure> {
+    const { world } = this.options;
+    try {
+      const answer = await world.transport(request);
+      const date = Date.parse(answer.headers["date"] ?? "");
+      if (!Number.isNaN(date)) this.clockOffset = date - world.now();
+      return answer;
+    } catch (error) {
+      if (error instanceof TransportFailure) return error;
+      throw error;
+    }
+  }
+
+  /** The answer's value; or, for a 2xx that cannot be read, what that means for a repetition. */
+  private decode<Answer>(
+    call: ApiCall<Answer>,
+    answer: HttpAnswer,
+  ): { value: Answer } | { error: FlexpriceError; outcome: Outcome } | undefined {
+    if (answer.status < 200 || answer.status > 299) return undefined;
+    if (call.answer === undefined) return { value: undefined as Answer };
+    const json = parseJson(answer.body);
+    const parsed = json === undefined ? undefined : call.answer.safeParse(json.value);
+    if (parsed?.success) return { value: parsed.data };
+    const what =
+      parsed === undefined
+        ? `is not JSON: ${excerpt(answer.body)}`
+        : `lacks what Flexprice sends: ${parsed.error.issues
+            .map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`)
+            .join("; ")}`;
+    return {
+      outcome: { kind: "interrupted" },
+      error: new FlexpriceError({
+        kind: call.effect === "creates" ? "outcome_unknown" : "malformed_answer",
+        attempted: call.attempted,
+        answer: `${this.where(call)} answered ${answer.status}, but the answer ${what}`,
+        advice: `check that ${this.options.baseUrl} is a Flexprice API and that no proxy in between rewrites or cuts its answers.`,
+        status: answer.status,
+      }),
+    };
+  }
+
+  private failure(call: ApiCall<unknown>, result: HttpAnswer | TransportFailure): FlexpriceError {
+    if (result instanceof TransportFailure) return this.unanswered(call, result);
+    const said = readRefusal(result);
+    const kind = kindOf(call, result, said);
+    return new FlexpriceError({
+      kind,
+      attempted: call.attempted,
+      answer: `Flexprice answered ${result.status}${said?.code === undefined ? "" : ` ${said.code}`}: ${
+        said === undefined ? excerpt(result.body) : words(said)
+      } (${this.where(call)})`,
+      advice: this.advice(kind),
+      status: result.status,
+      code: said?.code,
+    });
+  }
+
+  private unanswered(call: ApiCall<unknown>, failure: TransportFailure): FlexpriceError {
+    const kind =
+      failure.sent === "surely not"
+        ? "unreachable"
+        : call.effect === "creates"
+          ? "outcome_unknown"
+          : "server_error";
+    return new FlexpriceError({
+      kind,
+      attempted: call.attempted,
+      answer: `no answer from ${this.where(call)}: ${failure.message}`,
+      advice: this.advice(kind),
+    });
+  }
+
+  private where(call: ApiCall<unknown>): string {
+    return `${call.method} ${this.options.baseUrl}${call.path}`;
+  }
+
+  private advice(kind: ErrorKind): string {
+    const { credential, baseUrl } = this.options;
+    switch (kind) {
+      case "unauthenticated":
+        return `check the credential from ${credential.source}: it is unknown, expired or revoked there, or belongs to another server than ${baseUrl}. A server whose database is down answers like this too. refresh and destroy use the config of the last update: after changing a credential in the config run "pulumi up" first, or set the environment variable.`;
+      case "forbidden":
+        return `use a credential that may do this (now: ${credential.source}): accounts need a role with write access to users, keys of service accounts a super_admin user.`;
+      case "wrong_environment":
+        return "set flexprice:environmentId (or FLEXPRICE_ENVIRONMENT_ID) to an environment of this tenant: access tokens need it.";
+      case "unreachable":
+        return `check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that ${baseUrl} can be reached from here; nothing was sent.`;
+      case "throttled":
+        return "wait a moment and run the command again; nothing was changed by this request.";
+      case "malformed_answer":
+        return `check that ${baseUrl} is a Flexprice API (it ends in /v1).`;
+      case "outcome_unknown":
+        return "run the command again: the provider looks for what this request may have made.";
+      case "server_error":
+        return "run the command again; if it goes on, look into the server's log.";
+      default:
+        return "correct the program or the settings and run the command again.";
+    }
+  }
+}
+
+function outcomeOf(result: HttpAnswer | TransportFailure): Outcome {
+  if (!(result instanceof TransportFailure)) {
+    return { kind: "answered", status: result.status, retryAfter: result.headers["retry-after"] };
+  }
+  return { kind: result.sent === "surely not" ? "not_sent" : "interrupted" };
+}
+
+function kindOf(call: ApiCall<unknown>, answer: HttpAnswer, said: Refusal | undefined): ErrorKind {
+  switch (answer.status) {
+    case 400:
+      // The server has one code for every refused request; only the words tell this one apart.
+      return /revoke all api keys/i.test(said?.message ?? "") ? "has_active_keys" : "invalid";
+    case 401:
+      return "unauthenticated";
+    case 403:
+      return said?.error === "Access denied" ? "wrong_environment" : "forbidden";
+    case 404:
+      // A path that the server does not route is plain text: the base URL is wrong, nothing is missing.
+      return said?.code === "not_found" ? "not_found" : "malformed_answer";
+    case 409:
+      return "conflict";
+    case 429:
+      return "throttled";
+  }
+  if (answer.status >= 500 || answer.status === 408) {
+    return call.effect === "creates" ? "outcome_unknown" : "server_error";
+  }
+  return answer.status < 400 ? "malformed_answer" : "invalid";
+}
+
+function readRefusal(answer: HttpAnswer): Refusal | undefined {
+  const parsed = refusal.safeParse(parseJson(answer.body)?.value);
+  if (!parsed.success) return undefined;
+  const { code, message, error } = parsed.data;
+  return code ?? message ?? error ? parsed.data : undefined;
+}
+
+function words({ message, error, details }: Refusal): string {
+  const said = [error, message].filter((part) => part !== undefined).join(": ");
+  return details === undefined ? said : `${said} ${JSON.stringify(details)}`;
+}
+
+function parseJson(text: string): { value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+function excerpt(body: string): string {
+  if (body === "") return "(an empty body)";
+  return body.length > 200 ? `${body.slice(0, 200)}…` : body;
+}

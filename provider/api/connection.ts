@@ -1,0 +1,122 @@
+import { FlexpriceError, isFailure } from "../errors";
+import { Client, type ClientOptions } from "./client";
+import { Creations } from "./creation";
+import { Directory } from "./directory";
+import type { RetryLimits } from "./retry";
+import { Routes } from "./routes";
+import type { Role, User } from "./wire";
+
+/** A preview does not wait long for a server that is away: it goes on with what it knows. */
+const PREFLIGHT_RETRY: RetryLimits = {
+  attempts: 2,
+  totalMs: 10_000,
+  firstPauseMs: 500,
+  longestPauseMs: 1_000,
+};
+
+/** What could be learned before anything is changed. */
+export type Preflight =
+  | {
+      readonly kind: "ready";
+      readonly caller: User;
+      /** What a service account can be given here; undefined where the server did not say. */
+      readonly assignable: readonly Role[] | undefined;
+    }
+  /** The server is away or in trouble: nothing was learned, nothing is wrong with the program. */
+  | { readonly kind: "unavailable"; readonly error: FlexpriceError }
+  /** The settings cannot work. */
+  | { readonly kind: "refused"; readonly error: FlexpriceError };
+
+/** One server with one credential, as long as the process lives. What it asks once it keeps. */
+export class Connection {
+  readonly routes: Routes;
+  readonly directory: Directory;
+  readonly creations: Creations;
+  private readonly preflightRoutes: Routes;
+  private knownCaller: Promise<User> | undefined;
+  private knownRoles: Promise<readonly Role[]> | undefined;
+  private knownPreflight: Promise<Preflight> | undefined;
+
+  constructor(
+    private readonly options: ClientOptions,
+    managed: Set<string>,
+  ) {
+    this.routes = new Routes(new Client(options));
+    this.preflightRoutes = new Routes(new Client({ ...options, retry: PREFLIGHT_RETRY }));
+    this.directory = new Directory(this.routes, options.world.sleep);
+    this.creations = new Creations(this.routes, this.directory, options.world, managed);
+  }
+
+  /** Where the credential was configured. */
+  get credentialSource(): string {
+    return this.options.credential.source;
+  }
+
+  /** The environment that keys are made in, where the credential does not bring its own. */
+  get chosenEnvironment(): string | undefined {
+    const { credential, environmentId } = this.options;
+    return credential.kind === "accessToken" ? environmentId : undefined;
+  }
+
+  /** Whether keys can be reached at all: an access token needs an environment. */
+  get lacksEnvironment(): boolean {
+    const { credential, environmentId } = this.options;
+    return credential.kind === "accessToken" && environmentId === undefined;
+  }
+
+  /** Who the credential belongs to; one request a process. */
+  async caller(): Promise<User> {
+    this.knownCaller ??= this.routes.me();
+    return await this.keepSuccess(this.knownCaller, () => {
+      this.knownCaller = undefined;
+    });
+  }
+
+  /** Every role of the server with its permissions; one request a process. */
+  async allRoles(): Promise<readonly Role[]> {
+    this.knownRoles ??= this.preflightRoutes.roles("all");
+    return await this.keepSuccess(this.knownRoles, () => {
+      this.knownRoles = undefined;
+    });
+  }
+
+  /** Asks who the caller is and which roles there are, once a process whatever comes of it. Never fails. */
+  preflight(): Promise<Preflight> {
+    this.knownPreflight ??= this.lookAhead();
+    return this.knownPreflight;
+  }
+
+  private async lookAhead(): Promise<Preflight> {
+    try {
+      const [caller, assignable] = await Promise.all([
+        this.preflightRoutes.me(),
+        this.lacksEnvironment ? undefined : this.assignableRoles(),
+      ]);
+      this.knownCaller ??= Promise.resolve(caller);
+      return { kind: "ready", caller, assignable };
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      const passing = isFailure(error, "unreachable", "server_error", "throttled");
+      return { kind: passing ? "unavailable" : "refused", error };
+    }
+  }
+
+  private async assignableRoles(): Promise<readonly Role[] | undefined> {
+    try {
+      return await this.preflightRoutes.roles("assignable");
+    } catch (error) {
+      // A server may keep its roles to itself; who asks is known all the same.
+      if (isFailure(error, "forbidden", "not_found")) return undefined;
+      throw error;
+    }
+  }
+
+  private async keepSuccess<Value>(asked: Promise<Value>, forget: () => void): Promise<Value> {
+    try {
+      return await asked;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+}

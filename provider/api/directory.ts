@@ -1,0 +1,202 @@
+import type { Page, PageRequest, Routes } from "./routes";
+import { MOST_SEARCH_IDS } from "./routes";
+import type { Key, User } from "./wire";
+
+/** Rows of one page. The server has no cap; this keeps an answer at about half a megabyte. */
+const PAGE_SIZE = 1_000;
+
+/** How long a question waits for others to share its request, in milliseconds. */
+const GATHER_MS = 4;
+
+/** From this many single questions on, one walk of the whole list costs less than asking on. */
+const WALK_FROM = 24;
+
+/**
+ * What the server holds, asked with as few requests as possible: questions that come together share one, and
+ * many switch to one walk of the whole list, kept as long as this process lives and corrected by its own writes.
+ * Something that such a kept list does not show is asked for by itself before it counts as absent: rows move
+ * between pages while others write.
+ */
+export class Directory {
+  private readonly accounts: Listing<User>;
+  private readonly keys: Listing<Key>;
+
+  constructor(
+    private readonly routes: Routes,
+    sleep: (ms: number) => Promise<void>,
+  ) {
+    this.accounts = new Listing({
+      sleep,
+      walk: () => everything((page) => routes.searchAccounts(page, "list the service accounts")),
+      ask: (ids) => this.askAccounts(ids),
+    });
+    this.keys = new Listing({
+      sleep,
+      walk: () => everything((page) => routes.listKeys(page, "list the API keys")),
+      ask: (owners) => this.askKeysOf(owners),
+    });
+  }
+
+  /** The account, or undefined when the tenant has none with this id that is not archived. */
+  async account(id: string): Promise<User | undefined> {
+    return await this.accounts.find(id, id);
+  }
+
+  /** The key among the published private ones of the environment, as far as the credential sees them. */
+  async key(id: string, ownerId: string): Promise<Key | undefined> {
+    return await this.keys.find(id, ownerId);
+  }
+
+  /** The visible keys of an owner, asked for anew. */
+  async freshKeysOf(ownerId: string): Promise<readonly Key[]> {
+    return await this.askKeysOf([ownerId]);
+  }
+
+  /** The account, asked for anew. */
+  async freshAccount(id: string): Promise<User | undefined> {
+    return (await this.askAccounts([id]))[0];
+  }
+
+  /** The accounts made at or after a moment, asked for anew; newest first. */
+  async accountsSince(isSince: (account: User) => boolean): Promise<readonly User[]> {
+    return await everything(
+      (page) => this.routes.searchAccounts(page, "look for the service account"),
+      isSince,
+    );
+  }
+
+  /** Any visible key, by id alone. */
+  async keyOfAnyone(id: string): Promise<Key | undefined> {
+    return (await this.keys.all()).find((key) => key.id === id);
+  }
+
+  noteAccount(account: User): void {
+    this.accounts.note(account);
+  }
+
+  dropAccount(id: string): void {
+    this.accounts.drop(id);
+  }
+
+  noteKey(key: Key): void {
+    this.keys.note(key);
+  }
+
+  dropKey(id: string): void {
+    this.keys.drop(id);
+  }
+
+  private async askAccounts(ids: readonly string[]): Promise<readonly User[]> {
+    const found: User[] = [];
+    for (let from = 0; from < ids.length; from += MOST_SEARCH_IDS) {
+      const some = ids.slice(from, from + MOST_SEARCH_IDS);
+      const what = some.length === 1 ? `service account ${some[0]}` : `${some.length} service accounts`;
+      const page = await this.routes.searchAccounts(
+        { limit: some.length, offset: 0 },
+        `look up ${what}`,
+        some,
+      );
+      found.push(...page.items);
+    }
+    return found;
+  }
+
+  private async askKeysOf(owners: readonly string[]): Promise<readonly Key[]> {
+    const lists = await Promise.all(
+      owners.map((owner) =>
+        everything((page) => this.routes.listKeys(page, `list the API keys of ${owner}`, owner)),
+      ),
+    );
+    return lists.flat();
+  }
+}
+
+interface ListingSource<Row> {
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly walk: () => Promise<readonly Row[]>;
+  /** The rows behind these questions: ids of accounts, owners of keys. */
+  readonly ask: (questions: readonly string[]) => Promise<readonly Row[]>;
+}
+
+class Listing<Row extends { readonly id: string }> {
+  private readonly written = new Map<string, Row>();
+  private readonly dropped = new Set<string>();
+  private readonly asked = new Set<string>();
+  private walked: Promise<Map<string, Row>> | undefined;
+  private gathering: { questions: Set<string>; answer: Promise<readonly Row[]> } | undefined;
+
+  constructor(private readonly source: ListingSource<Row>) {}
+
+  /** The row with this id; `question` is what the server is asked where nothing kept shows it. */
+  async find(id: string, question: string): Promise<Row | undefined> {
+    if (this.dropped.has(id)) return undefined;
+    const written = this.written.get(id);
+    if (written !== undefined) return written;
+    this.asked.add(question);
+    if (this.asked.size > WALK_FROM) {
+      const kept = (await this.walkOnce()).get(id);
+      if (kept !== undefined) return kept;
+    }
+    const answer = await this.gather(question);
+    return this.dropped.has(id) ? undefined : answer.find((row) => row.id === id);
+  }
+
+  async all(): Promise<Row[]> {
+    const rows = new Map(await this.walkOnce());
+    for (const [id, row] of this.written) rows.set(id, row);
+    for (const id of this.dropped) rows.delete(id);
+    return [...rows.values()];
+  }
+
+  note(row: Row): void {
+    this.dropped.delete(row.id);
+    this.written.set(row.id, row);
+  }
+
+  drop(id: string): void {
+    this.written.delete(id);
+    this.dropped.add(id);
+  }
+
+  private walkOnce(): Promise<Map<string, Row>> {
+    this.walked ??= this.source.walk().then(
+      (rows) => new Map(rows.map((row) => [row.id, row])),
+      (error) => {
+        // A walk that failed must not answer every later question.
+        this.walked = undefined;
+        throw error;
+      },
+    );
+    return this.walked;
+  }
+
+  private gather(question: string): Promise<readonly Row[]> {
+    if (this.gathering === undefined) {
+      const questions = new Set<string>();
+      const answer = this.source.sleep(GATHER_MS).then(() => {
+        this.gathering = undefined;
+        return this.source.ask([...questions]);
+      });
+      this.gathering = { questions, answer };
+    }
+    this.gathering.questions.add(question);
+    return this.gathering.answer;
+  }
+}
+
+/** All pages, or those up to the first row that does not pass. Rows that turn up twice count once. */
+async function everything<Row extends { readonly id: string }>(
+  ask: (page: PageRequest) => Promise<Page<Row>>,
+  passes: (row: Row) => boolean = () => true,
+): Promise<Row[]> {
+  const rows = new Map<string, Row>();
+  for (let offset = 0; ; ) {
+    const page = await ask({ limit: PAGE_SIZE, offset });
+    for (const row of page.items) {
+      if (!passes(row)) return [...rows.values()];
+      rows.set(row.id, row);
+    }
+    offset += page.items.length;
+    if (page.items.length === 0 || offset >= page.total) return [...rows.values()];
+  }
+}

@@ -1,0 +1,12 @@
+const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+const ULID_AT_END = /(?:^|_)([0-9A-HJKMNP-TV-Z]{10})[0-9A-HJKMNP-TV-Z]{16}$/;
+
+/**
+ * When the object was made, in milliseconds of the epoch by the server's clock: Flexprice's ids end in a ULID.
+ * It is all there is for accounts, which carry no time of their own.
+ */
+export function createdAt(id: string): number | undefined {
+  const time = ULID_AT_END.exec(id)?.[1];
+  if (time === undefined) return undefined;
+  return [...time].reduce((sum, digit) => sum * 32 + CROCKFORD.indexOf(digit), 0);
+}

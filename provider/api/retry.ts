@@ -1,0 +1,82 @@
+/** What repeating a request can do: nothing at all, nothing more than once, or make a second object. */
+export type Effect = "none" | "idempotent" | "creates";
+
+/** How one attempt ended. */
+export type Outcome =
+  | { readonly kind: "answered"; readonly status: number; readonly retryAfter?: string | undefined }
+  /** The request surely did not reach the server: connection refused, name not resolved. */
+  | { readonly kind: "not_sent" }
+  /** It may have reached the server: reset, timeout, an answer cut off. */
+  | { readonly kind: "interrupted" };
+
+export interface RetryLimits {
+  /** Attempts in all, the first one included. */
+  readonly attempts: number;
+  /** From the first attempt to the start of the last, in milliseconds. */
+  readonly totalMs: number;
+  /** Upper bound of the first pause, doubled with every attempt, in milliseconds. */
+  readonly firstPauseMs: number;
+  /** Upper bound of any pause that the server did not ask for, in milliseconds. */
+  readonly longestPauseMs: number;
+}
+
+export const DEFAULT_RETRY_LIMITS: RetryLimits = {
+  attempts: 6,
+  totalMs: 60_000,
+  firstPauseMs: 250,
+  longestPauseMs: 8_000,
+};
+
+export interface FinishedAttempt {
+  readonly effect: Effect;
+  readonly outcome: Outcome;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** When the first attempt began, in milliseconds of the epoch. */
+  readonly startedAt: number;
+  readonly now: number;
+  /** From 0 up to, not including, 1. */
+  readonly random: () => number;
+  readonly limits?: RetryLimits;
+}
+
+const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+
+/** Milliseconds to wait before the next attempt, or "stop". Pure: time and chance are arguments. */
+export function retryDelay(finished: FinishedAttempt): number | "stop" {
+  const limits = finished.limits ?? DEFAULT_RETRY_LIMITS;
+  if (finished.attempt >= limits.attempts || !mayRepeat(finished)) return "stop";
+  const asked = askedPause(finished.outcome, finished.now);
+  // Full jitter: clients that failed together do not come back together.
+  const ceiling = Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** (finished.attempt - 1));
+  const pause = asked ?? Math.round(finished.random() * ceiling);
+  return finished.now + pause - finished.startedAt > limits.totalMs ? "stop" : pause;
+}
+
+function mayRepeat({ effect, outcome, now }: FinishedAttempt): boolean {
+  switch (outcome.kind) {
+    case "not_sent":
+      return true;
+    case "interrupted":
+      return effect !== "creates";
+    case "answered":
+      if (effect !== "creates") return PASSING_STATUSES.has(outcome.status);
+      // A create is repeated only where the server says that it did not take it up.
+      return outcome.status === 429 || (outcome.status === 503 && askedPause(outcome, now) !== undefined);
+  }
+}
+
+function askedPause(outcome: Outcome, now: number): number | undefined {
+  if (outcome.kind !== "answered" || outcome.retryAfter === undefined) return undefined;
+  return parseRetryAfter(outcome.retryAfter, now);
+}
+
+/** Milliseconds that a Retry-After header asks for, in either of its forms; undefined when it is neither. */
+export function parseRetryAfter(value: string, now: number): number | undefined {
+  const text = value.trim();
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  // Date.parse alone would take many a text for a date that no HTTP server means.
+  if (!/^[A-Za-z]{3,9},? /.test(text)) return undefined;
+  const date = Date.parse(text);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

@@ -1,0 +1,62 @@
+import { z } from "zod";
+
+/**
+ * The shapes that the provider relies on in Flexprice's answers. Fields it does not use are not named, so that
+ * a server which adds some stays readable.
+ */
+
+const tenant = z.object({ id: z.string().min(1) });
+
+export const user = z.object({
+  id: z.string().min(1),
+  // Left out by the server when empty.
+  name: z.string().default(""),
+  type: z.string(),
+  roles: z.array(z.string()).default([]),
+  tenant,
+});
+/** A user or service account, as POST /users, PUT /users/{id}, /users/me and /users/search show it. */
+export type User = z.infer<typeof user>;
+
+// `pagination.offset` is of no use: the server answers with the offset asked for plus the limit.
+const pagination = z.object({ total: z.number().int().nonnegative() });
+
+export const userPage = z.object({ items: z.array(user), pagination });
+
+export const key = z.object({
+  id: z.string().min(1),
+  name: z.string().default(""),
+  type: z.string(),
+  display_id: z.string().default(""),
+  roles: z.array(z.string()).nullish(),
+  user_type: z.string().default(""),
+  user_id: z.string().default(""),
+  expires_at: z.string().nullish(),
+  status: z.string(),
+  created_at: z.string(),
+});
+/** An API key without its value, as POST and GET /secrets/api/keys show it. */
+export type Key = z.infer<typeof key>;
+
+export const keyPage = z.object({ items: z.array(key), pagination });
+
+export const createdKey = z.object({ secret: key, api_key: z.string().min(1) });
+/** The only answer that ever holds a key's value. */
+export type CreatedKey = z.infer<typeof createdKey>;
+
+export const role = z.object({
+  id: z.string(),
+  permissions: z.record(z.string(), z.array(z.string())).default({}),
+});
+export type Role = z.infer<typeof role>;
+
+export const roles = z.object({ roles: z.array(role) });
+
+/** All three error shapes of the server at once. */
+export const refusal = z.object({
+  code: z.string().optional(),
+  message: z.string().optional(),
+  error: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+export type Refusal = z.infer<typeof refusal>;

@@ -1,0 +1,242 @@
+import { z } from "zod";
+import type { Credential } from "./api/client";
+import { FlexpriceError } from "./errors";
+
+/** Where the settings of one Flexprice server and credential come from. */
+export interface SettingsSource {
+  /** A value of the stack's config, by its whole key, e.g. `flexprice:apiKey`; decrypted. */
+  readonly config: (key: string) => string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** All that is needed to talk to one Flexprice. */
+export interface Settings {
+  /** With `/v1`, without a slash at the end. */
+  readonly baseUrl: string;
+  /** Absent when none is configured: previews then check what can be checked without. */
+  readonly credential: Credential | undefined;
+  readonly environmentId: string | undefined;
+}
+
+export const DEFAULT_BASE_URL = "https://us.api.flexprice.io/v1";
+
+/** Every key under `flexprice:` that means something, and the environment variable behind it. */
+const SETTINGS = {
+  apiKey: "FLEXPRICE_API_KEY",
+  accessToken: "FLEXPRICE_ACCESS_TOKEN",
+  environmentId: "FLEXPRICE_ENVIRONMENT_ID",
+  baseUrl: "FLEXPRICE_BASE_URL",
+  connections: "FLEXPRICE_CONNECTIONS",
+  allowInsecure: "FLEXPRICE_ALLOW_INSECURE",
+  preflight: "FLEXPRICE_PREFLIGHT",
+} as const;
+type SettingName = keyof typeof SETTINGS;
+
+const SECRET_SETTINGS: ReadonlySet<string> = new Set(["apiKey", "accessToken", "connections"]);
+
+interface Setting {
+  readonly value: string;
+  /** As users know it: `config key flexprice:apiKey`. */
+  readonly source: string;
+  readonly origin: "config" | "environment";
+}
+
+/** Keys of the stack's config that look like this provider's and are not. */
+export function unknownSettings(keys: readonly string[]): string[] {
+  return keys.filter((key) => key.startsWith("flexprice:") && !(key.slice("flexprice:".length) in SETTINGS));
+}
+
+/** The error for a config key that means nothing, most likely a slip. */
+export function unknownSettingError(key: string): FlexpriceError {
+  return broken(
+    key,
+    `config key ${key} is unknown`,
+    `remove it ("pulumi config rm ${key}") or correct it; there are: ${Object.keys(SETTINGS)
+      .map((name) => `flexprice:${name}`)
+      .join(", ")}.`,
+  );
+}
+
+/**
+ * The settings of a connection, of the unnamed one by default. Config wins over environment.
+ * @throws FlexpriceError of kind `configuration`, naming the setting and the command that sets it.
+ */
+export function readSettings(source: SettingsSource, connection?: string): Settings {
+  const allowInsecure = readFlag(source, "allowInsecure", false);
+  const outer = read(source, "baseUrl");
+  if (connection !== undefined) return readConnection(source, connection, outer, allowInsecure);
+  return {
+    baseUrl: usableUrl(outer?.value ?? DEFAULT_BASE_URL, outer?.source ?? "the default", allowInsecure),
+    credential: oneCredential(read(source, "apiKey"), read(source, "accessToken")),
+    environmentId: read(source, "environmentId")?.value,
+  };
+}
+
+/** Whether previews may ask the server; `flexprice:preflight`, on by default. */
+export function wantsPreflight(source: SettingsSource): boolean {
+  return readFlag(source, "preflight", true);
+}
+
+/** The error of an operation that needs a credential where none is configured. */
+export function missingCredential(attempted: string, connection?: string): FlexpriceError {
+  return new FlexpriceError({
+    kind: "configuration",
+    attempted,
+    answer:
+      connection === undefined
+        ? "no Flexprice credential is configured"
+        : `connection "${connection}" has neither apiKey nor accessToken`,
+    advice:
+      connection === undefined
+        ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.`
+        : `add one of them: "pulumi config set --secret --path flexprice:connections.${connection}.apiKey".`,
+  });
+}
+
+const connectionShape = z.strictObject({
+  apiKey: z.string().min(1).optional(),
+  accessToken: z.string().min(1).optional(),
+  environmentId: z.string().min(1).optional(),
+  baseUrl: z.string().min(1).optional(),
+});
+
+function readConnection(
+  source: SettingsSource,
+  name: string,
+  outerUrl: Setting | undefined,
+  allowInsecure: boolean,
+): Settings {
+  const setting = read(source, "connections");
+  const where = setting?.source ?? "config key flexprice:connections";
+  const all = z.record(z.string(), z.unknown()).safeParse(parseJson(setting?.value ?? "{}"));
+  if (!all.success) {
+    throw broken(where, `${where} is not an object of named connections`, hint("connections"));
+  }
+  const given = all.data[name];
+  if (given === undefined) {
+    const names = Object.keys(all.data);
+    throw broken(
+      where,
+      `there is no connection "${name}"; ${names.length === 0 ? "none is configured" : `there are: ${names.join(", ")}`}`,
+      `set it, e.g. "pulumi config set --secret --path flexprice:connections.${name}.apiKey", or correct the resource's connection.`,
+    );
+  }
+  const parsed = connectionShape.safeParse(given);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || name}: ${issue.message}`);
+    throw broken(where, `connection "${name}" is unusable: ${issues.join("; ")}`, hint("connections"));
+  }
+  const { apiKey, accessToken, environmentId, baseUrl } = parsed.data;
+  const inside = `connection "${name}" in ${where}`;
+  const part = (value: string | undefined): Setting | undefined =>
+    value === undefined ? undefined : { value, source: inside, origin: setting?.origin ?? "config" };
+  return {
+    baseUrl:
+      baseUrl === undefined
+        ? usableUrl(outerUrl?.value ?? DEFAULT_BASE_URL, outerUrl?.source ?? "the default", allowInsecure)
+        : usableUrl(baseUrl, inside, allowInsecure),
+    credential: oneCredential(part(apiKey), part(accessToken)),
+    environmentId,
+  };
+}
+
+function oneCredential(apiKey: Setting | undefined, accessToken: Setting | undefined): Credential | undefined {
+  if (apiKey !== undefined && accessToken !== undefined && apiKey.origin === accessToken.origin) {
+    throw broken(
+      apiKey.source,
+      `both ${apiKey.source} and ${accessToken.source} are set`,
+      "keep the one that this stack is to use.",
+    );
+  }
+  const chosen = [
+    { kind: "apiKey" as const, setting: apiKey },
+    { kind: "accessToken" as const, setting: accessToken },
+  ].flatMap(({ kind, setting }) => (setting === undefined ? [] : [{ kind, ...setting }]));
+  const best = chosen.find(({ origin }) => origin === "config") ?? chosen[0];
+  if (best === undefined) return undefined;
+  if (/[\r\n\0]|^\s|\s$/.test(best.value)) {
+    throw broken(
+      best.source,
+      `${best.source} has white space or a line break around it`,
+      "set it anew without; a value piped from a file often ends in a line break.",
+    );
+  }
+  return { kind: best.kind, value: best.value, source: best.source };
+}
+
+function usableUrl(text: string, source: string, allowInsecure: boolean): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw broken(source, `the base URL from ${source} is no http(s) URL`, hint("baseUrl"));
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw broken(
+      source,
+      `the base URL from ${source} has a user, a query or a fragment in it`,
+      `${hint("baseUrl")} The credential goes into flexprice:apiKey.`,
+    );
+  }
+  if (url.protocol === "http:" && !allowInsecure && !isLoopback(url.hostname)) {
+    throw broken(
+      source,
+      `the base URL from ${source} is plain http to ${url.hostname}: the credential and every new key would cross the network readable`,
+      `use https, or accept it with "pulumi config set flexprice:allowInsecure true".`,
+    );
+  }
+  const path = url.pathname.replace(/\/+$/, "");
+  return `${url.origin}${path.endsWith("/v1") ? path : `${path}/v1`}`;
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
+}
+
+function readFlag(source: SettingsSource, name: "allowInsecure" | "preflight", otherwise: boolean): boolean {
+  const setting = read(source, name);
+  if (setting === undefined) return otherwise;
+  if (setting.value === "true") return true;
+  if (setting.value === "false") return false;
+  throw broken(setting.source, `${setting.source} is neither true nor false`, hint(name));
+}
+
+function read(source: SettingsSource, name: SettingName): Setting | undefined {
+  const configured = source.config(`flexprice:${name}`);
+  if (configured !== undefined && configured !== "") {
+    return { value: configured, source: `config key flexprice:${name}`, origin: "config" };
+  }
+  const variable = SETTINGS[name];
+  const exported = source.environment[variable];
+  // An empty variable is what a CI system passes for a secret that is not there.
+  if (exported === undefined || exported === "") return undefined;
+  return { value: exported, source: `environment variable ${variable}`, origin: "environment" };
+}
+
+function broken(what: string, answer: string, advice: string): FlexpriceError {
+  return new FlexpriceError({ kind: "configuration", attempted: `use ${what}`, answer, advice });
+}
+
+function hint(name: SettingName): string {
+  const secret = SECRET_SETTINGS.has(name) ? "--secret " : "";
+  const example: Record<SettingName, string> = {
+    apiKey: "",
+    accessToken: "",
+    environmentId: " env_…",
+    baseUrl: ` ${DEFAULT_BASE_URL}`,
+    connections: "",
+    allowInsecure: " true",
+    preflight: " false",
+  };
+  const command =
+    name === "connections"
+      ? `pulumi config set --secret --path flexprice:connections.NAME.apiKey`
+      : `pulumi config set ${secret}flexprice:${name}${example[name]}`;
+  return `set it with "${command}" or in ${SETTINGS[name]}.`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

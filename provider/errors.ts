@@ -1,0 +1,99 @@
+import { redact } from "./redaction";
+
+/**
+ * What went wrong, for code that has to decide; people read the message.
+ *
+ * - `configuration`: a setting is missing or unusable; nothing was sent.
+ * - `invalid`: the server refused the request's content (400).
+ * - `unauthenticated`: the server does not accept the credential (401).
+ * - `forbidden`: the credential may not do this (403).
+ * - `wrong_environment`: the credential's environment is not the resource's, or none was named.
+ * - `wrong_tenant`: the credential belongs to another tenant than the resource.
+ * - `not_found`: the server does not know the object (404 with its code).
+ * - `has_active_keys`: an account cannot be archived while keys of it are active.
+ * - `conflict`: the object exists already or changed meanwhile (409).
+ * - `throttled`: the server asked to slow down (429).
+ * - `unreachable`: the request surely never reached the server.
+ * - `server_error`: the server failed (5xx), or the connection broke, on a request that changes nothing twice.
+ * - `outcome_unknown`: a create was sent and no usable answer came: it may or may not have happened.
+ * - `malformed_answer`: something answered, but not as Flexprice does.
+ * - `refused`: the provider itself declined, because going on could lose or harm something.
+ */
+export type ErrorKind =
+  | "configuration"
+  | "invalid"
+  | "unauthenticated"
+  | "forbidden"
+  | "wrong_environment"
+  | "wrong_tenant"
+  | "not_found"
+  | "has_active_keys"
+  | "conflict"
+  | "throttled"
+  | "unreachable"
+  | "server_error"
+  | "outcome_unknown"
+  | "malformed_answer"
+  | "refused";
+
+/** The three parts of every error. */
+export interface ErrorParts {
+  readonly kind: ErrorKind;
+  /** What was attempted on which named thing, in the infinitive: `create service account "ci"`. */
+  readonly attempted: string;
+  /** What the server said, verbatim, or what was found. */
+  readonly answer: string;
+  /** What to do now. */
+  readonly advice: string;
+  /** HTTP status, where there was an answer. */
+  readonly status?: number | undefined;
+  /** Flexprice's own error code, where the answer carried one. */
+  readonly code?: string | undefined;
+}
+
+/** The one error class of this package. Its text never contains a credential. */
+export class FlexpriceError extends Error {
+  override readonly name = "FlexpriceError";
+  readonly kind: ErrorKind;
+  readonly attempted: string;
+  readonly answer: string;
+  readonly advice: string;
+  readonly status: number | undefined;
+  readonly code: string | undefined;
+
+  constructor(parts: ErrorParts) {
+    const attempted = redact(parts.attempted);
+    const answer = redact(parts.answer);
+    const advice = redact(parts.advice);
+    super(`Could not ${attempted}.\n  Reason: ${answer}\n  What to do: ${advice}`);
+    this.kind = parts.kind;
+    this.attempted = attempted;
+    this.answer = answer;
+    this.advice = advice;
+    this.status = parts.status;
+    this.code = parts.code;
+    // Pulumi's dynamic provider host prints the stack beside the message: what users should read would stand
+    // there twice, above frames that tell them nothing.
+    this.stack = "";
+  }
+
+  /** The same failure, told as part of a larger attempt. */
+  during(attempted: string, advice?: string): FlexpriceError {
+    return new FlexpriceError({ ...this.parts, attempted, advice: advice ?? this.advice });
+  }
+
+  private get parts(): ErrorParts {
+    const { kind, attempted, answer, advice, status, code } = this;
+    return { kind, attempted, answer, advice, status, code };
+  }
+}
+
+/** Whether a caught value is a failure of one of these kinds. */
+export function isFailure(error: unknown, ...kinds: ErrorKind[]): error is FlexpriceError {
+  return error instanceof FlexpriceError && (kinds.length === 0 || kinds.includes(error.kind));
+}
+
+/** Any caught value as readable, redacted text. */
+export function describe(error: unknown): string {
+  return redact(error instanceof Error ? error.message : String(error));
+}

@@ -1,0 +1,42 @@
+/**
+ * The one gate through which every text for humans passes: errors, warnings, check failures.
+ * A caller cannot forget it, because FlexpriceError and the log apply it themselves.
+ */
+
+const REDACTED = "[redacted]";
+
+/** Shapes that are credentials wherever they stand, known to this process or not. A display id (`sk_01***NP`) is none. */
+const CREDENTIAL_SHAPES: readonly RegExp[] = [
+  /\b(?:sk|pk)_[A-Za-z0-9_-]{6,}/g,
+  /\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,2}/g,
+  /\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi,
+  /(?<=\bx-api-key["']?\s*[:=]\s*["']?)[^\s"',;]+/gi,
+  /(?<=\bauthorization["']?\s*[:=]\s*["']?)[^\s"',;]+(?:\s+[^\s"',;]+)?/gi,
+  /(?<=:\/\/)[^\s/@:]+:[^\s/@]+(?=@)/g,
+];
+
+/** Shorter than this a value would blot out ordinary words; no Flexprice credential is. */
+const SHORTEST_SECRET = 6;
+
+const knownSecrets = new Set<string>();
+
+/** Makes {@link redact} remove this exact value, in plain and in URL-encoded form, from now on. */
+export function rememberSecret(value: string | undefined): void {
+  if (value === undefined || value.length < SHORTEST_SECRET) return;
+  knownSecrets.add(value);
+  const encoded = encodeURIComponent(value);
+  if (encoded !== value) knownSecrets.add(encoded);
+  const escaped = JSON.stringify(value).slice(1, -1);
+  if (escaped !== value) knownSecrets.add(escaped);
+}
+
+/** The text without any credential. */
+export function redact(text: string): string {
+  let clean = text;
+  // Longest first, so that a secret which contains another does not leave a rest behind.
+  for (const secret of [...knownSecrets].sort((a, b) => b.length - a.length)) {
+    clean = clean.replaceAll(secret, REDACTED);
+  }
+  for (const shape of CREDENTIAL_SHAPES) clean = clean.replace(shape, REDACTED);
+  return clean;
+}

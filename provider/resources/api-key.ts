@@ -1,0 +1,761 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import type { Connection } from "../api/connection";
+import { hasStoppedWorking, ownerByUse } from "../api/proof";
+import type { Key, User } from "../api/wire";
+import { FlexpriceError, isFailure } from "../errors";
+import { rememberSecret } from "../redaction";
+import { durationMs, hasPassed, rotationDue, sameDuration, sameInstant } from "./expiry";
+import { guardTenant, seesEveryKey } from "./guards";
+import {
+  type ChangeTable,
+  diffByTable,
+  failure,
+  type Surroundings,
+  toCheckFailures,
+  toDiffResult,
+} from "./lifecycle";
+import { type Ahead, keyCreationFailures, lookAhead } from "./preflight";
+import { asSet } from "./roles";
+import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
+
+/** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
+export type ApiKeyType = "private_key" | "publishable_key";
+
+/** What becomes of a key on the server when its resource is deleted or replaced. */
+export type OnDelete = "revoke" | "expire";
+
+/** An existing key to take over. */
+export interface AdoptedApiKey {
+  /** The key's id, `secret_…`. */
+  id: pulumi.Input<string>;
+  /** The key itself; kept as a secret. */
+  apiKey: pulumi.Input<string>;
+}
+
+/** Inputs of an {@link ApiKey}. */
+export interface ApiKeyArgs {
+  /**
+   * Id of the service account that the key acts for. Only a user with super_admin can make such keys.
+   * Default: the caller itself. Change: replaces.
+   */
+  serviceAccountId?: pulumi.Input<string> | undefined;
+  /** What the dashboard shows; need not be unique. Default: the resource's logical name. Change: replaces. */
+  name?: pulumi.Input<string> | undefined;
+  /** Default: `private_key`. Change: replaces. */
+  type?: pulumi.Input<ApiKeyType> | undefined;
+  /**
+   * When the key stops working: an instant as in RFC 3339, with a zone. It must lie in the future when the key is
+   * made. Default: never. Change: replaces, unless it is the same instant in other words.
+   */
+  expiresAt?: pulumi.Input<string> | undefined;
+  /**
+   * Lifetime from the key's creation, e.g. "90d" or "12h"; instead of `expiresAt`. Fixed when the key is made.
+   * Default: none. Change: replaces.
+   */
+  expiresIn?: pulumi.Input<string> | undefined;
+  /**
+   * How long before its expiry the key is due for rotation, e.g. "14d": from then on a preview shows a replacement
+   * and `pulumi up` makes it, new before old. Shorter than the lifetime. Default: when it has expired.
+   * Change: updates in place, without a request.
+   */
+  rotateBefore?: pulumi.Input<string> | undefined;
+  /**
+   * Texts of your own: any change of one replaces the key. Adding the map to a key that has none does not.
+   */
+  rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
+  /**
+   * `revoke` ends the key with its resource. `expire` leaves it to its own expiry, so that after a rotation its
+   * consumers have until then to take up the new one; needs `expiresAt` or `expiresIn`. Keys that are left active
+   * keep their account from being archived, unless that has `forceDestroy`.
+   * Default: `revoke`. Change: updates in place, without a request.
+   */
+  onDelete?: pulumi.Input<OnDelete> | undefined;
+  /**
+   * An existing private key to take over instead of making one; checked by using it. Change: another id replaces;
+   * removing it changes nothing.
+   */
+  adopt?: pulumi.Input<AdoptedApiKey> | undefined;
+  /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. Change: replaces. */
+  connection?: pulumi.Input<string> | undefined;
+}
+
+/** What {@link ApiKey.get} cannot read from the server. */
+export interface ApiKeyState {
+  /** The key itself: Flexprice shows it at creation only. */
+  apiKey?: pulumi.Input<string> | undefined;
+  /** Name of the connection through which the key is read. */
+  connection?: pulumi.Input<string> | undefined;
+}
+
+interface Inputs {
+  readonly serviceAccountId?: string;
+  readonly name: string;
+  readonly type: string;
+  readonly expiresAt?: string;
+  readonly expiresIn?: string;
+  readonly rotateBefore?: string;
+  readonly rotationTriggers?: Readonly<Record<string, string>>;
+  readonly onDelete?: string;
+  readonly adopt?: { readonly id: string; readonly apiKey: string };
+  readonly connection?: string;
+}
+
+/** Without `adopt`: a second copy of the key is not kept. */
+interface State extends Omit<Inputs, "adopt"> {
+  readonly apiKey: string;
+  readonly displayId: string;
+  readonly roles: string[];
+  readonly userId: string;
+  readonly userType: string;
+  readonly createdAt: string;
+  readonly tenantId: string;
+  /** Known only where the credential chooses its environment. */
+  readonly environmentId?: string;
+  /** Set by a refresh that finds the owner archived: the key goes on working without an account. */
+  readonly ownerArchived?: boolean;
+}
+
+const TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
+
+// See the same constant of ServiceAccount.
+const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
+
+const LIFETIME_RULE = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
+const lifetime = z.string(LIFETIME_RULE).refine((text) => durationMs(text) !== undefined, LIFETIME_RULE);
+const text = (rule: string) => z.string(rule).min(1, rule);
+
+const schema = z.strictObject({
+  serviceAccountId: onceKnown(
+    z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")'),
+  ).optional(),
+  name: onceKnown(
+    z
+      .string("must be a text")
+      .refine((name) => name.trim() !== "" && !name.includes("\0"), "must not be blank nor contain NUL")
+      .refine((name) => !/\p{Surrogate}/u.test(name), "must be well-formed Unicode"),
+  ),
+  type: onceKnown(z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key")),
+  expiresAt: onceKnown(
+    z.iso.datetime({ offset: true, error: 'must be an instant as in RFC 3339, e.g. "2030-06-01T12:00:00Z"' }),
+  ).optional(),
+  expiresIn: onceKnown(lifetime).optional(),
+  rotateBefore: onceKnown(lifetime).optional(),
+  rotationTriggers: onceKnown(
+    z.record(z.string(), onceKnown(z.string("must be a text")), "must be a map of texts"),
+  ).optional(),
+  onDelete: onceKnown(z.enum(["revoke", "expire"], 'must be "revoke" or "expire"')).optional(),
+  adopt: onceKnown(
+    z.strictObject(
+      {
+        id: onceKnown(z.string().regex(/^secret_\w+$/, 'must be the id of an API key ("secret_…")')),
+        apiKey: onceKnown(text("must be the key itself")),
+      },
+      "must hold the id and the apiKey of an existing key",
+    ),
+  ).optional(),
+  connection: onceKnown(text("must name a connection")).optional(),
+});
+
+const CHANGES: ChangeTable<
+  "serviceAccountId" | "name" | "type" | "rotateBefore" | "rotationTriggers" | "onDelete" | "connection"
+> = {
+  serviceAccountId: { change: "replace" },
+  name: { change: "replace" },
+  type: { change: "replace" },
+  rotateBefore: { change: "update", same: sameDuration },
+  rotationTriggers: { change: "replace", same: sameTriggers },
+  onDelete: { change: "update", same: (before, now) => (before ?? "revoke") === (now ?? "revoke") },
+  connection: { change: "replace" },
+};
+
+/** The life of an API key, as the engine calls it. */
+export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, State> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  async check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult<Inputs>> {
+    rememberSecret(news.adopt?.apiKey);
+    const { __provider: _, ...given } = news as Inputs & { __provider?: unknown };
+    const inputs: Inputs = { ...given, type: given.type ?? "private_key" };
+    const toBeMade = olds.name === undefined || this.changes("", olds, inputs).replaced.length > 0;
+    const failures = toCheckFailures(schema.safeParse(inputs).error);
+    if (failures.length === 0) failures.push(...this.expiryFailures(inputs, toBeMade));
+    const ahead = await lookAhead(this.surroundings, inputs.connection);
+    failures.push(...ahead.failures);
+    if (failures.length === 0 && toBeMade) {
+      failures.push(...keyCreationFailures(ahead, inputs.serviceAccountId !== undefined));
+      failures.push(...(await this.ownerFailures(ahead, inputs)));
+    }
+    return { inputs, failures };
+  }
+
+  async diff(id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
+    this.surroundings.managed.add(id);
+    const { changed, replaced } = this.changes(id, olds, news);
+    const due = replaced.length === 0 ? this.dueReplacement(id, olds, news) : undefined;
+    if (due !== undefined) {
+      this.surroundings.warn(due.reason);
+      changed.push(due.property);
+      replaced.push(due.property);
+    }
+    if (replaced.length > 0 && news.adopt !== undefined && news.adopt.id === id) {
+      throw new FlexpriceError({
+        kind: "refused",
+        attempted: `replace API key ${label(id, olds.name)}`,
+        answer: `a change of ${replaced.join(", ")} replaces it, but "adopt" names this same key`,
+        advice: 'remove "adopt" from the resource: its work is done, and a new key is then made.',
+      });
+    }
+    return toDiffResult({ changed, replaced });
+  }
+
+  async create(inputs: Inputs): Promise<pulumi.dynamic.CreateResult<State>> {
+    const { serviceAccountId, name } = inputs;
+    const attempted = `create API key "${name}"${serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`}`;
+    const connection = this.surroundings.connect(inputs.connection, attempted);
+    const caller = await connection.caller();
+    const owner = serviceAccountId ?? caller.id;
+    if (inputs.adopt !== undefined) return await this.adopt(connection, inputs, inputs.adopt, caller, owner);
+    if (serviceAccountId !== undefined) await requireAccount(connection, serviceAccountId, attempted);
+    const expiresAt = expiryOf(inputs, connection.routes.serverNow());
+    if (hasPassed(expiresAt, connection.routes.serverNow())) {
+      throw new FlexpriceError({
+        kind: "refused",
+        attempted,
+        answer: `expiresAt (${expiresAt}) has passed: the server would make a key that never works`,
+        advice: "set a later expiresAt.",
+      });
+    }
+    const { secret, api_key } = await connection.creations.createKey(
+      { name, type: inputs.type, expiresAt, accountId: serviceAccountId },
+      owner,
+      attempted,
+    );
+    // From here on nothing may fail: the value exists in this answer only.
+    return {
+      id: secret.id,
+      outs: stateOf(inputs, secret, {
+        apiKey: api_key,
+        tenantId: caller.tenant.id,
+        environmentId: connection.chosenEnvironment,
+      }),
+    };
+  }
+
+  async read(id: string, props: Partial<State> = {}): Promise<pulumi.dynamic.ReadResult<State>> {
+    this.surroundings.managed.add(id);
+    rememberSecret(props.apiKey);
+    const attempted = `read API key ${label(id, props.name)}`;
+    const connection = this.surroundings.connect(props.connection, attempted);
+    const caller = await guardTenant(connection, props.tenantId, attempted);
+    if (!isComplete(props)) return await this.readForeign(connection, id, props, caller, attempted);
+    guardEnvironment(connection, props, attempted);
+    // A list never shows a publishable key, and it opens nothing: only its expiry can be told, by the clock.
+    if (props.type === "publishable_key") return kept(id, props);
+    if (!seesEveryKey(caller) && props.userId !== caller.id) {
+      return await this.readUnseen(connection, id, props, caller);
+    }
+    const listed = await connection.directory.key(id, props.userId);
+    if (listed !== undefined) {
+      const archived =
+        props.serviceAccountId !== undefined &&
+        (await connection.directory.account(props.serviceAccountId)) === undefined;
+      if (archived) {
+        this.surroundings.warn(
+          `Service account ${props.serviceAccountId} of API key ${label(id, props.name)} is archived, and the key still works: replace or delete it.`,
+        );
+      }
+      return present(id, props, listed, archived);
+    }
+    // An expired key does not work anywhere, so using it proves nothing about this environment; the next up
+    // replaces it in any case.
+    if (hasPassed(props.expiresAt, this.surroundings.now())) return kept(id, props);
+    const dead = await hasStoppedWorking(connection.routes, props.apiKey, this.surroundings.sleep);
+    if (!dead) throw foreignEnvironment(connection, attempted);
+    const stillUnlisted = !(await connection.directory.freshKeysOf(props.userId)).some((key) => key.id === id);
+    return stillUnlisted ? { id: "", props } : kept(id, props);
+  }
+
+  async update(_id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.UpdateResult<State>> {
+    // Whatever can be updated concerns the provider alone: the key and what the server knows of it stay.
+    const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, ...rest } = olds;
+    return { outs: { ...rest, ...optional(news, "rotateBefore", "rotationTriggers", "onDelete") } };
+  }
+
+  async delete(id: string, props: State): Promise<void> {
+    rememberSecret(props.apiKey);
+    const expired = hasPassed(props.expiresAt, this.surroundings.now());
+    if (props.onDelete === "expire" && props.expiresAt !== undefined && !expired) return;
+    const attempted = `revoke API key ${label(id, props.name)}`;
+    const connection = this.surroundings.connect(props.connection, attempted);
+    await guardTenant(connection, props.tenantId, attempted);
+    guardEnvironment(connection, props, attempted);
+    try {
+      await connection.routes.revokeKey(id, attempted);
+    } catch (error) {
+      if (!isFailure(error, "not_found")) throw error;
+      await this.proveUnusable(connection, props, expired, error);
+    }
+    connection.directory.dropKey(id);
+  }
+
+  /** What of the inputs asks for something else than the state holds. */
+  private changes(
+    id: string,
+    olds: Partial<State>,
+    news: Inputs,
+  ): { changed: string[]; replaced: string[] } {
+    const { changed, replaced } = diffByTable(CHANGES, olds, news);
+    const expiry = changedExpiry(olds, news);
+    const others = [...(expiry === undefined ? [] : [expiry]), ...(adoptsAnother(id, news) ? ["adopt"] : [])];
+    return { changed: [...changed, ...others], replaced: [...replaced, ...others] };
+  }
+
+  /** A replacement that no change of the program asks for, but time or the server. */
+  private dueReplacement(
+    id: string,
+    olds: State,
+    news: Inputs,
+  ): { property: string; reason: string } | undefined {
+    const { expiresAt } = olds;
+    const now = this.surroundings.now();
+    const key = `API key ${label(id, olds.name)}`;
+    if (olds.ownerArchived === true) {
+      return {
+        property: "serviceAccountId",
+        reason: `${key} works for the archived service account ${olds.serviceAccountId}: it is to be replaced.`,
+      };
+    }
+    if (expiresAt === undefined) return undefined;
+    if (hasPassed(expiresAt, now)) {
+      return { property: "expiresAt", reason: `${key} expired at ${expiresAt}: it is to be replaced.` };
+    }
+    if (news.rotateBefore === undefined || isUnknown(news.rotateBefore)) return undefined;
+    const due = rotationDue(expiresAt, news.rotateBefore);
+    if (due.getTime() > now) return undefined;
+    return {
+      property: "expiresAt",
+      reason: `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}: it is to be replaced.`,
+    };
+  }
+
+  private expiryFailures(inputs: Inputs, toBeMade: boolean): pulumi.dynamic.CheckFailure[] {
+    const { expiresAt, expiresIn, rotateBefore, onDelete } = inputs;
+    const failures: pulumi.dynamic.CheckFailure[] = [];
+    const fail = (property: string, reason: string) => failures.push(failure(property, reason));
+    const expires = expiresAt !== undefined || expiresIn !== undefined;
+    if (expiresAt !== undefined && expiresIn !== undefined) {
+      fail("expiresIn", "cannot be combined with expiresAt: give one of them");
+    }
+    if (rotateBefore !== undefined && !expires) {
+      fail("rotateBefore", "needs an expiry to count back from: set expiresIn or expiresAt");
+    }
+    if (onDelete === "expire" && !expires) {
+      fail("onDelete", '"expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt');
+    }
+    const now = this.surroundings.now();
+    // An existing key that has expired is about to be replaced: its successor needs a later instant too.
+    if (expiresAt !== undefined && !isUnknown(expiresAt) && hasPassed(expiresAt, now)) {
+      fail("expiresAt", `has passed (now ${new Date(now).toISOString()}): give a later instant`);
+    }
+    const lifetimeMs = lifetimeOf(inputs, toBeMade ? now : undefined);
+    const before = rotateBefore === undefined ? undefined : durationMs(rotateBefore);
+    if (lifetimeMs !== undefined && before !== undefined && before >= lifetimeMs) {
+      fail("rotateBefore", "must be shorter than the key's lifetime, or every up would rotate it");
+    }
+    return failures;
+  }
+
+  private async ownerFailures(ahead: Ahead, inputs: Inputs): Promise<pulumi.dynamic.CheckFailure[]> {
+    const { serviceAccountId } = inputs;
+    if (ahead.connection === undefined || serviceAccountId === undefined || isUnknown(serviceAccountId)) {
+      return [];
+    }
+    try {
+      await requireAccount(ahead.connection, serviceAccountId, `make a key for ${serviceAccountId}`);
+      return [];
+    } catch (error) {
+      if (isFailure(error, "not_found")) return [failure("serviceAccountId", error.message)];
+      if (isFailure(error)) return [];
+      throw error;
+    }
+  }
+
+  private async adopt(
+    connection: Connection,
+    inputs: Inputs,
+    { id, apiKey }: { readonly id: string; readonly apiKey: string },
+    caller: User,
+    owner: string,
+  ): Promise<pulumi.dynamic.CreateResult<State>> {
+    rememberSecret(apiKey);
+    const attempted = `adopt API key ${label(id, inputs.name)}`;
+    const refuse = (answer: string, advice: string) =>
+      new FlexpriceError({ kind: "refused", attempted, answer, advice });
+    if (this.surroundings.managed.has(id)) {
+      throw refuse("a resource of this stack manages it already", 'remove "adopt" from this resource.');
+    }
+    const user = await ownerByUse(connection.routes, apiKey);
+    if (user === undefined) {
+      throw refuse(
+        "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",
+        'correct adopt.apiKey, or remove "adopt" to have a key made.',
+      );
+    }
+    if (user.id !== owner) {
+      throw refuse(
+        `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
+        "correct serviceAccountId or adopt.",
+      );
+    }
+    const listed = (await connection.directory.freshKeysOf(owner)).find((key) => key.id === id);
+    if (listed === undefined) {
+      throw refuse(
+        `${owner} has no key with this id among those that the credential sees in its environment`,
+        "correct adopt.id, or use a credential of the key's environment.",
+      );
+    }
+    const differences = [
+      displayIdOf(apiKey) === listed.display_id
+        ? ""
+        : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
+      listed.name === inputs.name ? "" : `its name is "${listed.name}", the program asks for "${inputs.name}"`,
+      listed.type === inputs.type ? "" : `its type is ${listed.type}, the program asks for ${inputs.type}`,
+      inputs.expiresAt === undefined || sameInstant(listed.expires_at ?? undefined, inputs.expiresAt)
+        ? ""
+        : `it expires at ${listed.expires_at ?? "no time"}, the program asks for ${inputs.expiresAt}`,
+    ].filter((difference) => difference !== "");
+    if (differences.length > 0) {
+      throw refuse(differences.join("; "), "make the program match the key: nothing of it can be changed.");
+    }
+    this.surroundings.managed.add(id);
+    return {
+      id,
+      outs: stateOf(inputs, listed, {
+        apiKey,
+        tenantId: caller.tenant.id,
+        environmentId: connection.chosenEnvironment,
+      }),
+    };
+  }
+
+  /** A key of somebody else, read by a caller to whom the list does not show it: what it can tell, it tells itself. */
+  private async readUnseen(
+    connection: Connection,
+    id: string,
+    props: State,
+    caller: User,
+  ): Promise<pulumi.dynamic.ReadResult<State>> {
+    const works = (await ownerByUse(connection.routes, props.apiKey)) !== undefined;
+    if (!works && !hasPassed(props.expiresAt, this.surroundings.now())) {
+      this.surroundings.warn(
+        `API key ${label(id, props.name)} is not accepted by the server, but the credential from ${connection.credentialSource} (${caller.type} ${caller.id}) cannot see whether it was revoked; its state is kept. Refresh with a super_admin user's credential.`,
+      );
+    }
+    return kept(id, props);
+  }
+
+  /** The read behind `ApiKey.get`: a key that this stack does not manage. */
+  private async readForeign(
+    connection: Connection,
+    id: string,
+    props: Partial<State>,
+    caller: User,
+    attempted: string,
+  ): Promise<pulumi.dynamic.ReadResult<State>> {
+    const listed = await connection.directory.keyOfAnyone(id);
+    if (listed === undefined) {
+      throw new FlexpriceError({
+        kind: "not_found",
+        attempted,
+        answer: `the credential from ${connection.credentialSource} sees no key with this id: it is revoked, publishable, of another environment${seesEveryKey(caller) ? "" : ", or of another owner"}`,
+        advice: "correct the id, or use a super_admin user's credential of the key's environment.",
+      });
+    }
+    if (props.apiKey !== undefined && displayIdOf(props.apiKey) !== listed.display_id) {
+      throw new FlexpriceError({
+        kind: "refused",
+        attempted,
+        answer: `the given apiKey is not this key: its display id would be ${displayIdOf(props.apiKey)}, this key's is ${listed.display_id}`,
+        advice: "correct the id or the apiKey.",
+      });
+    }
+    const { apiKey, ...rest } = stateOf({ ...props, name: listed.name, type: listed.type }, listed, {
+      apiKey: props.apiKey ?? "",
+      tenantId: caller.tenant.id,
+      environmentId: connection.chosenEnvironment,
+    });
+    return { id, props: (apiKey === "" ? rest : { ...rest, apiKey }) as State };
+  }
+
+  /** A key that the server does not find is deleted only if it does not work any more. */
+  private async proveUnusable(
+    connection: Connection,
+    props: State,
+    expired: boolean,
+    error: FlexpriceError,
+  ): Promise<void> {
+    if (expired) return;
+    if (props.type === "publishable_key") {
+      throw error.during(
+        error.attempted,
+        'use a credential of the environment in which the key was made. A publishable key cannot be tried out: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
+      );
+    }
+    if (!(await hasStoppedWorking(connection.routes, props.apiKey, this.surroundings.sleep))) {
+      throw foreignEnvironment(connection, error.attempted);
+    }
+  }
+}
+
+async function requireAccount(connection: Connection, id: string, attempted: string): Promise<void> {
+  if ((await connection.directory.account(id)) !== undefined) return;
+  throw new FlexpriceError({
+    kind: "not_found",
+    attempted,
+    answer: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
+    advice: "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
+  });
+}
+
+function guardEnvironment(connection: Connection, props: State, attempted: string): void {
+  const chosen = connection.chosenEnvironment;
+  if (props.environmentId === undefined || chosen === undefined || chosen === props.environmentId) return;
+  throw new FlexpriceError({
+    kind: "wrong_environment",
+    attempted,
+    answer: `it belongs to environment ${props.environmentId}, the settings name ${chosen}`,
+    advice: "set flexprice:environmentId to the key's environment.",
+  });
+}
+
+function foreignEnvironment(connection: Connection, attempted: string): FlexpriceError {
+  return new FlexpriceError({
+    kind: "wrong_environment",
+    attempted,
+    answer: `the key still works, but the environment of the credential from ${connection.credentialSource} does not have it: it was made in another environment`,
+    advice:
+      "use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.",
+  });
+}
+
+function expiryOf({ expiresAt, expiresIn }: Inputs, now: number): string | undefined {
+  if (expiresIn === undefined) return expiresAt;
+  return new Date(now + (durationMs(expiresIn) ?? 0)).toISOString();
+}
+
+/** Milliseconds from creation to expiry, as far as they can be told without the key's creation time. */
+function lifetimeOf({ expiresAt, expiresIn }: Inputs, madeAt: number | undefined): number | undefined {
+  if (expiresIn !== undefined) return durationMs(expiresIn);
+  if (expiresAt === undefined || madeAt === undefined || isUnknown(expiresAt)) return undefined;
+  return Date.parse(expiresAt) - madeAt;
+}
+
+/** The input through which the program asks for another expiry than the key has. */
+function changedExpiry(olds: Partial<State>, news: Inputs): "expiresAt" | "expiresIn" | undefined {
+  if (news.expiresIn !== undefined) {
+    return isUnknown(news.expiresIn) || !sameDuration(olds.expiresIn, news.expiresIn) ? "expiresIn" : undefined;
+  }
+  if (isUnknown(news.expiresAt)) return "expiresAt";
+  return sameInstant(olds.expiresAt, news.expiresAt) ? undefined : "expiresAt";
+}
+
+function adoptsAnother(id: string, { adopt }: Inputs): boolean {
+  return adopt !== undefined && id !== "" && (isUnknown(adopt) || adopt.id !== id);
+}
+
+function sameTriggers(before: unknown, now: unknown): boolean {
+  if (before === undefined) return true;
+  if (containsUnknown(now) || !isMap(before) || !isMap(now)) return false;
+  const names = Object.keys(before);
+  return names.length === Object.keys(now).length && names.every((name) => before[name] === now[name]);
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}
+
+/** How the server abbreviates a key. */
+function displayIdOf(apiKey: string): string {
+  return `${apiKey.slice(0, 5)}***${apiKey.slice(-2)}`;
+}
+
+function label(id: string, name: string | undefined): string {
+  return name === undefined ? id : `"${name}" (${id})`;
+}
+
+/** Whether the state is one that create wrote, and not the scanty one of a `get`. */
+function isComplete(props: Partial<State>): props is State {
+  return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
+}
+
+function kept(id: string, props: State): pulumi.dynamic.ReadResult<State> {
+  return { id, props };
+}
+
+function present(
+  id: string,
+  props: State,
+  listed: Key,
+  archived: boolean,
+): pulumi.dynamic.ReadResult<State> {
+  const { ownerArchived: _, expiresAt, ...rest } = props;
+  const live = listed.expires_at ?? undefined;
+  return {
+    id,
+    props: {
+      ...rest,
+      name: listed.name,
+      roles: asSet(listed.roles ?? []),
+      // The list rounds times and turns zones: the same instant keeps the words in which it was first known.
+      ...(live === undefined ? {} : { expiresAt: sameInstant(expiresAt, live) ? (expiresAt ?? live) : live }),
+      ...(archived ? { ownerArchived: true } : {}),
+    },
+  };
+}
+
+function stateOf(
+  inputs: Partial<Inputs> & Pick<Inputs, "name" | "type">,
+  key: Key,
+  more: { apiKey: string; tenantId: string; environmentId: string | undefined },
+): State {
+  const expiresAt = key.expires_at ?? undefined;
+  return {
+    ...optional(
+      inputs,
+      "serviceAccountId",
+      "expiresIn",
+      "rotateBefore",
+      "rotationTriggers",
+      "onDelete",
+      "connection",
+    ),
+    name: inputs.name,
+    type: inputs.type,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    apiKey: more.apiKey,
+    displayId: key.display_id,
+    roles: asSet(key.roles ?? []),
+    userId: key.user_id,
+    userType: key.user_type,
+    createdAt: key.created_at,
+    tenantId: more.tenantId,
+    ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
+  };
+}
+
+/** Those of the named properties that are there: a state holds no empty places. */
+function optional<Source extends object, Name extends keyof Source>(
+  source: Source,
+  ...names: Name[]
+): Partial<Pick<Source, Name>> {
+  const picked: Partial<Pick<Source, Name>> = {};
+  for (const name of names) {
+    if (source[name] !== undefined) picked[name] = source[name];
+  }
+  return picked;
+}
+
+/**
+ * A Flexprice API key. Its value is shown by the server once, at creation, and kept as a secret in the state.
+ *
+ * Created by `POST /secrets/api/keys`, read by `GET /secrets/api/keys`, revoked by
+ * `DELETE /secrets/api/keys/{id}`. A revoked key that was used in the two minutes before can go on working for up
+ * to two minutes: that is the server's cache. Nothing about a key can be changed on the server.
+ *
+ * @example
+ * ```ts
+ * const key = new flexprice.ApiKey("usage-ingestor", {
+ *   serviceAccountId: ingestor.id,
+ *   expiresIn: "90d",
+ *   rotateBefore: "14d",
+ * });
+ * export const apiKey = key.apiKey; // a secret output
+ * ```
+ */
+export class ApiKey extends pulumi.CustomResource {
+  /** The key itself; always a secret. */
+  declare readonly apiKey: pulumi.Output<string>;
+  /** Its first five and last two characters, as the dashboard shows it. Not unique. */
+  declare readonly displayId: pulumi.Output<string>;
+  /** What the dashboard shows. */
+  declare readonly name: pulumi.Output<string>;
+  /** `private_key` or `publishable_key`. */
+  declare readonly type: pulumi.Output<string>;
+  /** What the key may do: a copy of its owner's roles, taken at creation; sorted. */
+  declare readonly roles: pulumi.Output<string[]>;
+  /** Id of the service account or user that the key acts for. */
+  declare readonly userId: pulumi.Output<string>;
+  /** `service_account` or `user`. */
+  declare readonly userType: pulumi.Output<string>;
+  /** When the key stops working, RFC 3339; undefined: never. */
+  declare readonly expiresAt: pulumi.Output<string | undefined>;
+  /** When the key was made, RFC 3339. */
+  declare readonly createdAt: pulumi.Output<string>;
+  /** The tenant that the key belongs to. Deletions by a credential of another tenant are refused. */
+  declare readonly tenantId: pulumi.Output<string>;
+
+  /**
+   * @param name - The logical name, unique in the program; also the key's name unless `args.name` is given.
+   * @param args - What the key is to be.
+   * @param opts - Pulumi's options for custom resources.
+   */
+  constructor(name: string, args: ApiKeyArgs = {}, opts?: pulumi.CustomResourceOptions) {
+    super(TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), {
+      ...opts,
+      additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
+    });
+  }
+
+  /**
+   * A key that exists and is managed elsewhere: read, never changed. Without `state.apiKey` the output `apiKey`
+   * stays undefined, since the server does not show a key twice.
+   *
+   * @param name - The logical name, unique in the program.
+   * @param id - The key's id, `secret_…`.
+   * @param state - What cannot be read.
+   * @param opts - Pulumi's options.
+   */
+  static get(
+    name: string,
+    id: pulumi.Input<pulumi.ID>,
+    state: ApiKeyState = {},
+    opts: pulumi.CustomResourceOptions = {},
+  ): ApiKey {
+    const known: ApiKeyArgs & ApiKeyState = state;
+    return new ApiKey(name, known, { ...opts, id });
+  }
+}
+
+/** Outputs that are no inputs: named, so that the engine resolves them. */
+const OUTPUTS = {
+  apiKey: undefined,
+  displayId: undefined,
+  roles: undefined,
+  userId: undefined,
+  userType: undefined,
+  expiresAt: undefined,
+  createdAt: undefined,
+  tenantId: undefined,
+  __provider: PROVIDER,
+};
+
+function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
+  return {
+    ...OUTPUTS,
+    ...args,
+    name: pulumi.output(args.name).apply((given) => given ?? logicalName),
+    type: pulumi.output(args.type).apply((given) => given ?? "private_key"),
+    ...(args.adopt === undefined ? {} : { adopt: pulumi.secret(args.adopt) }),
+  };
+}
+
+function existing({ apiKey, connection }: ApiKeyArgs & ApiKeyState): pulumi.Inputs {
+  return {
+    ...OUTPUTS,
+    name: undefined,
+    type: undefined,
+    connection,
+    ...(apiKey === undefined ? {} : { apiKey: pulumi.secret(apiKey) }),
+  };
+}

@@ -1,0 +1,79 @@
+import type { dynamic } from "@pulumi/pulumi";
+import type { z } from "zod";
+import type { Connection } from "../api/connection";
+import { isUnknown } from "./unknowns";
+
+/** What the provider process gives to the lifecycles. */
+export interface Surroundings {
+  /**
+   * The connection of this name, or the unnamed one.
+   * @throws FlexpriceError of kind `configuration`.
+   */
+  readonly connect: (connection: string | undefined, attempted: string) => Connection;
+  /** Whether a connection could be made; previews without one check what they can. */
+  readonly isConfigured: (connection: string | undefined) => boolean;
+  /** Whether previews ask the server (`flexprice:preflight`). */
+  readonly wantsPreflight: () => boolean;
+  /** Ids that resources of this process hold: no create may take one of them for its own, nor adopt it. */
+  readonly managed: Set<string>;
+  /** Milliseconds of the epoch. */
+  readonly now: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Shows a line to the user; the same one only once a process. */
+  readonly warn: (message: string) => void;
+}
+
+/** What a change of one input does, and when two values of it are the same. */
+export interface Change {
+  readonly change: "update" | "replace";
+  /** Whether the new input still asks for what the state holds; by default strict equality. */
+  readonly same?: (before: unknown, now: unknown) => boolean;
+}
+
+/** One row an input. */
+export type ChangeTable<Field extends string> = Readonly<Record<Field, Change>>;
+
+/** Compares the state's outputs with new inputs, so that drift found by a refresh counts like a changed program. */
+export function diffByTable<Field extends string>(
+  table: ChangeTable<Field>,
+  before: Readonly<Partial<Record<Field, unknown>>>,
+  now: Readonly<Partial<Record<Field, unknown>>>,
+): { changed: Field[]; replaced: Field[] } {
+  const fields = Object.keys(table) as Field[];
+  const changed = fields.filter((field) => {
+    // What is not known yet may differ: a preview that promises too little would lie.
+    if (isUnknown(now[field])) return true;
+    const same = table[field].same ?? Object.is;
+    return !same(before[field], now[field]);
+  });
+  return { changed, replaced: changed.filter((field) => table[field].change === "replace") };
+}
+
+/** The engine's form of a diff. The new resource is made before the old one goes, unless the user says otherwise. */
+export function toDiffResult(diff: {
+  readonly changed: readonly string[];
+  readonly replaced: readonly string[];
+}): dynamic.DiffResult {
+  return {
+    changes: diff.changed.length > 0,
+    replaces: [...diff.replaced],
+    deleteBeforeReplace: false,
+  };
+}
+
+/** Failures of a schema, in the form in which Pulumi shows them beside the resource. */
+export function toCheckFailures(error: z.ZodError | undefined): dynamic.CheckFailure[] {
+  return (error?.issues ?? []).map((issue) => {
+    const [property, ...rest] = issue.path.map(String);
+    const place = rest.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join("");
+    if (issue.code === "unrecognized_keys") {
+      return { property: "", reason: `Unknown property: ${issue.keys.join(", ")}` };
+    }
+    return failure(property ?? "", place === "" ? issue.message : `${property}${place}: ${issue.message}`);
+  });
+}
+
+/** Pulumi prints the value of the property that a failure names: one with a key in it must not be named. */
+export function failure(property: string, reason: string): dynamic.CheckFailure {
+  return { property, reason };
+}

@@ -1,0 +1,102 @@
+import type { dynamic } from "@pulumi/pulumi";
+import type { Connection } from "../api/connection";
+import type { Role, User } from "../api/wire";
+import { isFailure } from "../errors";
+import { described, seesEveryKey } from "./guards";
+import { failure, type Surroundings } from "./lifecycle";
+import { may, missingToGrant, SERVICE_ACCOUNT_ROLES } from "./roles";
+import { isUnknown } from "./unknowns";
+
+/** What a preview knows of the server; nothing of it where it could not or should not ask. */
+export interface Ahead {
+  readonly connection?: Connection;
+  readonly caller?: User;
+  readonly offered: readonly string[];
+  /** Reasons why nothing at all can work. */
+  readonly failures: readonly dynamic.CheckFailure[];
+}
+
+const BLIND: Ahead = { offered: SERVICE_ACCOUNT_ROLES, failures: [] };
+
+/** Asks the server, once a process, what a check needs to know. Trouble of the server is a warning, not a failure. */
+export async function lookAhead(surroundings: Surroundings, connectionName: unknown): Promise<Ahead> {
+  if (isUnknown(connectionName) || !surroundings.wantsPreflight()) return BLIND;
+  const name = typeof connectionName === "string" ? connectionName : undefined;
+  try {
+    if (!surroundings.isConfigured(name)) {
+      surroundings.warn(
+        'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
+      );
+      return BLIND;
+    }
+    const connection = surroundings.connect(name, "check the program against Flexprice");
+    const seen = await connection.preflight();
+    switch (seen.kind) {
+      case "refused":
+        return { ...BLIND, failures: [failure("", seen.error.message)] };
+      case "unavailable":
+        surroundings.warn(
+          `Flexprice could not be asked; roles are checked against the built-in list only. ${seen.error.message}`,
+        );
+        return BLIND;
+      case "ready":
+        return {
+          connection,
+          caller: seen.caller,
+          offered: seen.assignable?.map(({ id }) => id) ?? SERVICE_ACCOUNT_ROLES,
+          failures: [],
+        };
+    }
+  } catch (error) {
+    if (isFailure(error, "configuration")) return { ...BLIND, failures: [failure("", error.message)] };
+    throw error;
+  }
+}
+
+/** What the caller lacks to create a service account with these roles. */
+export async function accountCreationFailures(
+  { connection, caller, offered }: Ahead,
+  roles: readonly string[],
+): Promise<dynamic.CheckFailure[]> {
+  if (connection === undefined || caller === undefined || caller.roles.includes("super_admin")) return [];
+  const catalogue = await rolesOf(connection);
+  if (catalogue === undefined) return [];
+  const who = `The credential from ${connection.credentialSource} (${described(caller)})`;
+  if (!may(caller.roles, "user", "write", catalogue)) {
+    return [failure("", `${who} may not create service accounts: it lacks "write" on "user".`)];
+  }
+  return roles
+    .filter((role) => offered.includes(role))
+    .flatMap((role) => {
+      const missing = missingToGrant(caller.roles, role, catalogue);
+      if (missing.length === 0) return [];
+      const reason = `${who} cannot grant ${role}, which holds ${missing.join(" and ")}: nobody grants what they do not hold.`;
+      return [failure("roles", reason)];
+    });
+}
+
+/** What the caller lacks to create a key for a service account, or for itself. */
+export function keyCreationFailures(
+  { connection, caller }: Ahead,
+  forAccount: boolean,
+): dynamic.CheckFailure[] {
+  if (connection === undefined || caller === undefined) return [];
+  const who = `The credential from ${connection.credentialSource}`;
+  if (connection.lacksEnvironment) {
+    const advice = 'set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…")';
+    return [failure("", `${who} is an access token, and keys belong to an environment: ${advice}.`)];
+  }
+  if (!forAccount || seesEveryKey(caller)) return [];
+  const reason = `${who} is ${described(caller)}: only a user with super_admin can make keys for a service account.`;
+  return [failure("serviceAccountId", reason)];
+}
+
+async function rolesOf(connection: Connection): Promise<readonly Role[] | undefined> {
+  try {
+    return await connection.allRoles();
+  } catch (error) {
+    // What cannot be found out now is refused by the server when it comes to it.
+    if (isFailure(error)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,82 @@
+import { distance } from "fastest-levenshtein";
+import type { Role } from "../api/wire";
+
+/** What a service account of an unchanged Flexprice server can be given. */
+export const SERVICE_ACCOUNT_ROLES = ["event_ingestor", "event_reader", "super_admin"] as const;
+
+/**
+ * A role of a service account. The known names are offered by editors; others pass the compiler, since the server
+ * has the last word, and are checked by `pulumi preview`.
+ */
+export type ServiceAccountRole = (typeof SERVICE_ACCOUNT_ROLES)[number] | (string & {});
+
+/** Roles of the server that only users can hold. */
+const USER_ROLES: ReadonlySet<string> = new Set(["all_reader", "all_writer"]);
+
+const ALL_POWERFUL = "super_admin";
+
+/** Roles as a set: sorted, each once. */
+export function asSet(roles: readonly string[]): string[] {
+  return [...new Set(roles)].sort();
+}
+
+/** Whether two lists hold the same roles; order and duplicates do not matter. */
+export function sameRoles(one: unknown, other: unknown): boolean {
+  if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
+  return JSON.stringify(asSet(one)) === JSON.stringify(asSet(other));
+}
+
+/** What is wrong with these roles, given what the server offers. */
+export function roleProblems(roles: readonly string[], offered: readonly string[]): string[] {
+  const allowed = `Allowed roles: ${asSet(offered).join(", ")}.`;
+  const invalid = asSet(roles)
+    .filter((role) => !offered.includes(role))
+    .map((role) => {
+      const remark = USER_ROLES.has(role) ? " (users can hold it, service accounts cannot)" : "";
+      return `Invalid role: ${role}${remark}. ${allowed}${didYouMean(role, offered)}`;
+    });
+  if (roles.includes(ALL_POWERFUL) && asSet(roles).length > 1) {
+    return [...invalid, `${ALL_POWERFUL} includes every other role: assign it alone.`];
+  }
+  return invalid;
+}
+
+function didYouMean(role: string, offered: readonly string[]): string {
+  const [nearest] = offered
+    .map((name) => ({ name, away: distance(role.toLowerCase(), name) }))
+    .sort((a, b) => a.away - b.away);
+  // Further away than a third of the name it is a guess, and a wrong guess misleads.
+  return nearest !== undefined && nearest.away <= Math.max(2, Math.floor(nearest.name.length / 3))
+    ? ` Did you mean "${nearest.name}"?`
+    : "";
+}
+
+/** The permissions that a caller with these roles lacks to grant a role, as `action on entity`. */
+export function missingToGrant(
+  callerRoles: readonly string[],
+  wanted: string,
+  catalogue: readonly Role[],
+): string[] {
+  const granted = catalogue.find(({ id }) => id === wanted)?.permissions ?? {};
+  return Object.entries(granted).flatMap(([entity, actions]) =>
+    actions
+      .filter((action) => !may(callerRoles, entity, action, catalogue))
+      .map((action) => `"${action}" on "${entity}"`),
+  );
+}
+
+/** Whether one of the roles allows the action. */
+export function may(
+  roles: readonly string[],
+  entity: string,
+  action: string,
+  catalogue: readonly Role[],
+): boolean {
+  return catalogue
+    .filter(({ id }) => roles.includes(id))
+    .some(({ permissions }) =>
+      [...(permissions[entity] ?? []), ...(permissions["*"] ?? [])].some(
+        (allowed) => allowed === action || allowed === "*",
+      ),
+    );
+}

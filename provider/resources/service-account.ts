@@ -1,0 +1,406 @@
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+import type { Connection } from "../api/connection";
+import type { Key, User } from "../api/wire";
+import { FlexpriceError, isFailure } from "../errors";
+import { guardTenant } from "./guards";
+import {
+  type ChangeTable,
+  diffByTable,
+  failure,
+  type Surroundings,
+  toCheckFailures,
+  toDiffResult,
+} from "./lifecycle";
+import { type Ahead, accountCreationFailures, lookAhead } from "./preflight";
+import { asSet, roleProblems, type ServiceAccountRole, sameRoles } from "./roles";
+import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
+
+/** Inputs of a {@link ServiceAccount}. */
+export interface ServiceAccountArgs {
+  /**
+   * What the dashboard shows: 1 to 255 characters, not blank. Names need not be unique.
+   * Default: the resource's logical name. Change: updates in place (`PUT /users/{id}`).
+   */
+  name?: pulumi.Input<string> | undefined;
+  /**
+   * What the account may do: at least one role; order and duplicates do not matter; `super_admin` only alone.
+   * Change: replaces the account, new before old, since Flexprice fixes roles at creation; its keys, which carry
+   * a copy of the roles, are replaced with it.
+   */
+  roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
+  /**
+   * Whether deleting the account first revokes the keys that still block it. Only keys that the credential sees
+   * can be revoked: no publishable ones, none of other environments.
+   * Default: false, the deletion is refused. Change: updates in place, without a request.
+   */
+  forceDestroy?: pulumi.Input<boolean> | undefined;
+  /**
+   * Id of an existing service account to take over instead of creating one. It must have the same roles; its name
+   * is set to `name`. From then on the account is managed: deleting the resource archives it.
+   * Change: another id replaces; removing it changes nothing.
+   */
+  adopt?: pulumi.Input<string> | undefined;
+  /**
+   * Name of a connection in `flexprice:connections`. Default: the settings outside of it. Change: replaces.
+   */
+  connection?: pulumi.Input<string> | undefined;
+}
+
+/** Options of {@link ServiceAccount.get}. */
+export interface ServiceAccountGetOptions extends pulumi.CustomResourceOptions {
+  /** Name of the connection through which the account is read. */
+  connection?: string | undefined;
+}
+
+interface Inputs {
+  readonly name: string;
+  readonly roles: string[];
+  readonly forceDestroy?: boolean;
+  readonly adopt?: string;
+  readonly connection?: string;
+}
+
+interface State extends Inputs {
+  readonly tenantId: string;
+}
+
+const TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
+
+// Kept in the state of every resource and run by later releases too. A constant that only names the code stays
+// valid as long as the export does; serialised code would be 20 times as long and frozen at its release.
+const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
+
+const NAME_RULE = "must be 1 to 255 characters long, not blank, without NUL";
+const NO_ROLE = "Service accounts must have at least one role assigned";
+
+const schema = z.strictObject({
+  name: onceKnown(
+    z
+      .string(NAME_RULE)
+      .refine((text) => text.trim() !== "" && [...text].length <= 255 && !text.includes("\0"), NAME_RULE)
+      .refine((text) => !/\p{Surrogate}/u.test(text), "must be well-formed Unicode"),
+  ),
+  roles: onceKnown(
+    z
+      .array(onceKnown(z.string("must be the name of a role")), {
+        error: ({ input }) => (input === undefined || input === null ? NO_ROLE : "must be a list of roles"),
+      })
+      .min(1, NO_ROLE),
+  ),
+  forceDestroy: onceKnown(z.boolean("must be true or false")).optional(),
+  adopt: onceKnown(
+    z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")'),
+  ).optional(),
+  connection: onceKnown(z.string("must name a connection").min(1, "must name a connection")).optional(),
+});
+
+const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
+  name: { change: "update" },
+  roles: { change: "replace", same: sameRoles },
+  forceDestroy: { change: "update", same: (before, now) => (before ?? false) === (now ?? false) },
+  connection: { change: "replace" },
+};
+
+/** The life of a service account, as the engine calls it. */
+export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, State> {
+  constructor(private readonly surroundings: Surroundings) {}
+
+  async check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult<Inputs>> {
+    const inputs = ownInputs(news);
+    const failures = toCheckFailures(schema.safeParse(inputs).error);
+    const ahead = await lookAhead(this.surroundings, news.connection);
+    const roles = Array.isArray(news.roles) ? news.roles.filter(isKnownText) : [];
+    failures.push(...ahead.failures);
+    failures.push(...roleProblems(roles, ahead.offered).map((reason) => failure("roles", reason)));
+    if (failures.length === 0 && isToBeMade(olds, news)) {
+      failures.push(
+        ...(news.adopt === undefined
+          ? await accountCreationFailures(ahead, roles)
+          : await this.adoptionFailures(ahead, news)),
+      );
+    }
+    const settled = Array.isArray(news.roles) && !containsUnknown(news.roles) && failures.length === 0;
+    return { inputs: settled ? { ...inputs, roles: asSet(news.roles) } : inputs, failures };
+  }
+
+  async diff(id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
+    this.surroundings.managed.add(id);
+    const { changed, replaced } = diffByTable(CHANGES, olds, news);
+    const takesAnother = news.adopt !== undefined && news.adopt !== id;
+    return toDiffResult({
+      changed: takesAnother ? [...changed, "adopt"] : changed,
+      replaced: takesAnother ? [...replaced, "adopt"] : replaced,
+    });
+  }
+
+  async create(inputs: Inputs): Promise<pulumi.dynamic.CreateResult<State>> {
+    const attempted = `create service account "${inputs.name}"`;
+    const connection = this.surroundings.connect(inputs.connection, attempted);
+    const { tenant } = await connection.caller();
+    const account =
+      inputs.adopt === undefined
+        ? await connection.creations.createAccount({ name: inputs.name, roles: inputs.roles }, attempted)
+        : await this.adopt(connection, inputs.adopt, inputs);
+    return { id: account.id, outs: state(inputs, account, tenant.id) };
+  }
+
+  async read(id: string, props: Partial<State> = {}): Promise<pulumi.dynamic.ReadResult<State>> {
+    this.surroundings.managed.add(id);
+    const attempted = `read service account ${label(id, props.name)}`;
+    const connection = this.surroundings.connect(props.connection, attempted);
+    const { tenant } = await guardTenant(connection, props.tenantId, attempted);
+    let account: User | undefined;
+    try {
+      account = await connection.directory.account(id);
+    } catch (error) {
+      if (!isFailure(error, "forbidden") || !isComplete(props)) throw error;
+      this.surroundings.warn(
+        `Service account ${label(id, props.name)} is not visible to the credential from ${connection.credentialSource}; its state is kept as it was. ${error.answer}`,
+      );
+      return { id, props };
+    }
+    if (account !== undefined) {
+      const now = { ...props, name: account.name, roles: account.roles };
+      return {
+        id,
+        props: state(now, account, tenant.id),
+        // The engine's type gives inputs the shape of outputs; they are those of the program alone.
+        inputs: readInputs(now) as State,
+      };
+    }
+    if (isComplete(props)) return { id: "", props };
+    throw new FlexpriceError({
+      kind: "not_found",
+      attempted,
+      answer: `tenant ${tenant.id} has no service account with this id that is not archived`,
+      advice: "correct the id, or the credential if the account belongs to another tenant.",
+    });
+  }
+
+  async update(id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.UpdateResult<State>> {
+    const attempted = `rename service account ${label(id, olds.name)} to "${news.name}"`;
+    const account = { id, name: news.name, roles: olds.roles };
+    if (news.name !== olds.name) {
+      const connection = this.surroundings.connect(news.connection, attempted);
+      await guardTenant(connection, olds.tenantId, attempted);
+      await rename(connection, id, news.name, attempted);
+    }
+    return { outs: state(news, account, olds.tenantId) };
+  }
+
+  async delete(id: string, props: State): Promise<void> {
+    const attempted = `archive service account ${label(id, props.name)}`;
+    const connection = this.surroundings.connect(props.connection, attempted);
+    await guardTenant(connection, props.tenantId, attempted);
+    try {
+      await archive(connection, id, attempted);
+    } catch (error) {
+      if (!isFailure(error, "has_active_keys")) throw error;
+      const keys = await visibleKeys(connection, id);
+      if (props.forceDestroy !== true) throw blockedBy(keys, error);
+      for (const key of keys) {
+        await connection.routes.revokeKey(key.id, `revoke API key "${key.name}" (${key.id})`);
+        connection.directory.dropKey(key.id);
+      }
+      try {
+        await archive(connection, id, attempted);
+      } catch (again) {
+        throw isFailure(again, "has_active_keys") ? blockedBy([], again) : again;
+      }
+    }
+    connection.directory.dropAccount(id);
+  }
+
+  private async adoptionFailures(ahead: Ahead, news: Inputs): Promise<pulumi.dynamic.CheckFailure[]> {
+    if (ahead.connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
+    try {
+      await this.adoptable(ahead.connection, String(news.adopt), news);
+      return [];
+    } catch (error) {
+      // Whether the server is at its best now says nothing about the program.
+      if (isFailure(error, "refused", "not_found")) return [failure("adopt", error.message)];
+      if (isFailure(error)) return [];
+      throw error;
+    }
+  }
+
+  private async adoptable(connection: Connection, id: string, inputs: Inputs): Promise<User> {
+    const attempted = `adopt service account ${id}`;
+    if (this.surroundings.managed.has(id)) {
+      throw new FlexpriceError({
+        kind: "refused",
+        attempted,
+        answer: "a resource of this stack manages it already",
+        advice: 'remove "adopt" from this resource: a replacement then gets an account of its own.',
+      });
+    }
+    const account = await connection.directory.account(id);
+    if (account === undefined) {
+      throw new FlexpriceError({
+        kind: "not_found",
+        attempted,
+        answer: "the credential's tenant has no service account with this id that is not archived",
+        advice: 'correct the id, or remove "adopt" to have an account created.',
+      });
+    }
+    if (!sameRoles(account.roles, inputs.roles)) {
+      throw new FlexpriceError({
+        kind: "refused",
+        attempted,
+        answer: `it has the roles ${asSet(account.roles).join(", ")}, the program asks for ${asSet(inputs.roles).join(", ")}`,
+        advice: "set roles to those of the account: Flexprice fixes them at creation.",
+      });
+    }
+    return account;
+  }
+
+  private async adopt(connection: Connection, id: string, inputs: Inputs): Promise<User> {
+    const account = await this.adoptable(connection, id, inputs);
+    this.surroundings.managed.add(id);
+    if (account.name === inputs.name) return account;
+    return await rename(connection, id, inputs.name, `rename the adopted service account ${id} to "${inputs.name}"`);
+  }
+}
+
+async function rename(connection: Connection, id: string, newName: string, attempted: string): Promise<User> {
+  try {
+    const account = await connection.routes.renameAccount(id, newName, attempted);
+    connection.directory.noteAccount(account);
+    return account;
+  } catch (error) {
+    if (!isFailure(error, "not_found", "invalid")) throw error;
+    throw error.during(attempted, 'run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.');
+  }
+}
+
+/** Archives, and takes "not found" for done only when a search in the same tenant does not know the account either. */
+async function archive(connection: Connection, id: string, attempted: string): Promise<void> {
+  try {
+    await connection.routes.archiveAccount(id, attempted);
+  } catch (error) {
+    if (!isFailure(error, "not_found")) throw error;
+    if ((await connection.directory.freshAccount(id)) !== undefined) throw error;
+  }
+}
+
+async function visibleKeys(connection: Connection, id: string): Promise<readonly Key[]> {
+  try {
+    return await connection.directory.freshKeysOf(id);
+  } catch (error) {
+    // A caller that may not list keys still gets to know why the account stays.
+    if (isFailure(error, "forbidden", "wrong_environment")) return [];
+    throw error;
+  }
+}
+
+function blockedBy(keys: readonly Key[], error: FlexpriceError): FlexpriceError {
+  const listed = keys.map((key) => `"${key.name}" (${key.id}, ${key.display_id})`);
+  const seen = listed.length === 0 ? "none of them is visible here" : `visible here: ${listed.join(", ")}`;
+  return new FlexpriceError({
+    kind: "has_active_keys",
+    attempted: error.attempted,
+    answer: `${error.answer}; ${seen}`,
+    advice: `revoke them, or set forceDestroy: true, run "pulumi up", and delete then. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+    status: error.status,
+    code: error.code,
+  });
+}
+
+/** Creating is due when nothing is there yet, or when a change replaces. */
+function isToBeMade(olds: Partial<Inputs>, news: Inputs): boolean {
+  if (olds.roles === undefined) return true;
+  return diffByTable(CHANGES, olds, news).replaced.length > 0 || news.adopt !== olds.adopt;
+}
+
+function isKnownText(value: unknown): value is string {
+  return typeof value === "string" && !isUnknown(value);
+}
+
+/** Whether the state is one that create or update wrote, and not the empty one of a `get`. */
+function isComplete(props: Partial<State>): props is State {
+  return props.tenantId !== undefined;
+}
+
+function label(id: string, accountName: string | undefined): string {
+  return accountName === undefined ? id : `"${accountName}" (${id})`;
+}
+
+/** The inputs alone: the engine mixes `__provider` in. */
+function ownInputs({ __provider: _, ...inputs }: Inputs & { __provider?: unknown }): Inputs {
+  return inputs;
+}
+
+function readInputs(props: Partial<State> & Pick<Inputs, "name" | "roles">): Inputs {
+  return {
+    name: props.name,
+    roles: asSet(props.roles),
+    ...(props.forceDestroy === undefined ? {} : { forceDestroy: props.forceDestroy }),
+    ...(props.adopt === undefined ? {} : { adopt: props.adopt }),
+    ...(props.connection === undefined ? {} : { connection: props.connection }),
+  };
+}
+
+function state(
+  inputs: Partial<Inputs>,
+  account: Pick<User, "name" | "roles">,
+  tenantId: string,
+): State {
+  return { ...readInputs({ ...inputs, name: account.name, roles: account.roles }), tenantId };
+}
+
+/**
+ * A Flexprice service account: an identity for an automated service, with roles and API keys of its own.
+ *
+ * Created by `POST /users`, renamed by `PUT /users/{id}`, read by `POST /users/search`, archived by
+ * `DELETE /users/{id}`. Archiving is refused while keys of the account are active, see
+ * {@link ServiceAccountArgs.forceDestroy}. A preview fails on roles which the server does not offer or the
+ * credential cannot grant.
+ *
+ * @example
+ * ```ts
+ * const ingestor = new flexprice.ServiceAccount("usage-ingestor", { roles: ["event_ingestor"] });
+ * ```
+ */
+export class ServiceAccount extends pulumi.CustomResource {
+  /** What the dashboard shows. */
+  declare readonly name: pulumi.Output<string>;
+  /** What the account may do, sorted. */
+  declare readonly roles: pulumi.Output<string[]>;
+  /** The tenant that the account belongs to. Updates and deletions by a credential of another tenant are refused. */
+  declare readonly tenantId: pulumi.Output<string>;
+
+  /**
+   * @param name - The logical name, unique in the program; also the account's name unless `args.name` is given.
+   * @param args - What the account is to be.
+   * @param opts - Pulumi's options for custom resources.
+   */
+  constructor(name: string, args: ServiceAccountArgs, opts?: pulumi.CustomResourceOptions) {
+    super(TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), opts);
+  }
+
+  /**
+   * An account that exists and is managed elsewhere: read, never changed.
+   *
+   * @param name - The logical name, unique in the program.
+   * @param id - The account's id, `user_…`.
+   * @param opts - Pulumi's options, and the connection to read through.
+   */
+  static get(name: string, id: pulumi.Input<pulumi.ID>, opts: ServiceAccountGetOptions = {}): ServiceAccount {
+    const { connection, ...resourceOptions } = opts;
+    return new ServiceAccount(name, { roles: [], connection }, { ...resourceOptions, id });
+  }
+}
+
+function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs {
+  return {
+    ...args,
+    name: pulumi.output(args.name).apply((given) => given ?? logicalName),
+    tenantId: undefined,
+    __provider: PROVIDER,
+  };
+}
+
+function existing({ connection }: ServiceAccountArgs): pulumi.Inputs {
+  return { connection, name: undefined, roles: undefined, tenantId: undefined, __provider: PROVIDER };
+}
