@@ -79,9 +79,12 @@ const ROUTES: ReadonlyMap<string, Route> = new Map([
   ["POST /v1/events", inEnvironment(ingestEvent, write("event"))],
   ["POST /v1/events/bulk", inEnvironment(ingestEvents, write("event"))],
   ["POST /v1/events/query", inEnvironment(queryEvents)],
+  ["GET /v1/events", inEnvironment(queryEvents)],
   ["GET /v1/customers", inEnvironment(emptyPage)],
+  ["POST /v1/customers/search", inEnvironment(emptyPage)],
   ["POST /v1/customers", inEnvironment(notEmbedded, write("customer"))],
   ["GET /v1/plans", inEnvironment(emptyPage)],
+  ["POST /v1/plans/search", inEnvironment(emptyPage)],
   ["POST /v1/plans", inEnvironment(notEmbedded, write("plan"))],
 ]);
 

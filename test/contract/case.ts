@@ -1,0 +1,151 @@
+/** One request and the answer that a Flexprice server must give to it. */
+export interface ContractCase {
+  title: string;
+  /** Steps that must succeed before; their answers are named for use in "{name.field}". */
+  given?: Record<string, ContractRequest>;
+  request: ContractRequest;
+  status: number | number[];
+  /** Compared as a whole: no field may be missing or too many. */
+  body: Expected;
+  /** Response headers, names in lower case; null: absent. */
+  headers?: Record<string, string | RegExp | null>;
+  /** Why this cannot run against a real server. */
+  emulatorOnly?: string;
+}
+
+export interface ContractRequest {
+  method: string;
+  path: string;
+  /** An object is sent as JSON, a string as it is. */
+  body?: unknown;
+  headers?: Record<string, string>;
+  /** Default: "admin", a super_admin's token with an environment. */
+  as?: Credential;
+}
+
+/** "{name.field}" in these is replaced, as everywhere in a request. */
+export type Credential =
+  | "admin"
+  | "nobody"
+  | { key: string }
+  | { token: string; environment?: string };
+
+/**
+ * A JSON value in which strings may hold "{name.field}" and {@link Placeholder}s may stand for
+ * what differs from run to run.
+ */
+export type Expected = unknown;
+
+/** Stands for any value that passes the test. */
+export class Placeholder {
+  constructor(
+    readonly description: string,
+    readonly test: (value: unknown) => boolean,
+  ) {}
+}
+
+const text = (description: string, pattern: RegExp) =>
+  new Placeholder(description, (value) => typeof value === "string" && pattern.test(value));
+
+const ULID = "[0-9A-HJKMNP-TV-Z]{26}";
+const DATE_TIME = "\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d";
+
+export const USER_ID = text("a user id", new RegExp(`^user_${ULID}$`));
+export const SECRET_ID = text("a secret id", new RegExp(`^secret_${ULID}$`));
+export const EVENT_ID = text("an event id", new RegExp(`^event_${ULID}$`));
+export const PRIVATE_KEY = text("a private key", new RegExp(`^sk_${ULID}$`));
+export const PUBLISHABLE_KEY = text("a publishable key", new RegExp(`^pk_${ULID}$`));
+export const DISPLAY_ID = text("a display id", /^[sp]k_01\*\*\*[0-9A-Z]{2}$/);
+export const NANOSECOND_TIME = text(
+  "a time to the nanosecond",
+  new RegExp(`^${DATE_TIME}(\\.\\d{0,8}[1-9])?Z$`),
+);
+export const MICROSECOND_TIME = text(
+  "a time to the microsecond",
+  new RegExp(`^${DATE_TIME}(\\.\\d{0,5}[1-9])?Z$`),
+);
+export const SECOND_TIME = text("a time to the second", new RegExp(`^${DATE_TIME}Z$`));
+export const TEXT = text("any text", /^/);
+export const COUNT = new Placeholder("a count", Number.isInteger);
+
+/** The tenant that comes with every user. */
+export const TENANT = new Placeholder(
+  "a tenant",
+  (value) =>
+    ["id", "name", "status"].every((name) => typeof field(value, name) === "string") &&
+    ["created_at", "updated_at"].every((name) => SECOND_TIME.test(field(value, name))),
+);
+
+/** An empty body without a content type. */
+export const EMPTY = Symbol("empty body");
+
+/** A body that is not JSON. */
+export class PlainText {
+  constructor(readonly text: string) {}
+}
+
+/** The answer to anything that has no route. */
+export const NO_ROUTE = new PlainText("404 page not found");
+
+export function account(fields: Record<string, unknown> = {}): ContractRequest {
+  return {
+    method: "POST",
+    path: "/users",
+    body: { type: "service_account", name: "ci-bot", roles: ["event_ingestor"], ...fields },
+  };
+}
+
+/** A key of the account named "account" among the given steps. */
+export function accountKey(fields: Record<string, unknown> = {}): ContractRequest {
+  return key({ service_account_id: "{account.id}", ...fields });
+}
+
+/** A key of the caller. */
+export function key(fields: Record<string, unknown> = {}): ContractRequest {
+  return {
+    method: "POST",
+    path: "/secrets/api/keys",
+    body: { name: "p1", type: "private_key", ...fields },
+  };
+}
+
+export function search(filter: unknown): ContractRequest {
+  return { method: "POST", path: "/users/search", body: filter };
+}
+
+export const revokeKey: ContractRequest = {
+  method: "DELETE",
+  path: "/secrets/api/keys/{key.secret.id}",
+};
+export const archiveAccount: ContractRequest = { method: "DELETE", path: "/users/{account.id}" };
+
+const STATUS_OF_CODE: Readonly<Record<string, number>> = {
+  not_found: 404,
+  already_exists: 409,
+  validation_error: 400,
+  permission_denied: 403,
+  database_error: 500,
+};
+
+/** The error shape of the handlers. */
+export function failure(code: string, message: string, details?: Expected): Expected {
+  const error = { code, message, http_status_code: STATUS_OF_CODE[code] };
+  return details === undefined ? error : { ...error, details };
+}
+
+export const INSUFFICIENT = { message: "insufficient permissions" };
+export const UNAUTHORIZED = { error: "Unauthorized" };
+export const INVALID_TOKEN = { error: "Invalid token" };
+export const NO_ENVIRONMENT = {
+  error: "Access denied",
+  message: "Invalid or inaccessible environment",
+};
+
+/** A field of what should be an object; undefined when it is none. */
+export function field(value: unknown, name: string): unknown {
+  return isRecord(value) ? value[name] : undefined;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

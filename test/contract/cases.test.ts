@@ -1,0 +1,27 @@
+import { CASES } from "./cases";
+import { run } from "./exchange";
+import { isRealServer, startTarget, type Target } from "./target";
+
+describe("contract", () => {
+  let target: Target;
+
+  // An emulator for each case; a real server is the same one all along.
+  beforeEach(async () => {
+    target = await startTarget();
+  });
+
+  afterEach(() => target.stop());
+
+  for (const [subject, cases] of Object.entries(CASES)) {
+    describe(subject, () => {
+      for (const contractCase of cases) {
+        const { title, emulatorOnly } = contractCase;
+        if (isRealServer && emulatorOnly !== undefined) {
+          it.skip(`${title} (only with the emulator: ${emulatorOnly})`);
+        } else {
+          it(title, () => run(contractCase, target));
+        }
+      }
+    });
+  }
+});

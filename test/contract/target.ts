@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { Emulator } from "../../provider/emulator";
+import { field } from "./case";
+
+/** A server to hold to the contract, and the names that the cases may use for what it has. */
+export interface Target {
+  /** With /v1. */
+  readonly url: string;
+  readonly names: Record<string, unknown>;
+  stop(): Promise<void>;
+}
+
+const { FLEXPRICE_CONTRACT_URL, FLEXPRICE_CONTRACT_ACCESS_TOKEN } = process.env;
+const { FLEXPRICE_CONTRACT_ENVIRONMENT_ID } = process.env;
+
+/** True when the environment variables name a real server. */
+export const isRealServer = Boolean(FLEXPRICE_CONTRACT_URL);
+
+export function startTarget(): Promise<Target> {
+  return isRealServer ? realServer() : emulator();
+}
+
+async function emulator(): Promise<Target> {
+  const server = await Emulator.start();
+  const operator = server.createTenant();
+  const other = server.createTenant();
+  const otherAccount = server.createAccount(other.tenantId, { roles: ["event_ingestor"] });
+  const otherKey = server.createKey(otherAccount.id, other.environmentId, { name: "theirs" });
+  return {
+    url: server.url,
+    names: {
+      operator,
+      second: { environmentId: server.createEnvironment(operator.tenantId, "Second") },
+      writer: server.createUser(operator.tenantId, ["all_writer"]),
+      reader: server.createUser(operator.tenantId, ["all_reader"]),
+      other: { ...other, accountId: otherAccount.id, secretId: otherKey.id },
+    },
+    stop: () => server.stop(),
+  };
+}
+
+async function realServer(): Promise<Target> {
+  const url = `${FLEXPRICE_CONTRACT_URL}`.replace(/(\/v1)?\/*$/, "/v1");
+  const accessToken = `${FLEXPRICE_CONTRACT_ACCESS_TOKEN}`;
+  const answer = await fetch(`${url}/users/me`, {
+    headers: { Authorization: `Bearer ${accessToken}` },
+  });
+  const me: unknown = await answer.json();
+  assert.equal(answer.status, 200, "FLEXPRICE_CONTRACT_ACCESS_TOKEN is not accepted");
+  const operator = {
+    accessToken,
+    environmentId: `${FLEXPRICE_CONTRACT_ENVIRONMENT_ID}`,
+    userId: field(me, "id"),
+    email: field(me, "email"),
+    tenantId: field(field(me, "tenant"), "id"),
+  };
+  return { url, names: { operator }, stop: async () => {} };
+}
