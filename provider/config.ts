@@ -43,7 +43,9 @@ interface Setting {
 
 /** Keys of the stack's config that look like this provider's and are not. */
 export function unknownSettings(keys: readonly string[]): string[] {
-  return keys.filter((key) => key.startsWith("flexprice:") && !(key.slice("flexprice:".length) in SETTINGS));
+  return keys.filter(
+    (key) => key.startsWith("flexprice:") && !(key.slice("flexprice:".length) in SETTINGS),
+  );
 }
 
 /** The error for a config key that means nothing, most likely a slip. */
@@ -66,7 +68,11 @@ export function readSettings(source: SettingsSource, connection?: string): Setti
   const outer = read(source, "baseUrl");
   if (connection !== undefined) return readConnection(source, connection, outer, allowInsecure);
   return {
-    baseUrl: usableUrl(outer?.value ?? DEFAULT_BASE_URL, outer?.source ?? "the default", allowInsecure),
+    baseUrl: usableUrl(
+      outer?.value ?? DEFAULT_BASE_URL,
+      outer?.source ?? "the default",
+      allowInsecure,
+    ),
     credential: oneCredential(read(source, "apiKey"), read(source, "accessToken")),
     environmentId: read(source, "environmentId")?.value,
   };
@@ -123,24 +129,39 @@ function readConnection(
   }
   const parsed = connectionShape.safeParse(given);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".") || name}: ${issue.message}`);
-    throw broken(where, `connection "${name}" is unusable: ${issues.join("; ")}`, hint("connections"));
+    const issues = parsed.error.issues.map(
+      (issue) => `${issue.path.join(".") || name}: ${issue.message}`,
+    );
+    throw broken(
+      where,
+      `connection "${name}" is unusable: ${issues.join("; ")}`,
+      hint("connections"),
+    );
   }
   const { apiKey, accessToken, environmentId, baseUrl } = parsed.data;
   const inside = `connection "${name}" in ${where}`;
   const part = (value: string | undefined): Setting | undefined =>
-    value === undefined ? undefined : { value, source: inside, origin: setting?.origin ?? "config" };
+    value === undefined
+      ? undefined
+      : { value, source: inside, origin: setting?.origin ?? "config" };
   return {
     baseUrl:
       baseUrl === undefined
-        ? usableUrl(outerUrl?.value ?? DEFAULT_BASE_URL, outerUrl?.source ?? "the default", allowInsecure)
+        ? usableUrl(
+            outerUrl?.value ?? DEFAULT_BASE_URL,
+            outerUrl?.source ?? "the default",
+            allowInsecure,
+          )
         : usableUrl(baseUrl, inside, allowInsecure),
     credential: oneCredential(part(apiKey), part(accessToken)),
     environmentId,
   };
 }
 
-function oneCredential(apiKey: Setting | undefined, accessToken: Setting | undefined): Credential | undefined {
+function oneCredential(
+  apiKey: Setting | undefined,
+  accessToken: Setting | undefined,
+): Credential | undefined {
   if (apiKey !== undefined && accessToken !== undefined && apiKey.origin === accessToken.origin) {
     throw broken(
       apiKey.source,
@@ -191,7 +212,11 @@ function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
 }
 
-function readFlag(source: SettingsSource, name: "allowInsecure" | "preflight", otherwise: boolean): boolean {
+function readFlag(
+  source: SettingsSource,
+  name: "allowInsecure" | "preflight",
+  otherwise: boolean,
+): boolean {
   const setting = read(source, name);
   if (setting === undefined) return otherwise;
   if (setting.value === "true") return true;

@@ -50,4 +50,6 @@ export const serviceAccount: dynamic.ResourceProvider = Object.assign(
   { configure },
 );
 
-export const apiKey: dynamic.ResourceProvider = Object.assign(new ApiKeyLifecycle(surroundings), { configure });
+export const apiKey: dynamic.ResourceProvider = Object.assign(new ApiKeyLifecycle(surroundings), {
+  configure,
+});

@@ -1,7 +1,13 @@
 import type { z } from "zod";
 import { type ErrorKind, FlexpriceError } from "../errors";
 import { rememberSecret } from "../redaction";
-import { DEFAULT_RETRY_LIMITS, type Effect, type Outcome, type RetryLimits, retryDelay } from "./retry";
+import {
+  DEFAULT_RETRY_LIMITS,
+  type Effect,
+  type Outcome,
+  type RetryLimits,
+  retryDelay,
+} from "./retry";
 import {
   type HttpAnswer,
   type HttpRequest,
@@ -261,7 +267,7 @@ function readRefusal(answer: HttpAnswer): Refusal | undefined {
   const parsed = refusal.safeParse(parseJson(answer.body)?.value);
   if (!parsed.success) return undefined;
   const { code, message, error } = parsed.data;
-  return code ?? message ?? error ? parsed.data : undefined;
+  return (code ?? message ?? error) ? parsed.data : undefined;
 }
 
 function words({ message, error, details }: Refusal): string {

@@ -1,4 +1,4 @@
-import { FlexpriceError, isFailure } from "../errors";
+import { type FlexpriceError, isFailure } from "../errors";
 import { Client, type ClientOptions } from "./client";
 import { Creations } from "./creation";
 import { Directory } from "./directory";

@@ -109,7 +109,9 @@ export class Creations {
     attempted: string,
   ): Promise<User | "nothing"> {
     const wanted = rolesKey(account.roles);
-    const since = await this.directory.accountsSince((row) => (createdAt(row.id) ?? window.from) >= window.from);
+    const since = await this.directory.accountsSince(
+      (row) => (createdAt(row.id) ?? window.from) >= window.from,
+    );
     const candidates = since.filter(
       (row) =>
         !this.managed.has(row.id) &&
@@ -169,4 +171,3 @@ function isWithin(time: number | undefined, { from, until }: Window): boolean {
 function rolesKey(roles: readonly string[]): string {
   return [...new Set(roles)].sort().join(" ");
 }
-

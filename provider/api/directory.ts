@@ -90,7 +90,8 @@ export class Directory {
     const found: User[] = [];
     for (let from = 0; from < ids.length; from += MOST_SEARCH_IDS) {
       const some = ids.slice(from, from + MOST_SEARCH_IDS);
-      const what = some.length === 1 ? `service account ${some[0]}` : `${some.length} service accounts`;
+      const what =
+        some.length === 1 ? `service account ${some[0]}` : `${some.length} service accounts`;
       const page = await this.routes.searchAccounts(
         { limit: some.length, offset: 0 },
         `look up ${what}`,
@@ -119,42 +120,42 @@ interface ListingSource<Row> {
 }
 
 class Listing<Row extends { readonly id: string }> {
-  private readonly written = new Map<string, Row>();
+  private readonly known = new Map<string, Row>();
   private readonly dropped = new Set<string>();
   private readonly asked = new Set<string>();
   private walked: Promise<Map<string, Row>> | undefined;
-  private gathering: { questions: Set<string>; answer: Promise<readonly Row[]> } | undefined;
+  private gathering: { questions: Set<string>; answer: Promise<void> } | undefined;
 
   constructor(private readonly source: ListingSource<Row>) {}
 
   /** The row with this id; `question` is what the server is asked where nothing kept shows it. */
   async find(id: string, question: string): Promise<Row | undefined> {
     if (this.dropped.has(id)) return undefined;
-    const written = this.written.get(id);
-    if (written !== undefined) return written;
+    const known = this.known.get(id);
+    if (known !== undefined) return known;
     this.asked.add(question);
     if (this.asked.size > WALK_FROM) {
       const kept = (await this.walkOnce()).get(id);
       if (kept !== undefined) return kept;
     }
-    const answer = await this.gather(question);
-    return this.dropped.has(id) ? undefined : answer.find((row) => row.id === id);
+    await this.gather(question);
+    return this.known.get(id);
   }
 
   async all(): Promise<Row[]> {
     const rows = new Map(await this.walkOnce());
-    for (const [id, row] of this.written) rows.set(id, row);
+    for (const [id, row] of this.known) rows.set(id, row);
     for (const id of this.dropped) rows.delete(id);
     return [...rows.values()];
   }
 
   note(row: Row): void {
     this.dropped.delete(row.id);
-    this.written.set(row.id, row);
+    this.known.set(row.id, row);
   }
 
   drop(id: string): void {
-    this.written.delete(id);
+    this.known.delete(id);
     this.dropped.add(id);
   }
 
@@ -170,12 +171,14 @@ class Listing<Row extends { readonly id: string }> {
     return this.walked;
   }
 
-  private gather(question: string): Promise<readonly Row[]> {
+  private gather(question: string): Promise<void> {
     if (this.gathering === undefined) {
       const questions = new Set<string>();
-      const answer = this.source.sleep(GATHER_MS).then(() => {
+      const answer = this.source.sleep(GATHER_MS).then(async () => {
         this.gathering = undefined;
-        return this.source.ask([...questions]);
+        for (const row of await this.source.ask([...questions])) {
+          if (!this.dropped.has(row.id)) this.known.set(row.id, row);
+        }
       });
       this.gathering = { questions, answer };
     }

@@ -48,7 +48,10 @@ export function retryDelay(finished: FinishedAttempt): number | "stop" {
   if (finished.attempt >= limits.attempts || !mayRepeat(finished)) return "stop";
   const asked = askedPause(finished.outcome, finished.now);
   // Full jitter: clients that failed together do not come back together.
-  const ceiling = Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** (finished.attempt - 1));
+  const ceiling = Math.min(
+    limits.longestPauseMs,
+    limits.firstPauseMs * 2 ** (finished.attempt - 1),
+  );
   const pause = asked ?? Math.round(finished.random() * ceiling);
   return finished.now + pause - finished.startedAt > limits.totalMs ? "stop" : pause;
 }
@@ -62,7 +65,9 @@ function mayRepeat({ effect, outcome, now }: FinishedAttempt): boolean {
     case "answered":
       if (effect !== "creates") return PASSING_STATUSES.has(outcome.status);
       // A create is repeated only where the server says that it did not take it up.
-      return outcome.status === 429 || (outcome.status === 503 && askedPause(outcome, now) !== undefined);
+      return (
+        outcome.status === 429 || (outcome.status === 503 && askedPause(outcome, now) !== undefined)
+      );
   }
 }
 

@@ -106,7 +106,10 @@ async function readBody(
     for await (const piece of body) {
       size += piece.length;
       if (size > limits.answerBytes) {
-        throw new TransportFailure(`the answer is larger than ${limits.answerBytes} bytes`, "maybe");
+        throw new TransportFailure(
+          `the answer is larger than ${limits.answerBytes} bytes`,
+          "maybe",
+        );
       }
       pieces.push(piece);
     }
@@ -139,7 +142,12 @@ function asTransportFailure(error: unknown): TransportFailure {
 
 /** Node reports a host with several addresses as one AggregateError; its code is that of every attempt. */
 function codeOf(error: unknown): string | undefined {
-  if (typeof error === "object" && error !== null && "code" in error && typeof error.code === "string") {
+  if (
+    typeof error === "object" &&
+    error !== null &&
+    "code" in error &&
+    typeof error.code === "string"
+  ) {
     return error.code;
   }
   return undefined;

@@ -2,10 +2,23 @@ import * as pulumi from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Connection } from "../api/connection";
 import { hasStoppedWorking, ownerByUse } from "../api/proof";
-import type { Key, User } from "../api/wire";
+import type { User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
 import { rememberSecret } from "../redaction";
-import { durationMs, hasPassed, rotationDue, sameDuration, sameInstant } from "./expiry";
+import { adoptable } from "./api-key-adoption";
+import { changedExpiry, dueReplacement, expiryFailures, expiryOf } from "./api-key-expiry";
+import {
+  displayIdOf,
+  type Inputs,
+  isComplete,
+  kept,
+  label,
+  optional,
+  present,
+  type State,
+  stateOf,
+} from "./api-key-state";
+import { durationMs, hasPassed, sameDuration } from "./expiry";
 import { guardTenant, seesEveryKey } from "./guards";
 import {
   type ChangeTable,
@@ -16,7 +29,6 @@ import {
   toDiffResult,
 } from "./lifecycle";
 import { type Ahead, keyCreationFailures, lookAhead } from "./preflight";
-import { asSet } from "./roles";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
 /** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
@@ -88,41 +100,15 @@ export interface ApiKeyState {
   connection?: pulumi.Input<string> | undefined;
 }
 
-interface Inputs {
-  readonly serviceAccountId?: string;
-  readonly name: string;
-  readonly type: string;
-  readonly expiresAt?: string;
-  readonly expiresIn?: string;
-  readonly rotateBefore?: string;
-  readonly rotationTriggers?: Readonly<Record<string, string>>;
-  readonly onDelete?: string;
-  readonly adopt?: { readonly id: string; readonly apiKey: string };
-  readonly connection?: string;
-}
-
-/** Without `adopt`: a second copy of the key is not kept. */
-interface State extends Omit<Inputs, "adopt"> {
-  readonly apiKey: string;
-  readonly displayId: string;
-  readonly roles: string[];
-  readonly userId: string;
-  readonly userType: string;
-  readonly createdAt: string;
-  readonly tenantId: string;
-  /** Known only where the credential chooses its environment. */
-  readonly environmentId?: string;
-  /** Set by a refresh that finds the owner archived: the key goes on working without an account. */
-  readonly ownerArchived?: boolean;
-}
-
 const TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 
 // See the same constant of ServiceAccount.
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 
 const LIFETIME_RULE = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
-const lifetime = z.string(LIFETIME_RULE).refine((text) => durationMs(text) !== undefined, LIFETIME_RULE);
+const lifetime = z
+  .string(LIFETIME_RULE)
+  .refine((text) => durationMs(text) !== undefined, LIFETIME_RULE);
 const text = (rule: string) => z.string(rule).min(1, rule);
 
 const schema = z.strictObject({
@@ -132,12 +118,20 @@ const schema = z.strictObject({
   name: onceKnown(
     z
       .string("must be a text")
-      .refine((name) => name.trim() !== "" && !name.includes("\0"), "must not be blank nor contain NUL")
+      .refine(
+        (name) => name.trim() !== "" && !name.includes("\0"),
+        "must not be blank nor contain NUL",
+      )
       .refine((name) => !/\p{Surrogate}/u.test(name), "must be well-formed Unicode"),
   ),
-  type: onceKnown(z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key")),
+  type: onceKnown(
+    z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key"),
+  ),
   expiresAt: onceKnown(
-    z.iso.datetime({ offset: true, error: 'must be an instant as in RFC 3339, e.g. "2030-06-01T12:00:00Z"' }),
+    z.iso.datetime({
+      offset: true,
+      error: 'must be an instant as in RFC 3339, e.g. "2030-06-01T12:00:00Z"',
+    }),
   ).optional(),
   expiresIn: onceKnown(lifetime).optional(),
   rotateBefore: onceKnown(lifetime).optional(),
@@ -148,7 +142,9 @@ const schema = z.strictObject({
   adopt: onceKnown(
     z.strictObject(
       {
-        id: onceKnown(z.string().regex(/^secret_\w+$/, 'must be the id of an API key ("secret_…")')),
+        id: onceKnown(
+          z.string().regex(/^secret_\w+$/, 'must be the id of an API key ("secret_…")'),
+        ),
         apiKey: onceKnown(text("must be the key itself")),
       },
       "must hold the id and the apiKey of an existing key",
@@ -158,7 +154,13 @@ const schema = z.strictObject({
 });
 
 const CHANGES: ChangeTable<
-  "serviceAccountId" | "name" | "type" | "rotateBefore" | "rotationTriggers" | "onDelete" | "connection"
+  | "serviceAccountId"
+  | "name"
+  | "type"
+  | "rotateBefore"
+  | "rotationTriggers"
+  | "onDelete"
+  | "connection"
 > = {
   serviceAccountId: { change: "replace" },
   name: { change: "replace" },
@@ -179,7 +181,8 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const inputs: Inputs = { ...given, type: given.type ?? "private_key" };
     const toBeMade = olds.name === undefined || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema.safeParse(inputs).error);
-    if (failures.length === 0) failures.push(...this.expiryFailures(inputs, toBeMade));
+    if (failures.length === 0)
+      failures.push(...expiryFailures(inputs, toBeMade, this.surroundings.now()));
     const ahead = await lookAhead(this.surroundings, inputs.connection);
     failures.push(...ahead.failures);
     if (failures.length === 0 && toBeMade) {
@@ -192,7 +195,8 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
   async diff(id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
     this.surroundings.managed.add(id);
     const { changed, replaced } = this.changes(id, olds, news);
-    const due = replaced.length === 0 ? this.dueReplacement(id, olds, news) : undefined;
+    const due =
+      replaced.length === 0 ? dueReplacement(id, olds, news, this.surroundings.now()) : undefined;
     if (due !== undefined) {
       this.surroundings.warn(due.reason);
       changed.push(due.property);
@@ -215,8 +219,18 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const connection = this.surroundings.connect(inputs.connection, attempted);
     const caller = await connection.caller();
     const owner = serviceAccountId ?? caller.id;
-    if (inputs.adopt !== undefined) return await this.adopt(connection, inputs, inputs.adopt, caller, owner);
-    if (serviceAccountId !== undefined) await requireAccount(connection, serviceAccountId, attempted);
+    const whereabouts = { tenantId: caller.tenant.id, environmentId: connection.chosenEnvironment };
+    if (inputs.adopt !== undefined) {
+      const { managed } = this.surroundings;
+      const listed = await adoptable(connection, inputs.adopt, inputs, owner, managed);
+      managed.add(listed.id);
+      return {
+        id: listed.id,
+        outs: stateOf(inputs, listed, { apiKey: inputs.adopt.apiKey, ...whereabouts }),
+      };
+    }
+    if (serviceAccountId !== undefined)
+      await requireAccount(connection, serviceAccountId, attempted);
     const expiresAt = expiryOf(inputs, connection.routes.serverNow());
     if (hasPassed(expiresAt, connection.routes.serverNow())) {
       throw new FlexpriceError({
@@ -234,11 +248,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     // From here on nothing may fail: the value exists in this answer only.
     return {
       id: secret.id,
-      outs: stateOf(inputs, secret, {
-        apiKey: api_key,
-        tenantId: caller.tenant.id,
-        environmentId: connection.chosenEnvironment,
-      }),
+      outs: stateOf(inputs, secret, { apiKey: api_key, ...whereabouts }),
     };
   }
 
@@ -272,11 +282,17 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     if (hasPassed(props.expiresAt, this.surroundings.now())) return kept(id, props);
     const dead = await hasStoppedWorking(connection.routes, props.apiKey, this.surroundings.sleep);
     if (!dead) throw foreignEnvironment(connection, attempted);
-    const stillUnlisted = !(await connection.directory.freshKeysOf(props.userId)).some((key) => key.id === id);
+    const stillUnlisted = !(await connection.directory.freshKeysOf(props.userId)).some(
+      (key) => key.id === id,
+    );
     return stillUnlisted ? { id: "", props } : kept(id, props);
   }
 
-  async update(_id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.UpdateResult<State>> {
+  async update(
+    _id: string,
+    olds: State,
+    news: Inputs,
+  ): Promise<pulumi.dynamic.UpdateResult<State>> {
     // Whatever can be updated concerns the provider alone: the key and what the server knows of it stay.
     const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, ...rest } = olds;
     return { outs: { ...rest, ...optional(news, "rotateBefore", "rotationTriggers", "onDelete") } };
@@ -307,136 +323,37 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
   ): { changed: string[]; replaced: string[] } {
     const { changed, replaced } = diffByTable(CHANGES, olds, news);
     const expiry = changedExpiry(olds, news);
-    const others = [...(expiry === undefined ? [] : [expiry]), ...(adoptsAnother(id, news) ? ["adopt"] : [])];
+    const others = [
+      ...(expiry === undefined ? [] : [expiry]),
+      ...(adoptsAnother(id, news) ? ["adopt"] : []),
+    ];
     return { changed: [...changed, ...others], replaced: [...replaced, ...others] };
   }
 
-  /** A replacement that no change of the program asks for, but time or the server. */
-  private dueReplacement(
-    id: string,
-    olds: State,
-    news: Inputs,
-  ): { property: string; reason: string } | undefined {
-    const { expiresAt } = olds;
-    const now = this.surroundings.now();
-    const key = `API key ${label(id, olds.name)}`;
-    if (olds.ownerArchived === true) {
-      return {
-        property: "serviceAccountId",
-        reason: `${key} works for the archived service account ${olds.serviceAccountId}: it is to be replaced.`,
-      };
-    }
-    if (expiresAt === undefined) return undefined;
-    if (hasPassed(expiresAt, now)) {
-      return { property: "expiresAt", reason: `${key} expired at ${expiresAt}: it is to be replaced.` };
-    }
-    if (news.rotateBefore === undefined || isUnknown(news.rotateBefore)) return undefined;
-    const due = rotationDue(expiresAt, news.rotateBefore);
-    if (due.getTime() > now) return undefined;
-    return {
-      property: "expiresAt",
-      reason: `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}: it is to be replaced.`,
-    };
-  }
-
-  private expiryFailures(inputs: Inputs, toBeMade: boolean): pulumi.dynamic.CheckFailure[] {
-    const { expiresAt, expiresIn, rotateBefore, onDelete } = inputs;
-    const failures: pulumi.dynamic.CheckFailure[] = [];
-    const fail = (property: string, reason: string) => failures.push(failure(property, reason));
-    const expires = expiresAt !== undefined || expiresIn !== undefined;
-    if (expiresAt !== undefined && expiresIn !== undefined) {
-      fail("expiresIn", "cannot be combined with expiresAt: give one of them");
-    }
-    if (rotateBefore !== undefined && !expires) {
-      fail("rotateBefore", "needs an expiry to count back from: set expiresIn or expiresAt");
-    }
-    if (onDelete === "expire" && !expires) {
-      fail("onDelete", '"expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt');
-    }
-    const now = this.surroundings.now();
-    // An existing key that has expired is about to be replaced: its successor needs a later instant too.
-    if (expiresAt !== undefined && !isUnknown(expiresAt) && hasPassed(expiresAt, now)) {
-      fail("expiresAt", `has passed (now ${new Date(now).toISOString()}): give a later instant`);
-    }
-    const lifetimeMs = lifetimeOf(inputs, toBeMade ? now : undefined);
-    const before = rotateBefore === undefined ? undefined : durationMs(rotateBefore);
-    if (lifetimeMs !== undefined && before !== undefined && before >= lifetimeMs) {
-      fail("rotateBefore", "must be shorter than the key's lifetime, or every up would rotate it");
-    }
-    return failures;
-  }
-
-  private async ownerFailures(ahead: Ahead, inputs: Inputs): Promise<pulumi.dynamic.CheckFailure[]> {
+  private async ownerFailures(
+    ahead: Ahead,
+    inputs: Inputs,
+  ): Promise<pulumi.dynamic.CheckFailure[]> {
     const { serviceAccountId } = inputs;
-    if (ahead.connection === undefined || serviceAccountId === undefined || isUnknown(serviceAccountId)) {
+    if (
+      ahead.connection === undefined ||
+      serviceAccountId === undefined ||
+      isUnknown(serviceAccountId)
+    ) {
       return [];
     }
     try {
-      await requireAccount(ahead.connection, serviceAccountId, `make a key for ${serviceAccountId}`);
+      await requireAccount(
+        ahead.connection,
+        serviceAccountId,
+        `make a key for ${serviceAccountId}`,
+      );
       return [];
     } catch (error) {
       if (isFailure(error, "not_found")) return [failure("serviceAccountId", error.message)];
       if (isFailure(error)) return [];
       throw error;
     }
-  }
-
-  private async adopt(
-    connection: Connection,
-    inputs: Inputs,
-    { id, apiKey }: { readonly id: string; readonly apiKey: string },
-    caller: User,
-    owner: string,
-  ): Promise<pulumi.dynamic.CreateResult<State>> {
-    rememberSecret(apiKey);
-    const attempted = `adopt API key ${label(id, inputs.name)}`;
-    const refuse = (answer: string, advice: string) =>
-      new FlexpriceError({ kind: "refused", attempted, answer, advice });
-    if (this.surroundings.managed.has(id)) {
-      throw refuse("a resource of this stack manages it already", 'remove "adopt" from this resource.');
-    }
-    const user = await ownerByUse(connection.routes, apiKey);
-    if (user === undefined) {
-      throw refuse(
-        "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",
-        'correct adopt.apiKey, or remove "adopt" to have a key made.',
-      );
-    }
-    if (user.id !== owner) {
-      throw refuse(
-        `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
-        "correct serviceAccountId or adopt.",
-      );
-    }
-    const listed = (await connection.directory.freshKeysOf(owner)).find((key) => key.id === id);
-    if (listed === undefined) {
-      throw refuse(
-        `${owner} has no key with this id among those that the credential sees in its environment`,
-        "correct adopt.id, or use a credential of the key's environment.",
-      );
-    }
-    const differences = [
-      displayIdOf(apiKey) === listed.display_id
-        ? ""
-        : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
-      listed.name === inputs.name ? "" : `its name is "${listed.name}", the program asks for "${inputs.name}"`,
-      listed.type === inputs.type ? "" : `its type is ${listed.type}, the program asks for ${inputs.type}`,
-      inputs.expiresAt === undefined || sameInstant(listed.expires_at ?? undefined, inputs.expiresAt)
-        ? ""
-        : `it expires at ${listed.expires_at ?? "no time"}, the program asks for ${inputs.expiresAt}`,
-    ].filter((difference) => difference !== "");
-    if (differences.length > 0) {
-      throw refuse(differences.join("; "), "make the program match the key: nothing of it can be changed.");
-    }
-    this.surroundings.managed.add(id);
-    return {
-      id,
-      outs: stateOf(inputs, listed, {
-        apiKey,
-        tenantId: caller.tenant.id,
-        environmentId: connection.chosenEnvironment,
-      }),
-    };
   }
 
   /** A key of somebody else, read by a caller to whom the list does not show it: what it can tell, it tells itself. */
@@ -480,11 +397,15 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
         advice: "correct the id or the apiKey.",
       });
     }
-    const { apiKey, ...rest } = stateOf({ ...props, name: listed.name, type: listed.type }, listed, {
-      apiKey: props.apiKey ?? "",
-      tenantId: caller.tenant.id,
-      environmentId: connection.chosenEnvironment,
-    });
+    const { apiKey, ...rest } = stateOf(
+      { ...props, name: listed.name, type: listed.type },
+      listed,
+      {
+        apiKey: props.apiKey ?? "",
+        tenantId: caller.tenant.id,
+        environmentId: connection.chosenEnvironment,
+      },
+    );
     return { id, props: (apiKey === "" ? rest : { ...rest, apiKey }) as State };
   }
 
@@ -508,19 +429,25 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
   }
 }
 
-async function requireAccount(connection: Connection, id: string, attempted: string): Promise<void> {
+async function requireAccount(
+  connection: Connection,
+  id: string,
+  attempted: string,
+): Promise<void> {
   if ((await connection.directory.account(id)) !== undefined) return;
   throw new FlexpriceError({
     kind: "not_found",
     attempted,
     answer: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
-    advice: "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
+    advice:
+      "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
   });
 }
 
 function guardEnvironment(connection: Connection, props: State, attempted: string): void {
   const chosen = connection.chosenEnvironment;
-  if (props.environmentId === undefined || chosen === undefined || chosen === props.environmentId) return;
+  if (props.environmentId === undefined || chosen === undefined || chosen === props.environmentId)
+    return;
   throw new FlexpriceError({
     kind: "wrong_environment",
     attempted,
@@ -539,27 +466,6 @@ function foreignEnvironment(connection: Connection, attempted: string): Flexpric
   });
 }
 
-function expiryOf({ expiresAt, expiresIn }: Inputs, now: number): string | undefined {
-  if (expiresIn === undefined) return expiresAt;
-  return new Date(now + (durationMs(expiresIn) ?? 0)).toISOString();
-}
-
-/** Milliseconds from creation to expiry, as far as they can be told without the key's creation time. */
-function lifetimeOf({ expiresAt, expiresIn }: Inputs, madeAt: number | undefined): number | undefined {
-  if (expiresIn !== undefined) return durationMs(expiresIn);
-  if (expiresAt === undefined || madeAt === undefined || isUnknown(expiresAt)) return undefined;
-  return Date.parse(expiresAt) - madeAt;
-}
-
-/** The input through which the program asks for another expiry than the key has. */
-function changedExpiry(olds: Partial<State>, news: Inputs): "expiresAt" | "expiresIn" | undefined {
-  if (news.expiresIn !== undefined) {
-    return isUnknown(news.expiresIn) || !sameDuration(olds.expiresIn, news.expiresIn) ? "expiresIn" : undefined;
-  }
-  if (isUnknown(news.expiresAt)) return "expiresAt";
-  return sameInstant(olds.expiresAt, news.expiresAt) ? undefined : "expiresAt";
-}
-
 function adoptsAnother(id: string, { adopt }: Inputs): boolean {
   return adopt !== undefined && id !== "" && (isUnknown(adopt) || adopt.id !== id);
 }
@@ -568,92 +474,13 @@ function sameTriggers(before: unknown, now: unknown): boolean {
   if (before === undefined) return true;
   if (containsUnknown(now) || !isMap(before) || !isMap(now)) return false;
   const names = Object.keys(before);
-  return names.length === Object.keys(now).length && names.every((name) => before[name] === now[name]);
+  return (
+    names.length === Object.keys(now).length && names.every((name) => before[name] === now[name])
+  );
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null;
-}
-
-/** How the server abbreviates a key. */
-function displayIdOf(apiKey: string): string {
-  return `${apiKey.slice(0, 5)}***${apiKey.slice(-2)}`;
-}
-
-function label(id: string, name: string | undefined): string {
-  return name === undefined ? id : `"${name}" (${id})`;
-}
-
-/** Whether the state is one that create wrote, and not the scanty one of a `get`. */
-function isComplete(props: Partial<State>): props is State {
-  return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
-}
-
-function kept(id: string, props: State): pulumi.dynamic.ReadResult<State> {
-  return { id, props };
-}
-
-function present(
-  id: string,
-  props: State,
-  listed: Key,
-  archived: boolean,
-): pulumi.dynamic.ReadResult<State> {
-  const { ownerArchived: _, expiresAt, ...rest } = props;
-  const live = listed.expires_at ?? undefined;
-  return {
-    id,
-    props: {
-      ...rest,
-      name: listed.name,
-      roles: asSet(listed.roles ?? []),
-      // The list rounds times and turns zones: the same instant keeps the words in which it was first known.
-      ...(live === undefined ? {} : { expiresAt: sameInstant(expiresAt, live) ? (expiresAt ?? live) : live }),
-      ...(archived ? { ownerArchived: true } : {}),
-    },
-  };
-}
-
-function stateOf(
-  inputs: Partial<Inputs> & Pick<Inputs, "name" | "type">,
-  key: Key,
-  more: { apiKey: string; tenantId: string; environmentId: string | undefined },
-): State {
-  const expiresAt = key.expires_at ?? undefined;
-  return {
-    ...optional(
-      inputs,
-      "serviceAccountId",
-      "expiresIn",
-      "rotateBefore",
-      "rotationTriggers",
-      "onDelete",
-      "connection",
-    ),
-    name: inputs.name,
-    type: inputs.type,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-    apiKey: more.apiKey,
-    displayId: key.display_id,
-    roles: asSet(key.roles ?? []),
-    userId: key.user_id,
-    userType: key.user_type,
-    createdAt: key.created_at,
-    tenantId: more.tenantId,
-    ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
-  };
-}
-
-/** Those of the named properties that are there: a state holds no empty places. */
-function optional<Source extends object, Name extends keyof Source>(
-  source: Source,
-  ...names: Name[]
-): Partial<Pick<Source, Name>> {
-  const picked: Partial<Pick<Source, Name>> = {};
-  for (const name of names) {
-    if (source[name] !== undefined) picked[name] = source[name];
-  }
-  return picked;
 }
 
 /**

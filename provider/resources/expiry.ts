@@ -2,15 +2,15 @@ import ms from "ms";
 
 const DURATION = /^\d+(?:\.\d+)?\s*(?:s|m|h|d|w|y|sec|min|hour|day|week|year)s?$/;
 
-/** Years beyond this one do not fit the format in which the server reads instants. */
-const LAST_INSTANT = Date.parse("9999-12-31T00:00:00Z");
+/** A thousand years: what ends after the year 9999 does not fit the format in which the server reads instants. */
+const LONGEST = 1_000 * 365.25 * 24 * 60 * 60 * 1_000;
 
 /** Milliseconds of a lifetime such as "90d" or "12h"; undefined for a text that is none. */
 export function durationMs(text: string): number | undefined {
   if (!DURATION.test(text)) return undefined;
   // The pattern admits only what the library reads.
   const length = ms(text as ms.StringValue);
-  return Number.isFinite(length) && length > 0 && Date.now() + length < LAST_INSTANT ? length : undefined;
+  return length > 0 && length <= LONGEST ? length : undefined;
 }
 
 /** Whether two lifetimes are the same length; "1d" and "24h" are. */
@@ -24,7 +24,8 @@ export function sameDuration(before: unknown, now: unknown): boolean {
  * one apart is the same.
  */
 export function sameInstant(before: unknown, now: unknown): boolean {
-  if (typeof before !== "string" || typeof now !== "string") return (before ?? undefined) === (now ?? undefined);
+  if (typeof before !== "string" || typeof now !== "string")
+    return (before ?? undefined) === (now ?? undefined);
   return before === now || Math.abs(Date.parse(before) - Date.parse(now)) <= 1;
 }
 

@@ -19,7 +19,7 @@ export async function guardTenant(
     attempted,
     answer: `it belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} to tenant ${caller.tenant.id}`,
     advice:
-      "configure a credential of the resource's tenant. refresh and destroy use the config of the last update: there, set the environment variable or run \"pulumi up\" first.",
+      'configure a credential of the resource\'s tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.',
   });
 }
 

@@ -64,16 +64,19 @@ export function toDiffResult(diff: {
 /** Failures of a schema, in the form in which Pulumi shows them beside the resource. */
 export function toCheckFailures(error: z.ZodError | undefined): dynamic.CheckFailure[] {
   return (error?.issues ?? []).map((issue) => {
-    const [property, ...rest] = issue.path.map(String);
-    const place = rest.map((part) => (/^\d+$/.test(part) ? `[${part}]` : `.${part}`)).join("");
-    if (issue.code === "unrecognized_keys") {
-      return { property: "", reason: `Unknown property: ${issue.keys.join(", ")}` };
-    }
-    return failure(property ?? "", place === "" ? issue.message : `${property}${place}: ${issue.message}`);
+    if (issue.code === "unrecognized_keys")
+      return failure("", `unknown property ${issue.keys.join(", ")}`);
+    const path = issue.path.map((part) =>
+      typeof part === "number" ? `[${part}]` : `.${String(part)}`,
+    );
+    return failure(path.join("").replace(/^\./, ""), issue.message);
   });
 }
 
-/** Pulumi prints the value of the property that a failure names: one with a key in it must not be named. */
+/**
+ * A failure at a property, e.g. `roles` or `roles[1]`. The property stands in the reason: named in a place of its
+ * own Pulumi prints its whole value with it, also one that is secret.
+ */
 export function failure(property: string, reason: string): dynamic.CheckFailure {
-  return { property, reason };
+  return { property: "", reason: property === "" ? reason : `${property}: ${reason}` };
 }

@@ -19,7 +19,10 @@ export interface Ahead {
 const BLIND: Ahead = { offered: SERVICE_ACCOUNT_ROLES, failures: [] };
 
 /** Asks the server, once a process, what a check needs to know. Trouble of the server is a warning, not a failure. */
-export async function lookAhead(surroundings: Surroundings, connectionName: unknown): Promise<Ahead> {
+export async function lookAhead(
+  surroundings: Surroundings,
+  connectionName: unknown,
+): Promise<Ahead> {
   if (isUnknown(connectionName) || !surroundings.wantsPreflight()) return BLIND;
   const name = typeof connectionName === "string" ? connectionName : undefined;
   try {
@@ -48,7 +51,8 @@ export async function lookAhead(surroundings: Surroundings, connectionName: unkn
         };
     }
   } catch (error) {
-    if (isFailure(error, "configuration")) return { ...BLIND, failures: [failure("", error.message)] };
+    if (isFailure(error, "configuration"))
+      return { ...BLIND, failures: [failure("", error.message)] };
     throw error;
   }
 }
@@ -58,7 +62,8 @@ export async function accountCreationFailures(
   { connection, caller, offered }: Ahead,
   roles: readonly string[],
 ): Promise<dynamic.CheckFailure[]> {
-  if (connection === undefined || caller === undefined || caller.roles.includes("super_admin")) return [];
+  if (connection === undefined || caller === undefined || caller.roles.includes("super_admin"))
+    return [];
   const catalogue = await rolesOf(connection);
   if (catalogue === undefined) return [];
   const who = `The credential from ${connection.credentialSource} (${described(caller)})`;
@@ -83,8 +88,11 @@ export function keyCreationFailures(
   if (connection === undefined || caller === undefined) return [];
   const who = `The credential from ${connection.credentialSource}`;
   if (connection.lacksEnvironment) {
-    const advice = 'set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…")';
-    return [failure("", `${who} is an access token, and keys belong to an environment: ${advice}.`)];
+    const advice =
+      'set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…")';
+    return [
+      failure("", `${who} is an access token, and keys belong to an environment: ${advice}.`),
+    ];
   }
   if (!forAccount || seesEveryKey(caller)) return [];
   const reason = `${who} is ${described(caller)}: only a user with super_admin can make keys for a service account.`;

@@ -78,13 +78,17 @@ const schema = z.strictObject({
   name: onceKnown(
     z
       .string(NAME_RULE)
-      .refine((text) => text.trim() !== "" && [...text].length <= 255 && !text.includes("\0"), NAME_RULE)
+      .refine(
+        (text) => text.trim() !== "" && [...text].length <= 255 && !text.includes("\0"),
+        NAME_RULE,
+      )
       .refine((text) => !/\p{Surrogate}/u.test(text), "must be well-formed Unicode"),
   ),
   roles: onceKnown(
     z
       .array(onceKnown(z.string("must be the name of a role")), {
-        error: ({ input }) => (input === undefined || input === null ? NO_ROLE : "must be a list of roles"),
+        error: ({ input }) =>
+          input === undefined || input === null ? NO_ROLE : "must be a list of roles",
       })
       .min(1, NO_ROLE),
   ),
@@ -92,7 +96,9 @@ const schema = z.strictObject({
   adopt: onceKnown(
     z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")'),
   ).optional(),
-  connection: onceKnown(z.string("must name a connection").min(1, "must name a connection")).optional(),
+  connection: onceKnown(
+    z.string("must name a connection").min(1, "must name a connection"),
+  ).optional(),
 });
 
 const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
@@ -120,7 +126,8 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
           : await this.adoptionFailures(ahead, news)),
       );
     }
-    const settled = Array.isArray(news.roles) && !containsUnknown(news.roles) && failures.length === 0;
+    const settled =
+      Array.isArray(news.roles) && !containsUnknown(news.roles) && failures.length === 0;
     return { inputs: settled ? { ...inputs, roles: asSet(news.roles) } : inputs, failures };
   }
 
@@ -140,7 +147,10 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     const { tenant } = await connection.caller();
     const account =
       inputs.adopt === undefined
-        ? await connection.creations.createAccount({ name: inputs.name, roles: inputs.roles }, attempted)
+        ? await connection.creations.createAccount(
+            { name: inputs.name, roles: inputs.roles },
+            attempted,
+          )
         : await this.adopt(connection, inputs.adopt, inputs);
     return { id: account.id, outs: state(inputs, account, tenant.id) };
   }
@@ -212,7 +222,10 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     connection.directory.dropAccount(id);
   }
 
-  private async adoptionFailures(ahead: Ahead, news: Inputs): Promise<pulumi.dynamic.CheckFailure[]> {
+  private async adoptionFailures(
+    ahead: Ahead,
+    news: Inputs,
+  ): Promise<pulumi.dynamic.CheckFailure[]> {
     if (ahead.connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
     try {
       await this.adoptable(ahead.connection, String(news.adopt), news);
@@ -259,18 +272,31 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     const account = await this.adoptable(connection, id, inputs);
     this.surroundings.managed.add(id);
     if (account.name === inputs.name) return account;
-    return await rename(connection, id, inputs.name, `rename the adopted service account ${id} to "${inputs.name}"`);
+    return await rename(
+      connection,
+      id,
+      inputs.name,
+      `rename the adopted service account ${id} to "${inputs.name}"`,
+    );
   }
 }
 
-async function rename(connection: Connection, id: string, newName: string, attempted: string): Promise<User> {
+async function rename(
+  connection: Connection,
+  id: string,
+  newName: string,
+  attempted: string,
+): Promise<User> {
   try {
     const account = await connection.routes.renameAccount(id, newName, attempted);
     connection.directory.noteAccount(account);
     return account;
   } catch (error) {
     if (!isFailure(error, "not_found", "invalid")) throw error;
-    throw error.during(attempted, 'run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.');
+    throw error.during(
+      attempted,
+      'run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.',
+    );
   }
 }
 
@@ -296,7 +322,8 @@ async function visibleKeys(connection: Connection, id: string): Promise<readonly
 
 function blockedBy(keys: readonly Key[], error: FlexpriceError): FlexpriceError {
   const listed = keys.map((key) => `"${key.name}" (${key.id}, ${key.display_id})`);
-  const seen = listed.length === 0 ? "none of them is visible here" : `visible here: ${listed.join(", ")}`;
+  const seen =
+    listed.length === 0 ? "none of them is visible here" : `visible here: ${listed.join(", ")}`;
   return new FlexpriceError({
     kind: "has_active_keys",
     attempted: error.attempted,
@@ -386,7 +413,11 @@ export class ServiceAccount extends pulumi.CustomResource {
    * @param id - The account's id, `user_…`.
    * @param opts - Pulumi's options, and the connection to read through.
    */
-  static get(name: string, id: pulumi.Input<pulumi.ID>, opts: ServiceAccountGetOptions = {}): ServiceAccount {
+  static get(
+    name: string,
+    id: pulumi.Input<pulumi.ID>,
+    opts: ServiceAccountGetOptions = {},
+  ): ServiceAccount {
     const { connection, ...resourceOptions } = opts;
     return new ServiceAccount(name, { roles: [], connection }, { ...resourceOptions, id });
   }
@@ -402,5 +433,11 @@ function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs 
 }
 
 function existing({ connection }: ServiceAccountArgs): pulumi.Inputs {
-  return { connection, name: undefined, roles: undefined, tenantId: undefined, __provider: PROVIDER };
+  return {
+    connection,
+    name: undefined,
+    roles: undefined,
+    tenantId: undefined,
+    __provider: PROVIDER,
+  };
 }

@@ -1,0 +1,81 @@
+import type { Connection } from "../api/connection";
+import { ownerByUse } from "../api/proof";
+import type { Key } from "../api/wire";
+import { FlexpriceError } from "../errors";
+import { rememberSecret } from "../redaction";
+import { displayIdOf, type Inputs, label } from "./api-key-state";
+import { sameInstant } from "./expiry";
+
+/**
+ * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.
+ * @throws FlexpriceError of kind `refused`, saying what does not fit.
+ */
+export async function adoptable(
+  connection: Connection,
+  { id, apiKey }: { readonly id: string; readonly apiKey: string },
+  inputs: Inputs,
+  owner: string,
+  managed: ReadonlySet<string>,
+): Promise<Key> {
+  rememberSecret(apiKey);
+  const attempted = `adopt API key ${label(id, inputs.name)}`;
+  const refuse = (answer: string, advice: string) =>
+    new FlexpriceError({ kind: "refused", attempted, answer, advice });
+  if (managed.has(id)) {
+    throw refuse(
+      "a resource of this stack manages it already",
+      'remove "adopt" from this resource.',
+    );
+  }
+  const user = await ownerByUse(connection.routes, apiKey);
+  if (user === undefined) {
+    throw refuse(
+      "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",
+      'correct adopt.apiKey, or remove "adopt" to have a key made.',
+    );
+  }
+  if (user.id !== owner) {
+    throw refuse(
+      `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
+      "correct serviceAccountId or adopt.",
+    );
+  }
+  const listed = (await connection.directory.freshKeysOf(owner)).find((key) => key.id === id);
+  if (listed === undefined) {
+    throw refuse(
+      `${owner} has no key with this id among those that the credential sees in its environment`,
+      "correct adopt.id, or use a credential of the key's environment.",
+    );
+  }
+  const differences = [
+    displayIdOf(apiKey) === listed.display_id
+      ? ""
+      : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
+    listed.name === inputs.name
+      ? ""
+      : `its name is "${listed.name}", the program asks for "${inputs.name}"`,
+    listed.type === inputs.type
+      ? ""
+      : `its type is ${listed.type}, the program asks for ${inputs.type}`,
+    expiryDifference(listed.expires_at ?? undefined, inputs),
+  ].filter((difference) => difference !== "");
+  if (differences.length > 0) {
+    throw refuse(
+      differences.join("; "),
+      "make the program match the key: nothing of it can be changed.",
+    );
+  }
+  return listed;
+}
+
+/** A lifetime in the program is for the key's successors: the adopted one only has to have an end. */
+function expiryDifference(expiresAt: string | undefined, inputs: Inputs): string {
+  const wanted =
+    inputs.expiresAt ?? (inputs.expiresIn === undefined ? undefined : `in ${inputs.expiresIn}`);
+  const fits =
+    inputs.expiresIn === undefined
+      ? sameInstant(expiresAt, inputs.expiresAt)
+      : expiresAt !== undefined;
+  if (fits) return "";
+  return `it expires ${expiresAt ?? "never"}, the program asks for ${wanted ?? "no expiry"}`;
+}

@@ -1,0 +1,116 @@
+import type { dynamic } from "@pulumi/pulumi";
+import type { Key } from "../api/wire";
+import { sameInstant } from "./expiry";
+import { asSet } from "./roles";
+
+/** Resolved inputs of an API key, after check. */
+export interface Inputs {
+  readonly serviceAccountId?: string;
+  readonly name: string;
+  readonly type: string;
+  readonly expiresAt?: string;
+  readonly expiresIn?: string;
+  readonly rotateBefore?: string;
+  readonly rotationTriggers?: Readonly<Record<string, string>>;
+  readonly onDelete?: string;
+  readonly adopt?: { readonly id: string; readonly apiKey: string };
+  readonly connection?: string;
+}
+
+/** What Pulumi's state holds of an API key. Without `adopt`: a second copy of the key is not kept. */
+export interface State extends Omit<Inputs, "adopt"> {
+  readonly apiKey: string;
+  readonly displayId: string;
+  readonly roles: string[];
+  readonly userId: string;
+  readonly userType: string;
+  readonly createdAt: string;
+  readonly tenantId: string;
+  /** Known only where the credential chooses its environment. */
+  readonly environmentId?: string;
+  /** Set by a refresh that finds the owner archived: the key goes on working without an account. */
+  readonly ownerArchived?: boolean;
+}
+
+/** How the server abbreviates a key. */
+export function displayIdOf(apiKey: string): string {
+  return `${apiKey.slice(0, 5)}***${apiKey.slice(-2)}`;
+}
+
+export function label(id: string, name: string | undefined): string {
+  return name === undefined ? id : `"${name}" (${id})`;
+}
+
+/** Whether the state is one that create wrote, and not the scanty one of a `get`. */
+export function isComplete(props: Partial<State>): props is State {
+  return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
+}
+
+export function kept(id: string, props: State): dynamic.ReadResult<State> {
+  return { id, props };
+}
+
+export function present(
+  id: string,
+  props: State,
+  listed: Key,
+  archived: boolean,
+): dynamic.ReadResult<State> {
+  const { ownerArchived: _, expiresAt, ...rest } = props;
+  const live = listed.expires_at ?? undefined;
+  return {
+    id,
+    props: {
+      ...rest,
+      name: listed.name,
+      roles: asSet(listed.roles ?? []),
+      // The list rounds times and turns zones: the same instant keeps the words in which it was first known.
+      ...(live === undefined
+        ? {}
+        : { expiresAt: sameInstant(expiresAt, live) ? (expiresAt ?? live) : live }),
+      ...(archived ? { ownerArchived: true } : {}),
+    },
+  };
+}
+
+export function stateOf(
+  inputs: Partial<Inputs> & Pick<Inputs, "name" | "type">,
+  key: Key,
+  more: { apiKey: string; tenantId: string; environmentId: string | undefined },
+): State {
+  const expiresAt = key.expires_at ?? undefined;
+  return {
+    ...optional(
+      inputs,
+      "serviceAccountId",
+      "expiresIn",
+      "rotateBefore",
+      "rotationTriggers",
+      "onDelete",
+      "connection",
+    ),
+    name: inputs.name,
+    type: inputs.type,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    apiKey: more.apiKey,
+    displayId: key.display_id,
+    roles: asSet(key.roles ?? []),
+    userId: key.user_id,
+    userType: key.user_type,
+    createdAt: key.created_at,
+    tenantId: more.tenantId,
+    ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
+  };
+}
+
+/** Those of the named properties that are there: a state holds no empty places. */
+export function optional<Source extends object, Name extends keyof Source>(
+  source: Source,
+  ...names: Name[]
+): Partial<Pick<Source, Name>> {
+  const picked: Partial<Pick<Source, Name>> = {};
+  for (const name of names) {
+    if (source[name] !== undefined) picked[name] = source[name];
+  }
+  return picked;
+}
