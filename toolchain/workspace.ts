@@ -165,6 +165,7 @@ export class PulumiWorkspace {
         ...args,
       ],
       this.programDirectory,
+      this.#options.show === true,
     );
     const done = child.done.then((result) => ({ ...result, ...readEngineLog(eventLog) }));
     return {
@@ -183,7 +184,8 @@ export class PulumiWorkspace {
    * stack. Not for the four verbs above, which need this workspace's config file.
    */
   run(args: readonly string[]): Promise<ChildResult> {
-    return this.#spawn([...args, "--stack", this.stack], this.scratch).done;
+    // Never shown: some of these print secrets in the clear.
+    return this.#spawn([...args, "--stack", this.stack], this.scratch, false).done;
   }
 
   /** Sets stack config in one call of the CLI. */
@@ -261,8 +263,7 @@ export class PulumiWorkspace {
     await this.setConfig(this.#options.config ?? {});
   }
 
-  #spawn(args: readonly string[], cwd: string): RunningChild {
-    const { show = false } = this.#options;
+  #spawn(args: readonly string[], cwd: string, show: boolean): RunningChild {
     return startChild(
       this.#cli.binary,
       ["--non-interactive", "--color", show && process.stdout.isTTY ? "always" : "never", ...args],
