@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -13,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, dirname, extname, join } from "node:path";
+import { basename, delimiter, dirname, extname, join } from "node:path";
 import { type Acquire, type ProgressTarget, PULUMI_VERSION } from "./acquire";
 import { withCacheLock } from "./cache-lock";
 import { runChild } from "./child";
@@ -26,6 +27,7 @@ const OLDEST = [3, 200] as const;
 const EXECUTABLE_SUFFIX = process.platform === "win32" ? ".exe" : "";
 const LANGUAGE_HOST = "pulumi-language-nodejs";
 const DYNAMIC_PROVIDER = "pulumi-resource-pulumi-nodejs";
+const DRAFT_INFIX = ".draft-";
 
 export interface PulumiCli {
   /** Absolute path of the CLI. */
@@ -67,6 +69,7 @@ async function findOrMake(options: EnsureOptions): Promise<PulumiCli> {
   return await withCacheLock(`${directory}.lock`, progress.log, async () => {
     const cached = fromCache(directory);
     if (cached) return cached;
+    removeDrafts(directory);
     for (const [origin, title, acquire] of [
       ["download", `official download of v${PULUMI_VERSION}`, downloadPulumi],
       ["built", `build of v${PULUMI_VERSION} from source with Go`, buildPulumi],
@@ -121,7 +124,7 @@ async function acquireInto(
   acquire: Acquire,
   progress: ProgressTarget,
 ): Promise<string | undefined> {
-  const draft = `${directory}.${randomBytes(4).toString("hex")}`;
+  const draft = `${directory}${DRAFT_INFIX}${randomBytes(4).toString("hex")}`;
   mkdirSync(draft, { recursive: true });
   try {
     const refusal = await acquire(draft, progress);
@@ -134,6 +137,14 @@ async function acquireInto(
     return error instanceof Error ? error.message : String(error);
   } finally {
     rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+/** Drafts of processes that were killed; whoever holds the lock is the only one at work. */
+function removeDrafts(directory: string): void {
+  const prefix = `${basename(directory)}${DRAFT_INFIX}`;
+  for (const name of readdirSync(dirname(directory)).filter((name) => name.startsWith(prefix))) {
+    rmSync(join(dirname(directory), name), { recursive: true, force: true });
   }
 }
 
