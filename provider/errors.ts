@@ -36,6 +36,9 @@ export type ErrorKind =
   | "malformed_answer"
   | "refused";
 
+/** Stands for the stack of an error that the engine shows to the user, see `dropRepeatedErrors`. */
+export const SHOWN_BY_ENGINE = "(shown by the engine)";
+
 /** The three parts of every error. */
 export interface ErrorParts {
   readonly kind: ErrorKind;
@@ -74,7 +77,7 @@ export class FlexpriceError extends Error {
     this.code = parts.code;
     // Pulumi's dynamic provider host prints the stack beside the message: what users should read would stand
     // there twice, above frames that tell them nothing.
-    this.stack = "";
+    this.stack = SHOWN_BY_ENGINE;
   }
 
   /** The same failure, told as part of a larger attempt. */

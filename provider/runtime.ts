@@ -6,10 +6,12 @@ import type { dynamic } from "@pulumi/pulumi";
 import { realWorld } from "./api/client";
 import { Connection } from "./api/connection";
 import { missingCredential, readSettings, type SettingsSource, wantsPreflight } from "./config";
-import { engineLog } from "./log";
+import { dropRepeatedErrors, engineLog } from "./log";
 import { ApiKeyLifecycle } from "./resources/api-key";
 import type { Surroundings } from "./resources/lifecycle";
 import { ServiceAccountLifecycle } from "./resources/service-account";
+
+dropRepeatedErrors();
 
 let config: dynamic.Config | undefined;
 

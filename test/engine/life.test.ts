@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accountWithKey, type Bench, openBench, writes } from "./harness";
+import { accountWithKey, type Bench, openBench, writes } from "../support/bench";
 
 const did = (operation: { steps: { op: string; type: string; name: string }[] }) =>
   operation.steps
