@@ -1,6 +1,6 @@
 import ms from "ms";
 
-const DURATION = /^\d+(?:\.\d+)?\s*(?:s|m|h|d|w|y|sec|min|hour|day|week|year)s?$/;
+const DURATION = /^\d+(?:\.\d+)?\s*(?:[smhdwy]|(?:sec|min|hour|day|week|year)s?)$/;
 
 /** A thousand years: what ends after the year 9999 does not fit the format in which the server reads instants. */
 const LONGEST = 1_000 * 365.25 * 24 * 60 * 60 * 1_000;

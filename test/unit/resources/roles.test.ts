@@ -59,7 +59,10 @@ describe("resources/roles", () => {
       [["super_admin"], []],
       [["super_admin", "super_admin"], []],
       [["custom_role"], [`Invalid role: custom_role. ${ALLOWED}`]],
-      [["event-ingestor"], [`Invalid role: event-ingestor. ${ALLOWED} Did you mean "event_ingestor"?`]],
+      [
+        ["event-ingestor"],
+        [`Invalid role: event-ingestor. ${ALLOWED} Did you mean "event_ingestor"?`],
+      ],
       [["EVENT_READER"], [`Invalid role: EVENT_READER. ${ALLOWED} Did you mean "event_reader"?`]],
       [["event_ingest"], [`Invalid role: event_ingest. ${ALLOWED} Did you mean "event_ingestor"?`]],
       [["superadmin"], [`Invalid role: superadmin. ${ALLOWED} Did you mean "super_admin"?`]],

@@ -19,9 +19,7 @@ describe("resources/unknowns", () => {
   });
 
   describe("onceKnown", () => {
-    const schema = onceKnown(
-      z.array(onceKnown(z.string("no text"))).min(2, "too few"),
-    );
+    const schema = onceKnown(z.array(onceKnown(z.string("no text"))).min(2, "too few"));
     const issues = (value: unknown) =>
       (schema.safeParse(value).error?.issues ?? []).map(({ path, message }) => ({ path, message }));
 
