@@ -1,0 +1,197 @@
+import assert from "node:assert/strict";
+import { createServer, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import {
+  DEFAULT_TRANSPORT_LIMITS,
+  type HttpRequest,
+  httpTransport,
+  type Transport,
+  TransportFailure,
+  type TransportLimits,
+} from "../../../provider/api/transport";
+
+function transport(limits: Partial<TransportLimits> = {}): Transport {
+  return httpTransport({ ...DEFAULT_TRANSPORT_LIMITS, ...limits });
+}
+
+async function failing(attempt: Promise<unknown>): Promise<TransportFailure> {
+  try {
+    await attempt;
+  } catch (error) {
+    assert(error instanceof TransportFailure, String(error));
+    return error;
+  }
+  throw new assert.AssertionError({ message: "the attempt succeeded" });
+}
+
+describe("api/transport", () => {
+  let server: Server | undefined;
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+    server = undefined;
+  });
+
+  async function listen(listener: RequestListener): Promise<HttpRequest> {
+    server = createServer(listener);
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    return { method: "GET", url: `http://127.0.0.1:${port}/v1/things?a=1`, headers: {} };
+  }
+
+  it("sends method, path, headers and body, and brings status, headers and body back", async () => {
+    const seen: unknown[] = [];
+    const request = await listen((incoming, response) => {
+      const { method, url, headers } = incoming;
+      incoming.setEncoding("utf8").on("data", (body) => {
+        seen.push({ method, url, key: headers["x-api-key"], body });
+        response.setHeader("Set-Cookie", ["a=1", "b=2"]);
+        response.writeHead(201, { "X-Request-ID": "r", "Retry-After": "3" }).end("grüße");
+      });
+    });
+    const { status, headers, body } = await transport()({
+      ...request,
+      method: "POST",
+      headers: { "x-api-key": "k" },
+      body: '{"ä":1}',
+    });
+    assert.deepEqual(seen, [{ method: "POST", url: "/v1/things?a=1", key: "k", body: '{"ä":1}' }]);
+    assert.deepEqual({ status, body }, { status: 201, body: "grüße" });
+    assert.deepEqual(
+      [
+        headers["x-request-id"],
+        headers["retry-after"],
+        headers["set-cookie"],
+        headers["X-Request-ID"],
+      ],
+      ["r", "3", "a=1", undefined],
+    );
+  });
+
+  it("follows no redirect: the credential goes to one host only", async () => {
+    let requests = 0;
+    const request = await listen((_, response) => {
+      requests++;
+      response.writeHead(302, { Location: "/elsewhere" }).end();
+    });
+    const { status, headers } = await transport()(request);
+    assert.deepEqual([status, headers["location"], requests], [302, "/elsewhere", 1]);
+  });
+
+  describe("that surely sent nothing", () => {
+    it("a refused connection", async () => {
+      const request = await listen(() => {});
+      await new Promise((resolve) => server?.close(resolve));
+      const { sent, message } = await failing(transport()(request));
+      assert.equal(sent, "surely not");
+      assert.match(message, /ECONNREFUSED/);
+    });
+
+    it("a refused connection at every address of a name", async () => {
+      const request = await listen(() => {});
+      await new Promise((resolve) => server?.close(resolve));
+      const { sent, message } = await failing(
+        transport()({ ...request, url: request.url.replace("127.0.0.1", "localhost") }),
+      );
+      assert.equal(sent, "surely not");
+      assert.match(message, /ECONNREFUSED/);
+    });
+
+    it("a name that cannot be resolved", async () => {
+      const url = "http://nowhere.invalid/v1";
+      const { sent, message } = await failing(transport()({ method: "GET", url, headers: {} }));
+      assert.equal(sent, "surely not");
+      assert.match(message, /ENOTFOUND|EAI_AGAIN/);
+    });
+
+    it("a certificate that nobody vouches for, or no TLS at all", async () => {
+      const request = await listen(() => assert.fail("it was sent"));
+      const url = request.url.replace("http:", "https:");
+      const { message } = await failing(transport()({ ...request, url }));
+      assert.match(message, /SSL|EPROTO|wrong version/i);
+    });
+  });
+
+  describe("that may have sent something", () => {
+    it("a connection closed without an answer", async () => {
+      const request = await listen((incoming) => incoming.socket.destroy());
+      assert.equal((await failing(transport()(request))).sent, "maybe");
+    });
+
+    it("a connection reset", async () => {
+      const request = await listen((incoming) => incoming.socket.resetAndDestroy());
+      const { sent, message } = await failing(transport()(request));
+      assert.equal(sent, "maybe");
+      assert.match(message, /ECONNRESET|closed/);
+    });
+
+    it("no headers in time", async () => {
+      const request = await listen(() => {});
+      const { sent, message } = await failing(transport({ headersMs: 30 })(request));
+      assert.equal(sent, "maybe");
+      assert.match(message, /UND_ERR_HEADERS_TIMEOUT/);
+    });
+
+    it("a pause in the body", async () => {
+      const request = await listen((_, response) => {
+        response.writeHead(200, { "Content-Length": "10" }).write("12345");
+      });
+      const { sent, message } = await failing(transport({ bodyMs: 30 })(request));
+      assert.equal(sent, "maybe");
+      assert.match(message, /UND_ERR_BODY_TIMEOUT/);
+    });
+
+    it("a body that trickles on beyond the whole time", async () => {
+      const request = await listen((_, response) => {
+        response.writeHead(200);
+        const timer = setInterval(() => response.write("."), 5);
+        response.once("close", () => clearInterval(timer));
+      });
+      const { sent, message } = await failing(transport({ totalMs: 40 })(request));
+      assert.deepEqual([sent, message], ["maybe", "the answer took longer than 40 ms"]);
+    });
+
+    it("a body cut off", async () => {
+      const request = await listen((_, response) => {
+        response.writeHead(200, { "Content-Length": "10" });
+        response.write("12345", () => response.socket?.destroy());
+      });
+      assert.equal((await failing(transport()(request))).sent, "maybe");
+    });
+
+    it("a body too large, and not a byte less", async () => {
+      const request = await listen((_, response) => response.end("1234567890"));
+      assert.equal((await transport({ answerBytes: 10 })(request)).body, "1234567890");
+      const { sent, message } = await failing(transport({ answerBytes: 9 })(request));
+      assert.deepEqual([sent, message], ["maybe", "the answer is larger than 9 bytes"]);
+    });
+
+    it("something that is not HTTP", async () => {
+      const tcp = createTcpServer((socket) => {
+        socket.on("error", () => {});
+        socket.end("SSH-2.0-OpenSSH\r\n");
+      });
+      await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+      const { port } = tcp.address() as AddressInfo;
+      const url = `http://127.0.0.1:${port}/`;
+      const failure = await failing(transport()({ method: "GET", url, headers: {} }));
+      tcp.close();
+      assert.equal(failure.sent, "maybe");
+    });
+  });
+
+  it("has no more requests under way than it may", async () => {
+    let underWay = 0;
+    let most = 0;
+    const request = await listen((_, response) => {
+      most = Math.max(most, ++underWay);
+      setTimeout(() => {
+        underWay--;
+        response.end("done");
+      }, 2);
+    });
+    const send = transport({ connections: 3 });
+    const answers = await Promise.all(Array.from({ length: 12 }, () => send(request)));
+    assert.deepEqual([most, answers.map(({ body }) => body)], [3, Array(12).fill("done")]);
+  });
+});
