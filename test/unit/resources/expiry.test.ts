@@ -36,7 +36,6 @@ describe("resources/expiry", () => {
     for (const text of none) {
       it(`takes "${text}" for none`, () => assert.equal(durationMs(text), undefined));
     }
-
   });
 
   it("compares lifetimes by their length", () => {
