@@ -1,46 +1,217 @@
-import { Emulator, type Operator } from "../../provider/emulator";
-import { PulumiWorkspace } from "../../toolchain/workspace";
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type EmulatedKey,
+  type EmulatedUser,
+  Emulator,
+  type Operator,
+  type RecordedRequest,
+} from "../../provider/emulator";
+import {
+  type ConfigValue,
+  type OperationResult,
+  type ProgramSource,
+  PulumiWorkspace,
+  type StackState,
+  type StateResource,
+  type Verb,
+} from "../../toolchain/workspace";
 
-/** A program with one account and a private key of it. Name and roles are code. */
-export function accountWithKey(name = '"ci"', roles = '["event_ingestor"]'): string {
-  return `
-import * as flexprice from "pulumi-flexprice";
-const account = new flexprice.ServiceAccount("ci", { name: ${name}, roles: ${roles} });
-const key = new flexprice.ApiKey("ci", { serviceAccountId: account.id });
-export const accountId = account.id;
-export const keyId = key.id;
-export const apiKey = key.apiKey;
-`;
+export const ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
+export const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
+
+/** What a CLI of version 3.250 exits with when --expect-no-changes sees a change; older ones exit with 1. */
+export const CHANGES_SEEN = 7;
+
+/** Has a new user's eyes: fails the test that leaves any of this in the CLI's output. */
+const NOISE = /\n\s+at .*:\d+:\d+|node:internal|\[object Object\]|\bundefined\b|FlexpriceError/;
+
+export interface BenchOptions {
+  /** Default: none, the emulator's own operator in `flexprice:apiKey`. */
+  config?: Record<string, ConfigValue>;
+  env?: Record<string, string | undefined>;
+  program?: Omit<ProgramSource, "source">;
 }
 
-/** A tenant on an embedded Flexprice and a stack whose program talks to it. */
-export interface Bench {
-  readonly emulator: Emulator;
-  readonly operator: Operator;
-  readonly workspace: PulumiWorkspace;
-  dispose(): Promise<void>;
+/** A tenant on an embedded Flexprice, and a stack on the real engine whose program talks to it. */
+export class Bench {
+  /** Everything the CLI printed, for the search for secrets at the end. */
+  private readonly printed: string[] = [];
+  /** Values that nobody may read anywhere, beside the keys that the emulator knows. */
+  private readonly secrets = new Set<string>();
+
+  private constructor(
+    readonly emulator: Emulator,
+    readonly operator: Operator,
+    readonly workspace: PulumiWorkspace,
+  ) {}
+
+  static async open(source: string, options: BenchOptions = {}): Promise<Bench> {
+    const emulator = await Emulator.start();
+    const operator = emulator.createTenant();
+    const workspace = await PulumiWorkspace.create({
+      program: { source, ...options.program },
+      env: { FLEXPRICE_BASE_URL: emulator.url, ...options.env },
+      config: options.config ?? {
+        "flexprice:apiKey": { value: operator.apiKey, secret: true },
+      },
+    });
+    return new Bench(emulator, operator, workspace);
+  }
+
+  /** Another stack with the same tenant; close it before this one. */
+  async beside(source: string): Promise<Bench> {
+    const workspace = await PulumiWorkspace.create({
+      program: { source },
+      env: { FLEXPRICE_BASE_URL: this.emulator.url },
+      config: { "flexprice:apiKey": { value: this.operator.apiKey, secret: true } },
+    });
+    return new Bench(this.emulator, this.operator, workspace);
+  }
+
+  preview(...args: string[]): Promise<OperationResult> {
+    return this.perform("preview", args);
+  }
+
+  up(...args: string[]): Promise<OperationResult> {
+    return this.perform("up", args);
+  }
+
+  refresh(...args: string[]): Promise<OperationResult> {
+    return this.perform("refresh", args);
+  }
+
+  destroy(...args: string[]): Promise<OperationResult> {
+    return this.perform("destroy", args);
+  }
+
+  /** What CI runs to find drift. */
+  drift(): Promise<OperationResult> {
+    return this.preview("--refresh", "--diff", "--expect-no-changes");
+  }
+
+  setSource(source: string): void {
+    this.workspace.setSource(source);
+  }
+
+  /** The program's outputs as texts, secrets in the clear. */
+  async outputs(): Promise<Record<string, string>> {
+    return (await this.workspace.outputs()) as Record<string, string>;
+  }
+
+  exportState(): Promise<StackState> {
+    return this.workspace.exportState();
+  }
+
+  /** The state's entries of this package, in the order of the state. */
+  async resources(): Promise<StateResource[]> {
+    const { deployment } = await this.exportState();
+    return (deployment.resources ?? []).filter(({ type }) => type.includes("/flexprice:"));
+  }
+
+  /** Requests that asked for a change since the last call, ids by the role that they play. */
+  takeWrites(): Write[] {
+    const taken = this.emulator.writes().map(writeOf);
+    this.emulator.clearRequests();
+    return taken;
+  }
+
+  accounts(): EmulatedUser[] {
+    return this.emulator
+      .accounts(this.operator.tenantId)
+      .filter(({ status }) => status === "published");
+  }
+
+  /** Keys that can be used, the operator's own left out. */
+  keys(): EmulatedKey[] {
+    return this.emulator
+      .keys(this.operator.tenantId)
+      .filter(({ status, userId }) => status === "published" && userId !== this.operator.userId);
+  }
+
+  hide(secret: string): void {
+    this.secrets.add(secret);
+  }
+
+  /**
+   * Ends everything, after a look for secrets in all that was printed and in every file that was written: states,
+   * their history, event logs, config.
+   */
+  async close(stop: "all" | "stack" = "all"): Promise<void> {
+    try {
+      this.assertNoSecretShown();
+    } finally {
+      await this.workspace.dispose();
+      if (stop === "all") await this.emulator.stop();
+    }
+  }
+
+  private assertNoSecretShown(): void {
+    const secrets = [
+      ...this.secrets,
+      this.operator.accessToken,
+      ...this.emulator.keys().map(({ value }) => value),
+    ];
+    const texts = new Map([
+      ["the output", this.printed.join("\n")],
+      ...filesIn(this.workspace.scratch),
+    ]);
+    for (const [where, text] of texts) {
+      for (const secret of secrets) {
+        assert.ok(!text.includes(secret), `${secret} is in ${where}`);
+      }
+    }
+  }
+
+  private async perform(verb: Verb, args: readonly string[]): Promise<OperationResult> {
+    const result = await this.workspace.start(verb, args).done;
+    this.printed.push(result.output);
+    const noise = NOISE.exec(result.output);
+    assert.equal(noise, null, `${verb} prints noise:\n${result.output}`);
+    return result;
+  }
 }
 
-export async function openBench(source: string): Promise<Bench> {
-  const emulator = await Emulator.start();
-  const operator = emulator.createTenant();
-  const workspace = await PulumiWorkspace.create({
-    program: { source },
-    env: { FLEXPRICE_BASE_URL: emulator.url },
-    config: { "flexprice:apiKey": { value: operator.apiKey, secret: true } },
-  });
-  return {
-    emulator,
-    operator,
-    workspace,
-    async dispose() {
-      await workspace.dispose();
-      await emulator.stop();
-    },
-  };
+/** A request that asked for a change. */
+export interface Write {
+  request: string;
+  status: number | undefined;
+  body: unknown;
 }
 
-/** The requests that changed something: `METHOD /path status`, ids left as they are. */
-export function writes({ emulator }: Bench): string[] {
-  return emulator.writes().map(({ method, path, status }) => `${method} ${path} ${status}`);
+function writeOf({ method, path, status, body }: RecordedRequest): Write {
+  return { request: `${method} ${path}`, status, body };
+}
+
+/** `create ServiceAccount ci`, a line a step that changes something, in order. */
+export function changes({ steps }: OperationResult): string[] {
+  return steps
+    .filter(({ op, type }) => op !== "same" && op !== "refresh" && type.includes("/flexprice:"))
+    .map(({ op, type, name }) => `${op} ${type.split(":").at(-1)} ${name}`);
+}
+
+/** The messages of the engine and the provider of this severity, without those of the program. */
+export function messages({ diagnostics }: OperationResult, severity: string): string[] {
+  return diagnostics
+    .filter((diagnostic) => diagnostic.severity === severity)
+    .map(({ message }) => message);
+}
+
+export function succeeded(result: OperationResult): OperationResult {
+  assert.equal(result.exitCode, 0, result.output);
+  return result;
+}
+
+export function failed(result: OperationResult): OperationResult {
+  assert.notEqual(result.exitCode, 0, result.output);
+  return result;
+}
+
+function* filesIn(folder: string): Generator<[string, string]> {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    yield [path, readFileSync(path, "utf8")];
+  }
 }
