@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { Connection } from "../../../provider/api/connection";
-import { httpTransport } from "../../../provider/api/transport";
-import { Emulator, type FaultKind, type Operator } from "../../../provider/emulator";
+import type { NewAccount, NewKey } from "../../../provider/api/routes";
+import type { CreatedKey, User } from "../../../provider/api/wire";
+import type { EmulatedKey, EmulatedUser, FaultKind } from "../../../provider/emulator";
+import { failureOf, type ProcessOptions, type ProviderProcess, Stage } from "../harness";
+
+const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
+const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
+const LOOKS = [250, 1_500, 4_000];
+const ACCOUNT: NewAccount = { name: "ci", roles: ["event_reader", "event_ingestor"] };
 
 /** Faults that leave it open whether the server did what it was asked. */
 const AMBIGUOUS: FaultKind[] = [
@@ -9,101 +15,362 @@ const AMBIGUOUS: FaultKind[] = [
   { kind: "truncated" },
   { kind: "not_json" },
   { kind: "wrong_shape" },
-  { kind: "status", status: 500, body: { message: "Internal server error" } },
+  { kind: "wrong_shape", body: [] },
+  { kind: "status", status: 408 },
+  { kind: "status", status: 500 },
+  { kind: "status", status: 500, body: { code: "database_error", message: "Failed to create" } },
   { kind: "status", status: 502, body: "Bad Gateway" },
+  { kind: "status", status: 503, body: "Service Unavailable" },
   { kind: "status", status: 504, body: "Gateway Timeout" },
 ];
 
-describe("a create whose answer got lost", () => {
-  let emulator: Emulator;
-  let operator: Operator;
-  let connection: Connection;
+describe("api/creation", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
   beforeEach(async () => {
-    emulator = await Emulator.start();
-    operator = emulator.createTenant();
-    connection = new Connection(
-      {
-        baseUrl: emulator.url,
-        credential: { kind: "apiKey", value: operator.apiKey, source: "a test" },
-        world: {
-          transport: httpTransport(),
-          now: Date.now,
-          random: () => 0,
-          sleep: async () => undefined,
-        },
-      },
-      new Set(),
-    );
-    await connection.caller();
+    stage = await Stage.start();
+    process = await started(stage);
   });
-  afterEach(() => emulator.stop());
-
-  const accounts = () =>
-    emulator
-      .accounts(operator.tenantId)
-      .filter(({ type, status }) => type === "service_account" && status === "published");
-  const liveKeys = (ownerId: string) =>
-    emulator
-      .keys(operator.tenantId)
-      .filter(({ userId, status }) => userId === ownerId && status === "published");
+  afterEach(() => stage.stop());
 
   for (const fault of AMBIGUOUS) {
     for (const when of ["before", "after"] as const) {
-      const title = `${fault.kind}${fault.kind === "status" ? ` ${fault.status}` : ""} ${when} the effect`;
+      const title = `${Object.values(fault)
+        .map((part) => JSON.stringify(part))
+        .join(" ")} ${when} the effect`;
 
-      it(`ends in one account: ${title}`, async () => {
-        emulator.faults.add({ ...fault, when, match: { method: "POST", path: /^\/v1\/users$/ } });
-        const made = await connection.creations.createAccount(
-          { name: "ci", roles: ["event_ingestor"] },
-          'create service account "ci"',
-        );
-        assert.deepEqual(
-          accounts().map(({ id }) => id),
-          [made.id],
-        );
+      it(`ends in exactly one account: ${title}`, async () => {
+        stage.fault(fault, when, POST_ACCOUNT);
+        const made = await makeAccount(process);
+        assert.deepEqual(live(stage), [{ id: made.id, name: "ci", roles: ACCOUNT.roles }]);
+        assert.equal(stage.writes.length, when === "before" ? 2 : 1);
+        assert.deepEqual(process.pauses, when === "before" ? LOOKS : LOOKS.slice(0, 1));
       });
 
-      it(`ends in one key whose value is known: ${title}`, async () => {
-        const owner = await connection.creations.createAccount(
-          { name: "ci", roles: ["event_ingestor"] },
-          'create service account "ci"',
-        );
-        emulator.faults.add({ ...fault, when, match: { method: "POST", path: /api\/keys$/ } });
-        const { secret, api_key } = await connection.creations.createKey(
-          { name: "ci", type: "private_key", accountId: owner.id },
-          owner.id,
-          'create API key "ci"',
+      it(`ends in exactly one key, its value known: ${title}`, async () => {
+        const owner = stage.emulator.createAccount(stage.operator.tenantId, ACCOUNT);
+        stage.fault(fault, when, POST_KEY);
+        const made = await makeKey(process, owner.id);
+        assert.deepEqual(
+          liveKeys(stage, owner.id).map(({ id, value }) => ({ id, value })),
+          [{ id: made.secret.id, value: made.api_key }],
         );
         assert.deepEqual(
-          liveKeys(owner.id).map(({ id }) => id),
-          [secret.id],
+          stage.writes,
+          when === "before"
+            ? ["POST /secrets/api/keys", "POST /secrets/api/keys"]
+            : [
+                "POST /secrets/api/keys",
+                `DELETE /secrets/api/keys/${lostKeyOf(stage, owner.id)}`,
+                "POST /secrets/api/keys",
+              ],
         );
-        const self = connection.routes.as({ kind: "apiKey", value: api_key, source: "itself" });
-        assert.equal((await self.me()).id, owner.id);
       });
     }
   }
 
-  it("gives several creates of one name an account each", async () => {
-    emulator.faults.add({
-      kind: "reset",
-      when: "after",
-      times: 2,
-      match: { method: "POST", path: /^\/v1\/users$/ },
-    });
-    const account = { name: "ci", roles: ["event_ingestor"] };
-    const made = await Promise.all(
-      [1, 2, 3].map(() => connection.creations.createAccount(account, "create an account")),
+  // One after the other these would take seconds: undici's clock ticks once a second.
+  it("ends in exactly one object when no answer comes in time, before or after the effect", async () => {
+    const cases = (["before", "after"] as const).flatMap((when) => [
+      async (other: Stage, by: ProviderProcess) => {
+        other.fault({ kind: "timeout" }, when, POST_ACCOUNT);
+        const made = await makeAccount(by);
+        assert.deepEqual(
+          live(other).map(({ id }) => id),
+          [made.id],
+        );
+      },
+      async (other: Stage, by: ProviderProcess) => {
+        const owner = other.emulator.createAccount(other.operator.tenantId, ACCOUNT);
+        other.fault({ kind: "timeout" }, when, POST_KEY);
+        const made = await makeKey(by, owner.id);
+        assert.deepEqual(
+          liveKeys(other, owner.id).map(({ value }) => value),
+          [made.api_key],
+        );
+      },
+    ]);
+    await Promise.all(
+      cases.map(async (run) => {
+        const other = await Stage.start();
+        try {
+          await run(other, await started(other, { transport: { headersMs: 300 } }));
+        } finally {
+          await other.stop();
+        }
+      }),
     );
-    assert.equal(new Set(made.map(({ id }) => id)).size, 3);
-    assert.equal(accounts().length, 3);
   });
 
-  it("is not taken for done when the server refuses it", async () => {
-    await assert.rejects(
-      connection.creations.createAccount({ name: "ci", roles: ["nope"] }, "create an account"),
-      { kind: "invalid", status: 400, code: "validation_error" },
+  it("gives up with the last failure when the server goes on failing, three posts later", async () => {
+    stage.fault({ kind: "status", status: 500 }, "before", { ...POST_ACCOUNT, times: 99 });
+    const error = await failureOf(makeAccount(process), "outcome_unknown");
+    assert.equal(error.status, 500);
+    assert.deepEqual(stage.writes, Array(3).fill("POST /users"));
+    assert.deepEqual(process.pauses, [...LOOKS, ...LOOKS, ...LOOKS]);
+    assert.deepEqual(live(stage), []);
+  });
+
+  it("takes over what only the last post has made", async () => {
+    stage.fault({ kind: "reset" }, "before", { ...POST_ACCOUNT, times: 2 });
+    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    const made = await makeAccount(process);
+    assert.deepEqual(
+      live(stage).map(({ id }) => id),
+      [made.id],
     );
-    assert.equal(emulator.writes().length, 1);
+  });
+
+  it("takes over what becomes visible late", async () => {
+    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    stage.fault(
+      { kind: "status", status: 200, body: { items: [], pagination: { total: 0 } } },
+      "before",
+      {
+        match: { path: /search/ },
+        times: 2,
+      },
+    );
+    await makeAccount(process);
+    assert.deepEqual(process.pauses, LOOKS);
+    assert.equal(live(stage).length, 1);
+  });
+
+  it("never sends anew what the server refused", async () => {
+    await failureOf(makeAccount(process, { name: "ci", roles: ["nope"] }), "invalid");
+    await failureOf(makeKey(process, "user_nope"), "not_found");
+    assert.deepEqual(stage.writes, ["POST /users", "POST /secrets/api/keys"]);
+    assert.deepEqual(process.pauses, []);
+  });
+
+  it("leaves accounts alone that differ in name, roles, time or are managed", async () => {
+    const { tenantId } = stage.operator;
+    stage.emulator.createAccount(tenantId, { ...ACCOUNT, name: "ci2" });
+    stage.emulator.createAccount(tenantId, { ...ACCOUNT, roles: ["event_reader"] });
+    process.managed.add(stage.emulator.createAccount(tenantId, ACCOUNT).id);
+    const before = stage.emulator.createAccount(tenantId, ACCOUNT).id;
+    stage.clock.now += 3_001;
+    stage.fault({ kind: "reset" }, "before", POST_ACCOUNT);
+    const made = await makeAccount(process);
+    assert.notEqual(made.id, before);
+    assert.equal(live(stage).length, 5);
+    assert.equal(stage.writes.length, 2);
+  });
+
+  it("takes an account over whatever the order of its roles, without asking who made it", async () => {
+    stage.fault({ kind: "reset" }, "before", POST_ACCOUNT);
+    const theirs = stage.emulator.createAccount(stage.operator.tenantId, {
+      name: "ci",
+      roles: ["event_ingestor", "event_reader", "event_reader"],
+    });
+    assert.equal((await makeAccount(process)).id, theirs.id);
+  });
+
+  it("lists the candidates when there are several, and takes none", async () => {
+    const theirs = stage.emulator.createAccount(stage.operator.tenantId, ACCOUNT);
+    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    const error = await failureOf(makeAccount(process), "outcome_unknown");
+    const [first, mine] = live(stage);
+    assert.equal(first?.id, theirs.id);
+    assert.equal(
+      error.message,
+      `Could not create service account "ci".\n  Reason: the request got no usable answer, and 2 accounts with that name and these roles were made at that time: ${mine?.id}, ${theirs.id}\n  What to do: find out which of them nobody else uses, set "adopt" of this resource to its id, and archive the others if they are yours.`,
+    );
+    assert.equal(stage.writes.length, 1);
+    assert.equal(process.managed.size, 0);
+  });
+
+  it("revokes only keys of that owner, that name and that time, and no managed one", async () => {
+    const { tenantId, environmentId } = stage.operator;
+    const owner = stage.emulator.createAccount(tenantId, ACCOUNT).id;
+    const other = stage.emulator.createAccount(tenantId, ACCOUNT).id;
+    const add = (userId: string, name: string) =>
+      stage.emulator.createKey(userId, environmentId, { name }).id;
+    const kept = [add(owner, "k"), add(owner, "k")];
+    stage.clock.now += 3_001;
+    kept.push(add(owner, "k2"), add(other, "k"), add(owner, "k"));
+    process.managed.add(kept[4] ?? "");
+    stage.fault({ kind: "reset" }, "after", POST_KEY);
+    const made = await makeKey(process, owner);
+    const alive = stage.emulator.keys().filter(({ status }) => status === "published");
+    assert.deepEqual(alive.map(({ id }) => id).slice(1), [...kept, made.secret.id]);
+  });
+
+  it("does not guess about publishable keys, which nothing shows", async () => {
+    const owner = stage.emulator.createAccount(stage.operator.tenantId, ACCOUNT).id;
+    stage.fault({ kind: "reset" }, "after", POST_KEY);
+    const error = await failureOf(
+      makeKey(process, owner, { type: "publishable_key" }),
+      "outcome_unknown",
+    );
+    assert.match(error.answer, /the server lists no publishable keys/);
+    assert.deepEqual(stage.writes, ["POST /secrets/api/keys"]);
+  });
+
+  it("settles a key of the caller itself", async () => {
+    stage.fault({ kind: "reset" }, "after", POST_KEY);
+    const { userId } = stage.operator;
+    const made = await process.connection.creations.createKey(
+      { name: "k", type: "private_key" },
+      userId,
+      "create it",
+    );
+    assert.deepEqual(
+      liveKeys(stage, userId).map(({ name, value }) => [name, value]),
+      [
+        ["admin key", stage.operator.apiKey],
+        ["k", made.api_key],
+      ],
+    );
+  });
+
+  it("fails with what prevents it from looking", async () => {
+    const { credential: weak } = stage.accountWithKey(["super_admin"], "blind");
+    const by = await started(stage, { credential: weak });
+    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      match: { path: /search/ },
+    });
+    await failureOf(makeAccount(by), "forbidden");
+    assert.equal(stage.writes.length, 1);
+  });
+
+  it("gives creates of one name that go on at once an object each", async () => {
+    stage.fault({ kind: "reset" }, "after", { ...POST_ACCOUNT, times: 2 });
+    const made = await Promise.all([1, 2, 3, 4].map(() => makeAccount(process)));
+    const ids = made.map(({ id }) => id).sort();
+    assert.deepEqual(
+      live(stage)
+        .map(({ id }) => id)
+        .sort(),
+      ids,
+    );
+    assert.deepEqual([...process.managed].sort(), ids);
+
+    const owner = ids[0] ?? "";
+    stage.fault({ kind: "reset" }, "after", { ...POST_KEY, times: 2 });
+    const keys = await Promise.all([1, 2, 3, 4].map(() => makeKey(process, owner)));
+    assert.deepEqual(
+      liveKeys(stage, owner)
+        .map(({ value }) => value)
+        .sort(),
+      keys.map(({ api_key }) => api_key).sort(),
+    );
+  });
+
+  it("lets creates of other names and owners go on at once", async () => {
+    let waiting: (() => void) | undefined;
+    const blocked = new Promise<void>((resolve) => {
+      waiting = resolve;
+    });
+    stage.emulator.faults.decide = ({ body }) => {
+      if ((body as { name?: string } | undefined)?.name === "second") waiting?.();
+      return undefined;
+    };
+    stage.fault({ kind: "timeout" }, "before", POST_ACCOUNT);
+    const first = makeAccount(process).catch(() => undefined);
+    await makeAccount(process, { ...ACCOUNT, name: "second" });
+    await blocked;
+    await stage.stop();
+    await first;
+  });
+
+  it("goes on in a lane after a create that failed", async () => {
+    const wrong = failureOf(makeAccount(process, { name: "ci", roles: ["nope"] }), "invalid");
+    const made = await makeAccount(process);
+    await wrong;
+    assert.equal(live(stage)[0]?.id, made.id);
+  });
+
+  it("knows what it made without asking", async () => {
+    const account = await makeAccount(process);
+    const { secret } = await makeKey(process, account.id);
+    stage.emulator.clearRequests();
+    const { directory } = process.connection;
+    assert.equal((await directory.account(account.id))?.id, account.id);
+    assert.equal((await directory.key(secret.id, account.id))?.id, secret.id);
+    assert.deepEqual(stage.log, []);
+  });
+
+  describe("with clocks apart", () => {
+    for (const serverAheadMs of [-86_400_000, -10_000, 10_000, 86_400_000]) {
+      it(`finds what was lost by the server's clock: ${serverAheadMs / 1_000} s ahead`, async () => {
+        const other = await Stage.start({ serverAheadMs });
+        try {
+          const by = await started(other);
+          other.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+          const made = await makeAccount(by);
+          assert.deepEqual(
+            live(other).map(({ id }) => id),
+            [made.id],
+          );
+          other.fault({ kind: "reset" }, "after", POST_KEY);
+          const { api_key } = await makeKey(by, made.id);
+          assert.deepEqual(
+            liveKeys(other, made.id).map(({ value }) => value),
+            [api_key],
+          );
+        } finally {
+          await other.stop();
+        }
+      });
+    }
+
+    // The window is taken before the client that creates has heard of the server's clock: the preflight asked with
+    // another one. A clock more than three seconds fast makes a second account.
+    it.skip("finds what was lost also when only the preflight has asked the server yet", async () => {
+      const other = await Stage.start({ serverAheadMs: -60_000 });
+      try {
+        const by = other.process();
+        await by.connection.preflight();
+        other.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+        const made = await makeAccount(by);
+        assert.deepEqual(
+          live(other).map(({ id }) => id),
+          [made.id],
+        );
+      } finally {
+        await other.stop();
+      }
+    });
   });
 });
+
+/** A process that has asked who it is, as every create does first. */
+async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
+  const process = stage.process(options);
+  await process.connection.caller();
+  stage.emulator.clearRequests();
+  return process;
+}
+
+function makeAccount({ connection }: ProviderProcess, account = ACCOUNT): Promise<User> {
+  return connection.creations.createAccount(account, `create service account "${account.name}"`);
+}
+
+function makeKey(
+  { connection }: ProviderProcess,
+  accountId: string,
+  key: Partial<NewKey> = {},
+): Promise<CreatedKey> {
+  return connection.creations.createKey(
+    { name: "k", type: "private_key", accountId, ...key },
+    accountId,
+    'create API key "k"',
+  );
+}
+
+function live({ emulator }: Stage): Pick<EmulatedUser, "id" | "name" | "roles">[] {
+  return emulator
+    .accounts()
+    .filter(({ status }) => status === "published")
+    .map(({ id, name, roles }) => ({ id, name, roles }));
+}
+
+function liveKeys({ emulator }: Stage, owner: string): EmulatedKey[] {
+  return emulator.keys().filter((key) => key.userId === owner && key.status === "published");
+}
+
+function lostKeyOf({ emulator }: Stage, owner: string): string | undefined {
+  return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
+}

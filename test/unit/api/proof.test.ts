@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { hasStoppedWorking, ownerByUse } from "../../../provider/api/proof";
+import { credential, failureOf, type ProviderProcess, Stage, token } from "../harness";
+
+const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
+const ME = "GET /users/me";
+const ALL_PAUSES = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
+
+describe("api/proof", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
+  let account: string;
+  let key: { id: string; value: string };
+  async function set(options: Parameters<typeof Stage.start>[0] = {}): Promise<void> {
+    stage = await Stage.start(options);
+    process = stage.process();
+    const { tenantId, environmentId } = stage.operator;
+    account = stage.emulator.createAccount(tenantId, { name: "a", roles: ["event_reader"] }).id;
+    key = stage.emulator.createKey(account, environmentId, { name: "k" });
+  }
+  afterEach(() => stage.stop());
+
+  const stopped = (by = process) =>
+    hasStoppedWorking(by.connection.routes, key.value, async (ms) => {
+      process.pauses.push(ms);
+      stage.clock.now += ms;
+    });
+
+  it("asks the key itself who it acts for", async () => {
+    await set();
+    const owner = await ownerByUse(process.connection.routes, key.value);
+    assert.equal(owner?.id, account);
+    assert.deepEqual(
+      stage.emulator.requests.map(({ headers }) => headers["x-api-key"]),
+      [key.value],
+    );
+  });
+
+  it("knows no owner of a key that is not accepted", async () => {
+    await set();
+    stage.emulator.revokeKey(key.id);
+    assert.equal(await ownerByUse(process.connection.routes, key.value), undefined);
+  });
+
+  it("does not take trouble of the server for an answer", async () => {
+    await set();
+    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+    await failureOf(ownerByUse(process.connection.routes, key.value), "forbidden");
+  });
+
+  it("takes two refusals around an answer of the database for the end of a key", async () => {
+    await set();
+    stage.emulator.revokeKey(key.id);
+    assert.equal(await stopped(), true);
+    assert.deepEqual(stage.log, [ME, PROBE, ME]);
+    assert.deepEqual(
+      stage.emulator.requests.map(({ headers }) => headers["x-api-key"]),
+      [key.value, stage.operator.apiKey, key.value],
+    );
+    assert.deepEqual(process.pauses, []);
+  });
+
+  it("asks a key that works again for longer than the server's cache lives", async () => {
+    await set();
+    assert.equal(await stopped(), false);
+    assert.deepEqual(stage.log, Array(7).fill(ME));
+    assert.deepEqual(process.pauses, ALL_PAUSES);
+  });
+
+  it("waits for a revocation that takes effect late", async () => {
+    await set({ revocationDelayMs: 120_000 });
+    await ownerByUse(process.connection.routes, key.value);
+    stage.emulator.revokeKey(key.id);
+    stage.emulator.clearRequests();
+    assert.equal(await stopped(), true);
+    assert.deepEqual(process.pauses, ALL_PAUSES);
+    assert.deepEqual(stage.log, [...Array(7).fill(ME), PROBE, ME]);
+  });
+
+  it("proves nothing while the database is away, whatever the credential", async () => {
+    await set();
+    await process.connection.caller(); // from now on in the server's cache
+    const { accessToken, environmentId, userId } = stage.operator;
+    const bearer = stage.process({ credential: token(accessToken), environmentId });
+    const { value } = stage.emulator.createKey(userId, environmentId, { name: "never used" });
+    const uncached = stage.process({ credential: credential(value) });
+    stage.emulator.faults.outage = true;
+    await failureOf(stopped(), "server_error");
+    await failureOf(stopped(bearer), "server_error");
+    await failureOf(stopped(uncached), "unauthenticated");
+  });
+
+  it("proves nothing by a refusal from just before the database came back", async () => {
+    await set();
+    stage.emulator.faults.decide = ({ path }) => {
+      stage.emulator.faults.outage = path === "/v1/users/me" && stage.log.length === 1;
+      return undefined;
+    };
+    assert.equal(await stopped(), false);
+    assert.deepEqual(stage.log.slice(0, 3), [ME, PROBE, ME]);
+    assert.deepEqual(process.pauses, ALL_PAUSES);
+  });
+});
