@@ -34,7 +34,7 @@ describe("api/connection", () => {
 
   it("asks once who the caller is and which roles there are", async () => {
     const { connection } = stage.process();
-    const callers = await Promise.all([connection.caller(), connection.caller()]);
+    const callers = [...(await Promise.all([connection.caller(), connection.caller()]))];
     callers.push(await connection.caller());
     assert.deepEqual(callers[2], {
       id: stage.operator.userId,

@@ -48,7 +48,10 @@ describe("api/creation", () => {
       });
 
       it(`ends in exactly one key, its value known: ${title}`, async () => {
-        const owner = stage.emulator.createAccount(stage.operator.tenantId, ACCOUNT);
+        const owner = stage.emulator.createAccount(stage.operator.tenantId, {
+          ...ACCOUNT,
+          roles: [...ACCOUNT.roles],
+        });
         stage.fault(fault, when, POST_KEY);
         const made = await makeKey(process, owner.id);
         assert.deepEqual(
@@ -167,7 +170,10 @@ describe("api/creation", () => {
   });
 
   it("lists the candidates when there are several, and takes none", async () => {
-    const theirs = stage.emulator.createAccount(stage.operator.tenantId, ACCOUNT);
+    const theirs = stage.emulator.createAccount(stage.operator.tenantId, {
+      ...ACCOUNT,
+      roles: [...ACCOUNT.roles],
+    });
     stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     const error = await failureOf(makeAccount(process), "outcome_unknown");
     const [first, mine] = live(stage);
