@@ -182,7 +182,10 @@ export class Emulator {
   }
 
   /** Adds a service account without a request. */
-  createAccount(tenantId: string, account: { name?: string; roles: string[] }): EmulatedUser {
+  createAccount(
+    tenantId: string,
+    account: { name?: string; roles: readonly string[] },
+  ): EmulatedUser {
     const tenant = this.state.tenantOf(tenantId);
     const type = "service_account";
     return accountOf(this.state.addUser({ tenantId: tenant.id, type, ...account }));
