@@ -13,4 +13,4 @@ export {
 } from "./emulator";
 export type { Fault, FaultKind, FaultPlan, FaultRule } from "./faults";
 export type { RecordedRequest } from "./recording";
-export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID } from "./state";
+export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type KeyType, type UserType } from "./state";

@@ -2,7 +2,7 @@ import { ok, type Refusal, refuse } from "./answers";
 import type { Call } from "./call";
 import type { UserType } from "./state";
 
-export interface Role {
+interface Role {
   readonly id: string;
   readonly name: string;
   readonly description: string;

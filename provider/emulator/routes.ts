@@ -21,7 +21,7 @@ export interface Gate {
   readonly administratorOnly?: boolean;
 }
 
-export type Route =
+type Route =
   | { readonly isOpen: true; readonly handle: OpenHandler }
   | {
       readonly isOpen?: false;

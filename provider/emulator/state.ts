@@ -2,7 +2,9 @@ import { refuse } from "./answers";
 import { asStored, type Instant, nanosOf } from "./instant";
 import { ulid } from "./ulid";
 
+/** A person, or an account that only has keys. */
 export type UserType = "user" | "service_account";
+/** What the header x-api-key takes, or a key that never authenticates. */
 export type KeyType = "private_key" | "publishable_key";
 
 export interface Tenant {

@@ -228,6 +228,48 @@ describe("emulator", () => {
     });
   });
 
+  describe("many", () => {
+    const idsIn = (text: string): string[] =>
+      JSON.parse(text).items.map(({ id }: { id: string }) => id);
+
+    it("accounts made at one moment keep their order", async () => {
+      const frozen = await startEmulator({ clock: new ManualClock().read });
+      const { emulator: server, operator: owner, client: user } = frozen;
+      try {
+        const made = Array.from(
+          { length: 1001 },
+          () => server.createAccount(owner.tenantId, { roles: ["event_reader"] }).id,
+        );
+        const { text } = await user.send("POST", "/users/search", { limit: 1001 });
+        assert.deepEqual(idsIn(text), made.reverse());
+      } finally {
+        await server.stop();
+      }
+    });
+
+    it("keys come in pages of 50 unless told otherwise", async () => {
+      for (let i = 0; i < 60; i++) keyOf(operator.userId, operator.environmentId);
+      const pages = ["", "?offset=50", "?limit=0", "?limit=-1&offset=1", "?offset=-1"];
+      const sizes = pages.map(async (page) => {
+        return idsIn((await client.send("GET", `/secrets/api/keys${page}`)).text).length;
+      });
+      assert.deepEqual(await Promise.all(sizes), [50, 11, 61, 60, 50]);
+    });
+  });
+
+  describe("reading bodies as Go does", () => {
+    it("field names match in any case", async () => {
+      const body = { Type: "service_account", NAME: "ci-bot", Roles: ["event_reader"] };
+      assert.equal(await client.status("POST", "/users", body), 201);
+      assert.equal(emulator.accounts()[0]?.name, "ci-bot");
+    });
+
+    it("half a surrogate pair becomes a replacement character", async () => {
+      await client.makeAccount(["event_reader"], "a\ud83eb");
+      assert.equal(emulator.accounts()[0]?.name, "a\ufffdb");
+    });
+  });
+
   describe("reading twice", () => {
     it("gives the same bytes", async () => {
       for (let i = 0; i < 3; i++) {

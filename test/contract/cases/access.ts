@@ -302,6 +302,13 @@ export const ROLES: ContractCase[] = [
     status: 200,
     body: { role: INGESTOR },
   },
+  {
+    title: "all of them, by an event key",
+    given: { account: account(), key: accountKey() },
+    request: roles("", { key: "{key.api_key}" }),
+    status: 200,
+    body: rolesWith({ ...SUPER_ADMIN, ...EVENT_ROLES, ...WIDE_ROLES }),
+  },
 ];
 
 const EVENT = { event_name: "call", external_customer_id: "c1" };
@@ -359,6 +366,13 @@ export const WHAT_KEYS_MAY_DO: ContractCase[] = [
     title: "event_ingestor sends a bad event",
     given: ingestor,
     request: withKey("POST", "/events", { event_name: 7 }),
+    status: 400,
+    body: failure("validation_error", "Invalid request payload"),
+  },
+  {
+    title: "event_ingestor sends an event of nobody",
+    given: ingestor,
+    request: withKey("POST", "/events", { event_name: "call" }),
     status: 400,
     body: failure("validation_error", "Invalid request payload"),
   },
