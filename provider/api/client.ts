@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { type ErrorKind, FlexpriceError } from "../errors";
-import { rememberSecret } from "../redaction";
+import { redact, rememberSecret } from "../redaction";
 import {
   DEFAULT_RETRY_LIMITS,
   type Effect,
@@ -51,6 +51,8 @@ export interface ClientOptions {
   readonly environmentId?: string | undefined;
   readonly world: World;
   readonly retry?: RetryLimits;
+  /** Shared by the clients of one server, so that each knows what another has learned. */
+  readonly clock?: ServerClock;
 }
 
 /** One call of an endpoint. */
@@ -67,25 +69,42 @@ export interface ApiCall<Answer> {
   readonly answer?: z.ZodType<Answer>;
 }
 
+/** The server's clock as its newest Date header tells it, to about a second; ours until one has come. */
+export class ServerClock {
+  private offset = 0;
+
+  constructor(private readonly localNow: () => number) {}
+
+  /** Milliseconds of the epoch. */
+  now(): number {
+    return this.localNow() + this.offset;
+  }
+
+  note(dateHeader: string | undefined): void {
+    const date = Date.parse(dateHeader ?? "");
+    if (!Number.isNaN(date)) this.offset = date - this.localNow();
+  }
+}
+
 const USER_AGENT = "pulumi-flexprice";
 
 /** HTTP to one Flexprice server with one credential: sends, repeats where that is safe, decodes, names what failed. */
 export class Client {
-  /** The server's clock minus ours in milliseconds, from the newest Date header; that header has whole seconds only. */
-  private clockOffset = 0;
+  private readonly clock: ServerClock;
 
   constructor(private readonly options: ClientOptions) {
+    this.clock = options.clock ?? new ServerClock(options.world.now);
     rememberSecret(options.credential.value);
   }
 
   /** The same server, asked with another credential. */
   as(credential: Credential): Client {
-    return new Client({ ...this.options, credential });
+    return new Client({ ...this.options, credential, clock: this.clock });
   }
 
   /** The server's time in milliseconds of the epoch, to about a second. */
   serverNow(): number {
-    return this.options.world.now() + this.clockOffset;
+    return this.clock.now();
   }
 
   async call<Answer>(call: ApiCall<Answer>): Promise<Answer> {
@@ -136,8 +155,7 @@ export class Client {
     const { world } = this.options;
     try {
       const answer = await world.transport(request);
-      const date = Date.parse(answer.headers["date"] ?? "");
-      if (!Number.isNaN(date)) this.clockOffset = date - world.now();
+      this.clock.note(answer.headers["date"]);
       return answer;
     } catch (error) {
       if (error instanceof TransportFailure) return error;
@@ -285,5 +303,7 @@ function parseJson(text: string): { value: unknown } | undefined {
 
 function excerpt(body: string): string {
   if (body === "") return "(an empty body)";
-  return body.length > 200 ? `${body.slice(0, 200)}…` : body;
+  // Before it is cut: half of a secret would not be recognised as one.
+  const clean = redact(body);
+  return clean.length > 200 ? `${clean.slice(0, 200)}…` : clean;
 }

@@ -1,5 +1,5 @@
 import { type FlexpriceError, isFailure } from "../errors";
-import { Client, type ClientOptions } from "./client";
+import { Client, type ClientOptions, ServerClock } from "./client";
 import { Creations } from "./creation";
 import { Directory } from "./directory";
 import type { RetryLimits } from "./retry";
@@ -38,11 +38,12 @@ export class Connection {
   private knownPreflight: Promise<Preflight> | undefined;
 
   constructor(
-    private readonly options: ClientOptions,
+    private readonly options: Omit<ClientOptions, "clock">,
     managed: Set<string>,
   ) {
-    this.routes = new Routes(new Client(options));
-    this.preflightRoutes = new Routes(new Client({ ...options, retry: PREFLIGHT_RETRY }));
+    const clock = new ServerClock(options.world.now);
+    this.routes = new Routes(new Client({ ...options, clock }));
+    this.preflightRoutes = new Routes(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
     this.directory = new Directory(this.routes, options.world.sleep);
     this.creations = new Creations(this.routes, this.directory, options.world, managed);
   }

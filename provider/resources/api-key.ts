@@ -154,19 +154,12 @@ const schema = z.strictObject({
 });
 
 const CHANGES: ChangeTable<
-  | "serviceAccountId"
-  | "name"
-  | "type"
-  | "rotateBefore"
-  | "rotationTriggers"
-  | "onDelete"
-  | "connection"
+  "serviceAccountId" | "name" | "type" | "rotateBefore" | "onDelete" | "connection"
 > = {
   serviceAccountId: { change: "replace" },
   name: { change: "replace" },
   type: { change: "replace" },
   rotateBefore: { change: "update", same: sameDuration },
-  rotationTriggers: { change: "replace", same: sameTriggers },
   onDelete: { change: "update", same: (before, now) => (before ?? "revoke") === (now ?? "revoke") },
   connection: { change: "replace" },
 };
@@ -322,12 +315,17 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     news: Inputs,
   ): { changed: string[]; replaced: string[] } {
     const { changed, replaced } = diffByTable(CHANGES, olds, news);
-    const expiry = changedExpiry(olds, news);
-    const others = [
-      ...(expiry === undefined ? [] : [expiry]),
-      ...(adoptsAnother(id, news) ? ["adopt"] : []),
-    ];
-    return { changed: [...changed, ...others], replaced: [...replaced, ...others] };
+    const triggers = changedTriggers(olds.rotationTriggers, news.rotationTriggers);
+    const replacing = [
+      changedExpiry(olds, news),
+      adoptsAnother(id, news) ? "adopt" : undefined,
+      triggers === "replace" ? "rotationTriggers" : undefined,
+    ].filter((property) => property !== undefined);
+    const updating = triggers === "update" ? ["rotationTriggers"] : [];
+    return {
+      changed: [...changed, ...replacing, ...updating],
+      replaced: [...replaced, ...replacing],
+    };
   }
 
   private async ownerFailures(
@@ -470,13 +468,14 @@ function adoptsAnother(id: string, { adopt }: Inputs): boolean {
   return adopt !== undefined && id !== "" && (isUnknown(adopt) || adopt.id !== id);
 }
 
-function sameTriggers(before: unknown, now: unknown): boolean {
-  if (before === undefined) return true;
-  if (containsUnknown(now) || !isMap(before) || !isMap(now)) return false;
+/** The first triggers of a key are only written down: there is nothing yet that they could differ from. */
+function changedTriggers(before: unknown, now: unknown): "update" | "replace" | undefined {
+  if (before === undefined) return now === undefined ? undefined : "update";
+  if (containsUnknown(now) || !isMap(before) || !isMap(now)) return "replace";
   const names = Object.keys(before);
-  return (
-    names.length === Object.keys(now).length && names.every((name) => before[name] === now[name])
-  );
+  const same =
+    names.length === Object.keys(now).length && names.every((name) => before[name] === now[name]);
+  return same ? undefined : "replace";
 }
 
 function isMap(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -337,7 +337,10 @@ function blockedBy(keys: readonly Key[], error: FlexpriceError): FlexpriceError 
 /** Creating is due when nothing is there yet, or when a change replaces. */
 function isToBeMade(olds: Partial<Inputs>, news: Inputs): boolean {
   if (olds.roles === undefined) return true;
-  return diffByTable(CHANGES, olds, news).replaced.length > 0 || news.adopt !== olds.adopt;
+  return (
+    diffByTable(CHANGES, olds, news).replaced.length > 0 ||
+    (news.adopt !== undefined && news.adopt !== olds.adopt)
+  );
 }
 
 function isKnownText(value: unknown): value is string {

@@ -5,6 +5,7 @@ import {
   Client,
   type ClientOptions,
   type Credential,
+  ServerClock,
 } from "../../../provider/api/client";
 import { type HttpRequest, TransportFailure } from "../../../provider/api/transport";
 import type { ErrorKind } from "../../../provider/errors";
@@ -32,6 +33,7 @@ function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
   const client = new Client({
     baseUrl: BASE,
     credential: CREDENTIAL,
+    clock: new ServerClock(() => clock.now),
     ...options,
     world: {
       transport: async (request) => {
@@ -383,8 +385,8 @@ describe("api/client", () => {
       }
     });
 
-    // The page is cut before it is redacted: half a secret at the cut is not known any more.
-    it.skip("hold no part of a secret that stands where an answer is cut", async () => {
+    // Half a secret is not recognised: the page has to be redacted before it is cut.
+    it("hold no part of a secret that stands where an answer is cut", async () => {
       const who = credential("correct-horse-battery-staple");
       const body = `${"y".repeat(180)}${who.value}`;
       const error = await once(refusal(404, body), "malformed_answer", who);

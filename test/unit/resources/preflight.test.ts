@@ -210,8 +210,7 @@ describe("resources/preflight", () => {
       );
     });
 
-    // Taken for a creation, although removing "adopt" changes nothing.
-    it.skip("does not matter when adopt is removed", async () => {
+    it("does not matter when adopt is removed", async () => {
       const { credential } = stage.accountWithKey(["event_ingestor"]);
       const { accounts } = stage.process({ credential });
       const inputs = { name: "a", roles: ["event_reader"] };

@@ -1,0 +1,434 @@
+import assert from "node:assert/strict";
+import {
+  DAY,
+  type KeyInputs,
+  type KeyState,
+  type ProviderProcess,
+  reasons,
+  START,
+  Stage,
+  UNKNOWN,
+} from "../harness";
+
+const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
+const LIFETIME = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
+const INSTANT = 'expiresAt: must be an instant as in RFC 3339, e.g. "2030-06-01T12:00:00Z"';
+const BLANK = "name: must not be blank nor contain NUL";
+const TOO_LONG =
+  "rotateBefore: must be shorter than the key's lifetime, or every up would rotate it";
+const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
+const at = (ms: number) => new Date(START + ms).toISOString();
+
+describe("resources/api-key: check", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
+  before(async () => {
+    stage = await Stage.start();
+    process = stage.process();
+  });
+  after(() => stage.stop());
+  beforeEach(() => {
+    stage.clock.now = START;
+  });
+
+  const check = (news: object, olds: object = {}) =>
+    process.keys.check(olds, news as unknown as KeyInputs);
+
+  it("gives back the inputs with the default type, without __provider", async () => {
+    assert.deepEqual(await check({ name: "k", __provider: PROVIDER }), {
+      inputs: { name: "k", type: "private_key" },
+      failures: [],
+    });
+    const { id } = stage.emulator.createAccount(stage.operator.tenantId, {
+      roles: ["event_reader"],
+    });
+    const inputs = {
+      serviceAccountId: id,
+      name: "k",
+      type: "publishable_key",
+      expiresIn: "90d",
+      rotateBefore: "14d",
+      rotationTriggers: { release: "1" },
+      onDelete: "expire",
+      connection: "india",
+    };
+    assert.deepEqual(await check(inputs), { inputs, failures: [] });
+  });
+
+  describe("accepts", () => {
+    const accepted: Record<string, object> = {
+      "an instant to come": { expiresAt: at(1) },
+      "an instant in another zone": { expiresAt: "2030-06-01T12:00:00+05:30" },
+      "an instant to the nanosecond": { expiresAt: "2030-06-01T12:00:00.123456789Z" },
+      "a long name": { name: "x".repeat(5_000) },
+      "a map without triggers": { rotationTriggers: {} },
+      "rotation just within the lifetime": { expiresIn: "1d", rotateBefore: "23h" },
+      "rotation just before an instant": { expiresAt: at(DAY + 1), rotateBefore: "1d" },
+      "expire with an instant": { onDelete: "expire", expiresAt: at(DAY) },
+      adoption: { adopt: ADOPT },
+    };
+    for (const [what, inputs] of Object.entries(accepted)) {
+      it(what, async () => assert.deepEqual(reasons(await check({ name: "k", ...inputs })), []));
+    }
+  });
+
+  describe("refuses", () => {
+    const refused: Record<string, [inputs: object, ...reasons: string[]]> = {
+      "no name": [{ name: undefined }, "name: must be a text"],
+      "an empty name": [{ name: "" }, BLANK],
+      "a blank name": [{ name: " \n" }, BLANK],
+      "a name with NUL": [{ name: "a\0" }, BLANK],
+      "half a character": [{ name: "a\ud83d" }, "name: must be well-formed Unicode"],
+      "an owner that is no account": [
+        { serviceAccountId: "secret_1" },
+        'serviceAccountId: must be the id of a service account ("user_…")',
+      ],
+      "another type": [{ type: "integration" }, "type: must be private_key or publishable_key"],
+      "a date": [{ expiresAt: "2030-06-01" }, INSTANT],
+      "an instant without a zone": [{ expiresAt: "2030-06-01T12:00:00" }, INSTANT],
+      "an instant without seconds": [{ expiresAt: "2030-06-01T12:00Z" }, INSTANT],
+      "a day that does not exist": [{ expiresAt: "2030-02-30T12:00:00Z" }, INSTANT],
+      "words for an instant": [{ expiresAt: "next year" }, INSTANT],
+      "an instant that has come": [
+        { expiresAt: at(0) },
+        `expiresAt: has passed (now ${at(0)}): give a later instant`,
+      ],
+      "a lifetime without a unit": [{ expiresIn: "90" }, `expiresIn: ${LIFETIME}`],
+      "a lifetime of nothing": [{ expiresIn: "0d" }, `expiresIn: ${LIFETIME}`],
+      "a lifetime as a number": [{ expiresIn: 90 }, `expiresIn: ${LIFETIME}`],
+      "both an instant and a lifetime": [
+        { expiresIn: "90d", expiresAt: at(DAY) },
+        "expiresIn: cannot be combined with expiresAt: give one of them",
+      ],
+      "rotation in other words": [
+        { expiresIn: "90d", rotateBefore: "soon" },
+        `rotateBefore: ${LIFETIME}`,
+      ],
+      "rotation without an expiry": [
+        { rotateBefore: "14d" },
+        "rotateBefore: needs an expiry to count back from: set expiresIn or expiresAt",
+      ],
+      "rotation as long as the lifetime": [{ expiresIn: "1d", rotateBefore: "24h" }, TOO_LONG],
+      "rotation as long as until the instant": [
+        { expiresAt: at(DAY), rotateBefore: "1d" },
+        TOO_LONG,
+      ],
+      "triggers that are no map": [
+        { rotationTriggers: "1" },
+        "rotationTriggers: must be a map of texts",
+      ],
+      "a trigger that is no text": [
+        { rotationTriggers: { release: 1 } },
+        "rotationTriggers.release: must be a text",
+      ],
+      "another end": [{ onDelete: "keep" }, 'onDelete: must be "revoke" or "expire"'],
+      "expire without an expiry": [
+        { onDelete: "expire" },
+        'onDelete: "expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
+      ],
+      "adoption by id alone": [
+        { adopt: "secret_1" },
+        "adopt: must hold the id and the apiKey of an existing key",
+      ],
+      "adoption without the key": [
+        { adopt: { id: "secret_1" } },
+        "adopt.apiKey: must be the key itself",
+      ],
+      "adoption of what is no key": [
+        { adopt: { ...ADOPT, id: "user_1" } },
+        'adopt.id: must be the id of an API key ("secret_…")',
+      ],
+      "an empty connection": [{ connection: "" }, "connection: must name a connection"],
+      "what it does not know": [{ expires: "90d" }, "unknown property expires"],
+      "several things at once": [
+        { name: "", type: "x" },
+        BLANK,
+        "type: must be private_key or publishable_key",
+      ],
+    };
+    for (const [what, [inputs, ...expected]] of Object.entries(refused)) {
+      it(what, async () => {
+        assert.deepEqual(reasons(await check({ name: "k", ...inputs })), expected);
+      });
+    }
+
+    it("never with the key to adopt in the reason", async () => {
+      const adopt = { ...ADOPT, apiKey: "an-odd-secret-key", more: 1 };
+      const inputs = { name: "k", adopt, onDelete: adopt.apiKey };
+      assert.deepEqual(reasons(await check(inputs)), [
+        'onDelete: must be "revoke" or "expire"',
+        "adopt: must hold the id and the apiKey of an existing key",
+      ]);
+    });
+  });
+
+  describe("waits for what is not known yet", () => {
+    const fields = [
+      "serviceAccountId",
+      "name",
+      "type",
+      "expiresAt",
+      "expiresIn",
+      "rotationTriggers",
+    ];
+    for (const field of [...fields, "onDelete", "adopt", "connection"]) {
+      it(field, async () => {
+        const inputs = { name: "k", type: "private_key", expiresIn: "90d", [field]: UNKNOWN };
+        if (field === "expiresAt") Reflect.deleteProperty(inputs, "expiresIn");
+        assert.deepEqual(await check(inputs), { inputs, failures: [] });
+      });
+    }
+
+    const partly: Record<string, object> = {
+      "the id to adopt": { adopt: { ...ADOPT, id: UNKNOWN } },
+      "the key to adopt": { adopt: { ...ADOPT, apiKey: UNKNOWN } },
+      "one trigger": { rotationTriggers: { a: "1", b: UNKNOWN } },
+      "rotation before a known expiry": { expiresIn: "1d", rotateBefore: UNKNOWN },
+      "rotation before an unknown lifetime": { expiresIn: UNKNOWN, rotateBefore: "14d" },
+      "rotation before an unknown instant": { expiresAt: UNKNOWN, rotateBefore: "14d" },
+      "an end by an unknown expiry": { expiresAt: UNKNOWN, onDelete: "expire" },
+    };
+    for (const [what, more] of Object.entries(partly)) {
+      it(what, async () => {
+        const inputs = { name: "k", type: "private_key", ...more };
+        assert.deepEqual(await check(inputs), { inputs, failures: [] });
+      });
+    }
+
+    it("but not to check what is beside it", async () => {
+      assert.deepEqual(
+        reasons(await check({ name: "k", rotationTriggers: { a: UNKNOWN, b: 1 } })),
+        ["rotationTriggers.b: must be a text"],
+      );
+      assert.deepEqual(
+        reasons(await check({ name: "k", adopt: { id: "user_1", apiKey: UNKNOWN } })),
+        ['adopt.id: must be the id of an API key ("secret_…")'],
+      );
+    });
+  });
+
+  it("does not hold the rest of an existing key's life against its rotation", async () => {
+    const inputs = { name: "k", type: "private_key", expiresAt: at(DAY), rotateBefore: "14d" };
+    assert.deepEqual(reasons(await check(inputs, inputs)), []);
+    assert.deepEqual(reasons(await check({ ...inputs, name: "k2" }, inputs)), [TOO_LONG]);
+  });
+});
+
+describe("resources/api-key: diff", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
+  const id = "secret_1";
+  const inputs: KeyInputs = { name: "k", type: "private_key", serviceAccountId: "user_1" };
+  const state: KeyState = {
+    ...inputs,
+    apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z",
+    displayId: "sk_01***0Z",
+    roles: ["event_reader"],
+    userId: "user_1",
+    userType: "service_account",
+    createdAt: at(-DAY),
+    tenantId: "tenant_1",
+  };
+  beforeEach(async () => {
+    stage = await Stage.start();
+    process = stage.process();
+  });
+  afterEach(() => stage.stop());
+
+  const diff = async (olds: object, news: object) => {
+    const { deleteBeforeReplace, changes, replaces } = await process.keys.diff(
+      id,
+      { ...state, ...olds } as KeyState,
+      { ...inputs, ...news } as KeyInputs,
+    );
+    assert.equal(deleteBeforeReplace, false);
+    return [changes, replaces];
+  };
+
+  type Case = [olds: object, news: object, changes: boolean, replaces: string[]];
+  const at90 = { expiresIn: "90d", expiresAt: at(89 * DAY) };
+  const later = at(30 * DAY);
+  const cases: Record<string, Case> = {
+    nothing: [{}, {}, false, []],
+    "another account": [{}, { serviceAccountId: "user_2" }, true, ["serviceAccountId"]],
+    "an unknown account": [{}, { serviceAccountId: UNKNOWN }, true, ["serviceAccountId"]],
+    "another name": [{}, { name: "k2" }, true, ["name"]],
+    "an unknown name": [{}, { name: UNKNOWN }, true, ["name"]],
+    "another type": [{}, { type: "publishable_key" }, true, ["type"]],
+    "another connection": [{}, { connection: "india" }, true, ["connection"]],
+    "a new expiry": [{}, { expiresAt: later }, true, ["expiresAt"]],
+    "an unknown expiry": [{}, { expiresAt: UNKNOWN }, true, ["expiresAt"]],
+    "no expiry any more": [{ expiresAt: later }, {}, true, ["expiresAt"]],
+    "another expiry": [{ expiresAt: later }, { expiresAt: at(31 * DAY) }, true, ["expiresAt"]],
+    "the same expiry in another zone": [
+      { expiresAt: "2030-06-01T12:00:00Z" },
+      { expiresAt: "2030-06-01T17:30:00+05:30" },
+      false,
+      [],
+    ],
+    "a new lifetime": [{}, { expiresIn: "90d" }, true, ["expiresIn"]],
+    "an unknown lifetime": [at90, { expiresIn: UNKNOWN }, true, ["expiresIn"]],
+    "the same lifetime in other words": [at90, { expiresIn: "2160h" }, false, []],
+    "another lifetime": [at90, { expiresIn: "30d" }, true, ["expiresIn"]],
+    "no lifetime any more": [at90, {}, true, ["expiresIn"]],
+    "the instant in place of the lifetime": [at90, { expiresAt: at(89 * DAY) }, false, []],
+    "a lifetime in place of the instant": [
+      { expiresAt: at(89 * DAY) },
+      { expiresIn: "90d" },
+      true,
+      ["expiresIn"],
+    ],
+    "rotation set": [at90, { expiresIn: "90d", rotateBefore: "14d" }, true, []],
+    "rotation unknown": [at90, { expiresIn: "90d", rotateBefore: UNKNOWN }, true, []],
+    "rotation in other words": [
+      { ...at90, rotateBefore: "14d" },
+      { expiresIn: "90d", rotateBefore: "2w" },
+      false,
+      [],
+    ],
+    "another end": [at90, { expiresIn: "90d", onDelete: "expire" }, true, []],
+    "the end that it has": [{}, { onDelete: "revoke" }, false, []],
+    "an unknown end": [{}, { onDelete: UNKNOWN }, true, []],
+    "a trigger changed": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { a: "2" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "a trigger more": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { a: "1", b: "1" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "a trigger less": [
+      { rotationTriggers: { a: "1", b: "1" } },
+      { rotationTriggers: { a: "1" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "a trigger under another name": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { b: "1" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "an unknown trigger": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { a: UNKNOWN } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "unknown triggers": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: UNKNOWN },
+      true,
+      ["rotationTriggers"],
+    ],
+    "triggers removed": [{ rotationTriggers: { a: "1" } }, {}, true, ["rotationTriggers"]],
+    "the triggers in another order": [
+      { rotationTriggers: { a: "1", b: "2" } },
+      { rotationTriggers: { b: "2", a: "1" } },
+      false,
+      [],
+    ],
+    "adoption of another": [{}, { adopt: { ...ADOPT, id: "secret_2" } }, true, ["adopt"]],
+    "adoption of itself": [{}, { adopt: ADOPT }, false, []],
+    "adoption of itself, the key not known": [
+      {},
+      { adopt: { ...ADOPT, apiKey: UNKNOWN } },
+      false,
+      [],
+    ],
+    "adoption of an unknown": [{}, { adopt: UNKNOWN }, true, ["adopt"]],
+    "adoption of an unknown id": [{}, { adopt: { ...ADOPT, id: UNKNOWN } }, true, ["adopt"]],
+  };
+  for (const [what, [olds, news, ...expected]] of Object.entries(cases)) {
+    it(what, async () => {
+      assert.deepEqual(await diff(olds, news), expected);
+      assert.deepEqual(process.warnings, []);
+    });
+  }
+
+  describe("of triggers on a key that has none", () => {
+    it("replaces nothing", async () => {
+      assert.deepEqual((await diff({}, { rotationTriggers: { a: "1" } }))[1], []);
+      assert.deepEqual((await diff({}, { rotationTriggers: { a: UNKNOWN } }))[1], []);
+    });
+
+    // The diff says "no change", so the engine calls no update and the state never learns of the map.
+    it("is an update, so that the state knows them and their next change counts", async () => {
+      assert.deepEqual(await diff({}, { rotationTriggers: { a: "1" } }), [true, []]);
+    });
+
+    // An unknown input counts as a change before the comparison of triggers is asked.
+    it("promises no replacement when the whole map is not known yet", async () => {
+      assert.deepEqual((await diff({}, { rotationTriggers: UNKNOWN }))[1], []);
+    });
+  });
+
+  describe("by time", () => {
+    const rotating = { ...at90, rotateBefore: "14d" };
+    const program = { expiresIn: "90d", rotateBefore: "14d" };
+    const due = (ms: number) =>
+      `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d it is due for rotation since ${at(ms)}: it is to be replaced.`;
+
+    it("replaces a key from the moment on at which it is due, and says so", async () => {
+      stage.clock.now = START + 75 * DAY - 1;
+      assert.deepEqual(await diff(rotating, program), [false, []]);
+      assert.deepEqual(process.warnings, []);
+      stage.clock.now++;
+      assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
+      assert.deepEqual(process.warnings, [due(75 * DAY)]);
+    });
+
+    it("counts with the rotation that the program asks for now", async () => {
+      stage.clock.now = START + 70 * DAY;
+      assert.deepEqual(await diff(rotating, { ...program, rotateBefore: "20d" }), [
+        true,
+        ["expiresAt"],
+      ]);
+      assert.deepEqual(await diff(rotating, { ...program, rotateBefore: UNKNOWN }), [true, []]);
+      assert.deepEqual(await diff(rotating, { expiresIn: "90d" }), [true, []]);
+    });
+
+    it("replaces a key that has expired, whatever the rotation", async () => {
+      stage.clock.now = START + 89 * DAY;
+      assert.deepEqual(await diff(at90, { expiresIn: "90d" }), [true, ["expiresAt"]]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) expired at ${at(89 * DAY)}: it is to be replaced.`,
+      ]);
+    });
+
+    it("replaces a key whose account was found archived", async () => {
+      assert.deepEqual(await diff({ ownerArchived: true }, {}), [true, ["serviceAccountId"]]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) works for the archived service account user_1: it is to be replaced.`,
+      ]);
+    });
+
+    it("says nothing of time where the program asks for a replacement anyway", async () => {
+      stage.clock.now = START + 89 * DAY;
+      assert.deepEqual(await diff(at90, { expiresIn: "30d" }), [true, ["expiresIn"]]);
+      assert.deepEqual(process.warnings, []);
+    });
+  });
+
+  it("refuses to replace a key by itself", async () => {
+    await assert.rejects(diff({}, { adopt: ADOPT, name: "k2" }), {
+      kind: "refused",
+      message: `Could not replace API key "k" (${id}).\n  Reason: a change of name replaces it, but "adopt" names this same key\n  What to do: remove "adopt" from the resource: its work is done, and a new key is then made.`,
+    });
+  });
+
+  it("changes nothing when adopt is removed", async () => {
+    assert.deepEqual(await diff({}, {}), [false, []]);
+  });
+
+  it("sees drift: an expiry that the server moved", async () => {
+    assert.deepEqual(await diff({ expiresAt: at(DAY) }, { expiresAt: at(90 * DAY) }), [
+      true,
+      ["expiresAt"],
+    ]);
+  });
+});

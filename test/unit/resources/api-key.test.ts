@@ -1,0 +1,411 @@
+import assert from "node:assert/strict";
+import type { EmulatedKey } from "../../../provider/emulator";
+import { redact } from "../../../provider/redaction";
+import {
+  createKey,
+  credential,
+  DAY,
+  failureOf,
+  HOUR,
+  type KeyInputs,
+  type KeyState,
+  type ProviderProcess,
+  START,
+  Stage,
+  token,
+} from "../harness";
+
+const ROLES = ["event_reader", "event_ingestor"];
+const POST = "POST /secrets/api/keys";
+
+describe("resources/api-key: create, adopt and update", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
+  let account: string;
+  let tenantId: string;
+  async function set(options: Parameters<typeof Stage.start>[0] = {}): Promise<void> {
+    await stage?.stop();
+    stage = await Stage.start(options);
+    process = stage.process();
+    tenantId = stage.operator.tenantId;
+    account = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
+  }
+  beforeEach(() => set());
+  afterEach(() => stage.stop());
+
+  const keyOf = (id: string): EmulatedKey => {
+    const key = stage.emulator.keys().find((one) => one.id === id);
+    assert(key);
+    return key;
+  };
+  const posted = () =>
+    stage.emulator
+      .writes()
+      .filter(({ method }) => method === "POST")
+      .map(({ body }) => body);
+
+  describe("create", () => {
+    it("makes a key of an account, and keeps all that the server says once", async () => {
+      const { id, state } = await createKey(process, {
+        serviceAccountId: account,
+        name: "k",
+        expiresAt: "2030-06-01T12:00:00+05:30",
+        rotateBefore: "14d",
+        rotationTriggers: { release: "1" },
+        onDelete: "expire",
+      });
+      const { value, displayId } = keyOf(id);
+      const [, shown] = stage.emulator
+        .writes()
+        .map(({ responseBody }) => (responseBody as { secret: { created_at: string } }).secret);
+      assert.equal(shown, undefined);
+      assert.deepEqual(state, {
+        serviceAccountId: account,
+        name: "k",
+        type: "private_key",
+        expiresAt: "2030-06-01T12:00:00+05:30",
+        rotateBefore: "14d",
+        rotationTriggers: { release: "1" },
+        onDelete: "expire",
+        apiKey: value,
+        displayId,
+        roles: ["event_ingestor", "event_reader"],
+        userId: account,
+        userType: "service_account",
+        createdAt: state.createdAt,
+        tenantId,
+      });
+      assert.match(state.createdAt, /^2026-11-24T08:00:00\.\d+Z$/);
+      assert.deepEqual(posted(), [
+        {
+          name: "k",
+          type: "private_key",
+          expires_at: "2030-06-01T12:00:00+05:30",
+          service_account_id: account,
+        },
+      ]);
+      assert.deepEqual(stage.writes, [POST]);
+      assert(process.managed.has(id));
+    });
+
+    it("makes a key of the caller itself", async () => {
+      const { id, state } = await createKey(process, { name: "k" });
+      const { value, displayId } = keyOf(id);
+      assert.deepEqual(state, {
+        name: "k",
+        type: "private_key",
+        apiKey: value,
+        displayId,
+        roles: ["super_admin"],
+        userId: stage.operator.userId,
+        userType: "user",
+        createdAt: state.createdAt,
+        tenantId,
+      });
+      assert.deepEqual(posted(), [{ name: "k", type: "private_key" }]);
+    });
+
+    it("notes the environment that a token chose", async () => {
+      const environmentId = stage.emulator.createEnvironment(tenantId, "Other");
+      const bearer = stage.process({
+        credential: token(stage.operator.accessToken),
+        environmentId,
+      });
+      const { id, state } = await createKey(bearer, { name: "k", serviceAccountId: account });
+      assert.equal(state.environmentId, environmentId);
+      assert.equal(keyOf(id).environmentId, environmentId);
+    });
+
+    it("makes a publishable key", async () => {
+      const inputs = { name: "k", type: "publishable_key", serviceAccountId: account };
+      const { id, state } = await createKey(process, inputs);
+      assert.deepEqual([state.type, state.apiKey], ["publishable_key", keyOf(id).value]);
+      assert.match(state.apiKey, /^pk_/);
+    });
+
+    it("fixes a lifetime by the server's clock, once", async () => {
+      await set({ serverAheadMs: 3 * HOUR });
+      const inputs = { name: "k", serviceAccountId: account, expiresIn: "90d" };
+      const { state } = await createKey(process, inputs);
+      const expiresAt = new Date(START + 3 * HOUR + 90 * DAY);
+      assert.deepEqual(posted(), [
+        {
+          name: "k",
+          type: "private_key",
+          expires_at: expiresAt.toISOString(),
+          service_account_id: account,
+        },
+      ]);
+      assert.equal(state.expiresIn, "90d");
+      assert.equal(Date.parse(state.expiresAt ?? ""), expiresAt.getTime());
+      stage.clock.now += DAY;
+      const { changes } = await process.keys.diff("secret_1", state, {
+        ...inputs,
+        type: "private_key",
+      });
+      assert.equal(changes, false);
+    });
+
+    it("fixes the lifetime of a key of its own by the server's clock too", async () => {
+      await set({ serverAheadMs: 3 * HOUR });
+      const { state } = await createKey(process, { name: "k", expiresIn: "90d" });
+      assert.equal(Date.parse(state.expiresAt ?? ""), START + 3 * HOUR + 90 * DAY);
+    });
+
+    it("refuses an instant that has passed by the server's clock", async () => {
+      await set({ serverAheadMs: 3 * HOUR });
+      const expiresAt = new Date(START + 2 * HOUR).toISOString();
+      const inputs = { name: "k", type: "private_key", serviceAccountId: account, expiresAt };
+      assert.deepEqual((await process.keys.check({}, inputs)).failures, []); // by our clock it is to come
+      const error = await failureOf(process.keys.create(inputs), "refused");
+      assert.equal(
+        error.message,
+        `Could not create API key "k" for service account ${account}.\n  Reason: expiresAt (${expiresAt}) has passed: the server would make a key that never works\n  What to do: set a later expiresAt.`,
+      );
+      assert.deepEqual(stage.writes, []);
+    });
+
+    it("refuses an account that is archived, foreign or not there: some of them would get a key", async () => {
+      const other = stage.emulator.createTenant();
+      const foreign = stage.emulator.createAccount(other.tenantId, { roles: ROLES }).id;
+      stage.emulator.archiveAccount(account);
+      for (const serviceAccountId of [account, foreign, "user_nope"]) {
+        const inputs = { name: "k", type: "private_key", serviceAccountId };
+        const error = await failureOf(process.keys.create(inputs), "not_found");
+        assert.match(error.answer, /Flexprice would make a working key for an archived account$/);
+      }
+      assert.deepEqual(stage.writes, []);
+    });
+
+    it("makes a key for an account that the same process made, without asking for it", async () => {
+      const created = await process.accounts.create({ name: "new", roles: ROLES });
+      stage.emulator.clearRequests();
+      const inputs = { name: "k", type: "private_key", serviceAccountId: created.id };
+      await process.keys.create(inputs);
+      assert.deepEqual(stage.log, [POST]);
+    });
+
+    for (const when of ["before", "after"] as const) {
+      it(`ends in one key whose value is in the state: reset ${when} the effect`, async () => {
+        stage.fault({ kind: "reset" }, when, { match: { method: "POST", path: /keys$/ } });
+        const { id, state } = await createKey(process, { name: "k", serviceAccountId: account });
+        const alive = stage.emulator
+          .keys()
+          .filter(({ userId, status }) => userId === account && status === "published");
+        assert.deepEqual(
+          alive.map((key) => [key.id, key.value]),
+          [[id, state.apiKey]],
+        );
+      });
+    }
+
+    it("loses no value over fields that the server leaves out", async () => {
+      const secret = {
+        id: "secret_7",
+        type: "private_key",
+        status: "published",
+        created_at: "2026-11-24T08:00:00Z",
+      };
+      const body = { secret, api_key: "an-odd-secret-key" };
+      stage.fault({ kind: "status", status: 201, body }, "after", { match: { path: /keys$/ } });
+      const inputs = { name: "k", type: "private_key", serviceAccountId: account };
+      const { id, outs } = await process.keys.create(inputs);
+      assert.equal(id, "secret_7");
+      assert.deepEqual(outs, {
+        serviceAccountId: account,
+        name: "k",
+        type: "private_key",
+        apiKey: "an-odd-secret-key",
+        displayId: "",
+        roles: [],
+        userId: "",
+        userType: "",
+        createdAt: "2026-11-24T08:00:00Z",
+        tenantId,
+      });
+      assert.equal(redact("an-odd-secret-key"), "[redacted]");
+    });
+  });
+
+  describe("adopt", () => {
+    let theirs: EmulatedKey;
+    beforeEach(() => {
+      const { environmentId } = stage.operator;
+      theirs = stage.emulator.createKey(account, environmentId, { name: "k" });
+    });
+    const adopting = (more: Partial<KeyInputs> = {}): KeyInputs => ({
+      name: "k",
+      type: "private_key",
+      serviceAccountId: account,
+      adopt: { id: theirs.id, apiKey: theirs.value },
+      ...more,
+    });
+    const refusal = async (more: Partial<KeyInputs>) => {
+      const error = await failureOf(process.keys.create(adopting(more)), "refused");
+      assert.equal(
+        error.attempted,
+        `adopt API key "${more.name ?? "k"}" (${more.adopt?.id ?? theirs.id})`,
+      );
+      assert(!error.message.includes(theirs.value));
+      assert.deepEqual(stage.writes, []);
+      return error.answer;
+    };
+
+    it("takes a key over without a write, and keeps no second copy of it", async () => {
+      const { id, outs } = await process.keys.create(adopting({ onDelete: "revoke" }));
+      const { createdAt, ...rest } = outs as KeyState;
+      assert.equal(id, theirs.id);
+      assert.deepEqual(rest, {
+        name: "k",
+        type: "private_key",
+        serviceAccountId: account,
+        onDelete: "revoke",
+        apiKey: theirs.value,
+        displayId: theirs.displayId,
+        roles: ["event_ingestor", "event_reader"],
+        userId: account,
+        userType: "service_account",
+        tenantId,
+      });
+      assert.match(createdAt, /^2026-11-24T08:00:00\.\d+Z$/);
+      assert.deepEqual(stage.writes, []);
+      assert(process.managed.has(id));
+    });
+
+    it("takes over a key of the caller itself", async () => {
+      const { environmentId, userId } = stage.operator;
+      const own = stage.emulator.createKey(userId, environmentId, { name: "own" });
+      const { outs } = await createKey(process, {
+        name: "own",
+        adopt: { id: own.id, apiKey: own.value },
+      }).then(({ state }) => ({ outs: state }));
+      assert.equal(outs.userId, userId);
+    });
+
+    it("takes a lifetime of the program for that of successors", async () => {
+      const { environmentId } = stage.operator;
+      const expiresAt = new Date(START + DAY);
+      const ending = stage.emulator.createKey(account, environmentId, { name: "k", expiresAt });
+      const { outs } = await process.keys.create(
+        adopting({ expiresIn: "90d", adopt: { id: ending.id, apiKey: ending.value } }),
+      );
+      assert.deepEqual(
+        [(outs as KeyState).expiresIn, Date.parse((outs as KeyState).expiresAt ?? "")],
+        ["90d", expiresAt.getTime()],
+      );
+    });
+
+    it("refuses a key that is managed already", async () => {
+      await process.keys.create(adopting());
+      assert.equal(await refusal({}), "a resource of this stack manages it already");
+    });
+
+    it("refuses a value that the server does not accept", async () => {
+      const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+      const answer = await refusal({ adopt: { id: theirs.id, apiKey } });
+      assert.match(answer, /^the server does not accept the given apiKey \(401\)/);
+      stage.emulator.revokeKey(theirs.id);
+      assert.equal(await refusal({}), answer);
+    });
+
+    it("refuses a value that acts for somebody else", async () => {
+      const other = stage.emulator.createAccount(tenantId, { roles: ROLES }).id;
+      assert.equal(
+        await refusal({ serviceAccountId: other }),
+        `the given apiKey acts for ${account}, the program asks for a key of ${other}`,
+      );
+    });
+
+    it("refuses an id that the owner has not in this environment", async () => {
+      const none = `${account} has no key with this id among those that the credential sees in its environment`;
+      assert.equal(await refusal({ adopt: { id: "secret_nope", apiKey: theirs.value } }), none);
+      const elsewhere = stage.emulator.createEnvironment(tenantId, "Other");
+      const far = stage.emulator.createKey(account, elsewhere, { name: "k" });
+      assert.equal(await refusal({ adopt: { id: far.id, apiKey: far.value } }), none);
+    });
+
+    it("refuses the value of another key of the same owner", async () => {
+      const { environmentId } = stage.operator;
+      const second = stage.emulator.createKey(account, environmentId, { name: "k" });
+      assert.equal(
+        await refusal({ adopt: { id: theirs.id, apiKey: second.value } }),
+        `the given apiKey is not this key: its display id would be ${second.displayId}, this key's is ${theirs.displayId}`,
+      );
+    });
+
+    it("refuses what the program describes otherwise, all of it at once", async () => {
+      const expiresAt = "2030-06-01T12:00:00Z";
+      assert.equal(
+        await refusal({ name: "k2", type: "publishable_key", expiresAt }),
+        `its name is "k", the program asks for "k2"; its type is private_key, the program asks for publishable_key; it expires never, the program asks for ${expiresAt}`,
+      );
+      assert.equal(
+        await refusal({ expiresIn: "90d" }),
+        "it expires never, the program asks for in 90d",
+      );
+      stage.emulator.expireKey(theirs.id, new Date(START + DAY));
+      assert.equal(
+        await refusal({}),
+        "it expires 2026-11-25T08:00:00Z, the program asks for no expiry",
+      );
+    });
+
+    it("is not decided by a server in trouble", async () => {
+      await process.connection.caller();
+      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+      await failureOf(process.keys.create(adopting()), "forbidden");
+    });
+  });
+
+  describe("update", () => {
+    it("changes what concerns the provider alone, without a request", async () => {
+      const { id, state } = await createKey(process, {
+        name: "k",
+        serviceAccountId: account,
+        expiresIn: "90d",
+        rotateBefore: "14d",
+        onDelete: "expire",
+      });
+      stage.emulator.clearRequests();
+      const news = {
+        name: "k",
+        type: "private_key",
+        serviceAccountId: account,
+        expiresIn: "90d",
+        rotationTriggers: { release: "1" },
+        rotateBefore: "7d",
+      };
+      const { outs } = await process.keys.update(id, state, news);
+      const { onDelete: _, ...rest } = state;
+      assert.deepEqual(outs, {
+        ...rest,
+        rotationTriggers: { release: "1" },
+        rotateBefore: "7d",
+      });
+      const { changes } = await process.keys.diff(id, outs as KeyState, news);
+      assert.equal(changes, false);
+      assert.deepEqual(stage.log, []);
+    });
+  });
+
+  it("rotates new before old, both working in between", async () => {
+    const inputs = { name: "k", serviceAccountId: account, expiresIn: "90d", rotateBefore: "14d" };
+    const old = await createKey(process, inputs);
+    stage.clock.now += 80 * DAY;
+    const later = stage.process();
+    const news = { ...inputs, type: "private_key" };
+    const checked = await later.keys.check(news, news);
+    assert.deepEqual(checked.failures, []);
+    const { replaces } = await later.keys.diff(old.id, old.state, news);
+    assert.deepEqual(replaces, ["expiresAt"]);
+    const { id, outs } = await later.keys.create(news);
+    const { value } = keyOf(id);
+    for (const working of [old.state.apiKey, value]) {
+      const { connection } = stage.process({ credential: credential(working) });
+      assert.equal((await connection.caller()).id, account);
+    }
+    await later.keys.delete(old.id, old.state);
+    assert.deepEqual([keyOf(old.id).status, keyOf(id).status], ["deleted", "published"]);
+    assert.equal(Date.parse((outs as KeyState).expiresAt ?? ""), START + 170 * DAY);
+  });
+});
