@@ -29,6 +29,7 @@ import {
   toDiffResult,
 } from "./lifecycle";
 import { type Ahead, keyCreationFailures, lookAhead } from "./preflight";
+import { refuseUnknownSettings } from "./program-config";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
 /** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
@@ -527,6 +528,7 @@ export class ApiKey extends pulumi.CustomResource {
    * @param opts - Pulumi's options for custom resources.
    */
   constructor(name: string, args: ApiKeyArgs = {}, opts?: pulumi.CustomResourceOptions) {
+    refuseUnknownSettings();
     super(TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), {
       ...opts,
       additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],

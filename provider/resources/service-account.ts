@@ -13,6 +13,7 @@ import {
   toDiffResult,
 } from "./lifecycle";
 import { type Ahead, accountCreationFailures, lookAhead } from "./preflight";
+import { refuseUnknownSettings } from "./program-config";
 import { asSet, roleProblems, type ServiceAccountRole, sameRoles } from "./roles";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
@@ -406,6 +407,7 @@ export class ServiceAccount extends pulumi.CustomResource {
    * @param opts - Pulumi's options for custom resources.
    */
   constructor(name: string, args: ServiceAccountArgs, opts?: pulumi.CustomResourceOptions) {
+    refuseUnknownSettings();
     super(TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), opts);
   }
 
