@@ -94,12 +94,34 @@ export class Creations {
         if (!isFailure(error, "outcome_unknown")) throw error;
         for (const pause of LOOKS) {
           await this.world.sleep(pause);
-          const found = await look({ from, until: this.routes.serverNow() + CLOCK_MARGIN });
+          const found = await this.lookOnce(look, from, error);
           if (found === "cleared") break;
           if (found !== "nothing") return found;
         }
         if (posts >= MOST_POSTS) throw error;
       }
+    }
+  }
+
+  /** A look that fails leaves the outcome as unknown as it was: that is what has to be said. */
+  private async lookOnce<Made>(
+    look: (window: Window) => Promise<Made | "cleared" | "nothing">,
+    from: number,
+    lost: FlexpriceError,
+  ): Promise<Made | "cleared" | "nothing"> {
+    try {
+      return await look({ from, until: this.routes.serverNow() + CLOCK_MARGIN });
+    } catch (error) {
+      if (!isFailure(error) || error.kind === "outcome_unknown") throw error;
+      throw new FlexpriceError({
+        kind: "outcome_unknown",
+        attempted: lost.attempted,
+        answer: `${lost.answer}; and a look for what it may have made failed: ${error.answer}`,
+        advice:
+          "once the server answers again, look for an object of this name that was made at this time, and remove it if nobody uses it; then run the command again.",
+        status: lost.status,
+        code: lost.code,
+      });
     }
   }
 

@@ -230,14 +230,18 @@ describe("api/creation", () => {
     );
   });
 
-  it("fails with what prevents it from looking", async () => {
+  it("stays unknown when looking fails, and says both", async () => {
     const { credential: weak } = stage.accountWithKey(["super_admin"], "blind");
     const by = await started(stage, { credential: weak });
     stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
       match: { path: /search/ },
     });
-    await failureOf(makeAccount(by), "forbidden");
+    const error = await failureOf(makeAccount(by), "outcome_unknown");
+    assert.match(
+      error.answer,
+      /ECONNRESET.*and a look for what it may have made failed: .*403: no/,
+    );
     assert.equal(stage.writes.length, 1);
   });
 
