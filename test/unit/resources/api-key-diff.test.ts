@@ -1,0 +1,223 @@
+import assert from "node:assert/strict";
+import {
+  DAY,
+  type KeyInputs,
+  type KeyState,
+  type ProviderProcess,
+  START,
+  Stage,
+  UNKNOWN,
+} from "../harness";
+
+const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
+const at = (ms: number) => new Date(START + ms).toISOString();
+
+describe("resources/api-key: diff", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
+  const id = "secret_1";
+  const inputs: KeyInputs = { name: "k", type: "private_key", serviceAccountId: "user_1" };
+  const state: KeyState = {
+    ...inputs,
+    apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z",
+    displayId: "sk_01***0Z",
+    roles: ["event_reader"],
+    userId: "user_1",
+    userType: "service_account",
+    createdAt: at(-DAY),
+    tenantId: "tenant_1",
+  };
+  beforeEach(async () => {
+    stage = await Stage.start();
+    process = stage.process();
+  });
+  afterEach(() => stage.stop());
+
+  const diff = async (olds: object, news: object) => {
+    const { deleteBeforeReplace, changes, replaces } = await process.keys.diff(
+      id,
+      { ...state, ...olds } as KeyState,
+      { ...inputs, ...news } as KeyInputs,
+    );
+    assert.equal(deleteBeforeReplace, false);
+    return [changes, replaces];
+  };
+
+  type Case = [olds: object, news: object, changes: boolean, replaces: string[]];
+  const at90 = { expiresIn: "90d", expiresAt: at(89 * DAY) };
+  const later = at(30 * DAY);
+  const cases: Record<string, Case> = {
+    nothing: [{}, {}, false, []],
+    "another account": [{}, { serviceAccountId: "user_2" }, true, ["serviceAccountId"]],
+    "an unknown account": [{}, { serviceAccountId: UNKNOWN }, true, ["serviceAccountId"]],
+    "another name": [{}, { name: "k2" }, true, ["name"]],
+    "an unknown name": [{}, { name: UNKNOWN }, true, ["name"]],
+    "another type": [{}, { type: "publishable_key" }, true, ["type"]],
+    "another connection": [{}, { connection: "india" }, true, ["connection"]],
+    "a new expiry": [{}, { expiresAt: later }, true, ["expiresAt"]],
+    "an unknown expiry": [{}, { expiresAt: UNKNOWN }, true, ["expiresAt"]],
+    "no expiry any more": [{ expiresAt: later }, {}, true, ["expiresAt"]],
+    "another expiry": [{ expiresAt: later }, { expiresAt: at(31 * DAY) }, true, ["expiresAt"]],
+    "the same expiry in another zone": [
+      { expiresAt: "2030-06-01T12:00:00Z" },
+      { expiresAt: "2030-06-01T17:30:00+05:30" },
+      false,
+      [],
+    ],
+    "a new lifetime": [{}, { expiresIn: "90d" }, true, ["expiresIn"]],
+    "an unknown lifetime": [at90, { expiresIn: UNKNOWN }, true, ["expiresIn"]],
+    "the same lifetime in other words": [at90, { expiresIn: "2160h" }, false, []],
+    "another lifetime": [at90, { expiresIn: "30d" }, true, ["expiresIn"]],
+    "no lifetime any more": [at90, {}, true, ["expiresIn"]],
+    "the instant in place of the lifetime": [at90, { expiresAt: at(89 * DAY) }, false, []],
+    "a lifetime in place of the instant": [
+      { expiresAt: at(89 * DAY) },
+      { expiresIn: "90d" },
+      true,
+      ["expiresIn"],
+    ],
+    "rotation set": [at90, { expiresIn: "90d", rotateBefore: "14d" }, true, []],
+    "rotation unknown": [at90, { expiresIn: "90d", rotateBefore: UNKNOWN }, true, []],
+    "rotation in other words": [
+      { ...at90, rotateBefore: "14d" },
+      { expiresIn: "90d", rotateBefore: "2w" },
+      false,
+      [],
+    ],
+    "another end": [at90, { expiresIn: "90d", onDelete: "expire" }, true, []],
+    "the end that it has": [{}, { onDelete: "revoke" }, false, []],
+    "an unknown end": [{}, { onDelete: UNKNOWN }, true, []],
+    "a trigger changed": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { a: "2" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "a trigger more": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { a: "1", b: "1" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "a trigger less": [
+      { rotationTriggers: { a: "1", b: "1" } },
+      { rotationTriggers: { a: "1" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "a trigger under another name": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { b: "1" } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "an unknown trigger": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: { a: UNKNOWN } },
+      true,
+      ["rotationTriggers"],
+    ],
+    "unknown triggers": [
+      { rotationTriggers: { a: "1" } },
+      { rotationTriggers: UNKNOWN },
+      true,
+      ["rotationTriggers"],
+    ],
+    "triggers removed": [{ rotationTriggers: { a: "1" } }, {}, true, ["rotationTriggers"]],
+    "the triggers in another order": [
+      { rotationTriggers: { a: "1", b: "2" } },
+      { rotationTriggers: { b: "2", a: "1" } },
+      false,
+      [],
+    ],
+    "adoption of another": [{}, { adopt: { ...ADOPT, id: "secret_2" } }, true, ["adopt"]],
+    "adoption of itself": [{}, { adopt: ADOPT }, false, []],
+    "adoption of itself, the key not known": [
+      {},
+      { adopt: { ...ADOPT, apiKey: UNKNOWN } },
+      false,
+      [],
+    ],
+    "adoption of an unknown": [{}, { adopt: UNKNOWN }, true, ["adopt"]],
+    "adoption of an unknown id": [{}, { adopt: { ...ADOPT, id: UNKNOWN } }, true, ["adopt"]],
+  };
+  for (const [what, [olds, news, ...expected]] of Object.entries(cases)) {
+    it(what, async () => {
+      assert.deepEqual(await diff(olds, news), expected);
+      assert.deepEqual(process.warnings, []);
+    });
+  }
+
+  describe("of triggers on a key that has none", () => {
+    for (const rotationTriggers of [{ a: "1" }, { a: UNKNOWN }, UNKNOWN]) {
+      it(`is an update, or the state would not know them at their next change: ${JSON.stringify(rotationTriggers)}`, async () => {
+        assert.deepEqual(await diff({}, { rotationTriggers }), [true, []]);
+      });
+    }
+  });
+
+  describe("by time", () => {
+    const rotating = { ...at90, rotateBefore: "14d" };
+    const program = { expiresIn: "90d", rotateBefore: "14d" };
+    const due = (ms: number) =>
+      `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d it is due for rotation since ${at(ms)}: it is to be replaced.`;
+
+    it("replaces a key from the moment on at which it is due, and says so", async () => {
+      stage.clock.now = START + 75 * DAY - 1;
+      assert.deepEqual(await diff(rotating, program), [false, []]);
+      assert.deepEqual(process.warnings, []);
+      stage.clock.now++;
+      assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
+      assert.deepEqual(process.warnings, [due(75 * DAY)]);
+    });
+
+    it("counts with the rotation that the program asks for now", async () => {
+      stage.clock.now = START + 70 * DAY;
+      assert.deepEqual(await diff(rotating, { ...program, rotateBefore: "20d" }), [
+        true,
+        ["expiresAt"],
+      ]);
+      assert.deepEqual(await diff(rotating, { ...program, rotateBefore: UNKNOWN }), [true, []]);
+      assert.deepEqual(await diff(rotating, { expiresIn: "90d" }), [true, []]);
+    });
+
+    it("replaces a key that has expired, whatever the rotation", async () => {
+      stage.clock.now = START + 89 * DAY;
+      assert.deepEqual(await diff(at90, { expiresIn: "90d" }), [true, ["expiresAt"]]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) expired at ${at(89 * DAY)}: it is to be replaced.`,
+      ]);
+    });
+
+    it("replaces a key whose account was found archived", async () => {
+      assert.deepEqual(await diff({ ownerArchived: true }, {}), [true, ["serviceAccountId"]]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) works for the archived service account user_1: it is to be replaced.`,
+      ]);
+    });
+
+    it("says nothing of time where the program asks for a replacement anyway", async () => {
+      stage.clock.now = START + 89 * DAY;
+      assert.deepEqual(await diff(at90, { expiresIn: "30d" }), [true, ["expiresIn"]]);
+      assert.deepEqual(process.warnings, []);
+    });
+  });
+
+  it("refuses to replace a key by itself", async () => {
+    await assert.rejects(diff({}, { adopt: ADOPT, name: "k2" }), {
+      kind: "refused",
+      message: `Could not replace API key "k" (${id}).\n  Reason: a change of name replaces it, but "adopt" names this same key\n  What to do: remove "adopt" from the resource: its work is done, and a new key is then made.`,
+    });
+  });
+
+  it("changes nothing when adopt is removed", async () => {
+    assert.deepEqual(await diff({}, {}), [false, []]);
+  });
+
+  it("sees drift: an expiry that the server moved", async () => {
+    assert.deepEqual(await diff({ expiresAt: at(DAY) }, { expiresAt: at(90 * DAY) }), [
+      true,
+      ["expiresAt"],
+    ]);
+  });
+});
