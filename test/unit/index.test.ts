@@ -1,0 +1,144 @@
+import assert from "node:assert/strict";
+import * as pulumi from "@pulumi/pulumi";
+import * as flexprice from "../../provider";
+
+interface Registered {
+  readonly type: string;
+  readonly name: string;
+  readonly inputs: Record<string, unknown>;
+  readonly id: string | undefined;
+}
+
+// These texts stand in the states of users: neither may ever change.
+const ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
+const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
+const ACCOUNT_PROVIDER =
+  'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
+const KEY_PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
+
+/** How Pulumi marks a secret on the wire. */
+const SECRET_MARK = "4dabf18193072939515e22adb298388d";
+const SECRET_VALUE = "1b47061264138c4ac30d75fd1eb44270";
+
+describe("index", () => {
+  const registered: Registered[] = [];
+  before(async () => {
+    await pulumi.runtime.setMocks(
+      {
+        newResource({ type, name, inputs, id }) {
+          registered.push({ type, name, inputs, id });
+          return { id: id === undefined || id === "" ? `${name}_id` : id, state: inputs };
+        },
+        call: () => assert.fail("no function is called"),
+      },
+      "project",
+      "stack",
+    );
+  });
+
+  /** What the engine is told of the one resource that the function makes. */
+  async function registration(make: () => pulumi.CustomResource): Promise<Registered> {
+    registered.length = 0;
+    await new Promise((resolve) => make().urn.apply(resolve));
+    const [one, ...others] = registered;
+    assert(one);
+    assert.deepEqual(others, []);
+    return one;
+  }
+
+  it("exports the two resources and nothing else", () => {
+    assert.deepEqual(Object.keys(flexprice).sort(), ["ApiKey", "ServiceAccount"]);
+  });
+
+  it("registers an account under its type, with the constant provider", async () => {
+    const { type, name, inputs } = await registration(
+      () => new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"] }),
+    );
+    assert.deepEqual([type, name], [ACCOUNT_TYPE, "ci"]);
+    assert.deepEqual(inputs, {
+      name: "ci",
+      roles: ["event_ingestor"],
+      __provider: ACCOUNT_PROVIDER,
+    });
+  });
+
+  it("registers all inputs of an account", async () => {
+    const args = {
+      name: "CI",
+      roles: ["event_ingestor"],
+      forceDestroy: true,
+      adopt: "user_1",
+      connection: "india",
+    };
+    const { inputs } = await registration(() => new flexprice.ServiceAccount("ci", args));
+    assert.deepEqual(inputs, { ...args, __provider: ACCOUNT_PROVIDER });
+  });
+
+  it("registers a key under its type, with the constant provider", async () => {
+    const { type, name, inputs } = await registration(() => new flexprice.ApiKey("k"));
+    assert.deepEqual([type, name], [KEY_TYPE, "k"]);
+    assert.deepEqual(inputs, { name: "k", type: "private_key", __provider: KEY_PROVIDER });
+  });
+
+  it("registers all inputs of a key", async () => {
+    const args = {
+      serviceAccountId: "user_1",
+      name: "K",
+      type: "publishable_key",
+      expiresAt: "2030-06-01T12:00:00Z",
+      rotateBefore: "14d",
+      rotationTriggers: { release: "1" },
+      onDelete: "expire",
+      connection: "india",
+    } as const;
+    const { inputs } = await registration(() => new flexprice.ApiKey("k", args));
+    assert.deepEqual(inputs, { ...args, __provider: KEY_PROVIDER });
+  });
+
+  it("keeps the key to adopt, and the key itself, secret", async () => {
+    const adopt = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
+    let outputs: string[] | undefined;
+    const look: pulumi.ResourceTransformation = ({ opts }) => {
+      outputs = (opts as pulumi.CustomResourceOptions).additionalSecretOutputs;
+      return undefined;
+    };
+    const { inputs } = await registration(
+      () =>
+        new flexprice.ApiKey(
+          "k",
+          { adopt },
+          { transformations: [look], additionalSecretOutputs: ["name"] },
+        ),
+    );
+    assert.deepEqual(outputs, ["name", "apiKey"]);
+    assert.deepEqual(inputs["adopt"], { [SECRET_MARK]: SECRET_VALUE, value: adopt });
+  });
+
+  it("reads what is managed elsewhere by its id, with no input but the connection", async () => {
+    const account = await registration(() =>
+      flexprice.ServiceAccount.get("theirs", "user_1", { connection: "india" }),
+    );
+    assert.deepEqual(account, {
+      type: ACCOUNT_TYPE,
+      name: "theirs",
+      id: "user_1",
+      inputs: { connection: "india", __provider: ACCOUNT_PROVIDER },
+    });
+    const key = await registration(() =>
+      flexprice.ApiKey.get("theirs", "secret_1", { connection: "india" }),
+    );
+    assert.deepEqual(key, {
+      type: KEY_TYPE,
+      name: "theirs",
+      id: "secret_1",
+      inputs: { connection: "india", __provider: KEY_PROVIDER },
+    });
+  });
+
+  it("hands the key on that a program knows of one managed elsewhere, as a secret", async () => {
+    const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+    const made = flexprice.ApiKey.get("theirs", "secret_1", { apiKey });
+    assert.equal(await pulumi.isSecret(made.apiKey), true);
+    assert.equal(await new Promise((resolve) => made.apiKey.apply(resolve)), apiKey);
+  });
+});

@@ -1,0 +1,147 @@
+import assert from "node:assert/strict";
+import type { dynamic } from "@pulumi/pulumi";
+import { type KeyInputs, Stage } from "./harness";
+
+type Runtime = typeof import("../../provider/runtime");
+
+/** As a provider process does: with nothing kept from before. */
+function load(): Runtime {
+  const path = require.resolve("../../provider/runtime");
+  delete require.cache[path];
+  return require(path) as Runtime;
+}
+
+const request = (config: Record<string, string>) =>
+  ({ config: { get: (key: string) => config[key] } }) as unknown as dynamic.ConfigureRequest;
+
+describe("runtime", () => {
+  const { error } = console;
+  const environment = { ...process.env };
+  let stage: Stage;
+  let runtime: Runtime;
+  beforeEach(async () => {
+    stage = await Stage.start();
+    for (const name of Object.keys(process.env)) {
+      if (name.startsWith("FLEXPRICE_")) delete process.env[name];
+    }
+    runtime = load();
+  });
+  afterEach(async () => {
+    console.error = error;
+    process.env = { ...environment };
+    await stage.stop();
+  });
+
+  const configure = (config: Record<string, string>) =>
+    Promise.all(
+      [runtime.serviceAccount, runtime.apiKey].map((provider) =>
+        provider.configure?.(request(config)),
+      ),
+    );
+
+  it("exports the names that stand in every state, and nothing else", () => {
+    assert.deepEqual(Object.keys(runtime).sort(), ["apiKey", "serviceAccount"]);
+    for (const provider of [runtime.serviceAccount, runtime.apiKey]) {
+      const handlers = [
+        "check",
+        "diff",
+        "create",
+        "read",
+        "update",
+        "delete",
+        "configure",
+      ] as const;
+      assert.deepEqual(
+        handlers.map((name) => typeof provider[name]),
+        handlers.map(() => "function"),
+      );
+    }
+  });
+
+  it("takes the config over before anything is awaited", async () => {
+    const { apiKey } = stage.operator;
+    const configured = configure({
+      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:apiKey": apiKey,
+    });
+    const account = { name: "ci", roles: ["event_ingestor"] };
+    const created = await runtime.serviceAccount.create?.(account);
+    await configured;
+    assert(created);
+    const inputs = { name: "k", type: "private_key", serviceAccountId: created.id } as KeyInputs;
+    const key = await runtime.apiKey.create?.(inputs);
+    assert.equal(key?.outs?.userId, created.id);
+    // One connection for both: who the caller is was asked once.
+    assert.deepEqual(stage.log, ["GET /users/me", "POST /users", "POST /secrets/api/keys"]);
+    await runtime.apiKey.delete?.(key.id, key.outs);
+    await runtime.serviceAccount.delete?.(created.id, created.outs);
+    assert.deepEqual(
+      stage.emulator.accounts().map(({ status }) => status),
+      ["archived"],
+    );
+  });
+
+  it("reads the environment when it is needed", async () => {
+    process.env["FLEXPRICE_BASE_URL"] = stage.emulator.url;
+    process.env["FLEXPRICE_API_KEY"] = stage.operator.apiKey;
+    await runtime.serviceAccount.create?.({ name: "ci", roles: ["event_ingestor"] });
+    assert.equal(stage.emulator.accounts().length, 1);
+  });
+
+  it("keeps connections apart", async () => {
+    const other = stage.emulator.createTenant();
+    await configure({
+      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:connections": JSON.stringify({
+        a: { apiKey: stage.operator.apiKey },
+        b: { apiKey: other.apiKey },
+      }),
+    });
+    for (const connection of ["a", "b"]) {
+      await runtime.serviceAccount.create?.({ name: "ci", roles: ["event_reader"], connection });
+    }
+    assert.deepEqual(
+      stage.emulator.accounts().map(({ tenantId }) => tenantId),
+      [stage.operator.tenantId, other.tenantId],
+    );
+  });
+
+  it("fails without a credential when something is to be done, and only warns at preview", async () => {
+    const shown: unknown[] = [];
+    console.error = (...parts: unknown[]) => shown.push(parts.join(" "));
+    runtime = load();
+    await configure({ "flexprice:baseUrl": stage.emulator.url });
+    const inputs = { name: "ci", roles: ["event_reader"] };
+    for (const _ of [1, 2]) {
+      assert.deepEqual(await runtime.serviceAccount.check?.({}, inputs), { inputs, failures: [] });
+    }
+    assert.equal(shown.length, 1);
+    assert.match(String(shown[0]), /^warning: No Flexprice credential is configured/);
+    await assert.rejects(async () => runtime.serviceAccount.create?.(inputs), {
+      kind: "configuration",
+      attempted: 'create service account "ci"',
+      answer: "no Flexprice credential is configured",
+    });
+  });
+
+  it("shows broken settings as failures of the check", async () => {
+    await configure({ "flexprice:baseUrl": "ftp://x.io", "flexprice:apiKey": "a-key-of-mine" });
+    const checked = await runtime.apiKey.check?.({}, { name: "k" } as KeyInputs);
+    const [failure, ...others] = checked?.failures ?? [];
+    assert.deepEqual(others, []);
+    assert.match(failure?.reason ?? "", /^Could not use config key flexprice:baseUrl\./);
+  });
+
+  it("asks nothing at preview when told not to", async () => {
+    await configure({
+      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:apiKey": "a-key-of-mine",
+      "flexprice:preflight": "false",
+    });
+    const checked = await runtime.serviceAccount.check?.(
+      {},
+      { name: "a", roles: ["event_reader"] },
+    );
+    assert.deepEqual([checked?.failures, stage.log], [[], []]);
+  });
+});
