@@ -322,6 +322,11 @@ describe("config", () => {
     );
   });
 
+  // The names are looked up with "in", which finds those of every object's prototype too.
+  it.skip("takes no name for known that every object has", () => {
+    assert.deepEqual(unknownSettings(["flexprice:toString"]), ["flexprice:toString"]);
+  });
+
   it("tells which command or variable provides a missing credential", () => {
     const error = missingCredential("create it");
     assert.equal(error.kind, "configuration");

@@ -7,7 +7,6 @@ import {
   DAY,
   failureOf,
   HOUR,
-  type KeyInputs,
   type KeyState,
   type ProviderProcess,
   START,
@@ -18,7 +17,7 @@ import {
 const ROLES = ["event_reader", "event_ingestor"];
 const POST = "POST /secrets/api/keys";
 
-describe("resources/api-key: create, adopt and update", () => {
+describe("resources/api-key: create and update", () => {
   let stage: Stage;
   let process: ProviderProcess;
   let account: string;
@@ -224,136 +223,6 @@ describe("resources/api-key: create, adopt and update", () => {
         tenantId,
       });
       assert.equal(redact("an-odd-secret-key"), "[redacted]");
-    });
-  });
-
-  describe("adopt", () => {
-    let theirs: EmulatedKey;
-    beforeEach(() => {
-      const { environmentId } = stage.operator;
-      theirs = stage.emulator.createKey(account, environmentId, { name: "k" });
-    });
-    const adopting = (more: Partial<KeyInputs> = {}): KeyInputs => ({
-      name: "k",
-      type: "private_key",
-      serviceAccountId: account,
-      adopt: { id: theirs.id, apiKey: theirs.value },
-      ...more,
-    });
-    const refusal = async (more: Partial<KeyInputs>) => {
-      const error = await failureOf(process.keys.create(adopting(more)), "refused");
-      assert.equal(
-        error.attempted,
-        `adopt API key "${more.name ?? "k"}" (${more.adopt?.id ?? theirs.id})`,
-      );
-      assert(!error.message.includes(theirs.value));
-      assert.deepEqual(stage.writes, []);
-      return error.answer;
-    };
-
-    it("takes a key over without a write, and keeps no second copy of it", async () => {
-      const { id, outs } = await process.keys.create(adopting({ onDelete: "revoke" }));
-      const { createdAt, ...rest } = outs as KeyState;
-      assert.equal(id, theirs.id);
-      assert.deepEqual(rest, {
-        name: "k",
-        type: "private_key",
-        serviceAccountId: account,
-        onDelete: "revoke",
-        apiKey: theirs.value,
-        displayId: theirs.displayId,
-        roles: ["event_ingestor", "event_reader"],
-        userId: account,
-        userType: "service_account",
-        tenantId,
-      });
-      assert.match(createdAt, /^2026-11-24T08:00:00\.\d+Z$/);
-      assert.deepEqual(stage.writes, []);
-      assert(process.managed.has(id));
-    });
-
-    it("takes over a key of the caller itself", async () => {
-      const { environmentId, userId } = stage.operator;
-      const own = stage.emulator.createKey(userId, environmentId, { name: "own" });
-      const { outs } = await createKey(process, {
-        name: "own",
-        adopt: { id: own.id, apiKey: own.value },
-      }).then(({ state }) => ({ outs: state }));
-      assert.equal(outs.userId, userId);
-    });
-
-    it("takes a lifetime of the program for that of successors", async () => {
-      const { environmentId } = stage.operator;
-      const expiresAt = new Date(START + DAY);
-      const ending = stage.emulator.createKey(account, environmentId, { name: "k", expiresAt });
-      const { outs } = await process.keys.create(
-        adopting({ expiresIn: "90d", adopt: { id: ending.id, apiKey: ending.value } }),
-      );
-      assert.deepEqual(
-        [(outs as KeyState).expiresIn, Date.parse((outs as KeyState).expiresAt ?? "")],
-        ["90d", expiresAt.getTime()],
-      );
-    });
-
-    it("refuses a key that is managed already", async () => {
-      await process.keys.create(adopting());
-      assert.equal(await refusal({}), "a resource of this stack manages it already");
-    });
-
-    it("refuses a value that the server does not accept", async () => {
-      const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
-      const answer = await refusal({ adopt: { id: theirs.id, apiKey } });
-      assert.match(answer, /^the server does not accept the given apiKey \(401\)/);
-      stage.emulator.revokeKey(theirs.id);
-      assert.equal(await refusal({}), answer);
-    });
-
-    it("refuses a value that acts for somebody else", async () => {
-      const other = stage.emulator.createAccount(tenantId, { roles: ROLES }).id;
-      assert.equal(
-        await refusal({ serviceAccountId: other }),
-        `the given apiKey acts for ${account}, the program asks for a key of ${other}`,
-      );
-    });
-
-    it("refuses an id that the owner has not in this environment", async () => {
-      const none = `${account} has no key with this id among those that the credential sees in its environment`;
-      assert.equal(await refusal({ adopt: { id: "secret_nope", apiKey: theirs.value } }), none);
-      const elsewhere = stage.emulator.createEnvironment(tenantId, "Other");
-      const far = stage.emulator.createKey(account, elsewhere, { name: "k" });
-      assert.equal(await refusal({ adopt: { id: far.id, apiKey: far.value } }), none);
-    });
-
-    it("refuses the value of another key of the same owner", async () => {
-      const { environmentId } = stage.operator;
-      const second = stage.emulator.createKey(account, environmentId, { name: "k" });
-      assert.equal(
-        await refusal({ adopt: { id: theirs.id, apiKey: second.value } }),
-        `the given apiKey is not this key: its display id would be ${second.displayId}, this key's is ${theirs.displayId}`,
-      );
-    });
-
-    it("refuses what the program describes otherwise, all of it at once", async () => {
-      const expiresAt = "2030-06-01T12:00:00Z";
-      assert.equal(
-        await refusal({ name: "k2", type: "publishable_key", expiresAt }),
-        `its name is "k", the program asks for "k2"; its type is private_key, the program asks for publishable_key; it expires never, the program asks for ${expiresAt}`,
-      );
-      assert.equal(
-        await refusal({ expiresIn: "90d" }),
-        "it expires never, the program asks for in 90d",
-      );
-      stage.emulator.expireKey(theirs.id, new Date(START + DAY));
-      assert.equal(
-        await refusal({}),
-        "it expires 2026-11-25T08:00:00Z, the program asks for no expiry",
-      );
-    });
-
-    it("is not decided by a server in trouble", async () => {
-      await process.connection.caller();
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
-      await failureOf(process.keys.create(adopting()), "forbidden");
     });
   });
 
