@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   type EmulatedKey,
@@ -11,9 +11,9 @@ import {
 import {
   type ConfigValue,
   type OperationResult,
+  ok,
   type ProgramSource,
   PulumiWorkspace,
-  type StackState,
   type StateResource,
   type Verb,
 } from "../../toolchain/workspace";
@@ -24,14 +24,31 @@ export const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 /** What a CLI of version 3.250 exits with when --expect-no-changes sees a change; older ones exit with 1. */
 export const CHANGES_SEEN = 7;
 
-/** Has a new user's eyes: fails the test that leaves any of this in the CLI's output. */
+/** Nobody wants to read any of this: stack traces, values that were turned into text by accident, class names. */
 const NOISE = /\n\s+at .*:\d+:\d+|node:internal|\[object Object\]|\bundefined\b|FlexpriceError/;
+
+/** A program with one account `ci` and a private key `ci` of it; everything in braces is code. */
+export function accountWithKey(
+  given: { name?: string; roles?: string; account?: string; key?: string; more?: string } = {},
+): string {
+  const { name = "ci", roles = '["event_ingestor"]', account = "", key = "", more = "" } = given;
+  return `
+import * as flexprice from "pulumi-flexprice";
+const account = new flexprice.ServiceAccount("ci", { name: "${name}", roles: ${roles}, ${account} });
+const key = new flexprice.ApiKey("ci", { serviceAccountId: account.id, ${key} });
+export const accountId = account.id;
+export const keyId = key.id;
+export const apiKey = key.apiKey;
+${more}`;
+}
 
 export interface BenchOptions {
   /** Default: none, the emulator's own operator in `flexprice:apiKey`. */
   config?: Record<string, ConfigValue>;
   env?: Record<string, string | undefined>;
   program?: Omit<ProgramSource, "source">;
+  /** A folder with a Pulumi.yaml, whose index.ts becomes the source. */
+  folder?: string;
 }
 
 /** A tenant on an embedded Flexprice, and a stack on the real engine whose program talks to it. */
@@ -45,29 +62,23 @@ export class Bench {
     readonly emulator: Emulator,
     readonly operator: Operator,
     readonly workspace: PulumiWorkspace,
+    private readonly folder: string | undefined,
   ) {}
 
   static async open(source: string, options: BenchOptions = {}): Promise<Bench> {
     const emulator = await Emulator.start();
     const operator = emulator.createTenant();
+    const { folder } = options;
     const workspace = await PulumiWorkspace.create({
-      program: { source, ...options.program },
+      program: folder ?? { source, ...options.program },
       env: { FLEXPRICE_BASE_URL: emulator.url, ...options.env },
       config: options.config ?? {
         "flexprice:apiKey": { value: operator.apiKey, secret: true },
       },
     });
-    return new Bench(emulator, operator, workspace);
-  }
-
-  /** Another stack with the same tenant; close it before this one. */
-  async beside(source: string): Promise<Bench> {
-    const workspace = await PulumiWorkspace.create({
-      program: { source },
-      env: { FLEXPRICE_BASE_URL: this.emulator.url },
-      config: { "flexprice:apiKey": { value: this.operator.apiKey, secret: true } },
-    });
-    return new Bench(this.emulator, this.operator, workspace);
+    const bench = new Bench(emulator, operator, workspace, folder);
+    if (folder !== undefined) bench.setSource(source);
+    return bench;
   }
 
   preview(...args: string[]): Promise<OperationResult> {
@@ -92,7 +103,8 @@ export class Bench {
   }
 
   setSource(source: string): void {
-    this.workspace.setSource(source);
+    if (this.folder === undefined) this.workspace.setSource(source);
+    else writeFileSync(join(this.folder, "index.ts"), source);
   }
 
   /** The program's outputs as texts, secrets in the clear. */
@@ -100,17 +112,34 @@ export class Bench {
     return (await this.workspace.outputs()) as Record<string, string>;
   }
 
-  exportState(): Promise<StackState> {
-    return this.workspace.exportState();
+  /** What the state holds of this package: by `type name`, ids, inputs and outputs, secrets in the clear. */
+  async held(): Promise<Record<string, Pick<StateResource, "id" | "inputs" | "outputs">>> {
+    // Encrypted anew whenever a state is written, the same secret would seem to change.
+    const resources = await this.resources({ showSecrets: true });
+    return Object.fromEntries(
+      resources.map(({ urn, type, id, inputs, outputs }) => [
+        `${type.split(":").at(-1)} ${urn.split("::").at(-1)}`,
+        {
+          ...(id === undefined ? {} : { id }),
+          ...(inputs && { inputs }),
+          ...(outputs && { outputs }),
+        },
+      ]),
+    );
   }
 
   /** The state's entries of this package, in the order of the state. */
-  async resources(): Promise<StateResource[]> {
-    const { deployment } = await this.exportState();
+  async resources(options: { showSecrets?: boolean } = {}): Promise<StateResource[]> {
+    const { deployment } = await this.workspace.exportState(options);
     return (deployment.resources ?? []).filter(({ type }) => type.includes("/flexprice:"));
   }
 
-  /** Requests that asked for a change since the last call, ids by the role that they play. */
+  /** Removes stack config. */
+  async unsetConfig(key: string): Promise<void> {
+    await ok(this.workspace.run(["config", "rm", key]));
+  }
+
+  /** The requests that asked for a change since the last call. */
   takeWrites(): Write[] {
     const taken = this.emulator.writes().map(writeOf);
     this.emulator.clearRequests();
@@ -138,12 +167,12 @@ export class Bench {
    * Ends everything, after a look for secrets in all that was printed and in every file that was written: states,
    * their history, event logs, config.
    */
-  async close(stop: "all" | "stack" = "all"): Promise<void> {
+  async close(): Promise<void> {
     try {
       this.assertNoSecretShown();
     } finally {
       await this.workspace.dispose();
-      if (stop === "all") await this.emulator.stop();
+      await this.emulator.stop();
     }
   }
 
@@ -208,10 +237,19 @@ export function failed(result: OperationResult): OperationResult {
   return result;
 }
 
+/** The text of every file below. Of event logs without what the SDK notes for its own debugging, responses in full. */
 function* filesIn(folder: string): Generator<[string, string]> {
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    yield [path, readFileSync(path, "utf8")];
+    const text = readFileSync(path, "utf8");
+    yield [path, /^events-\d+\.log$/.test(entry.name) ? withoutDebugging(text) : text];
   }
+}
+
+function withoutDebugging(eventLog: string): string {
+  return eventLog
+    .split("\n")
+    .filter((line) => !/"diagnosticEvent":.*"severity":"debug"\}\}$/.test(line))
+    .join("\n");
 }

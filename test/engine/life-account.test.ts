@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { ACCOUNT_TYPE, accountWithKey, Bench, changes, KEY_TYPE, succeeded } from "./harness";
+
+/** Takes the key into a resource of its own, as a deployment would; serialised by the SDK. */
+const CONSUMER = `
+import * as pulumi from "@pulumi/pulumi";
+const consumers: pulumi.dynamic.ResourceProvider = {
+  async create(inputs) { return { id: "consumer", outs: inputs }; },
+  async update(_id, _olds, news) { return { outs: news }; },
+};
+class Consumer extends pulumi.dynamic.Resource {
+  constructor(name: string, args: { apiKey: pulumi.Input<string> }) { super(consumers, name, args); }
+}
+new Consumer("consumer", { apiKey: key.apiKey });
+`;
+
+function program(given: { name?: string; roles?: string } = {}): string {
+  return accountWithKey({ ...given, more: CONSUMER });
+}
+
+describe("the life of an account and its key", () => {
+  let bench: Bench;
+  let first: Record<string, string>;
+
+  before(async () => {
+    bench = await Bench.open(program());
+  });
+  after(() => bench.close());
+
+  it("begins with the account, then its key, then what uses the key", async () => {
+    const up = succeeded(await bench.up());
+    assert.deepEqual(
+      up.steps
+        .filter(({ type }) => type.startsWith("pulumi-nodejs:dynamic"))
+        .map(({ op, type, urn, outcome }) => [op, type, urn, outcome]),
+      [
+        ["create", ACCOUNT_TYPE, `urn:pulumi:test::test::${ACCOUNT_TYPE}::ci`, "done"],
+        ["create", KEY_TYPE, `urn:pulumi:test::test::${KEY_TYPE}::ci`, "done"],
+        [
+          "create",
+          "pulumi-nodejs:dynamic:Resource",
+          "urn:pulumi:test::test::pulumi-nodejs:dynamic:Resource::consumer",
+          "done",
+        ],
+      ],
+    );
+    first = await bench.outputs();
+    const { accountId, keyId, apiKey } = first;
+    assert.deepEqual(bench.takeWrites(), [
+      {
+        request: "POST /v1/users",
+        status: 201,
+        body: { type: "service_account", name: "ci", roles: ["event_ingestor"] },
+      },
+      {
+        request: "POST /v1/secrets/api/keys",
+        status: 201,
+        body: { name: "ci", type: "private_key", service_account_id: accountId },
+      },
+    ]);
+    assert.deepEqual(
+      bench.accounts().map(({ id, name, roles }) => ({ id, name, roles })),
+      [{ id: accountId, name: "ci", roles: ["event_ingestor"] }],
+    );
+    assert.deepEqual(
+      bench.keys().map(({ id, value, userId, type }) => ({ id, value, userId, type })),
+      [{ id: keyId, value: apiKey, userId: accountId, type: "private_key" }],
+    );
+    assert.match(up.output, / apiKey +: \[secret\]/);
+    assert.doesNotMatch(up.output, /warning|error/);
+  });
+
+  it("and state that says all there is to know", async () => {
+    const { tenantId } = bench.operator;
+    const { accountId, keyId } = first;
+    const held = await bench.held();
+    assert.deepEqual(held["ServiceAccount ci"]?.outputs, {
+      __provider: 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount',
+      name: "ci",
+      roles: ["event_ingestor"],
+      tenantId,
+    });
+    const [key] = bench.keys();
+    const { apiKey, createdAt, ...rest } = held["ApiKey ci"]?.outputs ?? {};
+    assert.equal(typeof apiKey, "object");
+    assert.equal(Date.parse(String(createdAt)), key?.createdAt.getTime());
+    assert.deepEqual(rest, {
+      __provider: 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey',
+      displayId: key?.displayId,
+      name: "ci",
+      roles: ["event_ingestor"],
+      serviceAccountId: accountId,
+      tenantId,
+      type: "private_key",
+      userId: accountId,
+      userType: "service_account",
+    });
+    assert.equal(held["ServiceAccount ci"]?.id, accountId);
+    assert.equal(held["ApiKey ci"]?.id, keyId);
+  });
+
+  it("stays as it is when nothing changes, roles being a set", async () => {
+    bench.setSource(program({ roles: '["event_ingestor", "event_ingestor"]' }));
+    const up = succeeded(await bench.up());
+    assert.deepEqual(changes(up), []);
+    assert.deepEqual(await bench.outputs(), first);
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("goes on under another name: same account, same key", async () => {
+    bench.setSource(program({ name: "renamed" }));
+    const up = succeeded(await bench.up("--diff"));
+    assert.deepEqual(changes(up), ["update ServiceAccount ci"]);
+    assert.match(up.output, /~ name *: "ci" => "renamed"/);
+    assert.deepEqual(bench.takeWrites(), [
+      {
+        request: `PUT /v1/users/${first["accountId"]}`,
+        status: 200,
+        body: { name: "renamed" },
+      },
+    ]);
+    assert.deepEqual(await bench.outputs(), first);
+    assert.deepEqual(
+      bench.accounts().map(({ name }) => name),
+      ["renamed"],
+    );
+  });
+
+  it("passes to a new account and key when roles change, new before old, users of the key between", async () => {
+    bench.setSource(program({ name: "renamed", roles: '["event_reader", "event_ingestor"]' }));
+    const preview = succeeded(await bench.preview("--diff"));
+    assert.match(preview.output, /\+-pulumi-nodejs:dynamic\/flexprice:ServiceAccount: \(replace\)/);
+    assert.match(preview.output, /\+-pulumi-nodejs:dynamic\/flexprice:ApiKey: \(replace\)/);
+    assert.deepEqual(bench.takeWrites(), []);
+
+    const up = succeeded(await bench.up());
+    const order = up.steps
+      .filter(({ op, type }) => op !== "same" && type.startsWith("pulumi-nodejs:dynamic"))
+      .map(({ op, type }) => `${op} ${type.split(":").at(-1)}`);
+    assert.deepEqual(order, [
+      "create-replacement ServiceAccount",
+      "replace ServiceAccount",
+      "create-replacement ApiKey",
+      "replace ApiKey",
+      "update Resource",
+      "delete-replaced ApiKey",
+      "delete-replaced ServiceAccount",
+    ]);
+    const replaced = up.steps.filter(({ op }) => op === "create-replacement");
+    assert.deepEqual(
+      replaced.map(({ replaceKeys }) => replaceKeys),
+      [["roles"], ["serviceAccountId"]],
+    );
+    const now = await bench.outputs();
+    assert.deepEqual(bench.takeWrites(), [
+      {
+        request: "POST /v1/users",
+        status: 201,
+        body: {
+          type: "service_account",
+          name: "renamed",
+          roles: ["event_ingestor", "event_reader"],
+        },
+      },
+      {
+        request: "POST /v1/secrets/api/keys",
+        status: 201,
+        body: { name: "ci", type: "private_key", service_account_id: now["accountId"] },
+      },
+      { request: `DELETE /v1/secrets/api/keys/${first["keyId"]}`, status: 204, body: undefined },
+      { request: `DELETE /v1/users/${first["accountId"]}`, status: 204, body: undefined },
+    ]);
+    for (const output of ["accountId", "keyId", "apiKey"]) {
+      assert.notEqual(now[output], first[output], output);
+    }
+    assert.deepEqual(
+      bench.accounts().map(({ id }) => id),
+      [now["accountId"]],
+    );
+    assert.deepEqual(
+      bench.keys().map(({ id, value }) => [id, value]),
+      [[now["keyId"], now["apiKey"]]],
+    );
+  });
+
+  it("ends with its key revoked, then the account archived, and can end twice", async () => {
+    const { accountId, keyId } = await bench.outputs();
+    const destroy = succeeded(await bench.destroy());
+    assert.deepEqual(changes(destroy), ["delete ApiKey ci", "delete ServiceAccount ci"]);
+    assert.deepEqual(bench.takeWrites(), [
+      { request: `DELETE /v1/secrets/api/keys/${keyId}`, status: 204, body: undefined },
+      { request: `DELETE /v1/users/${accountId}`, status: 204, body: undefined },
+    ]);
+    assert.deepEqual(bench.accounts(), []);
+    assert.deepEqual(bench.keys(), []);
+    assert.deepEqual(await bench.held(), {});
+    succeeded(await bench.destroy());
+    assert.deepEqual(bench.emulator.requests, []);
+  });
+});

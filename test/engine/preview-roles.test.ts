@@ -1,0 +1,155 @@
+import assert from "node:assert/strict";
+import { accountWithKey, Bench, changes, failed, messages, succeeded } from "./harness";
+
+const PROBLEM =
+  "pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'ci' has a problem: roles: ";
+
+function account(roles: string): string {
+  return `
+import * as flexprice from "pulumi-flexprice";
+new flexprice.ServiceAccount("ci", { roles: ${roles} });
+`;
+}
+
+describe("a preview checks roles", () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await Bench.open(account('["event_ingestor"]'));
+  });
+  after(() => bench.close());
+  beforeEach(() => bench.emulator.clearRequests());
+
+  for (const [what, roles, problems] of [
+    ["none", "[]", ["Service accounts must have at least one role assigned"]],
+    [
+      "one that nobody offers",
+      '["custom_role"]',
+      ["Invalid role: custom_role. Allowed roles: event_ingestor, event_reader, super_admin."],
+    ],
+    [
+      "a slip",
+      '["event_ingestr"]',
+      [
+        'Invalid role: event_ingestr. Allowed roles: event_ingestor, event_reader, super_admin. Did you mean "event_ingestor"?',
+      ],
+    ],
+    [
+      "super_admin and another",
+      '["super_admin", "event_reader"]',
+      ["super_admin includes every other role: assign it alone."],
+    ],
+    [
+      "a role of users",
+      '["all_reader"]',
+      [
+        "Invalid role: all_reader (users can hold it, service accounts cannot). Allowed roles: event_ingestor, event_reader, super_admin.",
+      ],
+    ],
+    [
+      "everything at once",
+      '["custom_role", "event_ingestr", "super_admin"]',
+      [
+        "Invalid role: custom_role. Allowed roles: event_ingestor, event_reader, super_admin.",
+        'Invalid role: event_ingestr. Allowed roles: event_ingestor, event_reader, super_admin. Did you mean "event_ingestor"?',
+        "super_admin includes every other role: assign it alone.",
+      ],
+    ],
+  ] as const) {
+    it(`and refuses ${what}, with nothing sent that changes something`, async () => {
+      bench.setSource(account(roles));
+      const preview = failed(await bench.preview());
+      assert.deepEqual(
+        messages(preview, "error"),
+        problems.map((problem) => `${PROBLEM}${problem}\n`),
+      );
+      for (const problem of problems) {
+        const shown = preview.output.split("\n").filter((line) => line.endsWith(problem));
+        // Once as progress, once among the diagnostics.
+        assert.equal(shown.length, 2, preview.output);
+      }
+      assert.deepEqual(changes(preview), []);
+      assert.deepEqual(bench.takeWrites(), []);
+    });
+  }
+
+  it("and up refuses them just so", async () => {
+    bench.setSource(account('["custom_role"]'));
+    const up = failed(await bench.up());
+    assert.match(up.output, /Invalid role: custom_role/);
+    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(await bench.resources(), []);
+  });
+
+  it("of every resource, though the engine stops at the first refusal", async () => {
+    bench.setSource(`
+import * as flexprice from "pulumi-flexprice";
+new flexprice.ServiceAccount("good", { roles: ["event_reader"] });
+new flexprice.ServiceAccount("empty", { roles: [] });
+new flexprice.ServiceAccount("slip", { roles: ["event_readr"] });
+new flexprice.ApiKey("past", { expiresAt: "2020-01-01T00:00:00Z" });
+`);
+    const preview = failed(await bench.preview());
+    const refused = preview.diagnostics.filter(({ severity }) => severity === "error");
+    assert.notEqual(refused.length, 0);
+    for (const { urn } of refused) assert.match(String(urn), /::(?:empty|slip|past)$/);
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("and asks the server once, whatever the number of resources", async () => {
+    bench.setSource(`
+import * as flexprice from "pulumi-flexprice";
+for (let i = 0; i < 20; i++) {
+  const account = new flexprice.ServiceAccount("account" + i, { roles: ["event_ingestor"] });
+  new flexprice.ApiKey("key" + i, { serviceAccountId: account.id });
+  new flexprice.ApiKey("own" + i);
+}
+`);
+    const preview = succeeded(await bench.preview());
+    assert.equal(changes(preview).length, 60);
+    assert.deepEqual(
+      bench.emulator.requests.map(({ method, path }) => `${method} ${path}`).sort(),
+      ["GET /v1/rbac/roles?user_type=service_account", "GET /v1/users/me"],
+    );
+  });
+
+  it("by what this server offers, not by a list of its own", async () => {
+    bench.emulator.faults.add({
+      kind: "status",
+      when: "before",
+      status: 200,
+      body: {
+        roles: ["event_ingestor", "auditor"].map((id) => ({ id, name: id, permissions: {} })),
+      },
+      match: { path: /\/rbac\/roles/ },
+      times: Number.POSITIVE_INFINITY,
+    });
+    bench.setSource(account('["auditor"]'));
+    succeeded(await bench.preview());
+    bench.setSource(account('["event_reader"]'));
+    const preview = failed(await bench.preview());
+    assert.deepEqual(messages(preview, "error"), [
+      `${PROBLEM}Invalid role: event_reader. Allowed roles: auditor, event_ingestor.\n`,
+    ]);
+    bench.emulator.faults.clear();
+  });
+
+  it("once they are known: not those of a resource to come, in the preview", async () => {
+    bench.setSource(
+      accountWithKey({
+        more: `
+import * as pulumi from "@pulumi/pulumi";
+new flexprice.ServiceAccount("later", { roles: [pulumi.interpolate\`role_of_\${account.id}\`] });
+`,
+      }),
+    );
+    succeeded(await bench.preview());
+    const up = failed(await bench.up());
+    assert.match(up.output, /'later' has a problem: roles: Invalid role: role_of_user_/);
+    assert.deepEqual(
+      bench.accounts().map(({ name }) => name),
+      ["ci"],
+    );
+    bench.setSource(accountWithKey());
+    succeeded(await bench.destroy());
+  });
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import type { StackState } from "../../toolchain/workspace";
+import { accountWithKey, Bench, succeeded } from "./harness";
+
+/** The key under which Pulumi marks a value as secret. */
+const SECRET_MARK = "4dabf18193072939515e22adb298388d";
+
+/** An upper bound for what a resource adds to the state. */
+const MOST_BYTES = 3_000;
+
+// What was printed and written is searched for every key when the bench closes, see harness.ts.
+describe("secrets", () => {
+  let bench: Bench;
+  let adopted: { id: string; value: string };
+
+  before(async () => {
+    bench = await Bench.open("");
+    const { tenantId, environmentId } = bench.operator;
+    const account = bench.emulator.createAccount(tenantId, {
+      name: "old",
+      roles: ["event_reader"],
+    });
+    adopted = bench.emulator.createKey(account.id, environmentId, { name: "old" });
+    bench.setSource(program());
+    bench.workspace.env["OLD_ACCOUNT"] = account.id;
+    bench.workspace.env["OLD_KEY"] = JSON.stringify({ id: adopted.id, apiKey: adopted.value });
+  });
+  after(() => bench.close());
+
+  /** Keys that are made, one of them publishable, and one that is taken over. */
+  function program(roles = '["event_ingestor"]'): string {
+    return accountWithKey({
+      roles,
+      more: `
+new flexprice.ApiKey("widget", { serviceAccountId: account.id, type: "publishable_key" });
+const { OLD_ACCOUNT, OLD_KEY } = process.env as Record<string, string>;
+const old = new flexprice.ServiceAccount("old", { roles: ["event_reader"], adopt: OLD_ACCOUNT });
+new flexprice.ApiKey("old", { serviceAccountId: old.id, adopt: JSON.parse(OLD_KEY) });
+`,
+    });
+  }
+
+  /** Each key is encrypted where it stands, and the operator's is in the provider's own entry alone. */
+  async function assertSecret(): Promise<void> {
+    const state = await bench.workspace.exportState();
+    const keys = bench.keys().map(({ value }) => value);
+    assert.equal(keys.length, 3);
+    const text = JSON.stringify(state);
+    for (const value of [...keys, bench.operator.apiKey]) assert.ok(!text.includes(value));
+    for (const { type, outputs, urn } of state.deployment.resources ?? []) {
+      if (!type.endsWith(":ApiKey")) continue;
+      assert.ok(Object.hasOwn(Object(outputs?.["apiKey"]), SECRET_MARK), urn);
+    }
+    assertOnlyWhereItBelongs(await bench.workspace.exportState({ showSecrets: true }), keys);
+  }
+
+  function assertOnlyWhereItBelongs({ deployment }: StackState, keys: string[]): void {
+    for (const { type, urn, ...entry } of deployment.resources ?? []) {
+      const text = JSON.stringify(entry);
+      const holdsOperator = text.includes(bench.operator.apiKey);
+      assert.equal(holdsOperator, type === "pulumi:providers:pulumi-nodejs", urn);
+      const held = keys.filter((value) => text.includes(value));
+      const name = urn.split("::").at(-1);
+      const expected = type.endsWith(":ApiKey") ? 1 : type === "pulumi:pulumi:Stack" ? 1 : 0;
+      assert.equal(held.length, expected, `${urn} holds ${held.length} keys`);
+      if (type.endsWith(":ApiKey") && name === "old") assert.deepEqual(held, [adopted.value]);
+    }
+  }
+
+  it("stay secret from the first up on", async () => {
+    const up = succeeded(await bench.up("--diff"));
+    assert.match(up.output, /apiKey +: \[secret\]/);
+    assert.deepEqual(
+      bench
+        .takeWrites()
+        .map(({ request }) => request.replace(/user_\w+/, "user_ID"))
+        .sort(),
+      ["POST /v1/secrets/api/keys", "POST /v1/secrets/api/keys", "POST /v1/users"],
+    );
+    await assertSecret();
+    const made = bench.keys().find(({ name }) => name === "ci");
+    assert.equal((await bench.outputs())["apiKey"], made?.value);
+  });
+
+  it("in JSON for machines too", async () => {
+    bench.setSource(program('["event_reader"]'));
+    const preview = succeeded(await bench.preview("--json"));
+    assert.ok(preview.output.includes('"apiKey": "[secret]"'));
+    assert.ok(preview.output.includes('"op": "replace"'));
+  });
+
+  it("through refresh, with drift and without", async () => {
+    succeeded(await bench.refresh("--diff"));
+    await assertSecret();
+    const made = bench.keys().find(({ name }) => name === "ci");
+    bench.emulator.expireKey(String(made?.id));
+    succeeded(await bench.refresh("--diff"));
+    await assertSecret();
+  });
+
+  it("through replacement", async () => {
+    bench.setSource(program('["super_admin"]'));
+    const before = (await bench.outputs())["apiKey"];
+    succeeded(await bench.up("--diff"));
+    assert.notEqual((await bench.outputs())["apiKey"], before);
+    await assertSecret();
+  });
+
+  it("while a resource takes little room in the state", async () => {
+    for (const resource of await bench.resources()) {
+      const bytes = JSON.stringify(resource).length;
+      assert.ok(bytes <= MOST_BYTES, `${resource.urn}: ${bytes} bytes`);
+    }
+  });
+
+  it("and through destroy", async () => {
+    succeeded(await bench.destroy());
+    assert.deepEqual(bench.keys(), []);
+  });
+});

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { version as NEWEST } from "@pulumi/pulumi/version";
+import { accountWithKey, Bench, CHANGES_SEEN, changes, failed, succeeded } from "./harness";
+import { folderWithSdk } from "./old-sdk";
+
+/** The lower end of the peer range in package.json. */
+const OLDEST = "3.200.0";
+
+/** Tells which SDK the program has, and which the provider process. */
+const WHICH_SDK = `
+import * as pulumi from "@pulumi/pulumi";
+class ProviderSdk extends pulumi.CustomResource {
+  declare readonly version: pulumi.Output<string>;
+  constructor() {
+    super("pulumi-nodejs:dynamic:Resource", "sdk", {
+      version: undefined,
+      __provider: 'exports.handler = () => ({ create: async () => ({ id: "sdk", outs: { version: require("@pulumi/pulumi/package.json").version } }) })',
+    });
+  }
+}
+export const programSdk = require("@pulumi/pulumi/package.json").version;
+export const providerSdk = new ProviderSdk().version;
+`;
+
+function program(name = "ci"): string {
+  return accountWithKey({ name, more: WHICH_SDK });
+}
+
+for (const version of [OLDEST, NEWEST]) {
+  describe(`with @pulumi/pulumi ${version}`, () => {
+    let bench: Bench;
+    let removeFolder: (() => void) | undefined;
+
+    before(async () => {
+      if (version === NEWEST) {
+        bench = await Bench.open(program());
+        return;
+      }
+      const folder = await folderWithSdk(version);
+      removeFolder = folder.dispose;
+      bench = await Bench.open(program(), { folder: folder.path });
+    });
+    after(async () => {
+      await bench?.close();
+      removeFolder?.();
+    });
+
+    it("an account and a key are created", async () => {
+      const up = succeeded(await bench.up());
+      assert.deepEqual(changes(up), ["create ServiceAccount ci", "create ApiKey ci"]);
+      const { programSdk, providerSdk, apiKey } = await bench.outputs();
+      assert.deepEqual([programSdk, providerSdk], [version, version]);
+      assert.equal(apiKey, bench.keys().at(0)?.value);
+      assert.match(up.output, /apiKey +: \[secret\]/);
+    });
+
+    it("stay, are renamed, and drift shows", async () => {
+      const before = await bench.outputs();
+      bench.takeWrites();
+      assert.deepEqual(changes(succeeded(await bench.drift())), []);
+      bench.setSource(program("renamed"));
+      assert.deepEqual(changes(succeeded(await bench.up())), ["update ServiceAccount ci"]);
+      assert.deepEqual(await bench.outputs(), before);
+      assert.deepEqual(
+        bench.takeWrites().map(({ request }) => request),
+        [`PUT /v1/users/${before["accountId"]}`],
+      );
+      bench.emulator.renameAccount(String(before["accountId"]), "in the dashboard");
+      const drift = failed(await bench.drift());
+      assert.equal(drift.exitCode, CHANGES_SEEN);
+      assert.match(drift.output, /~ name *: "renamed" => "in the dashboard"/);
+    });
+
+    it("a bad role is refused, and a server that is away is a warning", async () => {
+      bench.setSource(accountWithKey({ roles: '["custom_role"]' }));
+      bench.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
+      const preview = failed(await bench.preview());
+      assert.match(preview.output, /roles: Invalid role: custom_role\. Allowed roles: /);
+      assert.match(preview.output, /warning: Flexprice could not be asked/);
+      bench.workspace.env["FLEXPRICE_BASE_URL"] = bench.emulator.url;
+      assert.deepEqual(bench.takeWrites(), []);
+    });
+
+    it("and destroyed", async () => {
+      assert.deepEqual(changes(succeeded(await bench.destroy())), [
+        "delete ApiKey ci",
+        "delete ServiceAccount ci",
+      ]);
+      assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+    });
+  });
+}
