@@ -1,13 +1,19 @@
 import assert from "node:assert/strict";
-import type { NewAccount, NewKey } from "../../../provider/api/routes";
-import type { CreatedKey, User } from "../../../provider/api/wire";
-import type { EmulatedKey, EmulatedUser, FaultKind } from "../../../provider/emulator";
-import { failureOf, type ProcessOptions, type ProviderProcess, Stage } from "../harness";
+import type { FaultKind } from "../../../provider/emulator";
+import { failureOf, type ProviderProcess, Stage } from "../harness";
+import {
+  ACCOUNT,
+  live,
+  liveKeys,
+  lostKeyOf,
+  makeAccount,
+  makeKey,
+  POST_ACCOUNT,
+  POST_KEY,
+  started,
+} from "./creating";
 
-const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
-const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
 const LOOKS = [250, 1_500, 4_000];
-const ACCOUNT: NewAccount = { name: "ci", roles: ["event_reader", "event_ingestor"] };
 
 /** Faults that leave it open whether the server did what it was asked. */
 const AMBIGUOUS: FaultKind[] = [
@@ -144,62 +150,6 @@ describe("api/creation", () => {
     await failureOf(makeKey(process, "user_nope"), "not_found");
     assert.deepEqual(stage.writes, ["POST /users", "POST /secrets/api/keys"]);
     assert.deepEqual(process.pauses, []);
-  });
-
-  it("leaves accounts alone that differ in name, roles, time or are managed", async () => {
-    const { tenantId } = stage.operator;
-    stage.emulator.createAccount(tenantId, { ...ACCOUNT, name: "ci2" });
-    stage.emulator.createAccount(tenantId, { ...ACCOUNT, roles: ["event_reader"] });
-    process.managed.add(stage.emulator.createAccount(tenantId, ACCOUNT).id);
-    const before = stage.emulator.createAccount(tenantId, ACCOUNT).id;
-    stage.clock.now += 3_001;
-    stage.fault({ kind: "reset" }, "before", POST_ACCOUNT);
-    const made = await makeAccount(process);
-    assert.notEqual(made.id, before);
-    assert.equal(live(stage).length, 5);
-    assert.equal(stage.writes.length, 2);
-  });
-
-  it("takes an account over whatever the order of its roles, without asking who made it", async () => {
-    stage.fault({ kind: "reset" }, "before", POST_ACCOUNT);
-    const theirs = stage.emulator.createAccount(stage.operator.tenantId, {
-      name: "ci",
-      roles: ["event_ingestor", "event_reader", "event_reader"],
-    });
-    assert.equal((await makeAccount(process)).id, theirs.id);
-  });
-
-  it("lists the candidates when there are several, and takes none", async () => {
-    const theirs = stage.emulator.createAccount(stage.operator.tenantId, {
-      ...ACCOUNT,
-      roles: [...ACCOUNT.roles],
-    });
-    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
-    const error = await failureOf(makeAccount(process), "outcome_unknown");
-    const [first, mine] = live(stage);
-    assert.equal(first?.id, theirs.id);
-    assert.equal(
-      error.message,
-      `Could not create service account "ci".\n  Reason: the request got no usable answer, and 2 accounts with that name and these roles were made at that time: ${mine?.id}, ${theirs.id}\n  What to do: find out which of them nobody else uses, set "adopt" of this resource to its id, and archive the others if they are yours.`,
-    );
-    assert.equal(stage.writes.length, 1);
-    assert.equal(process.managed.size, 0);
-  });
-
-  it("revokes only keys of that owner, that name and that time, and no managed one", async () => {
-    const { tenantId, environmentId } = stage.operator;
-    const owner = stage.emulator.createAccount(tenantId, ACCOUNT).id;
-    const other = stage.emulator.createAccount(tenantId, ACCOUNT).id;
-    const add = (userId: string, name: string) =>
-      stage.emulator.createKey(userId, environmentId, { name }).id;
-    const kept = [add(owner, "k"), add(owner, "k")];
-    stage.clock.now += 3_001;
-    kept.push(add(owner, "k2"), add(other, "k"), add(owner, "k"));
-    process.managed.add(kept[4] ?? "");
-    stage.fault({ kind: "reset" }, "after", POST_KEY);
-    const made = await makeKey(process, owner);
-    const alive = stage.emulator.keys().filter(({ status }) => status === "published");
-    assert.deepEqual(alive.map(({ id }) => id).slice(1), [...kept, made.secret.id]);
   });
 
   it("does not guess about publishable keys, which nothing shows", async () => {
@@ -344,42 +294,3 @@ describe("api/creation", () => {
     });
   });
 });
-
-/** A process that has asked who it is, as every create does first. */
-async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
-  const process = stage.process(options);
-  await process.connection.caller();
-  stage.emulator.clearRequests();
-  return process;
-}
-
-function makeAccount({ connection }: ProviderProcess, account = ACCOUNT): Promise<User> {
-  return connection.creations.createAccount(account, `create service account "${account.name}"`);
-}
-
-function makeKey(
-  { connection }: ProviderProcess,
-  accountId: string,
-  key: Partial<NewKey> = {},
-): Promise<CreatedKey> {
-  return connection.creations.createKey(
-    { name: "k", type: "private_key", accountId, ...key },
-    accountId,
-    'create API key "k"',
-  );
-}
-
-function live({ emulator }: Stage): Pick<EmulatedUser, "id" | "name" | "roles">[] {
-  return emulator
-    .accounts()
-    .filter(({ status }) => status === "published")
-    .map(({ id, name, roles }) => ({ id, name, roles }));
-}
-
-function liveKeys({ emulator }: Stage, owner: string): EmulatedKey[] {
-  return emulator.keys().filter((key) => key.userId === owner && key.status === "published");
-}
-
-function lostKeyOf({ emulator }: Stage, owner: string): string | undefined {
-  return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
-}

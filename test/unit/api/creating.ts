@@ -1,0 +1,47 @@
+import type { NewAccount, NewKey } from "../../../provider/api/routes";
+import type { CreatedKey, User } from "../../../provider/api/wire";
+import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
+import type { ProcessOptions, ProviderProcess, Stage } from "../harness";
+
+export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
+export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
+export const ACCOUNT: NewAccount = { name: "ci", roles: ["event_reader", "event_ingestor"] };
+
+/** A process that has asked who it is, as every create does first. */
+export async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
+  const process = stage.process(options);
+  await process.connection.caller();
+  stage.emulator.clearRequests();
+  return process;
+}
+
+export function makeAccount({ connection }: ProviderProcess, account = ACCOUNT): Promise<User> {
+  return connection.creations.createAccount(account, `create service account "${account.name}"`);
+}
+
+export function makeKey(
+  { connection }: ProviderProcess,
+  accountId: string,
+  key: Partial<NewKey> = {},
+): Promise<CreatedKey> {
+  return connection.creations.createKey(
+    { name: "k", type: "private_key", accountId, ...key },
+    accountId,
+    'create API key "k"',
+  );
+}
+
+export function live({ emulator }: Stage): Pick<EmulatedUser, "id" | "name" | "roles">[] {
+  return emulator
+    .accounts()
+    .filter(({ status }) => status === "published")
+    .map(({ id, name, roles }) => ({ id, name, roles }));
+}
+
+export function liveKeys({ emulator }: Stage, owner: string): EmulatedKey[] {
+  return emulator.keys().filter((key) => key.userId === owner && key.status === "published");
+}
+
+export function lostKeyOf({ emulator }: Stage, owner: string): string | undefined {
+  return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
+}
