@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** What the engine did, or in a preview would do, to one resource. */
-export interface Step {
+interface Step {
   /** e.g. `create`, `update`, `same`, `delete`, `create-replacement`, `replace`, `delete-replaced`, `refresh`. */
   op: string;
   urn: string;
@@ -19,7 +19,7 @@ export interface Step {
 }
 
 /** A message shown by the engine: its own, the program's or the provider's. */
-export interface Diagnostic {
+interface Diagnostic {
   severity: string;
   message: string;
   urn?: string;

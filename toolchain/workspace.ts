@@ -8,9 +8,6 @@ import { type EngineLog, readEngineLog } from "./events";
 import { type ProcessInfo, processesWith } from "./processes";
 import { ensurePulumi, type PulumiCli } from "./pulumi-cli";
 
-export type { ChildResult } from "./child";
-export type { Diagnostic, EngineLog, Step } from "./events";
-
 const CHECKOUT = resolve(__dirname, "..");
 
 /** An operation that takes longer hangs; it is killed, so that a test fails with its output. */

@@ -23,7 +23,7 @@ const pagination = z.object({ total: z.number().int().nonnegative() });
 
 export const userPage = z.object({ items: z.array(user), pagination });
 
-export const key = z.object({
+const key = z.object({
   id: z.string().min(1),
   name: z.string().default(""),
   type: z.string(),
@@ -44,7 +44,7 @@ export const createdKey = z.object({ secret: key, api_key: z.string().min(1) });
 /** The only answer that ever holds a key's value. */
 export type CreatedKey = z.infer<typeof createdKey>;
 
-export const role = z.object({
+const role = z.object({
   id: z.string(),
   permissions: z.record(z.string(), z.array(z.string())).default({}),
 });

@@ -24,7 +24,7 @@ export interface Surroundings {
 }
 
 /** What a change of one input does, and when two values of it are the same. */
-export interface Change {
+interface Change {
   readonly change: "update" | "replace";
   /** Whether the new input still asks for what the state holds; by default strict equality. */
   readonly same?: (before: unknown, now: unknown) => boolean;

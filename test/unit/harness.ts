@@ -164,7 +164,7 @@ export class Stage {
   }
 }
 
-export function line({ method, path }: Pick<RecordedRequest, "method" | "path">): string {
+function line({ method, path }: Pick<RecordedRequest, "method" | "path">): string {
   return `${method} ${path.replace(/^\/v1/, "")}`;
 }
 
