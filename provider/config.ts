@@ -44,7 +44,8 @@ interface Setting {
 /** Keys of the stack's config that look like this provider's and are not. */
 export function unknownSettings(keys: readonly string[]): string[] {
   return keys.filter(
-    (key) => key.startsWith("flexprice:") && !(key.slice("flexprice:".length) in SETTINGS),
+    (key) =>
+      key.startsWith("flexprice:") && !Object.hasOwn(SETTINGS, key.slice("flexprice:".length)),
   );
 }
 
