@@ -103,7 +103,11 @@ describe("drift", () => {
   it("by an archived account makes it anew, and its key, which still worked", async () => {
     bench.emulator.archiveAccount(accountId);
     await mended(
-      [/- name *: "ci"/, /warning: .*is archived, and the key still works/],
+      [
+        /- name *: "ci"/,
+        /warning: .*is archived, and the key still works/,
+        /\+ ownerArchived *: true/,
+      ],
       ["create ServiceAccount ci", ...REPLACED.map((op) => `${op} ApiKey ci`)],
     );
     const now = await bench.outputs();

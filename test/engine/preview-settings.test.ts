@@ -190,8 +190,23 @@ describe("with a server that is down", () => {
     assert.deepEqual(await bench.held(), held);
   });
 
-  it("and the next up with a server completes", async () => {
+  it("and one that finds no path, as a proxy does: that is not gone either", async () => {
     bench.workspace.env["FLEXPRICE_BASE_URL"] = bench.emulator.url;
+    bench.emulator.faults.add({
+      kind: "status",
+      when: "before",
+      status: 404,
+      body: "404 page not found",
+      match: { path: /\/users\/search$/ },
+      times: Number.POSITIVE_INFINITY,
+    });
+    const refresh = failed(await bench.refresh());
+    assert.match(refresh.output, /Flexprice answered 404: 404 page not found/);
+    assert.deepEqual(await bench.held(), held);
+    bench.emulator.faults.clear();
+  });
+
+  it("and the next up with a server completes", async () => {
     const up = succeeded(await bench.up());
     assert.deepEqual(changes(up), ["create ApiKey ci"]);
     assert.equal(bench.keys().length, 1);
