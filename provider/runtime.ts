@@ -2,10 +2,14 @@
  * What Pulumi's provider process loads: `require("pulumi-flexprice/runtime").serviceAccount` and `.apiKey` stand in
  * the state of every resource ever made, so these two names are a contract with old states.
  */
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { realWorld } from "./api/client";
 import { Connection } from "./api/connection";
+import { Journal } from "./api/journal";
 import { missingCredential, readSettings, type SettingsSource, wantsPreflight } from "./config";
+import { outliveEngine } from "./engine-end";
 import { dropRepeatedErrors, engineLog } from "./log";
 import { ApiKeyLifecycle } from "./resources/api-key";
 import type { Surroundings } from "./resources/lifecycle";
@@ -22,6 +26,13 @@ const source: SettingsSource = {
 
 const world = realWorld();
 const managed = new Set<string>();
+const journal = new Journal({
+  directory: join(
+    process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"),
+    "flexprice",
+    "unfinished",
+  ),
+});
 const connections = new Map<string | undefined, Connection>();
 
 const surroundings: Surroundings = {
@@ -30,7 +41,7 @@ const surroundings: Surroundings = {
     if (known !== undefined) return known;
     const { credential, ...settings } = readSettings(source, name);
     if (credential === undefined) throw missingCredential(attempted, name);
-    const connection = new Connection({ ...settings, credential, world }, managed);
+    const connection = new Connection({ ...settings, credential, world }, managed, journal);
     connections.set(name, connection);
     return connection;
   },
@@ -41,6 +52,8 @@ const surroundings: Surroundings = {
   sleep: world.sleep,
   warn: engineLog(),
 };
+
+outliveEngine(journal);
 
 /** The host caches a provider before it awaits `configure`: the config is taken over at once, and read when needed. */
 async function configure(request: dynamic.ConfigureRequest): Promise<void> {

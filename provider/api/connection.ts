@@ -2,6 +2,7 @@ import { type FlexpriceError, isFailure } from "../errors";
 import { Client, type ClientOptions, ServerClock } from "./client";
 import { Creations } from "./creation";
 import { Directory } from "./directory";
+import { Journal } from "./journal";
 import type { RetryLimits } from "./retry";
 import { Routes } from "./routes";
 import type { Role, User } from "./wire";
@@ -35,17 +36,26 @@ export class Connection {
   private readonly preflightRoutes: Routes;
   private knownCaller: Promise<User> | undefined;
   private knownRoles: Promise<readonly Role[]> | undefined;
+  private knownSettlement: Promise<void> | undefined;
   private knownPreflight: Promise<Preflight> | undefined;
 
   constructor(
     private readonly options: Omit<ClientOptions, "clock">,
     managed: Set<string>,
+    journal = new Journal(),
   ) {
     const clock = new ServerClock(options.world.now);
     this.routes = new Routes(new Client({ ...options, clock }));
     this.preflightRoutes = new Routes(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
     this.directory = new Directory(this.routes, options.world.sleep);
-    this.creations = new Creations(this.routes, this.directory, options.world, managed);
+    this.creations = new Creations(
+      this.routes,
+      this.directory,
+      options.world,
+      managed,
+      journal,
+      options.baseUrl,
+    );
   }
 
   /** Where the credential was configured. */
@@ -70,6 +80,16 @@ export class Connection {
     this.knownCaller ??= this.routes.me();
     return await this.keepSuccess(this.knownCaller, () => {
       this.knownCaller = undefined;
+    });
+  }
+
+  /** Settles what killed processes have left, before this one changes something; once a process. */
+  async settleLeftovers(warn: (message: string) => void): Promise<void> {
+    this.knownSettlement ??= this.caller().then(({ tenant }) =>
+      this.creations.settleLeftovers(tenant.id, warn),
+    );
+    await this.keepSuccess(this.knownSettlement, () => {
+      this.knownSettlement = undefined;
     });
   }
 

@@ -2,6 +2,8 @@ import { FlexpriceError, isFailure } from "../errors";
 import type { World } from "./client";
 import type { Directory } from "./directory";
 import { createdAt } from "./ids";
+import { CLOCK_MARGIN, type Intent, laneOf, objectsOf, type Window } from "./intent";
+import type { Journal, JournalEntry } from "./journal";
 import type { NewAccount, NewKey, Routes } from "./routes";
 import type { CreatedKey, User } from "./wire";
 
@@ -11,14 +13,8 @@ const MOST_POSTS = 3;
 /** When to look for what a create without an answer has made: pauses before each look, in milliseconds. */
 const LOOKS: readonly number[] = [250, 1_500, 4_000];
 
-/** How far clocks of server replicas may be apart, in milliseconds; the Date header's whole seconds included. */
-const CLOCK_MARGIN = 3_000;
-
-/** The server's times between which something unanswered can have been made, in milliseconds of the epoch. */
-interface Window {
-  readonly from: number;
-  readonly until: number;
-}
+/** How long after it was first sent a create can have its effect, in milliseconds. */
+const LONGEST_REQUEST = 3 * 60_000;
 
 /**
  * Creates that end in exactly one object. Flexprice has no idempotency key, and names are not unique: a create
@@ -26,12 +22,19 @@ interface Window {
  */
 export class Creations {
   private readonly lanes = new Map<string, Promise<unknown>>();
+  private readonly made = new Map<string, string[]>();
+  private readonly madeHere = new Set<string>();
+  private suspects: JournalEntry[] = [];
+
   constructor(
     private readonly routes: Routes,
     private readonly directory: Directory,
     private readonly world: Pick<World, "sleep">,
     /** Ids that resources of this process hold: never candidates. */
     private readonly managed: Set<string>,
+    private readonly journal: Journal,
+    /** Base URL of the server. */
+    private readonly server: string,
   ) {}
 
   /**
@@ -39,13 +42,22 @@ export class Creations {
    * @throws FlexpriceError of kind `outcome_unknown` when several could be it, or when none can be found and the
    *   server goes on failing.
    */
-  async createAccount(account: NewAccount, attempted: string): Promise<User> {
-    const lane = `account ${account.name}`;
-    return await this.inLane(lane, async () => {
-      const made = await this.settle(
-        () => this.routes.createAccount(account, attempted),
-        (window) => this.findAccount(account, window, attempted),
-      );
+  async createAccount(account: NewAccount, tenantId: string, attempted: string): Promise<User> {
+    const intent: Intent = { kind: "account", name: account.name, roles: account.roles };
+    return await this.inLane(laneOf(intent), async () => {
+      const left = await this.leftAccount(intent);
+      const made =
+        left ??
+        (await this.noted(
+          intent,
+          tenantId,
+          ({ id }) => id,
+          () =>
+            this.settle(
+              () => this.routes.createAccount(account, attempted),
+              (window) => this.findAccount(intent, window, attempted),
+            ),
+        ));
       this.managed.add(made.id);
       this.directory.noteAccount(made);
       return made;
@@ -57,16 +69,151 @@ export class Creations {
    * is made anew.
    * @throws FlexpriceError of kind `outcome_unknown` for a publishable key, which no list shows.
    */
-  async createKey(key: NewKey, ownerId: string, attempted: string): Promise<CreatedKey> {
-    return await this.inLane(`key ${ownerId} ${key.name}`, async () => {
-      const made = await this.settle(
-        () => this.routes.createKey(key, attempted),
-        (window) => this.revokeLost(key, ownerId, window, attempted),
-      );
+  async createKey(
+    key: NewKey,
+    ownerId: string,
+    tenantId: string,
+    attempted: string,
+  ): Promise<CreatedKey> {
+    const intent: Intent = { kind: "key", name: key.name, ownerId };
+    return await this.inLane(laneOf(intent), async () => {
+      const post = () =>
+        this.settle(
+          () => this.routes.createKey(key, attempted),
+          (window) => this.revokeLost(key, intent, window, attempted),
+        );
+      // No list shows a publishable key: there is nothing that a note could help to find.
+      const isListed = key.type === "private_key";
+      if (isListed) await this.revokeLeftKeys(intent);
+      const made = isListed
+        ? await this.noted(intent, tenantId, ({ secret }) => secret.id, post)
+        : await post();
       this.managed.add(made.secret.id);
       this.directory.noteKey(made.secret);
       return made;
     });
+  }
+
+  /**
+   * Settles what killed processes have left: objects that no state can have are removed, since nobody knows them.
+   * What a state may have is kept in mind for the create that asks for it again.
+   */
+  async settleLeftovers(tenantId: string, warn: (message: string) => void): Promise<void> {
+    for (const left of this.journal.takeOver(this.server, tenantId)) {
+      if (left.made !== undefined) {
+        this.suspects.push(left);
+        this.journal.leave(left);
+        continue;
+      }
+      try {
+        await this.inLane(laneOf(left.intent), () => this.removeLeft(left, warn));
+        this.journal.close(left);
+      } catch (error) {
+        if (!isFailure(error)) throw error;
+        this.journal.leave(left);
+        warn(
+          `A create of an earlier run was cut off, and what it made could not be looked for; the next run tries again. ${error.message}`,
+        );
+      }
+    }
+  }
+
+  private async removeLeft(left: JournalEntry, warn: (message: string) => void): Promise<void> {
+    const { intent, sentAt, spared } = left;
+    const window = { from: sentAt - CLOCK_MARGIN, until: sentAt + LONGEST_REQUEST };
+    const ids = await objectsOf(
+      this.directory,
+      intent,
+      window,
+      (id) => this.managed.has(id) || spared.includes(id),
+    );
+    const what = `${intent.kind === "account" ? "Service account" : "API key"} "${intent.name}"`;
+    const [id, ...others] = ids;
+    if (id === undefined) return;
+    if (intent.kind === "account" && others.length > 0) {
+      warn(
+        `${what}: an earlier run was cut off while it made one; ${ids.join(" or ")} is it, and nobody may need it. Archive it in the dashboard if so.`,
+      );
+      return;
+    }
+    for (const lost of ids) await this.remove(intent, lost, warn);
+    warn(`${what} (${ids.join(", ")}), made by a run that was cut off, has been removed.`);
+  }
+
+  private async remove(intent: Intent, id: string, warn: (message: string) => void): Promise<void> {
+    if (intent.kind === "key") {
+      await this.routes.revokeKey(id, `revoke API key ${id}, whose value nobody knows`);
+      this.directory.dropKey(id);
+      return;
+    }
+    try {
+      await this.routes.archiveAccount(id, `archive service account ${id}, which no state knows`);
+      this.directory.dropAccount(id);
+    } catch (error) {
+      // An account with keys is in use: it is somebody else's after all.
+      if (!isFailure(error, "has_active_keys", "not_found")) throw error;
+      warn(`Service account ${id} was left as it is. ${error.answer}`);
+    }
+  }
+
+  /** An account that an earlier run made without its engine taking note, if it is still there. */
+  private async leftAccount(intent: Intent): Promise<User | undefined> {
+    for (const id of this.takeSuspects(intent)) {
+      const account = await this.directory.freshAccount(id);
+      if (account !== undefined) return account;
+    }
+    return undefined;
+  }
+
+  private async revokeLeftKeys(intent: Intent): Promise<void> {
+    for (const id of this.takeSuspects(intent)) {
+      await this.routes.revokeKey(id, `revoke API key ${id}, whose value nobody knows`);
+    }
+  }
+
+  private takeSuspects(intent: Intent): string[] {
+    const lane = laneOf(intent);
+    const mine = this.suspects.filter((suspect) => laneOf(suspect.intent) === lane);
+    this.suspects = this.suspects.filter((suspect) => !mine.includes(suspect));
+    for (const suspect of mine) this.journal.close(suspect);
+    return mine.flatMap(({ made }) => (made === undefined || this.managed.has(made) ? [] : [made]));
+  }
+
+  /** Runs a create with a note in the journal for as long as its outcome is open. */
+  private async noted<Made>(
+    intent: Intent,
+    tenantId: string,
+    idOf: (made: Made) => string,
+    create: () => Promise<Made>,
+  ): Promise<Made> {
+    const sentAt = this.routes.serverNow();
+    const lane = laneOf(intent);
+    const entry = this.journal.begin({
+      server: this.server,
+      tenantId,
+      sentAt,
+      intent,
+      spared: this.alike(lane, sentAt - CLOCK_MARGIN),
+    });
+    try {
+      const made = await create();
+      this.journal.answered(entry, idOf(made));
+      this.made.set(lane, [...(this.made.get(lane) ?? []), idOf(made)]);
+      this.madeHere.add(idOf(made));
+      return made;
+    } catch (error) {
+      if (isFailure(error, "outcome_unknown")) this.journal.leave(entry);
+      else this.journal.close(entry);
+      throw error;
+    }
+  }
+
+  /** What this process holds and could be taken for the lane's next object: made in it, or made lately before. */
+  private alike(lane: string, from: number): string[] {
+    return [
+      ...(this.made.get(lane) ?? []),
+      ...[...this.managed].filter((id) => !this.madeHere.has(id) && (createdAt(id) ?? 0) >= from),
+    ];
   }
 
   /** Creates that could be taken for each other go one after the other. */
@@ -126,37 +273,28 @@ export class Creations {
   }
 
   private async findAccount(
-    account: NewAccount,
+    intent: Intent,
     window: Window,
     attempted: string,
   ): Promise<User | "nothing"> {
-    const wanted = rolesKey(account.roles);
-    const since = await this.directory.accountsSince(
-      (row) => (createdAt(row.id) ?? window.from) >= window.from,
-    );
-    const candidates = since.filter(
-      (row) =>
-        !this.managed.has(row.id) &&
-        row.name === account.name &&
-        rolesKey(row.roles) === wanted &&
-        isWithin(createdAt(row.id), window),
-    );
-    const [first, ...others] = candidates;
+    const ids = await this.candidates(intent, window);
+    const [id, ...others] = ids;
     if (others.length > 0) {
       throw new FlexpriceError({
         kind: "outcome_unknown",
         attempted,
-        answer: `the request got no usable answer, and ${candidates.length} accounts with that name and these roles were made at that time: ${candidates.map(({ id }) => id).join(", ")}`,
+        answer: `the request got no usable answer, and ${ids.length} accounts with that name and these roles were made at that time: ${ids.join(", ")}`,
         advice:
           'find out which of them nobody else uses, set "adopt" of this resource to its id, and archive the others if they are yours.',
       });
     }
-    return first ?? "nothing";
+    // The search has just shown it: this asks no more.
+    return (id === undefined ? undefined : await this.directory.account(id)) ?? "nothing";
   }
 
   private async revokeLost(
     key: NewKey,
-    ownerId: string,
+    intent: Intent,
     window: Window,
     attempted: string,
   ): Promise<"cleared" | "nothing"> {
@@ -169,27 +307,17 @@ export class Creations {
         advice: `run the command again for a new one. If an account cannot be archived later "until all API keys are revoked" although none is listed, this is the key in its way; only the dashboard or Flexprice's support can revoke it.`,
       });
     }
-    const lost = (await this.directory.freshKeysOf(ownerId)).filter(
-      (row) =>
-        !this.managed.has(row.id) &&
-        row.name === key.name &&
-        row.user_id === ownerId &&
-        isWithin(Date.parse(row.created_at), window),
-    );
-    for (const row of lost) {
+    const lost = await this.candidates(intent, window);
+    for (const id of lost) {
       await this.routes.revokeKey(
-        row.id,
-        `revoke API key ${row.id}, which an unanswered request made and whose value nobody knows`,
+        id,
+        `revoke API key ${id}, which an unanswered request made and whose value nobody knows`,
       );
     }
     return lost.length > 0 ? "cleared" : "nothing";
   }
-}
 
-function isWithin(time: number | undefined, { from, until }: Window): boolean {
-  return time !== undefined && time >= from && time <= until;
-}
-
-function rolesKey(roles: readonly string[]): string {
-  return [...new Set(roles)].sort().join(" ");
+  private candidates(intent: Intent, window: Window): Promise<readonly string[]> {
+    return objectsOf(this.directory, intent, window, (id) => this.managed.has(id));
+  }
 }

@@ -59,10 +59,12 @@ export class Directory {
 
   /** The accounts made at or after a moment, asked for anew; newest first. */
   async accountsSince(isSince: (account: User) => boolean): Promise<readonly User[]> {
-    return await everything(
+    const rows = await everything(
       (page) => this.routes.searchAccounts(page, "look for the service account"),
       isSince,
     );
+    this.accounts.keep(rows);
+    return rows;
   }
 
   /** Any visible key, by id alone. */
@@ -149,6 +151,13 @@ class Listing<Row extends { readonly id: string }> {
     return [...rows.values()];
   }
 
+  /** What the server has just shown; our own deletions are newer. */
+  keep(rows: readonly Row[]): void {
+    for (const row of rows) {
+      if (!this.dropped.has(row.id)) this.known.set(row.id, row);
+    }
+  }
+
   note(row: Row): void {
     this.dropped.delete(row.id);
     this.known.set(row.id, row);
@@ -176,9 +185,7 @@ class Listing<Row extends { readonly id: string }> {
       const questions = new Set<string>();
       const answer = this.source.sleep(GATHER_MS).then(async () => {
         this.gathering = undefined;
-        for (const row of await this.source.ask([...questions])) {
-          if (!this.dropped.has(row.id)) this.known.set(row.id, row);
-        }
+        this.keep(await this.source.ask([...questions]));
       });
       this.gathering = { questions, answer };
     }

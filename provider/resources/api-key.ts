@@ -225,6 +225,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     }
     if (serviceAccountId !== undefined)
       await requireAccount(connection, serviceAccountId, attempted);
+    await connection.settleLeftovers(this.surroundings.warn);
     const expiresAt = expiryOf(inputs, connection.routes.serverNow());
     if (hasPassed(expiresAt, connection.routes.serverNow())) {
       throw new FlexpriceError({
@@ -237,6 +238,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const { secret, api_key } = await connection.creations.createKey(
       { name, type: inputs.type, expiresAt, accountId: serviceAccountId },
       owner,
+      caller.tenant.id,
       attempted,
     );
     // From here on nothing may fail: the value exists in this answer only.
@@ -300,6 +302,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);
     guardEnvironment(connection, props, attempted);
+    await connection.settleLeftovers(this.surroundings.warn);
     try {
       await connection.routes.revokeKey(id, attempted);
     } catch (error) {

@@ -146,10 +146,12 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     const attempted = `create service account "${inputs.name}"`;
     const connection = this.surroundings.connect(inputs.connection, attempted);
     const { tenant } = await connection.caller();
+    await connection.settleLeftovers(this.surroundings.warn);
     const account =
       inputs.adopt === undefined
         ? await connection.creations.createAccount(
             { name: inputs.name, roles: inputs.roles },
+            tenant.id,
             attempted,
           )
         : await this.adopt(connection, inputs.adopt, inputs);
@@ -204,6 +206,7 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     const attempted = `archive service account ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);
+    await connection.settleLeftovers(this.surroundings.warn);
     try {
       await archive(connection, id, attempted);
     } catch (error) {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Credential, World } from "../../provider/api/client";
 import { Connection } from "../../provider/api/connection";
+import type { Journal } from "../../provider/api/journal";
 import type { RetryLimits } from "../../provider/api/retry";
 import {
   DEFAULT_TRANSPORT_LIMITS,
@@ -53,6 +54,8 @@ export interface ProcessOptions {
   readonly configured?: boolean;
   readonly transport?: Partial<TransportLimits>;
   readonly retry?: RetryLimits;
+  /** Default: one that keeps nothing. */
+  readonly journal?: Journal;
 }
 
 /** One provider process: what it keeps, it keeps for one operation of Pulumi. */
@@ -121,6 +124,7 @@ export class Stage {
         ...(retry === undefined ? {} : { retry }),
       },
       managed,
+      options.journal,
     );
     const surroundings: Surroundings = {
       connect: () => connection,

@@ -15,18 +15,25 @@ export async function started(stage: Stage, options?: ProcessOptions): Promise<P
   return process;
 }
 
-export function makeAccount({ connection }: ProviderProcess, account = ACCOUNT): Promise<User> {
-  return connection.creations.createAccount(account, `create service account "${account.name}"`);
+export async function makeAccount(
+  { connection }: ProviderProcess,
+  account = ACCOUNT,
+): Promise<User> {
+  const { tenant } = await connection.caller();
+  const attempted = `create service account "${account.name}"`;
+  return await connection.creations.createAccount(account, tenant.id, attempted);
 }
 
-export function makeKey(
+export async function makeKey(
   { connection }: ProviderProcess,
   accountId: string,
   key: Partial<NewKey> = {},
 ): Promise<CreatedKey> {
-  return connection.creations.createKey(
+  const { tenant } = await connection.caller();
+  return await connection.creations.createKey(
     { name: "k", type: "private_key", accountId, ...key },
     accountId,
+    tenant.id,
     'create API key "k"',
   );
 }

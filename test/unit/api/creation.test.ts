@@ -165,10 +165,11 @@ describe("api/creation", () => {
 
   it("settles a key of the caller itself", async () => {
     stage.fault({ kind: "reset" }, "after", POST_KEY);
-    const { userId } = stage.operator;
+    const { userId, tenantId } = stage.operator;
     const made = await process.connection.creations.createKey(
       { name: "k", type: "private_key" },
       userId,
+      tenantId,
       "create it",
     );
     assert.deepEqual(

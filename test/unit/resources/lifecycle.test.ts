@@ -9,10 +9,11 @@ import {
 } from "../../../provider/resources/lifecycle";
 import { UNKNOWN } from "../harness";
 
-const TABLE: ChangeTable<"label" | "size" | "flag"> = {
+const TABLE: ChangeTable<"label" | "size" | "flag" | "any"> = {
   label: { change: "update" },
   size: { change: "replace" },
   flag: { change: "update", same: (before, now) => (before ?? false) === (now ?? false) },
+  any: { change: "replace", same: () => true },
 };
 
 describe("resources/lifecycle", () => {
@@ -28,6 +29,11 @@ describe("resources/lifecycle", () => {
       "what is not in the table": [{ label: "a", size: 1, other: 1 }, [], []],
       "an unknown update": [{ label: UNKNOWN, size: 1 }, ["label"], []],
       "an unknown replacement": [{ label: "a", size: UNKNOWN }, ["size"], ["size"]],
+      "an unknown value of a field that takes every value for the same": [
+        { label: "a", size: 1, any: UNKNOWN },
+        ["any"],
+        ["any"],
+      ],
       "an unknown value of a field with a comparison of its own": [
         { label: "a", size: 1, flag: UNKNOWN },
         ["flag"],

@@ -245,6 +245,16 @@ describe("resources/service-account: create, read and update", () => {
       assert.deepEqual([accountOf(id)?.name, accountOf(id)?.roles], ["ci2", ROLES]);
     });
 
+    it("reads the new name afterwards, without asking again", async () => {
+      const later = stage.process();
+      await later.accounts.read(id, state);
+      const news = { name: "ci2", roles: ROLES };
+      const { outs } = await later.accounts.update(id, state, news);
+      stage.emulator.clearRequests();
+      const { props } = await later.accounts.read(id, outs as AccountState);
+      assert.deepEqual([props?.name, stage.log], ["ci2", []]);
+    });
+
     it("changes forceDestroy without a request, either way", async () => {
       const news = { name: "ci", roles: ROLES, forceDestroy: true };
       const { outs } = await process.accounts.update(id, state, news);
