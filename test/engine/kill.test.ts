@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import type { FaultRule } from "../../provider/emulator";
+import { accountWithKey, Bench } from "./harness";
+
+const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ };
+const KEY_POST = { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ };
+
+/** An answer that takes about ten seconds: time enough to kill who waits for it. */
+const SLOW = { kind: "slow", bytesPerSecond: 40, when: "after" } as const;
+
+describe("a kill -9 in the middle of up", () => {
+  let bench: Bench;
+  beforeEach(async () => {
+    bench = await Bench.open(accountWithKey());
+  });
+  afterEach(() => bench.close());
+
+  const liveAccounts = () =>
+    bench.emulator
+      .accounts(bench.operator.tenantId)
+      .filter(({ status }) => status === "published")
+      .map(({ id }) => id);
+  const liveKeys = () =>
+    bench.emulator
+      .keys(bench.operator.tenantId)
+      .filter(({ status, userType }) => status === "published" && userType === "service_account")
+      .map(({ id }) => id);
+
+  /** Starts an up and waits until the server has seen the request that it is to be killed at. */
+  async function upTo(match: FaultRule["match"] & object) {
+    bench.emulator.faults.add({ ...SLOW, match });
+    const seen = () =>
+      bench.emulator.requests.some(
+        ({ method, path }) => method === match.method && match.path?.test(path),
+      );
+    const up = bench.workspace.start("up");
+    while (!seen()) await new Promise((turn) => setTimeout(turn, 5));
+    return up;
+  }
+
+  async function converges(...before: (() => Promise<{ exitCode: number; output: string }>)[]) {
+    for (const step of before) {
+      const { exitCode, output } = await step();
+      assert.equal(exitCode, 0, output);
+    }
+    const up = await bench.up();
+    assert.equal(up.exitCode, 0, up.output);
+    const { accountId, keyId } = await bench.outputs();
+    assert.deepEqual(liveAccounts(), [accountId]);
+    assert.deepEqual(liveKeys(), [keyId]);
+    const cleared = await bench.refresh("--clear-pending-creates");
+    assert.equal(cleared.exitCode, 0, cleared.output);
+    const drift = await bench.drift();
+    assert.equal(drift.exitCode, 0, drift.output);
+    assert.ok(!drift.output.includes("pending operations"), drift.output);
+  }
+
+  /** The provider lets a create under way finish before it ends too. */
+  async function allEnded() {
+    while (
+      bench.workspace.processes().some(({ command }) => command.includes("dynamic-provider"))
+    ) {
+      await new Promise((turn) => setTimeout(turn, 50));
+    }
+  }
+
+  for (const [what, match] of [
+    ["an account", ACCOUNT_POST],
+    ["a key", KEY_POST],
+  ] as const) {
+    it(`of the CLI while ${what} is made: cancel and up leave nothing behind`, async () => {
+      const up = await upTo(match);
+      process.kill(up.pid ?? 0, "SIGKILL");
+      await up.done;
+      await allEnded();
+      const locked = await bench.up();
+      assert.match(locked.output, /pulumi cancel/);
+      await converges(() => bench.workspace.run(["cancel", "--yes"]));
+    });
+
+    it(`of the provider while ${what} is made: up leaves nothing behind`, async () => {
+      const up = await upTo(match);
+      for (const { pid, command } of bench.workspace.processes()) {
+        if (command.includes("dynamic-provider")) process.kill(pid, "SIGKILL");
+      }
+      assert.notEqual((await up.done).exitCode, 0);
+      await converges();
+    });
+  }
+});
