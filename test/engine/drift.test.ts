@@ -10,49 +10,64 @@ import {
   succeeded,
 } from "./harness";
 
-const REPLACED = ["create-replacement", "replace", "delete-replaced"];
+const REPLACEMENT = ["create-replacement", "replace", "delete-replaced"];
+const END = "2099-06-01T17:30:00+05:30";
 
-/** The part of a preview that tells what the refresh saw. */
-function seen(output: string): string {
-  return output.slice(0, output.indexOf("pulumi:pulumi:Stack: (same)"));
+/** What happens behind the stack's back to an account and its key, both named after it. */
+const KINDS = ["renamed", "unnamed", "promoted", "archived", "revoked", "ended"] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What a preview says of the resource that drifted. */
+const SEEN: Record<Kind, readonly [resource: string, pattern: RegExp]> = {
+  renamed: ["ServiceAccount::renamed", /~ name *: "renamed" => "in the dashboard"/],
+  unnamed: ["ServiceAccount::unnamed", /- name *: "unnamed"/],
+  promoted: ["ServiceAccount::promoted", /~ \[0\]: "event_ingestor" => "super_admin"/],
+  archived: ["ApiKey::archived", /\+ ownerArchived *: true/],
+  revoked: ["ApiKey::revoked", /- apiKey *: \[secret\]/],
+  ended: ["ApiKey::ended", new RegExp(`~ expiresAt *: "${END.replace("+", "\\+")}" => "20`)],
+};
+
+/** How it is mended. */
+const MENDED: Record<Kind, readonly string[]> = {
+  renamed: ["update ServiceAccount renamed"],
+  unnamed: ["update ServiceAccount unnamed"],
+  promoted: REPLACEMENT.flatMap((op) => [`${op} ServiceAccount promoted`, `${op} ApiKey promoted`]),
+  archived: ["create ServiceAccount archived", ...REPLACEMENT.map((op) => `${op} ApiKey archived`)],
+  revoked: ["create ApiKey revoked"],
+  ended: REPLACEMENT.map((op) => `${op} ApiKey ended`),
+};
+
+async function assertUnchanged(bench: Bench): Promise<void> {
+  const preview = succeeded(await bench.drift());
+  assert.deepEqual(changes(preview), []);
+  assert.doesNotMatch(preview.output, /flexprice:|--outputs:--|warning/);
 }
 
-describe("drift", () => {
+describe("drift of every kind at once", () => {
   let bench: Bench;
-  let accountId: string;
-  let keyId: string;
+  let first: Record<string, string>;
 
   before(async () => {
-    bench = await Bench.open(accountWithKey({ key: 'expiresAt: "2099-06-01T17:30:00+05:30"' }));
+    bench = await Bench.open(`
+import * as flexprice from "pulumi-flexprice";
+const ids: Record<string, unknown> = {};
+for (const kind of ${JSON.stringify(KINDS)}) {
+  const account = new flexprice.ServiceAccount(kind, { roles: ["event_ingestor"] });
+  const key = new flexprice.ApiKey(kind, { serviceAccountId: account.id, expiresAt: "${END}" });
+  Object.assign(ids, { [kind + "Account"]: account.id, [kind + "Key"]: key.id });
+}
+export = ids;
+`);
     succeeded(await bench.up());
+    first = await bench.outputs();
   });
   after(() => bench.close());
-  beforeEach(async () => {
-    ({ accountId = "", keyId = "" } = await bench.outputs());
-    bench.takeWrites();
-  });
-
-  /** Preview names it, up mends it, and then there is none. */
-  async function mended(drifted: RegExp[], steps: string[]): Promise<void> {
-    const preview = failed(await bench.drift());
-    assert.equal(preview.exitCode, CHANGES_SEEN);
-    for (const pattern of drifted) assert.match(seen(preview.output), pattern);
-    assert.match(preview.output, /no changes were expected for preview but changes were proposed/);
-    assert.deepEqual(bench.takeWrites(), []);
-    assert.deepEqual(changes(succeeded(await bench.up("--refresh"))), steps);
-    await unchanged();
-  }
-
-  async function unchanged(): Promise<void> {
-    const preview = succeeded(await bench.drift());
-    assert.deepEqual(changes(preview), []);
-    assert.doesNotMatch(preview.output, /flexprice:|--outputs:--|warning/);
-  }
 
   it("is none right after up, twice", async () => {
     const held = await bench.held();
-    await unchanged();
-    await unchanged();
+    bench.takeWrites();
+    await assertUnchanged(bench);
+    await assertUnchanged(bench);
     const refresh = succeeded(await bench.refresh("--expect-no-changes"));
     assert.deepEqual(
       refresh.steps.flatMap(({ diffs }) => diffs),
@@ -62,85 +77,78 @@ describe("drift", () => {
     assert.deepEqual(bench.takeWrites(), []);
   });
 
-  it("in the account's name is set right in place", async () => {
-    bench.emulator.renameAccount(accountId, "in the dashboard");
-    await mended([/~ name *: "ci" => "in the dashboard"/], ["update ServiceAccount ci"]);
+  it("is shown by a preview, which fails and changes nothing", async () => {
+    const id = (name: string): string => String(first[name]);
+    bench.emulator.renameAccount(id("renamedAccount"), "in the dashboard");
+    bench.emulator.renameAccount(id("unnamedAccount"), "");
+    bench.emulator.setRoles(id("promotedAccount"), ["super_admin"]);
+    bench.emulator.archiveAccount(id("archivedAccount"));
+    bench.emulator.revokeKey(id("revokedKey"));
+    bench.emulator.expireKey(id("endedKey"));
+
+    const preview = failed(await bench.drift());
+    assert.equal(preview.exitCode, CHANGES_SEEN);
+    assert.match(preview.output, /no changes were expected for preview but changes were proposed/);
+    const [refreshed = ""] = preview.output.split("pulumi:pulumi:Stack: (same)");
+    const parts = refreshed.split("\n    ~ pulumi-nodejs:dynamic");
+    for (const [resource, pattern] of Object.values(SEEN)) {
+      const part = parts.find((text) => text.includes(`:${resource}]`));
+      assert.match(part ?? "", pattern, `${resource} in\n${refreshed}`);
+    }
+    // Beside these only the account that is archived.
+    assert.equal(parts.length - 1, KINDS.length + 1, refreshed);
+    assert.match(messages(preview, "warning").join(""), /is archived, and the key still works/);
+    assert.deepEqual(changes(preview).sort(), Object.values(MENDED).flat().sort());
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("is mended by up, and is none then", async () => {
+    const up = succeeded(await bench.up("--refresh"));
+    assert.deepEqual(changes(up).sort(), Object.values(MENDED).flat().sort());
+    await assertUnchanged(bench);
+
+    const now = await bench.outputs();
+    const anew = Object.keys(now).filter((output) => now[output] !== first[output]);
+    assert.deepEqual(anew.sort(), [
+      "archivedAccount",
+      "archivedKey",
+      "endedKey",
+      "promotedAccount",
+      "promotedKey",
+      "revokedKey",
+    ]);
+    const accounts = bench.accounts().map(({ id, name, roles }) => [name, id, ...roles]);
+    assert.deepEqual(
+      accounts.sort(),
+      KINDS.map((kind) => [kind, now[`${kind}Account`], "event_ingestor"]).sort(),
+    );
+    const keys = bench.keys().map(({ id, name, userId }) => [name, id, userId]);
+    assert.deepEqual(
+      keys.sort(),
+      KINDS.map((kind) => [kind, now[`${kind}Key`], now[`${kind}Account`]]).sort(),
+    );
+  });
+});
+
+describe("drift", () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await Bench.open(accountWithKey());
+    succeeded(await bench.up());
+  });
+  after(() => bench.close());
+
+  it("in a name alone costs one request", async () => {
+    const { accountId } = await bench.outputs();
+    bench.emulator.renameAccount(String(accountId), "in the dashboard");
+    const preview = failed(await bench.drift());
+    assert.equal(preview.exitCode, CHANGES_SEEN);
+    assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
+    bench.takeWrites();
+    succeeded(await bench.up("--refresh"));
     assert.deepEqual(
       bench.takeWrites().map(({ request, body }) => [request, body]),
       [[`PUT /v1/users/${accountId}`, { name: "ci" }]],
-    );
-  });
-
-  it("to no name at all as well", async () => {
-    bench.emulator.renameAccount(accountId, "");
-    await mended([/- name *: "ci"/], ["update ServiceAccount ci"]);
-    assert.deepEqual(
-      bench.accounts().map(({ id, name }) => [id, name]),
-      [[accountId, "ci"]],
-    );
-  });
-
-  it("in the roles replaces the account with its key", async () => {
-    bench.emulator.setRoles(accountId, ["super_admin"]);
-    await mended(
-      [/~ \[0\]: "event_ingestor" => "super_admin"/],
-      [
-        "create-replacement ServiceAccount ci",
-        "replace ServiceAccount ci",
-        "create-replacement ApiKey ci",
-        "replace ApiKey ci",
-        "delete-replaced ApiKey ci",
-        "delete-replaced ServiceAccount ci",
-      ],
-    );
-    assert.deepEqual(
-      bench.accounts().map(({ roles }) => roles),
-      [["event_ingestor"]],
-    );
-    assert.equal(bench.keys().length, 1);
-  });
-
-  it("by an archived account makes it anew, and its key, which still worked", async () => {
-    bench.emulator.archiveAccount(accountId);
-    await mended(
-      [
-        /- name *: "ci"/,
-        /warning: .*is archived, and the key still works/,
-        /\+ ownerArchived *: true/,
-      ],
-      ["create ServiceAccount ci", ...REPLACED.map((op) => `${op} ApiKey ci`)],
-    );
-    const now = await bench.outputs();
-    assert.deepEqual(
-      bench.keys().map(({ id, userId }) => [id, userId]),
-      [[now["keyId"], now["accountId"]]],
-    );
-    assert.notEqual(now["accountId"], accountId);
-  });
-
-  it("by a revoked key makes it anew", async () => {
-    bench.emulator.revokeKey(keyId);
-    await mended([/- apiKey *: \[secret\]/, /- displayId *: "sk_01\*\*\*/], ["create ApiKey ci"]);
-    const now = await bench.outputs();
-    assert.equal(now["accountId"], accountId);
-    assert.notEqual(now["keyId"], keyId);
-  });
-
-  it("by a key that was given an end replaces it", async () => {
-    bench.emulator.expireKey(keyId);
-    await mended(
-      [/~ expiresAt *: "2099-06-01T17:30:00\+05:30" => "20\d\d-/],
-      REPLACED.map((op) => `${op} ApiKey ci`),
-    );
-    assert.equal((await bench.outputs())["accountId"], accountId);
-  });
-
-  it("of several kinds at once is mended at once", async () => {
-    bench.emulator.renameAccount(accountId, "in the dashboard");
-    bench.emulator.revokeKey(keyId);
-    await mended(
-      [/~ name *: "ci" => "in the dashboard"/, /- apiKey *: \[secret\]/],
-      ["update ServiceAccount ci", "create ApiKey ci"],
     );
   });
 
@@ -153,13 +161,15 @@ describe("drift", () => {
     const preview = failed(await bench.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);
     assert.deepEqual(
-      changes(preview).map((step) => step.split(" ")[0]),
-      ["create-replacement", "replace", "delete-replaced"],
+      changes(preview),
+      REPLACEMENT.map((op) => `${op} ApiKey ci`),
     );
-    const expired = messages(preview, "warning").join("");
-    assert.match(expired, new RegExp(`^API key "ci" .*expired at ${end}: it is to be replaced\\.`));
+    assert.match(
+      messages(preview, "warning").join(""),
+      new RegExp(`^API key "ci" .*expired at ${end}: it is to be replaced\\.`),
+    );
     bench.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
     succeeded(await bench.up("--refresh"));
-    await unchanged();
+    await assertUnchanged(bench);
   });
 });
