@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { type KeyInputs, Stage } from "./harness";
 
@@ -19,17 +22,22 @@ describe("runtime", () => {
   const environment = { ...process.env };
   let stage: Stage;
   let runtime: Runtime;
+  let home: string;
   beforeEach(async () => {
     stage = await Stage.start();
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
+    // Notes of creates under way go there: not into the home of who runs the tests.
+    home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
+    process.env["PULUMI_HOME"] = home;
     runtime = load();
   });
   afterEach(async () => {
     console.error = error;
     process.env = { ...environment };
     await stage.stop();
+    rmSync(home, { recursive: true, force: true });
   });
 
   const configure = (config: Record<string, string>) =>

@@ -194,6 +194,20 @@ describe("resources/api-key: delete", () => {
       assert.equal(status(), "deleted");
     });
 
+    it("leaves it also when that was set later", async () => {
+      await set({ expiresIn: "1d" });
+      const { outs } = await process.keys.update(id, state, {
+        name: "k",
+        type: "private_key",
+        serviceAccountId: account,
+        expiresIn: "1d",
+        onDelete: "expire",
+      });
+      assert.deepEqual(outs, { ...state, onDelete: "expire" });
+      await remove(process, outs as KeyState);
+      assert.deepEqual([stage.log, status()], [[], "published"]);
+    });
+
     it("revokes it when that was changed back", async () => {
       const { outs } = await process.keys.update(id, state, {
         name: "k",
