@@ -65,6 +65,8 @@ export interface ApiCall<Answer> {
   readonly effect: Effect;
   /** What the call is for, in the infinitive. */
   readonly attempted: string;
+  /** Called before each attempt. */
+  readonly beforeSend?: (() => void) | undefined;
   /** How to read the answer; absent: the answer has no body. */
   readonly answer?: z.ZodType<Answer>;
 }
@@ -112,6 +114,7 @@ export class Client {
     const request = this.request(call);
     const startedAt = world.now();
     for (let attempt = 1; ; attempt++) {
+      call.beforeSend?.();
       const result = await this.attempt(request);
       const success = result instanceof TransportFailure ? undefined : this.decode(call, result);
       if (success !== undefined && "value" in success) return success.value;

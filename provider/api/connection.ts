@@ -36,7 +36,7 @@ export class Connection {
   private readonly preflightRoutes: Routes;
   private knownCaller: Promise<User> | undefined;
   private knownRoles: Promise<readonly Role[]> | undefined;
-  private knownSettlement: Promise<void> | undefined;
+  private knownSettlement: Promise<boolean> | undefined;
   private knownPreflight: Promise<Preflight> | undefined;
 
   constructor(
@@ -83,14 +83,15 @@ export class Connection {
     });
   }
 
-  /** Settles what killed processes have left, before this one changes something; once a process. */
+  /** Settles what killed processes have left, before this one changes something; once a process if it succeeds. */
   async settleLeftovers(warn: (message: string) => void): Promise<void> {
     this.knownSettlement ??= this.caller().then(({ tenant }) =>
       this.creations.settleLeftovers(tenant.id, warn),
     );
-    await this.keepSuccess(this.knownSettlement, () => {
+    const forget = () => {
       this.knownSettlement = undefined;
-    });
+    };
+    if (!(await this.keepSuccess(this.knownSettlement, forget))) forget();
   }
 
   /** Every role of the server with its permissions; one request a process. */

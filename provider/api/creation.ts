@@ -13,8 +13,8 @@ const MOST_POSTS = 3;
 /** When to look for what a create without an answer has made: pauses before each look, in milliseconds. */
 const LOOKS: readonly number[] = [250, 1_500, 4_000];
 
-/** How long after it was first sent a create can have its effect, in milliseconds. */
-const LONGEST_REQUEST = 3 * 60_000;
+/** How long after it was sent a create can have its effect: the limits on connecting and waiting, in milliseconds. */
+const LONGEST_REQUEST = 45_000;
 
 /**
  * Creates that end in exactly one object. Flexprice has no idempotency key, and names are not unique: a create
@@ -25,6 +25,8 @@ export class Creations {
   private readonly made = new Map<string, string[]>();
   private readonly madeHere = new Set<string>();
   private suspects: JournalEntry[] = [];
+  /** Lanes in which something may lie about that could not be settled. */
+  private readonly unsettled = new Map<string, FlexpriceError>();
 
   constructor(
     private readonly routes: Routes,
@@ -45,6 +47,7 @@ export class Creations {
   async createAccount(account: NewAccount, tenantId: string, attempted: string): Promise<User> {
     const intent: Intent = { kind: "account", name: account.name, roles: account.roles };
     return await this.inLane(laneOf(intent), async () => {
+      this.refuseUnsettled(intent, attempted);
       const left = await this.leftAccount(intent);
       const made =
         left ??
@@ -77,9 +80,10 @@ export class Creations {
   ): Promise<CreatedKey> {
     const intent: Intent = { kind: "key", name: key.name, ownerId };
     return await this.inLane(laneOf(intent), async () => {
-      const post = () =>
+      this.refuseUnsettled(intent, attempted);
+      const post = (beforeSend?: () => void) =>
         this.settle(
-          () => this.routes.createKey(key, attempted),
+          () => this.routes.createKey(key, attempted, beforeSend),
           (window) => this.revokeLost(key, intent, window, attempted),
         );
       // No list shows a publishable key: there is nothing that a note could help to find.
@@ -97,8 +101,10 @@ export class Creations {
   /**
    * Settles what killed processes have left: objects that no state can have are removed, since nobody knows them.
    * What a state may have is kept in mind for the create that asks for it again.
+   * @returns Whether nothing is left to settle.
    */
-  async settleLeftovers(tenantId: string, warn: (message: string) => void): Promise<void> {
+  async settleLeftovers(tenantId: string, warn: (message: string) => void): Promise<boolean> {
+    let settled = true;
     for (const left of this.journal.takeOver(this.server, tenantId)) {
       if (left.made !== undefined) {
         this.suspects.push(left);
@@ -108,14 +114,32 @@ export class Creations {
       try {
         await this.inLane(laneOf(left.intent), () => this.removeLeft(left, warn));
         this.journal.close(left);
+        this.unsettled.delete(laneOf(left.intent));
       } catch (error) {
         if (!isFailure(error)) throw error;
         this.journal.leave(left);
+        this.unsettled.set(laneOf(left.intent), error);
+        settled = false;
         warn(
-          `A create of an earlier run was cut off, and what it made could not be looked for; the next run tries again. ${error.message}`,
+          `A create of an earlier run was cut off, and what it made could not be removed; the next change tries again. ${error.message}`,
         );
       }
     }
+    return settled;
+  }
+
+  /** Made now, the object could be taken later for what the earlier run may have made. */
+  private refuseUnsettled(intent: Intent, attempted: string): void {
+    const trouble = this.unsettled.get(laneOf(intent));
+    if (trouble === undefined) return;
+    throw new FlexpriceError({
+      kind: "refused",
+      attempted,
+      answer: `an earlier run was cut off while it made the same, and what it may have made could not be removed: ${trouble.answer}`,
+      advice: "run the command again; nothing was made by it.",
+      status: trouble.status,
+      code: trouble.code,
+    });
   }
 
   private async removeLeft(left: JournalEntry, warn: (message: string) => void): Promise<void> {
@@ -130,25 +154,28 @@ export class Creations {
     const what = `${intent.kind === "account" ? "Service account" : "API key"} "${intent.name}"`;
     const [id, ...others] = ids;
     if (id === undefined) return;
-    if (intent.kind === "account" && others.length > 0) {
+    if (others.length > 0) {
       warn(
-        `${what}: an earlier run was cut off while it made one; ${ids.join(" or ")} is it, and nobody may need it. Archive it in the dashboard if so.`,
+        `${what}: an earlier run was cut off while it made one; ${ids.join(" or ")} is it, and nobody may need it. Remove it in the dashboard if so.`,
       );
       return;
     }
-    for (const lost of ids) await this.remove(intent, lost, warn);
-    warn(`${what} (${ids.join(", ")}), made by a run that was cut off, has been removed.`);
+    await this.remove(intent, id, warn);
   }
 
   private async remove(intent: Intent, id: string, warn: (message: string) => void): Promise<void> {
     if (intent.kind === "key") {
       await this.routes.revokeKey(id, `revoke API key ${id}, whose value nobody knows`);
       this.directory.dropKey(id);
+      warn(`API key "${intent.name}" (${id}), made by a run that was cut off, has been revoked.`);
       return;
     }
     try {
       await this.routes.archiveAccount(id, `archive service account ${id}, which no state knows`);
       this.directory.dropAccount(id);
+      warn(
+        `Service account "${intent.name}" (${id}), made by a run that was cut off, has been archived.`,
+      );
     } catch (error) {
       // An account with keys is in use: it is somebody else's after all.
       if (!isFailure(error, "has_active_keys", "not_found")) throw error;
@@ -184,7 +211,7 @@ export class Creations {
     intent: Intent,
     tenantId: string,
     idOf: (made: Made) => string,
-    create: () => Promise<Made>,
+    create: (beforeSend: () => void) => Promise<Made>,
   ): Promise<Made> {
     const sentAt = this.routes.serverNow();
     const lane = laneOf(intent);
@@ -196,7 +223,7 @@ export class Creations {
       spared: this.alike(lane, sentAt - CLOCK_MARGIN),
     });
     try {
-      const made = await create();
+      const made = await create(() => this.journal.renew(entry, this.routes.serverNow()));
       this.journal.answered(entry, idOf(made));
       this.made.set(lane, [...(this.made.get(lane) ?? []), idOf(made)]);
       this.madeHere.add(idOf(made));

@@ -19,7 +19,7 @@ const entry = z.object({
   /** Base URL of the server. */
   server: z.string(),
   tenantId: z.string(),
-  /** The server's time before the first request, in milliseconds of the epoch. */
+  /** The server's time before the last request, in milliseconds of the epoch. */
   sentAt: z.number(),
   intent: z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("account"), name: z.string(), roles: z.array(z.string()) }),
@@ -93,6 +93,11 @@ export class Journal {
     this.open.add(file);
     this.write(file, noted);
     return { ...noted, file };
+  }
+
+  /** Notes that the request goes out anew, what went before having made nothing. */
+  renew(entry: JournalEntry, sentAt: number): void {
+    this.write(entry.file, { ...entry, sentAt });
   }
 
   /** Forgets a create that made nothing, or whose object is settled. */

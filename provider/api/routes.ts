@@ -79,13 +79,18 @@ export class Routes {
   }
 
   /** POST /users. */
-  createAccount({ name, roles }: NewAccount, attempted: string): Promise<wire.User> {
+  createAccount(
+    { name, roles }: NewAccount,
+    attempted: string,
+    beforeSend?: () => void,
+  ): Promise<wire.User> {
     return this.client.call({
       method: "POST",
       path: "/users",
       body: { type: "service_account", name, roles },
       effect: "creates",
       attempted,
+      beforeSend,
       answer: wire.user,
     });
   }
@@ -130,7 +135,11 @@ export class Routes {
   }
 
   /** POST /secrets/api/keys: the only answer that holds the key's value. */
-  async createKey(key: NewKey, attempted: string): Promise<wire.CreatedKey> {
+  async createKey(
+    key: NewKey,
+    attempted: string,
+    beforeSend?: () => void,
+  ): Promise<wire.CreatedKey> {
     const created = await this.client.call({
       method: "POST",
       path: "/secrets/api/keys",
@@ -142,6 +151,7 @@ export class Routes {
       },
       effect: "creates",
       attempted,
+      beforeSend,
       answer: wire.createdKey,
     });
     rememberSecret(created.api_key);

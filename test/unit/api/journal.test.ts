@@ -182,7 +182,7 @@ describe("api/journal", () => {
       match: { path: /search/ },
     });
     await settle(unlucky);
-    assert.match(unlucky.warnings.join(), /the next run tries again/);
+    assert.match(unlucky.warnings.join(), /the next change tries again/);
     unlucky.killed();
     await settle(start());
     assert.deepEqual(live(stage), []);
