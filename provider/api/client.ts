@@ -172,22 +172,14 @@ export class Client {
     answer: HttpAnswer,
   ): { value: Answer } | { error: FlexpriceError; outcome: Outcome } | undefined {
     if (answer.status < 200 || answer.status > 299) return undefined;
-    if (call.answer === undefined) return { value: undefined as Answer };
-    const json = parseJson(answer.body);
-    const parsed = json === undefined ? undefined : call.answer.safeParse(json.value);
-    if (parsed?.success) return { value: parsed.data };
-    const what =
-      parsed === undefined
-        ? `is not JSON: ${excerpt(answer.body)}`
-        : `lacks what Flexprice sends: ${parsed.error.issues
-            .map((issue) => `${issue.path.join(".") || "the body"}: ${issue.message}`)
-            .join("; ")}`;
+    const read = readAnswer(call, answer);
+    if ("value" in read) return read;
     return {
       outcome: { kind: "interrupted" },
       error: new FlexpriceError({
         kind: call.effect === "creates" ? "outcome_unknown" : "malformed_answer",
         attempted: call.attempted,
-        answer: `${this.where(call)} answered ${answer.status}, but the answer ${what}`,
+        answer: `${this.where(call)} answered ${answer.status}, but the answer ${read.fault}`,
         advice: `check that ${this.options.baseUrl} is a Flexprice API and that no proxy in between rewrites or cuts its answers.`,
         status: answer.status,
       }),
@@ -252,6 +244,26 @@ export class Client {
         return "correct the program or the settings and run the command again.";
     }
   }
+}
+
+/** The value of a 2xx, or what is wrong with it. */
+function readAnswer<Answer>(
+  { answer: shape }: ApiCall<Answer>,
+  { status, body }: HttpAnswer,
+): { value: Answer } | { fault: string } {
+  if (shape === undefined) {
+    // Flexprice says 204 and nothing else; a proxy's friendly page must not pass for a revoked key.
+    if (status === 204) return { value: undefined as Answer };
+    return { fault: `should be 204 without a body: ${excerpt(body)}` };
+  }
+  const json = parseJson(body);
+  if (json === undefined) return { fault: `is not JSON: ${excerpt(body)}` };
+  const parsed = shape.safeParse(json.value);
+  if (parsed.success) return { value: parsed.data };
+  const issues = parsed.error.issues.map(
+    ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
+  );
+  return { fault: `lacks what Flexprice sends: ${issues.join("; ")}` };
 }
 
 function outcomeOf(result: HttpAnswer | TransportFailure): Outcome {

@@ -7,6 +7,9 @@ import { ChaosWorld, type FaultCounts } from "./world";
 const SCENARIOS = Number(process.env["CHAOS_SCENARIOS"] ?? 25);
 const SEED = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31);
 
+/** Repeats one scenario of a seed: the path that its failure printed. Its requests are printed too. */
+const PATH = process.env["CHAOS_PATH"];
+
 const totals = {
   operations: 0,
   faults: new Map<string, number>() as FaultCounts,
@@ -32,6 +35,7 @@ describe("chaos", function () {
     await fc.assert(fc.asyncProperty(scenario, run), {
       numRuns: SCENARIOS,
       seed: SEED,
+      ...(PATH === undefined ? {} : { path: PATH }),
       // A failing scenario is one to look at as it is; its path in the message repeats it.
       endOnFailure: true,
     });
@@ -90,8 +94,16 @@ async function run({ seed, revocationDelayMs, steps }: Scenario): Promise<void> 
       expect(!texts.includes(value), "keys in plain text in what users read", texts);
     }
   } finally {
+    if (PATH !== undefined) printRequests(world);
     totals.operations += engine.operations;
     await world.stop();
+  }
+}
+
+function printRequests({ emulator }: ChaosWorld): void {
+  for (const { method, path, body, status, fault, responseBody } of emulator.requests) {
+    const told = [body, responseBody].map((part) => JSON.stringify(part)?.slice(0, 160) ?? "");
+    console.log(method, path.slice(3, 100), told[0], "->", status ?? "", fault ?? "", told[1]);
   }
 }
 

@@ -12,7 +12,7 @@ export type Change =
   | { readonly kind: "dashboard"; readonly act: "rename" | "revoke"; readonly pick: number };
 
 /** What happens between two commands, and the command. */
-export interface Step {
+interface Step {
   readonly changes: readonly Change[];
   /** One request in so many meets a fault. */
   readonly faultOneIn: number;

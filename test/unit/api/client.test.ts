@@ -129,6 +129,20 @@ describe("api/client", () => {
     });
   });
 
+  it("takes nothing but 204 for a deletion, however friendly the page", async () => {
+    for (const friendly of [{ status: 200, body: "<html>Welcome</html>" }, { status: 202 }]) {
+      const { client, sent } = scripted([friendly]);
+      await assert.rejects(client.call(DELETE), { kind: "malformed_answer" });
+      assert.equal(sent.length, 6);
+    }
+    const { client, sent } = scripted([
+      { status: 200, body: "" },
+      { status: 204, body: "" },
+    ]);
+    assert.equal(await client.call(DELETE), undefined);
+    assert.equal(sent.length, 2);
+  });
+
   it("asks nothing of the body where none is expected", async () => {
     const { client } = scripted([{ status: 204, body: "" }]);
     assert.equal(await client.call(DELETE), undefined);
