@@ -189,6 +189,26 @@ describe("api/journal", () => {
     assert.deepEqual(files(), []);
   });
 
+  it("lets nothing alike be made while it cannot be settled", async () => {
+    await dieAsking(makeAccount, "after", POST_ACCOUNT);
+    const next = start();
+    await next.connection.caller();
+    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      match: { path: /search/ },
+    });
+    await settle(next);
+    const before = stage.writes.length;
+    await assert.rejects(makeAccount(next), { kind: "refused", status: 403 });
+    assert.equal(stage.writes.length, before);
+    // The next change of the same process tries again.
+    await settle(next);
+    const { id } = await makeAccount(next);
+    assert.deepEqual(
+      live(stage).map((account) => account.id),
+      [id],
+    );
+  });
+
   it("is no matter of another tenant or server, nor of a file that is none", async () => {
     await dieAsking(makeAccount, "after", POST_ACCOUNT);
     writeFileSync(join(directory, "1-1-cut.json"), '{"host":');
