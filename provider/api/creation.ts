@@ -51,13 +51,13 @@ export class Creations {
       const left = await this.leftAccount(intent);
       const made =
         left ??
-        (await this.noted(
+        (await this.noted<User>(
           intent,
           tenantId,
           ({ id }) => id,
-          () =>
+          (beforeSend) =>
             this.settle(
-              () => this.routes.createAccount(account, attempted),
+              () => this.routes.createAccount(account, attempted, beforeSend),
               (window) => this.findAccount(intent, window, attempted),
             ),
         ));

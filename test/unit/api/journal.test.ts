@@ -105,6 +105,42 @@ describe("api/journal", () => {
     });
   }
 
+  it("looks where the last request went out, however long the server had asked to wait before", async () => {
+    const wait = {
+      kind: "status",
+      status: 429,
+      body: {},
+      headers: { "retry-after": "50" },
+    } as const;
+    const first = start();
+    const owner = await makeAccount(first);
+    for (const [ask, rule] of [
+      [
+        (process: ProviderProcess) => makeAccount(process, { ...ACCOUNT, name: "late" }),
+        POST_ACCOUNT,
+      ],
+      [(process: ProviderProcess) => makeKey(process, owner.id), POST_KEY],
+    ] as const) {
+      const dying = start();
+      await dying.connection.caller();
+      stage.fault(wait, "before", rule);
+      stage.fault({ kind: "timeout" }, "after", rule);
+      const before = stage.writes.length;
+      void ask(dying).catch(() => undefined);
+      while (stage.writes.length < before + 2) await new Promise((turn) => setTimeout(turn, 2));
+      await new Promise((turn) => setTimeout(turn, 10));
+      dying.killed();
+      stage.clock.now += 20 * SECOND;
+      await settle(start());
+    }
+    assert.deepEqual(
+      live(stage).map(({ id }) => id),
+      [owner.id],
+    );
+    assert.deepEqual(liveKeys(), []);
+    assert.deepEqual(files(), []);
+  });
+
   it("removes what was lost also when the program does not ask for it any more", async () => {
     await dieAsking(makeAccount, "after", POST_ACCOUNT);
     const next = start();
