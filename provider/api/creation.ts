@@ -22,8 +22,8 @@ const LONGEST_REQUEST = 45_000;
  */
 export class Creations {
   private readonly lanes = new Map<string, Promise<unknown>>();
-  private readonly made = new Map<string, string[]>();
-  private readonly madeHere = new Set<string>();
+  /** Lanes of what this process has made, by id. */
+  private readonly made = new Map<string, string>();
   private suspects: JournalEntry[] = [];
   /** Lanes in which something may lie about that could not be settled. */
   private readonly unsettled = new Map<string, FlexpriceError>();
@@ -151,12 +151,12 @@ export class Creations {
       window,
       (id) => this.managed.has(id) || spared.includes(id),
     );
-    const what = `${intent.kind === "account" ? "Service account" : "API key"} "${intent.name}"`;
     const [id, ...others] = ids;
     if (id === undefined) return;
     if (others.length > 0) {
+      const what = intent.kind === "account" ? "Service account" : "API key";
       warn(
-        `${what}: an earlier run was cut off while it made one; ${ids.join(" or ")} is it, and nobody may need it. Remove it in the dashboard if so.`,
+        `${what} "${intent.name}": an earlier run was cut off while it made one; ${ids.join(" or ")} is it, and nobody may need it. Remove it in the dashboard if so.`,
       );
       return;
     }
@@ -165,8 +165,7 @@ export class Creations {
 
   private async remove(intent: Intent, id: string, warn: (message: string) => void): Promise<void> {
     if (intent.kind === "key") {
-      await this.routes.revokeKey(id, `revoke API key ${id}, whose value nobody knows`);
-      this.directory.dropKey(id);
+      await this.revokeUnknown(id);
       warn(`API key "${intent.name}" (${id}), made by a run that was cut off, has been revoked.`);
       return;
     }
@@ -193,9 +192,12 @@ export class Creations {
   }
 
   private async revokeLeftKeys(intent: Intent): Promise<void> {
-    for (const id of this.takeSuspects(intent)) {
-      await this.routes.revokeKey(id, `revoke API key ${id}, whose value nobody knows`);
-    }
+    for (const id of this.takeSuspects(intent)) await this.revokeUnknown(id);
+  }
+
+  private async revokeUnknown(id: string): Promise<void> {
+    await this.routes.revokeKey(id, `revoke API key ${id}, whose value nobody knows`);
+    this.directory.dropKey(id);
   }
 
   private takeSuspects(intent: Intent): string[] {
@@ -223,10 +225,9 @@ export class Creations {
       spared: this.alike(lane, sentAt - CLOCK_MARGIN),
     });
     try {
-      const made = await create(() => this.journal.renew(entry, this.routes.serverNow()));
+      const made = await create(() => this.journal.sending(entry, this.routes.serverNow()));
       this.journal.answered(entry, idOf(made));
-      this.made.set(lane, [...(this.made.get(lane) ?? []), idOf(made)]);
-      this.madeHere.add(idOf(made));
+      this.made.set(idOf(made), lane);
       return made;
     } catch (error) {
       if (isFailure(error, "outcome_unknown")) this.journal.leave(entry);
@@ -237,10 +238,10 @@ export class Creations {
 
   /** What this process holds and could be taken for the lane's next object: made in it, or made lately before. */
   private alike(lane: string, from: number): string[] {
-    return [
-      ...(this.made.get(lane) ?? []),
-      ...[...this.managed].filter((id) => !this.madeHere.has(id) && (createdAt(id) ?? 0) >= from),
-    ];
+    return [...this.managed].filter((id) => {
+      const madeIn = this.made.get(id);
+      return madeIn === undefined ? (createdAt(id) ?? 0) >= from : madeIn === lane;
+    });
   }
 
   /** Creates that could be taken for each other go one after the other. */

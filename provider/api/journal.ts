@@ -71,7 +71,7 @@ export class Journal {
   private readonly now: () => number;
   private readonly open = new Set<string>();
   private readonly fresh: { entry: JournalEntry; made: string; at: number }[] = [];
-  private written = 0;
+  private begun = 0;
   private engineEnded = false;
 
   constructor(options: JournalOptions = {}) {
@@ -86,18 +86,17 @@ export class Journal {
     return this.open.size;
   }
 
-  /** Notes a create that is about to be sent. */
+  /** Begins the care for a create. Nothing is written before its request is about to go out. */
   begin(noted: Omit<JournalEntry, "file">): JournalEntry {
-    this.written += 1;
-    const file = `${this.pid}-${this.written}-${randomBytes(6).toString("hex")}.json`;
+    this.begun += 1;
+    const file = `${this.pid}-${this.begun}-${randomBytes(6).toString("hex")}.json`;
     this.open.add(file);
-    this.write(file, noted);
     return { ...noted, file };
   }
 
-  /** Notes that the request goes out anew, what went before having made nothing. */
-  renew(entry: JournalEntry, sentAt: number): void {
-    this.write(entry.file, { ...entry, sentAt });
+  /** Notes that the request is about to go out, for the first time or anew: what went before has made nothing. */
+  sending(entry: JournalEntry, sentAt: number): void {
+    this.write({ ...entry, sentAt });
   }
 
   /** Forgets a create that made nothing, or whose object is settled. */
@@ -126,7 +125,7 @@ export class Journal {
   engineIsGone(): void {
     this.engineEnded = true;
     for (const { entry, made, at } of this.fresh) {
-      if (this.now() - at <= FRESH_MS) this.write(entry.file, { ...entry, made });
+      if (this.now() - at <= FRESH_MS) this.write({ ...entry, made });
     }
   }
 
@@ -138,25 +137,17 @@ export class Journal {
       if (left === undefined || left.server !== server || left.tenantId !== tenantId) return [];
       if (!this.isAbandoned(left) || !this.claim(file)) return [];
       const { host: _h, pid: _p, ...noted } = left;
-      return [this.begin(noted)];
+      const mine = this.begin(noted);
+      this.write(mine);
+      return [mine];
     });
   }
 
-  private write(file: string, noted: Omit<JournalEntry, "file">): void {
+  private write({ file, ...noted }: JournalEntry): void {
     if (this.directory === undefined) return;
-    const { server, tenantId, sentAt, intent, spared, made } = noted;
-    const whole = {
-      host: hostname(),
-      pid: this.pid,
-      server,
-      tenantId,
-      sentAt,
-      intent,
-      spared,
-      made,
-    };
     mkdirSync(this.directory, { recursive: true, mode: 0o700 });
-    writeFileSync(join(this.directory, file), JSON.stringify(whole), { mode: 0o600 });
+    const text = JSON.stringify({ host: hostname(), pid: this.pid, ...noted });
+    writeFileSync(join(this.directory, file), text, { mode: 0o600 });
   }
 
   private files(): string[] {
