@@ -3,8 +3,9 @@ import { ownerByUse } from "../api/proof";
 import type { Key } from "../api/wire";
 import { FlexpriceError } from "../errors";
 import { rememberSecret } from "../redaction";
-import { displayIdOf, type Inputs, label } from "./api-key-state";
+import { displayIdOf, type Inputs } from "./api-key-state";
 import { sameInstant } from "./expiry";
+import { label } from "./lifecycle";
 
 /**
  * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.

@@ -1,7 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
-import { type Inputs, label, type State } from "./api-key-state";
+import type { Inputs, State } from "./api-key-state";
 import { durationMs, hasPassed, rotationDue, sameDuration, sameInstant } from "./expiry";
-import { failure } from "./lifecycle";
+import { failure, label } from "./lifecycle";
 import { isUnknown } from "./unknowns";
 
 /** The expiry that a key made now gets. */

@@ -1,6 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
 import type { Key } from "../api/wire";
 import { sameInstant } from "./expiry";
+import { optional } from "./lifecycle";
 import { asSet } from "./roles";
 
 /** Resolved inputs of an API key, after check. */
@@ -35,10 +36,6 @@ export interface State extends Omit<Inputs, "adopt"> {
 /** How the server abbreviates a key. */
 export function displayIdOf(apiKey: string): string {
   return `${apiKey.slice(0, 5)}***${apiKey.slice(-2)}`;
-}
-
-export function label(id: string, name: string | undefined): string {
-  return name === undefined ? id : `"${name}" (${id})`;
 }
 
 /** Whether the state is one that create wrote, and not the scanty one of a `get`. */
@@ -101,16 +98,4 @@ export function stateOf(
     tenantId: more.tenantId,
     ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
   };
-}
-
-/** Those of the named properties that are there: a state holds no empty places. */
-export function optional<Source extends object, Name extends keyof Source>(
-  source: Source,
-  ...names: Name[]
-): Partial<Pick<Source, Name>> {
-  const picked: Partial<Pick<Source, Name>> = {};
-  for (const name of names) {
-    if (source[name] !== undefined) picked[name] = source[name];
-  }
-  return picked;
 }

@@ -12,23 +12,24 @@ import {
   type Inputs,
   isComplete,
   kept,
-  label,
-  optional,
   present,
   type State,
   stateOf,
 } from "./api-key-state";
 import { durationMs, hasPassed, sameDuration } from "./expiry";
+import { accountId, connectionName, isWellFormed, NOT_WELL_FORMED } from "./fields";
 import { guardTenant, seesEveryKey } from "./guards";
 import {
   type ChangeTable,
   diffByTable,
-  failure,
+  label,
+  optional,
+  ownInputs,
   type Surroundings,
   toCheckFailures,
   toDiffResult,
 } from "./lifecycle";
-import { type Ahead, keyCreationFailures, lookAhead } from "./preflight";
+import { type Ahead, foreseen, keyCreationFailures, lookAhead } from "./preflight";
 import { refuseUnknownSettings } from "./program-config";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
@@ -110,12 +111,9 @@ const LIFETIME_RULE = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
 const lifetime = z
   .string(LIFETIME_RULE)
   .refine((text) => durationMs(text) !== undefined, LIFETIME_RULE);
-const text = (rule: string) => z.string(rule).min(1, rule);
 
 const schema = z.strictObject({
-  serviceAccountId: onceKnown(
-    z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")'),
-  ).optional(),
+  serviceAccountId: accountId.optional(),
   name: onceKnown(
     z
       .string("must be a text")
@@ -123,7 +121,7 @@ const schema = z.strictObject({
         (name) => name.trim() !== "" && !name.includes("\0"),
         "must not be blank nor contain NUL",
       )
-      .refine((name) => !/\p{Surrogate}/u.test(name), "must be well-formed Unicode"),
+      .refine(isWellFormed, NOT_WELL_FORMED),
   ),
   type: onceKnown(
     z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key"),
@@ -146,12 +144,12 @@ const schema = z.strictObject({
         id: onceKnown(
           z.string().regex(/^secret_\w+$/, 'must be the id of an API key ("secret_…")'),
         ),
-        apiKey: onceKnown(text("must be the key itself")),
+        apiKey: onceKnown(z.string("must be the key itself").min(1, "must be the key itself")),
       },
       "must hold the id and the apiKey of an existing key",
     ),
   ).optional(),
-  connection: onceKnown(text("must name a connection")).optional(),
+  connection: connectionName.optional(),
 });
 
 const CHANGES: ChangeTable<
@@ -171,8 +169,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async check(olds: Partial<Inputs>, news: Inputs): Promise<pulumi.dynamic.CheckResult<Inputs>> {
     rememberSecret(news.adopt?.apiKey);
-    const { __provider: _, ...given } = news as Inputs & { __provider?: unknown };
-    const inputs: Inputs = { ...given, type: given.type ?? "private_key" };
+    const inputs: Inputs = { ...ownInputs(news), type: news.type ?? "private_key" };
     const toBeMade = olds.name === undefined || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema.safeParse(inputs).error);
     if (failures.length === 0)
@@ -344,18 +341,11 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     ) {
       return [];
     }
-    try {
-      await requireAccount(
-        ahead.connection,
-        serviceAccountId,
-        `make a key for ${serviceAccountId}`,
-      );
-      return [];
-    } catch (error) {
-      if (isFailure(error, "not_found")) return [failure("serviceAccountId", error.message)];
-      if (isFailure(error)) return [];
-      throw error;
-    }
+    const { connection } = ahead;
+    const attempted = `make a key for ${serviceAccountId}`;
+    return await foreseen("serviceAccountId", () =>
+      requireAccount(connection, serviceAccountId, attempted),
+    );
   }
 
   /** A key of somebody else, read by a caller to whom the list does not show it: what it can tell, it tells itself. */

@@ -80,3 +80,28 @@ export function toCheckFailures(error: z.ZodError | undefined): dynamic.CheckFai
 export function failure(property: string, reason: string): dynamic.CheckFailure {
   return { property: "", reason: property === "" ? reason : `${property}: ${reason}` };
 }
+
+/** An object as messages name it. */
+export function label(id: string, name: string | undefined): string {
+  return name === undefined ? id : `"${name}" (${id})`;
+}
+
+/** The inputs alone: the engine mixes `__provider` in. */
+export function ownInputs<Inputs extends object>({
+  __provider: _,
+  ...inputs
+}: Inputs & { __provider?: unknown }): Omit<Inputs, "__provider"> {
+  return inputs;
+}
+
+/** Those of the named properties that are there: a state holds no empty places. */
+export function optional<Source extends object, Name extends keyof Source>(
+  source: Source,
+  ...names: Name[]
+): Partial<Pick<Source, Name>> {
+  const picked: Partial<Pick<Source, Name>> = {};
+  for (const name of names) {
+    if (source[name] !== undefined) picked[name] = source[name];
+  }
+  return picked;
+}

@@ -99,6 +99,24 @@ export function keyCreationFailures(
   return [failure("serviceAccountId", reason)];
 }
 
+/**
+ * Does ahead of time what a create will do first, and tells what would refuse it. Whether the server is at its best
+ * now says nothing about the program: other failures are left to the create.
+ */
+export async function foreseen(
+  property: string,
+  attempt: () => Promise<unknown>,
+): Promise<dynamic.CheckFailure[]> {
+  try {
+    await attempt();
+    return [];
+  } catch (error) {
+    if (isFailure(error, "refused", "not_found")) return [failure(property, error.message)];
+    if (isFailure(error)) return [];
+    throw error;
+  }
+}
+
 async function rolesOf(connection: Connection): Promise<readonly Role[] | undefined> {
   try {
     return await connection.allRoles();

@@ -3,16 +3,20 @@ import { z } from "zod";
 import type { Connection } from "../api/connection";
 import type { Key, User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
+import { accountId, connectionName, isWellFormed, NOT_WELL_FORMED } from "./fields";
 import { guardTenant } from "./guards";
 import {
   type ChangeTable,
   diffByTable,
   failure,
+  label,
+  optional,
+  ownInputs,
   type Surroundings,
   toCheckFailures,
   toDiffResult,
 } from "./lifecycle";
-import { type Ahead, accountCreationFailures, lookAhead } from "./preflight";
+import { type Ahead, accountCreationFailures, foreseen, lookAhead } from "./preflight";
 import { refuseUnknownSettings } from "./program-config";
 import { asSet, roleProblems, type ServiceAccountRole, sameRoles } from "./roles";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
@@ -83,7 +87,7 @@ const schema = z.strictObject({
         (text) => text.trim() !== "" && [...text].length <= 255 && !text.includes("\0"),
         NAME_RULE,
       )
-      .refine((text) => !/\p{Surrogate}/u.test(text), "must be well-formed Unicode"),
+      .refine(isWellFormed, NOT_WELL_FORMED),
   ),
   roles: onceKnown(
     z
@@ -94,12 +98,8 @@ const schema = z.strictObject({
       .min(1, NO_ROLE),
   ),
   forceDestroy: onceKnown(z.boolean("must be true or false")).optional(),
-  adopt: onceKnown(
-    z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")'),
-  ).optional(),
-  connection: onceKnown(
-    z.string("must name a connection").min(1, "must name a connection"),
-  ).optional(),
+  adopt: accountId.optional(),
+  connection: connectionName.optional(),
 });
 
 const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
@@ -230,16 +230,9 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     ahead: Ahead,
     news: Inputs,
   ): Promise<pulumi.dynamic.CheckFailure[]> {
-    if (ahead.connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
-    try {
-      await this.adoptable(ahead.connection, String(news.adopt), news);
-      return [];
-    } catch (error) {
-      // Whether the server is at its best now says nothing about the program.
-      if (isFailure(error, "refused", "not_found")) return [failure("adopt", error.message)];
-      if (isFailure(error)) return [];
-      throw error;
-    }
+    const { connection } = ahead;
+    if (connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
+    return await foreseen("adopt", () => this.adoptable(connection, String(news.adopt), news));
   }
 
   private async adoptable(connection: Connection, id: string, inputs: Inputs): Promise<User> {
@@ -356,22 +349,11 @@ function isComplete(props: Partial<State>): props is State {
   return props.tenantId !== undefined;
 }
 
-function label(id: string, accountName: string | undefined): string {
-  return accountName === undefined ? id : `"${accountName}" (${id})`;
-}
-
-/** The inputs alone: the engine mixes `__provider` in. */
-function ownInputs({ __provider: _, ...inputs }: Inputs & { __provider?: unknown }): Inputs {
-  return inputs;
-}
-
 function readInputs(props: Partial<State> & Pick<Inputs, "name" | "roles">): Inputs {
   return {
     name: props.name,
     roles: asSet(props.roles),
-    ...(props.forceDestroy === undefined ? {} : { forceDestroy: props.forceDestroy }),
-    ...(props.adopt === undefined ? {} : { adopt: props.adopt }),
-    ...(props.connection === undefined ? {} : { connection: props.connection }),
+    ...optional(props, "forceDestroy", "adopt", "connection"),
   };
 }
 
