@@ -65,15 +65,9 @@ export function unknownSettingError(key: string): FlexpriceError {
  * @throws FlexpriceError of kind `configuration`, naming the setting and the command that sets it.
  */
 export function readSettings(source: SettingsSource, connection?: string): Settings {
-  const allowInsecure = readFlag(source, "allowInsecure", false);
-  const outer = read(source, "baseUrl");
-  if (connection !== undefined) return readConnection(source, connection, outer, allowInsecure);
+  if (connection !== undefined) return readConnection(source, connection);
   return {
-    baseUrl: usableUrl(
-      outer?.value ?? DEFAULT_BASE_URL,
-      outer?.source ?? "the default",
-      allowInsecure,
-    ),
+    baseUrl: baseUrlOf(source, read(source, "baseUrl")),
     credential: oneCredential(read(source, "apiKey"), read(source, "accessToken")),
     environmentId: read(source, "environmentId")?.value,
   };
@@ -107,12 +101,7 @@ const connectionShape = z.strictObject({
   baseUrl: z.string().min(1).optional(),
 });
 
-function readConnection(
-  source: SettingsSource,
-  name: string,
-  outerUrl: Setting | undefined,
-  allowInsecure: boolean,
-): Settings {
+function readConnection(source: SettingsSource, name: string): Settings {
   const setting = read(source, "connections");
   const where = setting?.source ?? "config key flexprice:connections";
   const all = z.record(z.string(), z.unknown()).safeParse(parseJson(setting?.value ?? "{}"));
@@ -146,14 +135,7 @@ function readConnection(
       ? undefined
       : { value, source: inside, origin: setting?.origin ?? "config" };
   return {
-    baseUrl:
-      baseUrl === undefined
-        ? usableUrl(
-            outerUrl?.value ?? DEFAULT_BASE_URL,
-            outerUrl?.source ?? "the default",
-            allowInsecure,
-          )
-        : usableUrl(baseUrl, inside, allowInsecure),
+    baseUrl: baseUrlOf(source, part(baseUrl) ?? read(source, "baseUrl")),
     credential: oneCredential(part(apiKey), part(accessToken)),
     environmentId,
   };
@@ -184,6 +166,15 @@ function oneCredential(
     );
   }
   return { kind: best.kind, value: best.value, source: best.source };
+}
+
+function baseUrlOf(source: SettingsSource, setting: Setting | undefined): string {
+  const allowInsecure = readFlag(source, "allowInsecure", false);
+  return usableUrl(
+    setting?.value ?? DEFAULT_BASE_URL,
+    setting?.source ?? "the default",
+    allowInsecure,
+  );
 }
 
 function usableUrl(text: string, source: string, allowInsecure: boolean): string {

@@ -45,7 +45,8 @@ const surroundings: Surroundings = {
     connections.set(name, connection);
     return connection;
   },
-  isConfigured: (name) => readSettings(source, name).credential !== undefined,
+  isConfigured: (name) =>
+    connections.has(name) || readSettings(source, name).credential !== undefined,
   wantsPreflight: () => wantsPreflight(source),
   managed,
   now: world.now,

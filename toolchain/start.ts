@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { z } from "zod";
+import { readSettings } from "../provider/config";
 import { Emulator } from "../provider/emulator";
 import { runChild } from "./child";
 import { ensurePulumi } from "./pulumi-cli";
@@ -11,7 +12,6 @@ import { type OperationResult, PulumiWorkspace } from "./workspace";
 
 const CHECKOUT = resolve(__dirname, "..");
 const ROLE = "flexprice-quickstart:ingestorRole";
-const DEFAULT_BASE_URL = "https://us.api.flexprice.io/v1";
 
 interface Flexprice {
   readonly url: string;
@@ -91,7 +91,7 @@ async function findFlexprice(): Promise<Flexprice> {
   title("A Flexprice");
   const operatorKey = process.env["FLEXPRICE_API_KEY"];
   if (operatorKey !== undefined && operatorKey !== "") {
-    const url = process.env["FLEXPRICE_BASE_URL"] ?? DEFAULT_BASE_URL;
+    const { baseUrl: url } = readSettings({ config: () => undefined, environment: process.env });
     say(`FLEXPRICE_API_KEY is set: using ${url}.`);
     return { url, operatorKey, embedded: undefined };
   }
@@ -116,8 +116,7 @@ async function sendEvent({ url }: Flexprice, apiKey: string): Promise<number> {
 }
 
 async function renameBehindItsBack({ url, operatorKey }: Flexprice, id: string): Promise<void> {
-  const base = url.replace(/\/+$/, "").replace(/(?:\/v1)?$/, "/v1");
-  const response = await fetch(`${base}/users/${id}`, {
+  const response = await fetch(`${url}/users/${id}`, {
     method: "PUT",
     headers: { "content-type": "application/json", "x-api-key": operatorKey },
     body: JSON.stringify({ name: "renamed in the dashboard" }),
