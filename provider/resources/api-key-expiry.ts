@@ -100,6 +100,11 @@ export function dueReplacement(
   };
 }
 
+/** Whether the key outlives its resource, up to its own expiry. */
+export function isLeftToExpire({ onDelete, expiresAt }: State, now: number): boolean {
+  return onDelete === "expire" && expiresAt !== undefined && !hasPassed(expiresAt, now);
+}
+
 /** Milliseconds from creation to expiry, as far as they can be told without the key's creation time. */
 function lifetimeOf(
   { expiresAt, expiresIn }: Inputs,

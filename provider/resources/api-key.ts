@@ -6,7 +6,13 @@ import type { User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
 import { rememberSecret } from "../redaction";
 import { adoptable } from "./api-key-adoption";
-import { changedExpiry, dueReplacement, expiryFailures, expiryOf } from "./api-key-expiry";
+import {
+  changedExpiry,
+  dueReplacement,
+  expiryFailures,
+  expiryOf,
+  isLeftToExpire,
+} from "./api-key-expiry";
 import {
   displayIdOf,
   type Inputs,
@@ -185,11 +191,16 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async diff(id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
     this.surroundings.managed.add(id);
+    const { now, warn } = this.surroundings;
     const { changed, replaced } = this.changes(id, olds, news);
-    const due =
-      replaced.length === 0 ? dueReplacement(id, olds, news, this.surroundings.now()) : undefined;
+    if (replaced.includes("serviceAccountId") && isLeftToExpire(olds, now())) {
+      warn(
+        `API key ${label(id, olds.name)} goes on working until ${olds.expiresAt} (onDelete: "expire"): service account ${olds.serviceAccountId ?? olds.userId} cannot be archived before then, unless it has forceDestroy, which revokes the key.`,
+      );
+    }
+    const due = replaced.length === 0 ? dueReplacement(id, olds, news, now()) : undefined;
     if (due !== undefined) {
-      this.surroundings.warn(due.reason);
+      warn(due.reason);
       changed.push(due.property);
       replaced.push(due.property);
     }
@@ -293,8 +304,8 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
+    if (isLeftToExpire(props, this.surroundings.now())) return;
     const expired = hasPassed(props.expiresAt, this.surroundings.now());
-    if (props.onDelete === "expire" && props.expiresAt !== undefined && !expired) return;
     const attempted = `revoke API key ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);

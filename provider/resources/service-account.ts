@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Connection } from "../api/connection";
 import type { Key, User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
+import { hasPassed } from "./expiry";
 import { accountId, connectionName, isWellFormed, NOT_WELL_FORMED } from "./fields";
 import { guardTenant } from "./guards";
 import {
@@ -211,7 +212,7 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
       await archive(connection, id, attempted);
     } catch (error) {
       if (!isFailure(error, "has_active_keys")) throw error;
-      const keys = await visibleKeys(connection, id);
+      const keys = await visibleActiveKeys(connection, id);
       if (props.forceDestroy !== true) throw blockedBy(keys, error);
       for (const key of keys) {
         await connection.routes.revokeKey(key.id, `revoke API key "${key.name}" (${key.id})`);
@@ -307,9 +308,11 @@ async function archive(connection: Connection, id: string, attempted: string): P
   }
 }
 
-async function visibleKeys(connection: Connection, id: string): Promise<readonly Key[]> {
+async function visibleActiveKeys(connection: Connection, id: string): Promise<readonly Key[]> {
   try {
-    return await connection.directory.freshKeysOf(id);
+    const keys = await connection.directory.freshKeysOf(id);
+    const now = connection.routes.serverNow();
+    return keys.filter((key) => !hasPassed(key.expires_at ?? undefined, now));
   } catch (error) {
     // A caller that may not list keys still gets to know why the account stays.
     if (isFailure(error, "forbidden", "wrong_environment")) return [];
@@ -318,14 +321,18 @@ async function visibleKeys(connection: Connection, id: string): Promise<readonly
 }
 
 function blockedBy(keys: readonly Key[], error: FlexpriceError): FlexpriceError {
-  const listed = keys.map((key) => `"${key.name}" (${key.id}, ${key.display_id})`);
+  const listed = keys.map((key) => {
+    const until = key.expires_at == null ? "" : `, until ${key.expires_at}`;
+    return `"${key.name}" (${key.id}, ${key.display_id}${until})`;
+  });
+  const expire = keys.length > 0 && keys.every((key) => key.expires_at != null);
   const seen =
     listed.length === 0 ? "none of them is visible here" : `visible here: ${listed.join(", ")}`;
   return new FlexpriceError({
     kind: "has_active_keys",
     attempted: error.attempted,
     answer: `${error.answer}; ${seen}`,
-    advice: `revoke them, or set forceDestroy: true, run "pulumi up", and delete then. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+    advice: `revoke them, ${expire ? "wait for their expiry, " : ""}or set forceDestroy: true, run "pulumi up", and delete then. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
     status: error.status,
     code: error.code,
   });

@@ -17,6 +17,7 @@ import {
   type StateResource,
   type Verb,
 } from "../../toolchain/workspace";
+import { Clock } from "./clock";
 
 export const ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
 export const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
@@ -62,11 +63,13 @@ export class Bench {
     readonly emulator: Emulator,
     readonly operator: Operator,
     readonly workspace: PulumiWorkspace,
+    readonly clock: Clock,
     private readonly folder: string | undefined,
   ) {}
 
   static async open(source: string, options: BenchOptions = {}): Promise<Bench> {
-    const emulator = await Emulator.start();
+    const clock = new Clock();
+    const emulator = await Emulator.start({ clock: clock.now });
     const operator = emulator.createTenant();
     const { folder } = options;
     const workspace = await PulumiWorkspace.create({
@@ -76,7 +79,7 @@ export class Bench {
         "flexprice:apiKey": { value: operator.apiKey, secret: true },
       },
     });
-    const bench = new Bench(emulator, operator, workspace, folder);
+    const bench = new Bench(emulator, operator, workspace, clock, folder);
     if (folder !== undefined) bench.setSource(source);
     return bench;
   }
@@ -194,6 +197,7 @@ export class Bench {
   }
 
   private async perform(verb: Verb, args: readonly string[]): Promise<OperationResult> {
+    Object.assign(this.workspace.env, this.clock.env);
     const result = await this.workspace.start(verb, args).done;
     this.printed.push(result.output);
     const noise = NOISE.exec(result.output);

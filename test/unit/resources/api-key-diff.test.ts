@@ -203,6 +203,30 @@ describe("resources/api-key: diff", () => {
     });
   });
 
+  describe("of a key that is left to its own expiry", () => {
+    const left = { ...at90, onDelete: "expire" };
+    const program = { expiresIn: "90d", onDelete: "expire" };
+
+    it("says that it keeps the account which it leaves", async () => {
+      const moved = { ...program, serviceAccountId: UNKNOWN };
+      assert.deepEqual(await diff(left, moved), [true, ["serviceAccountId"]]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) goes on working until ${at(89 * DAY)} (onDelete: "expire"): service account user_1 cannot be archived before then, unless it has forceDestroy, which revokes the key.`,
+      ]);
+    });
+
+    it("says nothing where the account stays, has gone, or the key has expired", async () => {
+      assert.deepEqual(await diff(left, { ...program, name: "k2" }), [true, ["name"]]);
+      assert.deepEqual(await diff({ ...at90 }, { ...program, serviceAccountId: "user_2" }), [
+        true,
+        ["serviceAccountId"],
+      ]);
+      stage.clock.now = START + 89 * DAY;
+      await diff(left, { ...program, serviceAccountId: "user_2" });
+      assert.deepEqual(process.warnings, []);
+    });
+  });
+
   it("refuses to replace a key by itself", async () => {
     await assert.rejects(diff({}, { adopt: ADOPT, name: "k2" }), {
       kind: "refused",

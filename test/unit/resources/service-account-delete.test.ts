@@ -3,6 +3,7 @@ import {
   type AccountState,
   createAccount,
   createKey,
+  DAY,
   failureOf,
   type ProviderProcess,
   Stage,
@@ -87,6 +88,25 @@ describe("resources/service-account: delete", () => {
     assert.deepEqual([error.status, error.code], [400, "validation_error"]);
     assert.deepEqual(liveKeys(), ["one", "two", "public"]);
     assert.deepEqual(stage.writes, [`DELETE /users/${id}`]);
+  });
+
+  it("names how long a key still lives, and leaves out what has expired", async () => {
+    key("old", { expiresAt: new Date(stage.clock.now - 1) });
+    const left = key("left", { expiresAt: new Date(stage.clock.now + DAY) });
+    const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
+    assert.ok(
+      error.answer.endsWith(
+        `; visible here: "left" (${left.id}, ${left.displayId}, until ${left.expiresAt})`,
+      ),
+      error.answer,
+    );
+    assert.match(error.advice, /^revoke them, wait for their expiry, or set forceDestroy/);
+    await process.accounts.delete(id, { ...state, forceDestroy: true });
+    const revoked = stage.emulator.keys().filter(({ status }) => status === "deleted");
+    assert.deepEqual(
+      revoked.map(({ name }) => name),
+      ["left"],
+    );
   });
 
   it("says so when it cannot see any", async () => {

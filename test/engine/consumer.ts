@@ -1,0 +1,52 @@
+import type { RecordedRequest } from "../../provider/emulator";
+import type { Bench } from "./harness";
+
+/**
+ * Declares, in a program with a `key`, something that depends on it: on each of its own changes it uses the key that
+ * it had and the one that it gets, and keeps what the server answered as its output `sees`.
+ */
+export const CONSUMER = `
+import * as pulumi from "@pulumi/pulumi";
+class Consumer extends pulumi.CustomResource {
+  declare readonly sees: pulumi.Output<string>;
+  constructor(name: string, apiKey: pulumi.Input<string>) {
+    const use = "async (key) => (await fetch(process.env.FLEXPRICE_BASE_URL + '/users/me', { headers: { 'x-api-key': key } })).status";
+    super("pulumi-nodejs:dynamic:Consumer", name, {
+      apiKey,
+      sees: undefined,
+      __provider: \`exports.handler = () => {
+        const use = \${use};
+        return {
+          diff: async (id, olds, news) => ({ changes: olds.apiKey !== news.apiKey }),
+          create: async (news) => ({ id: "consumer", outs: { ...news, sees: "new " + await use(news.apiKey) } }),
+          update: async (id, olds, news) => ({ outs: { ...news, sees: "old " + await use(olds.apiKey) + ", new " + await use(news.apiKey) } }),
+        };
+      }\`,
+    });
+  }
+}
+export const sees = new Consumer("consumer", key.apiKey).sees;
+`;
+
+/** What a consumer with this key is answered at present: an HTTP status. */
+export async function use({ emulator }: Bench, apiKey: unknown): Promise<number> {
+  const response = await fetch(`${emulator.url}/users/me`, {
+    headers: { "x-api-key": String(apiKey) },
+  });
+  await response.body?.cancel();
+  return response.status;
+}
+
+/** Every request since the last call, in order, as `operator: GET /v1/users/me 200`; other callers by these names. */
+export function takeTraffic(
+  { emulator, operator }: Bench,
+  callers: Record<string, unknown> = {},
+): string[] {
+  const names = new Map(Object.entries(callers).map(([name, apiKey]) => [apiKey, name]));
+  names.set(operator.apiKey, "operator");
+  const line = ({ method, path, status, headers }: RecordedRequest) =>
+    `${names.get(headers["x-api-key"]) ?? "somebody"}: ${method} ${path} ${status}`;
+  const lines = emulator.requests.map(line);
+  emulator.clearRequests();
+  return lines;
+}
