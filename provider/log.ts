@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import type { Warn } from "./api/creation";
 import { SHOWN_BY_ENGINE } from "./errors";
 import { redact } from "./redaction";
 
@@ -6,11 +7,9 @@ import { redact } from "./redaction";
  * Shows warnings in the CLI's output, each text once a process. The provider process is told the engine's address
  * in its first argument; where there is no engine, as in tests, warnings go to standard error.
  */
-export function engineLog(
-  engineAddress: string | undefined = process.argv[2],
-): (message: string) => void {
+export function engineLog(engineAddress: string | undefined = process.argv[2]): Warn {
   const shown = new Set<string>();
-  return (message) => {
+  return async (message) => {
     const clean = redact(message);
     if (shown.has(clean)) return;
     shown.add(clean);
@@ -18,7 +17,7 @@ export function engineLog(
       console.error(`warning: ${clean}`);
       return;
     }
-    void sendWarning(engineAddress, clean).catch(() => console.error(`warning: ${clean}`));
+    await sendWarning(engineAddress, clean).catch(() => console.error(`warning: ${clean}`));
   };
 }
 

@@ -1,6 +1,6 @@
 import { type FlexpriceError, isFailure } from "../errors";
 import { Client, type ClientOptions, ServerClock } from "./client";
-import { Creations } from "./creation";
+import { Creations, type Warn } from "./creation";
 import { Directory } from "./directory";
 import { Journal } from "./journal";
 import type { RetryLimits } from "./retry";
@@ -84,7 +84,7 @@ export class Connection {
   }
 
   /** Settles what killed processes have left, before this one changes something; once a process if it succeeds. */
-  async settleLeftovers(warn: (message: string) => void): Promise<void> {
+  async settleLeftovers(warn: Warn): Promise<void> {
     this.knownSettlement ??= this.caller().then(({ tenant }) =>
       this.creations.settleLeftovers(tenant.id, warn),
     );

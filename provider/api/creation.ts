@@ -7,6 +7,9 @@ import type { Journal, JournalEntry } from "./journal";
 import type { NewAccount, NewKey, Routes } from "./routes";
 import type { CreatedKey, User } from "./wire";
 
+/** Shows a line to the user, the same one only once a process; resolves once it is there, and never rejects. */
+export type Warn = (message: string) => Promise<void>;
+
 /** Posts of one create, the first included. */
 const MOST_POSTS = 3;
 
@@ -103,7 +106,7 @@ export class Creations {
    * What a state may have is kept in mind for the create that asks for it again.
    * @returns Whether nothing is left to settle.
    */
-  async settleLeftovers(tenantId: string, warn: (message: string) => void): Promise<boolean> {
+  async settleLeftovers(tenantId: string, warn: Warn): Promise<boolean> {
     let settled = true;
     for (const left of this.journal.takeOver(this.server, tenantId)) {
       if (left.made !== undefined) {
@@ -120,7 +123,7 @@ export class Creations {
         this.journal.leave(left);
         this.unsettled.set(laneOf(left.intent), error);
         settled = false;
-        warn(
+        await warn(
           `A create of an earlier run was cut off, and what it made could not be removed; the next change tries again. ${error.message}`,
         );
       }
@@ -142,7 +145,7 @@ export class Creations {
     });
   }
 
-  private async removeLeft(left: JournalEntry, warn: (message: string) => void): Promise<void> {
+  private async removeLeft(left: JournalEntry, warn: Warn): Promise<void> {
     const { intent, sentAt, spared } = left;
     const window = { from: sentAt - CLOCK_MARGIN, until: sentAt + LONGEST_REQUEST };
     const ids = await objectsOf(
@@ -155,7 +158,7 @@ export class Creations {
     if (id === undefined) return;
     if (others.length > 0) {
       const what = intent.kind === "account" ? "Service account" : "API key";
-      warn(
+      await warn(
         `${what} "${intent.name}": an earlier run was cut off while it made one; ${ids.join(" or ")} is it, and nobody may need it. Remove it in the dashboard if so.`,
       );
       return;
@@ -163,22 +166,24 @@ export class Creations {
     await this.remove(intent, id, warn);
   }
 
-  private async remove(intent: Intent, id: string, warn: (message: string) => void): Promise<void> {
+  private async remove(intent: Intent, id: string, warn: Warn): Promise<void> {
     if (intent.kind === "key") {
       await this.revokeUnknown(id);
-      warn(`API key "${intent.name}" (${id}), made by a run that was cut off, has been revoked.`);
+      await warn(
+        `API key "${intent.name}" (${id}), made by a run that was cut off, has been revoked.`,
+      );
       return;
     }
     try {
       await this.routes.archiveAccount(id, `archive service account ${id}, which no state knows`);
       this.directory.dropAccount(id);
-      warn(
+      await warn(
         `Service account "${intent.name}" (${id}), made by a run that was cut off, has been archived.`,
       );
     } catch (error) {
       // An account with keys is in use: it is somebody else's after all.
       if (!isFailure(error, "has_active_keys", "not_found")) throw error;
-      warn(`Service account ${id} was left as it is. ${error.answer}`);
+      await warn(`Service account ${id} was left as it is. ${error.answer}`);
     }
   }
 

@@ -194,13 +194,13 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const { now, warn } = this.surroundings;
     const { changed, replaced } = this.changes(id, olds, news);
     if (replaced.includes("serviceAccountId") && isLeftToExpire(olds, now())) {
-      warn(
+      await warn(
         `API key ${label(id, olds.name)} goes on working until ${olds.expiresAt} (onDelete: "expire"): service account ${olds.serviceAccountId ?? olds.userId} cannot be archived before then, unless it has forceDestroy, which revokes the key.`,
       );
     }
     const due = replaced.length === 0 ? dueReplacement(id, olds, news, now()) : undefined;
     if (due !== undefined) {
-      warn(due.reason);
+      await warn(due.reason);
       changed.push(due.property);
       replaced.push(due.property);
     }
@@ -275,7 +275,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
         props.serviceAccountId !== undefined &&
         (await connection.directory.account(props.serviceAccountId)) === undefined;
       if (archived) {
-        this.surroundings.warn(
+        await this.surroundings.warn(
           `Service account ${props.serviceAccountId} of API key ${label(id, props.name)} is archived, and the key still works: replace or delete it.`,
         );
       }
@@ -304,7 +304,12 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
-    if (isLeftToExpire(props, this.surroundings.now())) return;
+    if (isLeftToExpire(props, this.surroundings.now())) {
+      await this.surroundings.warn(
+        `API key ${label(id, props.name)} is not revoked: it goes on working until ${props.expiresAt} (onDelete: "expire").`,
+      );
+      return;
+    }
     const expired = hasPassed(props.expiresAt, this.surroundings.now());
     const attempted = `revoke API key ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
@@ -368,7 +373,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
   ): Promise<pulumi.dynamic.ReadResult<State>> {
     const works = (await ownerByUse(connection.routes, props.apiKey)) !== undefined;
     if (!works && !hasPassed(props.expiresAt, this.surroundings.now())) {
-      this.surroundings.warn(
+      await this.surroundings.warn(
         `API key ${label(id, props.name)} is not accepted by the server, but the credential from ${connection.credentialSource} (${caller.type} ${caller.id}) cannot see whether it was revoked; its state is kept. Refresh with a super_admin user's credential.`,
       );
     }

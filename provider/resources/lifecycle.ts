@@ -1,6 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { Connection } from "../api/connection";
+import type { Warn } from "../api/creation";
 import { isUnknown } from "./unknowns";
 
 /** What the provider process gives to the lifecycles. */
@@ -19,8 +20,7 @@ export interface Surroundings {
   /** Milliseconds of the epoch. */
   readonly now: () => number;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Shows a line to the user; the same one only once a process. */
-  readonly warn: (message: string) => void;
+  readonly warn: Warn;
 }
 
 /** What a change of one input does, and when two values of it are the same. */

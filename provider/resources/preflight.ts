@@ -27,7 +27,7 @@ export async function lookAhead(
   const name = typeof connectionName === "string" ? connectionName : undefined;
   try {
     if (!surroundings.isConfigured(name)) {
-      surroundings.warn(
+      await surroundings.warn(
         'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
       );
       return BLIND;
@@ -38,7 +38,7 @@ export async function lookAhead(
       case "refused":
         return { ...BLIND, failures: [failure("", seen.error.message)] };
       case "unavailable":
-        surroundings.warn(
+        await surroundings.warn(
           `Flexprice could not be asked; roles are checked against the built-in list only. ${seen.error.message}`,
         );
         return BLIND;

@@ -169,7 +169,7 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
       account = await connection.directory.account(id);
     } catch (error) {
       if (!isFailure(error, "forbidden") || !isComplete(props)) throw error;
-      this.surroundings.warn(
+      await this.surroundings.warn(
         `Service account ${label(id, props.name)} is not visible to the credential from ${connection.credentialSource}; its state is kept as it was. ${error.answer}`,
       );
       return { id, props };

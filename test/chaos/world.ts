@@ -136,7 +136,9 @@ export class ChaosWorld {
       managed,
       now: world.now,
       sleep: world.sleep,
-      warn: (message) => this.warnings.push(redact(message)),
+      warn: async (message) => {
+        this.warnings.push(redact(message));
+      },
     };
     return {
       account: new ServiceAccountLifecycle(surroundings),

@@ -10,11 +10,7 @@ import {
   succeeded,
 } from "./harness";
 
-const ROTATION = [
-  "create-replacement ApiKey ci",
-  "replace ApiKey ci",
-  "delete-replaced ApiKey ci",
-];
+const ROTATION = ["create-replacement ApiKey ci", "replace ApiKey ci", "delete-replaced ApiKey ci"];
 
 function program(key: string, account = "forceDestroy: false"): string {
   return accountWithKey({ account, key, more: CONSUMER });

@@ -133,7 +133,9 @@ export class Stage {
       managed,
       now: world.now,
       sleep: world.sleep,
-      warn: (message) => warnings.push(message),
+      warn: async (message) => {
+        warnings.push(message);
+      },
     };
     return {
       accounts: new ServiceAccountLifecycle(surroundings),

@@ -56,7 +56,9 @@ describe("api/journal", () => {
 
   const files = () => readdirSync(directory);
   const settle = (process: ProviderProcess) =>
-    process.connection.settleLeftovers((message) => process.warnings.push(message));
+    process.connection.settleLeftovers(async (message) => {
+      process.warnings.push(message);
+    });
   const liveKeys = () =>
     stage.emulator
       .keys()

@@ -178,6 +178,9 @@ describe("resources/api-key: delete", () => {
     it("leaves the key to its expiry, without a request", async () => {
       await remove();
       assert.deepEqual([stage.log, status()], [[], "published"]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) is not revoked: it goes on working until ${state.expiresAt} (onDelete: "expire").`,
+      ]);
       const { connection } = as(state.apiKey);
       assert.equal((await connection.caller()).id, account);
     });
