@@ -13,3 +13,4 @@ export {
   type ServiceAccountArgs,
   type ServiceAccountGetOptions,
 } from "./resources/service-account";
+export { ServiceIdentity, type ServiceIdentityArgs } from "./resources/service-identity";

@@ -305,8 +305,12 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
     if (isLeftToExpire(props, this.surroundings.now())) {
+      const unless =
+        props.userType === "service_account"
+          ? "; deleting its service account with forceDestroy revokes it"
+          : "";
       await this.surroundings.warn(
-        `API key ${label(id, props.name)} is not revoked: it goes on working until ${props.expiresAt} (onDelete: "expire").`,
+        `API key ${label(id, props.name)} is not revoked but left to its expiry at ${props.expiresAt} (onDelete: "expire")${unless}.`,
       );
       return;
     }

@@ -46,8 +46,12 @@ describe("index", () => {
     return one;
   }
 
-  it("exports the two resources and nothing else", () => {
-    assert.deepEqual(Object.keys(flexprice).sort(), ["ApiKey", "ServiceAccount"]);
+  it("exports the two resources and their component, and nothing else", () => {
+    assert.deepEqual(Object.keys(flexprice).sort(), [
+      "ApiKey",
+      "ServiceAccount",
+      "ServiceIdentity",
+    ]);
   });
 
   it("registers an account under its type, with the constant provider", async () => {
@@ -140,5 +144,46 @@ describe("index", () => {
     const made = flexprice.ApiKey.get("theirs", "secret_1", { apiKey });
     assert.equal(await pulumi.isSecret(made.apiKey), true);
     assert.equal(await new Promise((resolve) => made.apiKey.apply(resolve)), apiKey);
+  });
+
+  describe("ServiceIdentity", () => {
+    const account = { roles: ["event_ingestor"], forceDestroy: true, __provider: ACCOUNT_PROVIDER };
+    const key = {
+      serviceAccountId: "ingestor_id",
+      type: "private_key",
+      expiresIn: "90d",
+      rotateBefore: "14d",
+      onDelete: "expire",
+      __provider: KEY_PROVIDER,
+    };
+
+    async function registrations(args: flexprice.ServiceIdentityArgs) {
+      registered.length = 0;
+      const { key } = new flexprice.ServiceIdentity("ingestor", args);
+      await new Promise((resolve) => key.urn.apply(resolve));
+      return registered.map(({ type, name, inputs }) => ({ type, name, inputs }));
+    }
+
+    it("is an account and a key of 90 days that overlaps with its successor", async () => {
+      assert.deepEqual(await registrations({ roles: ["event_ingestor"] }), [
+        { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
+        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, name: "ingestor" } },
+        { type: KEY_TYPE, name: "ingestor", inputs: { ...key, name: "ingestor" } },
+      ]);
+    });
+
+    it("hands on what is given", async () => {
+      const both = { name: "Ingestor", connection: "india" };
+      const ofKey = {
+        expiresIn: "30d",
+        rotateBefore: "7d",
+        rotationTriggers: { release: "1" },
+      };
+      assert.deepEqual(await registrations({ roles: ["event_ingestor"], ...both, ...ofKey }), [
+        { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
+        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, ...both } },
+        { type: KEY_TYPE, name: "ingestor", inputs: { ...key, ...both, ...ofKey } },
+      ]);
+    });
   });
 });

@@ -179,7 +179,7 @@ describe("resources/api-key: delete", () => {
       await remove();
       assert.deepEqual([stage.log, status()], [[], "published"]);
       assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) is not revoked: it goes on working until ${state.expiresAt} (onDelete: "expire").`,
+        `API key "k" (${id}) is not revoked but left to its expiry at ${state.expiresAt} (onDelete: "expire"); deleting its service account with forceDestroy revokes it.`,
       ]);
       const { connection } = as(state.apiKey);
       assert.equal((await connection.caller()).id, account);

@@ -1,0 +1,91 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ApiKey } from "./api-key";
+import type { ServiceAccountRole } from "./roles";
+import { ServiceAccount } from "./service-account";
+
+/** Inputs of a {@link ServiceIdentity}. */
+export interface ServiceIdentityArgs {
+  /**
+   * What the service does, and no more: at least one role. No single service needs `super_admin`.
+   * Change: replaces account and key, new before old.
+   */
+  roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
+  /**
+   * What the dashboard shows for account and key: 1 to 255 characters, not blank. Default: the component's logical
+   * name. Change: renames the account in place and replaces the key.
+   */
+  name?: pulumi.Input<string> | undefined;
+  /** Lifetime of the key from its creation. Default: "90d". Change: replaces the key. */
+  expiresIn?: pulumi.Input<string> | undefined;
+  /**
+   * How long before its expiry the next `pulumi up` replaces the key; as long the old one goes on working beside the
+   * new. Shorter than `expiresIn`. Default: "14d". Change: updates in place, without a request.
+   */
+  rotateBefore?: pulumi.Input<string> | undefined;
+  /** Texts of your own: any change of one replaces the key. Adding the map for the first time does not. */
+  rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
+  /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. Change: replaces both. */
+  connection?: pulumi.Input<string> | undefined;
+}
+
+/**
+ * The identity of one service: a {@link ServiceAccount} of its own and an {@link ApiKey} that rotates.
+ *
+ * The key lives 90 days. From 14 days before its end on, `pulumi up` makes its successor, and the old one goes on
+ * working until its own expiry, so that nothing breaks while consumers take up the new one: run `pulumi up` on a
+ * schedule. When the account itself goes, destroyed or replaced, all its keys are revoked with it, also those that
+ * were left to their expiry and those made by hand.
+ *
+ * @example
+ * ```ts
+ * const ingestor = new flexprice.ServiceIdentity("usage-ingestor", { roles: ["event_ingestor"] });
+ * export const apiKey = ingestor.apiKey; // a secret output
+ * ```
+ */
+export class ServiceIdentity extends pulumi.ComponentResource {
+  /** The service's account. */
+  readonly serviceAccount: ServiceAccount;
+  /** The account's key. */
+  readonly key: ApiKey;
+  /** Id of the account, `user_…`. */
+  readonly serviceAccountId: pulumi.Output<string>;
+  /** The value of the key; always a secret. */
+  readonly apiKey: pulumi.Output<string>;
+  /** When the key stops working, RFC 3339. */
+  readonly expiresAt: pulumi.Output<string | undefined>;
+
+  /**
+   * @param name - The logical name, unique in the program; also the name of account and key unless `args.name` is given.
+   * @param args - What the service may do.
+   * @param opts - Pulumi's options for components.
+   */
+  constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("flexprice:index:ServiceIdentity", name, {}, opts);
+    const { roles, expiresIn = "90d", rotateBefore = "14d", rotationTriggers, ...both } = args;
+    this.serviceAccount = new ServiceAccount(
+      name,
+      { ...both, roles, forceDestroy: true },
+      { parent: this },
+    );
+    this.key = new ApiKey(
+      name,
+      {
+        ...both,
+        serviceAccountId: this.serviceAccount.id,
+        expiresIn,
+        rotateBefore,
+        rotationTriggers,
+        onDelete: "expire",
+      },
+      { parent: this },
+    );
+    this.serviceAccountId = this.serviceAccount.id;
+    this.apiKey = this.key.apiKey;
+    this.expiresAt = this.key.expiresAt;
+    this.registerOutputs({
+      serviceAccountId: this.serviceAccountId,
+      apiKey: this.apiKey,
+      expiresAt: this.expiresAt,
+    });
+  }
+}
