@@ -1,5 +1,5 @@
 import type { RecordedRequest } from "../../provider/emulator";
-import type { Bench } from "./harness";
+import { accountWithKey, type Bench } from "./harness";
 
 /**
  * Declares, in a program with a `key`, something that depends on it: on each of its own changes it uses the key that
@@ -27,6 +27,23 @@ class Consumer extends pulumi.CustomResource {
 }
 export const sees = new Consumer("consumer", key.apiKey).sees;
 `;
+
+/** An account, a key of it that is made of these inputs, and a consumer of the key. */
+export function withConsumer(key: string, account = "forceDestroy: false"): string {
+  return accountWithKey({ account, key, more: CONSUMER });
+}
+
+/** The steps of a replacement of that key, new before old. */
+export const KEY_REPLACED = [
+  "create-replacement ApiKey ci",
+  "replace ApiKey ci",
+  "delete-replaced ApiKey ci",
+];
+
+/** What the state holds of that key. */
+export async function keyState(bench: Bench): Promise<Record<string, unknown>> {
+  return (await bench.held())["ApiKey ci"]?.outputs ?? {};
+}
 
 /** What a consumer with this key is answered at present: an HTTP status. */
 export async function use({ emulator }: Bench, apiKey: unknown): Promise<number> {

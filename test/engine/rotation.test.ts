@@ -1,137 +1,111 @@
 import assert from "node:assert/strict";
-import { CONSUMER, takeTraffic, use } from "./consumer";
-import {
-  accountWithKey,
-  Bench,
-  CHANGES_SEEN,
-  changes,
-  failed,
-  messages,
-  succeeded,
-} from "./harness";
+import { KEY_REPLACED, keyState, takeTraffic, use, withConsumer } from "./consumer";
+import { Bench, CHANGES_SEEN, changes, failed, messages, succeeded } from "./harness";
 
-const ROTATION = ["create-replacement ApiKey ci", "replace ApiKey ci", "delete-replaced ApiKey ci"];
-
-function program(key: string, account = "forceDestroy: false"): string {
-  return accountWithKey({ account, key, more: CONSUMER });
-}
-
-/** The outputs of the key in the state. */
-async function keyState(bench: Bench): Promise<Record<string, unknown>> {
-  return (await bench.held())["ApiKey ci"]?.outputs ?? {};
-}
-
-describe("rotation before the expiry, with an overlap", () => {
-  const overlapping = 'expiresIn: "90d", rotateBefore: "14d", onDelete: "expire"';
+describe("rotation without an overlap", () => {
   let bench: Bench;
-  let first: Record<string, string>;
-  let second: Record<string, string>;
-  let firstExpiry: number;
   before(async () => {
-    bench = await Bench.open(program(overlapping));
+    bench = await Bench.open(withConsumer('expiresIn: "30d"'));
+    succeeded(await bench.up());
   });
   after(() => bench.close());
 
-  it("begins with a key whose end is fixed when it is made", async () => {
-    const made = bench.clock.now().getTime();
-    succeeded(await bench.up());
-    first = await bench.outputs();
-    const { expiresAt, expiresIn, rotateBefore, onDelete } = await keyState(bench);
-    firstExpiry = Date.parse(String(expiresAt));
-    const lifetime = firstExpiry - made;
-    // The server's clock shows whole seconds.
-    assert.ok(lifetime > 90 * 86_400_000 - 2_000 && lifetime < 90 * 86_400_000 + 60_000);
-    assert.deepEqual([expiresIn, rotateBefore, onDelete], ["90d", "14d", "expire"]);
-    assert.equal(first["sees"], "new 200");
-    assert.equal(await use(bench, first["apiKey"]), 200);
-  });
-
-  it("shows nothing as long as it is not due, in whatever words the lifetime is given", async () => {
-    bench.clock.advance("75d");
-    const same = 'expiresIn: "2160h", rotateBefore: "2w", onDelete: "expire"';
-    bench.setSource(program(same));
-    const preview = succeeded(await bench.drift());
-    assert.deepEqual([changes(preview), messages(preview, "warning")], [[], []]);
-    bench.setSource(program(overlapping));
-  });
-
-  it("is due from 14 days before its end on: a preview shows it, and says when and why", async () => {
-    bench.clock.advance("25h");
-    bench.takeWrites();
-    const preview = await bench.preview("--diff");
-    const due = new Date(firstExpiry - 14 * 86_400_000).toISOString();
-    const { keyId } = first;
-    assert.deepEqual(changes(succeeded(preview)), [
-      "create-replacement ApiKey ci",
-      "replace ApiKey ci",
-      "delete-replaced ApiKey ci",
-    ]);
-    assert.deepEqual(messages(preview, "warning"), [
-      `API key "ci" (${keyId}) expires at ${(await keyState(bench))["expiresAt"]}; with rotateBefore 14d it is due for rotation since ${due}: it is to be replaced.\n`,
-    ]);
-    assert.match(preview.output, /\n {2}warning: API key "ci"|warning: API key "ci"/);
-    assert.equal((await bench.drift()).exitCode, CHANGES_SEEN);
-    assert.deepEqual(bench.takeWrites(), []);
-  });
-
-  it("makes the new key, updates what depends on it, and leaves the old one", async () => {
+  /** Runs an `up` that rotates; `oldAnswers` is what the old key's consumer is answered meanwhile. */
+  async function rotate(oldAnswers = 200): Promise<void> {
+    const old = await bench.outputs();
     takeTraffic(bench);
-    const up = succeeded(await bench.up());
-    assert.deepEqual(changes(up), ROTATION);
-    second = await bench.outputs();
-    const callers = { old: first["apiKey"], new: second["apiKey"] };
-    const traffic = takeTraffic(bench, callers).filter((line) => !line.includes("/roles"));
-    assert.deepEqual(
-      traffic.filter((line) => line.includes("POST /v1/secrets") || !line.startsWith("operator")),
-      [
-        "operator: POST /v1/secrets/api/keys 201",
-        "old: GET /v1/users/me 200",
-        "new: GET /v1/users/me 200",
-      ],
+    assert.deepEqual(changes(succeeded(await bench.up())), KEY_REPLACED);
+    const now = await bench.outputs();
+    const callers = { old: old["apiKey"], new: now["apiKey"] };
+    const inOrder = takeTraffic(bench, callers).filter(
+      (line) => !line.startsWith("operator: GET") && !line.includes("/search"),
     );
-    assert.ok(!traffic.some((line) => line.includes("DELETE")), String(traffic));
-    assert.equal(second["sees"], "old 200, new 200");
-    assert.notEqual(second["keyId"], first["keyId"]);
+    assert.deepEqual(inOrder, [
+      "operator: POST /v1/secrets/api/keys 201",
+      `old: GET /v1/users/me ${oldAnswers}`,
+      "new: GET /v1/users/me 200",
+      `operator: DELETE /v1/secrets/api/keys/${old["keyId"]} 204`,
+    ]);
+    assert.equal(await use(bench, old["apiKey"]), 401);
+    assert.equal(await use(bench, now["apiKey"]), 200);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  }
+
+  it("is due once the key has expired: a preview says so", async () => {
+    bench.clock.advance("31d");
+    const { keyId, apiKey } = await bench.outputs();
+    assert.equal(await use(bench, apiKey), 401);
+    const preview = await bench.preview();
+    assert.deepEqual(changes(succeeded(preview)), KEY_REPLACED);
     const { expiresAt } = await keyState(bench);
-    assert.ok(Date.parse(String(expiresAt)) > firstExpiry + 75 * 86_400_000);
+    assert.deepEqual(messages(preview, "warning"), [
+      `API key "ci" (${keyId}) expired at ${expiresAt}: it is to be replaced.\n`,
+    ]);
+    const drift = await bench.drift();
+    assert.equal(drift.exitCode, CHANGES_SEEN);
   });
 
-  it("leaves both keys working, and no trace of the old one in the state", async () => {
-    assert.equal(await use(bench, first["apiKey"]), 200);
-    assert.equal(await use(bench, second["apiKey"]), 200);
-    assert.deepEqual((await bench.resources()).length, 2);
-    assert.ok(!JSON.stringify(await bench.held()).includes(String(first["keyId"])));
-    const again = succeeded(await bench.drift());
-    assert.deepEqual([changes(again), messages(again, "warning")], [[], []]);
+  it("replaces the expired key, and removes it", async () => {
+    await rotate(401);
   });
 
-  it("keeps the account from being archived while the old key lives, and says until when", async () => {
-    const destroy = failed(await bench.destroy());
-    const [error = ""] = messages(destroy, "error");
-    assert.ok(error.includes(`"ci" (${first["keyId"]}, `), error);
-    assert.ok(error.includes(", until 20"), error);
-    assert.match(error, /What to do: revoke them, wait for their expiry, or set forceDestroy/);
-    succeeded(await bench.up());
-    second = await bench.outputs();
-  });
-
-  it("ends the old key at its own expiry", async () => {
-    bench.clock.advance("14d");
-    assert.equal(await use(bench, first["apiKey"]), 401);
-    assert.equal(await use(bench, second["apiKey"]), 200);
-  });
-
-  it("leaves nothing behind that works, once the last key is over too", async () => {
-    bench.clock.advance("90d");
+  it("takes up triggers without a rotation, and rotates when one changes", async () => {
+    bench.setSource(withConsumer('expiresIn: "30d", rotationTriggers: { release: "1" }'));
     bench.takeWrites();
-    succeeded(await bench.destroy());
-    assert.deepEqual(await bench.resources(), []);
-    assert.deepEqual(bench.accounts(), []);
-    for (const { value } of bench.keys()) assert.equal(await use(bench, value), 401);
-    const { keyId, accountId } = second;
-    assert.deepEqual(
-      bench.takeWrites().map(({ request, status }) => `${request} ${status}`),
-      [`DELETE /v1/secrets/api/keys/${keyId} 204`, `DELETE /v1/users/${accountId} 204`],
+    assert.deepEqual(changes(succeeded(await bench.up())), ["update ApiKey ci"]);
+    assert.deepEqual(bench.takeWrites(), []);
+
+    bench.setSource(withConsumer('expiresIn: "30d", rotationTriggers: { release: "2" }'));
+    const preview = succeeded(await bench.preview("--diff"));
+    assert.deepEqual(changes(preview), KEY_REPLACED);
+    assert.match(preview.output, /~ rotationTriggers: \{\n +~ release: "1" => "2"/);
+    await rotate();
+    assert.deepEqual((await keyState(bench))["rotationTriggers"], { release: "2" });
+  });
+
+  it("comes earlier when the program asks for it, and not because the lifetime is reckoned anew", async () => {
+    const triggers = 'rotationTriggers: { release: "2" }';
+    bench.clock.advance("20d");
+    bench.setSource(withConsumer(`expiresIn: "30d", rotateBefore: "5d", ${triggers}`));
+    assert.deepEqual(changes(succeeded(await bench.up())), ["update ApiKey ci"]);
+    bench.setSource(withConsumer(`expiresIn: "30d", rotateBefore: "11d", ${triggers}`));
+    const preview = succeeded(await bench.preview());
+    assert.match(
+      messages(preview, "warning").join(),
+      /with rotateBefore 11d it is due for rotation/,
     );
+    await rotate();
+    bench.setSource(withConsumer(`expiresIn: "60d", rotateBefore: "11d", ${triggers}`));
+    const longer = succeeded(await bench.preview());
+    assert.deepEqual(longer.steps.find(({ op }) => op === "replace")?.replaceKeys, ["expiresIn"]);
+    await rotate();
+  });
+
+  it("is refused by a preview when it could never end, or never come", async () => {
+    bench.takeWrites();
+    const refused: [key: string, reason: string][] = [
+      [
+        'expiresIn: "14d", rotateBefore: "2w"',
+        "rotateBefore: must be shorter than the key's lifetime, or every up would rotate it",
+      ],
+      [
+        'rotateBefore: "14d"',
+        "rotateBefore: needs an expiry to count back from: set expiresIn or expiresAt",
+      ],
+      [
+        'onDelete: "expire"',
+        'onDelete: "expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
+      ],
+      ['expiresIn: "soon"', 'expiresIn: must be a number and a unit, e.g. "90d", "12h" or "30m"'],
+      [
+        'expiresIn: "9d", expiresAt: "2099-01-01T00:00:00Z"',
+        "expiresIn: cannot be combined with expiresAt: give one of them",
+      ],
+    ];
+    for (const [key, reason] of refused) {
+      bench.setSource(withConsumer(key));
+      assert.ok(failed(await bench.preview()).output.includes(`has a problem: ${reason}`), reason);
+    }
+    assert.deepEqual(bench.takeWrites(), []);
   });
 });
