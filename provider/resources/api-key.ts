@@ -185,6 +185,9 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     if (failures.length === 0 && toBeMade) {
       failures.push(...keyCreationFailures(ahead, inputs.serviceAccountId !== undefined));
       failures.push(...(await this.ownerFailures(ahead, inputs)));
+      // A change of a key that was adopted before is the matter of diff, which has the advice for it.
+      if (inputs.adopt?.id !== olds.adopt?.id)
+        failures.push(...(await this.adoptionFailures(ahead, inputs)));
     }
     return { inputs, failures };
   }
@@ -365,6 +368,18 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const attempted = `make a key for ${serviceAccountId}`;
     return await foreseen("serviceAccountId", () =>
       requireAccount(connection, serviceAccountId, attempted),
+    );
+  }
+
+  private async adoptionFailures(
+    { connection, caller }: Ahead,
+    inputs: Inputs,
+  ): Promise<pulumi.dynamic.CheckFailure[]> {
+    const { adopt, serviceAccountId = caller?.id } = inputs;
+    if (connection === undefined || adopt === undefined || serviceAccountId === undefined) return [];
+    if (containsUnknown(inputs)) return [];
+    return await foreseen("adopt", () =>
+      adoptable(connection, adopt, inputs, serviceAccountId, this.surroundings.managed),
     );
   }
 

@@ -9,6 +9,7 @@ import {
   type ProviderProcess,
   START,
   Stage,
+  UNKNOWN,
 } from "../harness";
 
 const ROLES = ["event_reader", "event_ingestor"];
@@ -36,7 +37,12 @@ describe("resources/api-key-adoption", () => {
     ...more,
   });
   const refusal = async (more: Partial<KeyInputs>) => {
+    const { failures } = await process.keys.check({}, adopting(more));
     const error = await failureOf(process.keys.create(adopting(more)), "refused");
+    assert.deepEqual(
+      failures?.map(({ reason }) => reason),
+      [`adopt: ${error.message}`],
+    );
     assert.equal(
       error.attempted,
       `adopt API key "${more.name ?? "k"}" (${more.adopt?.id ?? theirs.id})`,
@@ -65,6 +71,18 @@ describe("resources/api-key-adoption", () => {
     assert.match(createdAt, /^2026-11-24T08:00:00\.\d+Z$/);
     assert.deepEqual(stage.writes, []);
     assert(process.managed.has(id));
+  });
+
+  it("is foreseen by a preview only where all of it is known", async () => {
+    const wrong = { id: "secret_nope", apiKey: theirs.value };
+    const failing = async (more: object, olds: object = {}) =>
+      (await process.keys.check(olds, adopting({ adopt: wrong, ...more }))).failures?.length;
+    assert.equal(await failing({}), 1);
+    assert.equal(await failing({ serviceAccountId: UNKNOWN }), 0);
+    assert.equal(await failing({ adopt: { ...wrong, apiKey: UNKNOWN } }), 0);
+    assert.equal(await failing({}, adopting({ adopt: wrong })), 0);
+    process = stage.process({ preflight: false });
+    assert.equal(await failing({}), 0);
   });
 
   it("takes over a key of the caller itself", async () => {

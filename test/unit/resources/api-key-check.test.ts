@@ -64,7 +64,7 @@ describe("resources/api-key: check", () => {
       "rotation just within the lifetime": { expiresIn: "1d", rotateBefore: "23h" },
       "rotation just before an instant": { expiresAt: at(DAY + 1), rotateBefore: "1d" },
       "expire with an instant": { onDelete: "expire", expiresAt: at(DAY) },
-      adoption: { adopt: ADOPT },
+      "adoption of a key to come": { adopt: { ...ADOPT, apiKey: UNKNOWN } },
     };
     for (const [what, inputs] of Object.entries(accepted)) {
       it(what, async () => assert.deepEqual(reasons(await check({ name: "k", ...inputs })), []));
