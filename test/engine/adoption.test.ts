@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import type { EmulatedKey, EmulatedUser } from "../../provider/emulator";
+import { takeTraffic, use } from "./consumer";
+import { Bench, changes, failed, succeeded } from "./harness";
+
+/** A program that takes over one account and one key; both by id, the key's value from a secret setting. */
+function program(account: string, key: string): string {
+  return `
+import * as pulumi from "@pulumi/pulumi";
+import * as flexprice from "pulumi-flexprice";
+const apiKey = new pulumi.Config().requireSecret("oldKey");
+const account = new flexprice.ServiceAccount("ci", { roles: ["event_reader"], ${account} });
+const key = new flexprice.ApiKey("ci", { serviceAccountId: account.id, ${key} });
+export const accountId = account.id;
+export const keyId = key.id;
+export const value = key.apiKey;
+`;
+}
+
+describe("adoption", () => {
+  let bench: Bench;
+  let theirs: EmulatedUser;
+  let theirKey: EmulatedKey;
+  let adoptKey: string;
+  before(async () => {
+    bench = await Bench.open("");
+    const { tenantId, environmentId } = bench.operator;
+    theirs = bench.emulator.createAccount(tenantId, { name: "by hand", roles: ["event_reader"] });
+    theirKey = bench.emulator.createKey(theirs.id, environmentId, { name: "ci" });
+    adoptKey = `adopt: { id: "${theirKey.id}", apiKey }`;
+    await bench.workspace.setConfig({ oldKey: { value: theirKey.value, secret: true } });
+  });
+  after(() => bench.close());
+
+  it("of what does not fit is refused by a preview, which says what does not", async () => {
+    const { operator, emulator } = bench;
+    const writer = emulator.createAccount(operator.tenantId, {
+      name: "w",
+      roles: ["event_ingestor"],
+    });
+    const refused: [account: string, key: string, reason: RegExp][] = [
+      [
+        `adopt: "user_nope"`,
+        "",
+        /adopt: Could not adopt service account user_nope\.\n.*has no service account with this id/,
+      ],
+      [
+        `adopt: "${writer.id}"`,
+        "",
+        /it has the roles event_ingestor, the program asks for event_reader/,
+      ],
+      [`adopt: "${operator.userId}"`, "", /has no service account with this id/],
+      [
+        "",
+        `serviceAccountId: "${writer.id}", ${adoptKey}`,
+        new RegExp(
+          `adopt: Could not adopt API key "ci" \\(${theirKey.id}\\)\\.\n.*acts for ${theirs.id}, the program asks for a key of ${writer.id}`,
+        ),
+      ],
+      [
+        "",
+        `serviceAccountId: "${theirs.id}", adopt: { id: "secret_nope", apiKey }`,
+        /has no key with this id/,
+      ],
+      [
+        "",
+        `serviceAccountId: "${theirs.id}", name: "other", ${adoptKey}`,
+        /its name is "ci", the program asks for "other"/,
+      ],
+      [
+        "",
+        `serviceAccountId: "${theirs.id}", expiresIn: "90d", ${adoptKey}`,
+        /it expires never, the program asks for in 90d/,
+      ],
+    ];
+    for (const [account, key, reason] of refused) {
+      bench.setSource(program(account, key));
+      assert.match(failed(await bench.preview()).output, reason);
+    }
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("takes both over: the account gets its name, nothing is made, and the key's value is a secret", async () => {
+    bench.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
+    const preview = succeeded(await bench.preview());
+    assert.deepEqual(changes(preview), ["create ServiceAccount ci", "create ApiKey ci"]);
+    takeTraffic(bench);
+    succeeded(await bench.up());
+    const traffic = takeTraffic(bench, { key: theirKey.value });
+    assert.deepEqual(
+      traffic.filter((line) => !line.includes(": GET /v1/") && !line.includes("/search")),
+      [`operator: PUT /v1/users/${theirs.id} 200`],
+    );
+    assert.ok(traffic.includes("key: GET /v1/users/me 200"), String(traffic));
+    assert.deepEqual(await bench.outputs(), {
+      accountId: theirs.id,
+      keyId: theirKey.id,
+      value: theirKey.value,
+    });
+    const held = await bench.held();
+    assert.equal(held["ServiceAccount ci"]?.outputs?.["name"], "ci");
+    assert.equal(held["ApiKey ci"]?.outputs?.["adopt"], undefined);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+
+  it("is over when adopt is removed: nothing changes", async () => {
+    bench.setSource(program("", ""));
+    assert.deepEqual(changes(succeeded(await bench.up())), []);
+    assert.deepEqual(bench.takeWrites(), []);
+    bench.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
+    assert.deepEqual(changes(succeeded(await bench.up())), []);
+  });
+
+  it("of the same key is no answer to a change that replaces it", async () => {
+    bench.setSource(program(`adopt: "${theirs.id}"`, `name: "other", ${adoptKey}`));
+    const preview = failed(await bench.preview());
+    assert.match(preview.output, /a change of name replaces it, but "adopt" names this same key/);
+    assert.match(preview.output, /What to do: remove "adopt" from the resource/);
+    assert.equal(await use(bench, theirKey.value), 200);
+  });
+
+  it("of another account and key replaces those taken over before, which end with it", async () => {
+    const { tenantId, environmentId } = bench.operator;
+    const other = bench.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
+    const otherKey = bench.emulator.createKey(other.id, environmentId, { name: "ci" });
+    await bench.workspace.setConfig({ oldKey: { value: otherKey.value, secret: true } });
+    bench.setSource(program(`adopt: "${other.id}"`, `adopt: { id: "${otherKey.id}", apiKey }`));
+    const preview = succeeded(await bench.preview());
+    assert.deepEqual(
+      preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
+      [["adopt"], ["serviceAccountId", "adopt"]],
+    );
+    bench.takeWrites();
+    succeeded(await bench.up());
+    assert.deepEqual(
+      bench.takeWrites().map(({ request, status }) => `${request} ${status}`),
+      [`DELETE /v1/secrets/api/keys/${theirKey.id} 204`, `DELETE /v1/users/${theirs.id} 204`],
+    );
+    assert.equal(await use(bench, theirKey.value), 401);
+    assert.equal(await use(bench, otherKey.value), 200);
+    succeeded(await bench.destroy());
+    assert.equal(await use(bench, otherKey.value), 401);
+    assert.ok(!bench.accounts().some(({ id }) => id === other.id));
+  });
+});

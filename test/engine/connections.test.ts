@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import type { Operator } from "../../provider/emulator";
+import { use } from "./consumer";
+import { Bench, changes, failed, succeeded } from "./harness";
+
+/** An account with a key in each of the named connections; "" is the unnamed one. */
+function program(connections: Record<string, string>): string {
+  const resources = Object.entries(connections).map(
+    ([name, connection]) => `
+const ${name} = new flexprice.ServiceAccount("${name}", { roles: ["event_reader"], connection: ${connection} });
+const ${name}Key = new flexprice.ApiKey("${name}", { serviceAccountId: ${name}.id, connection: ${connection} });
+export const [${name}Id, ${name}Value] = [${name}.id, ${name}Key.apiKey];`,
+  );
+  return `import * as flexprice from "pulumi-flexprice";\n${resources.join("\n")}`;
+}
+
+describe("connections", () => {
+  let bench: Bench;
+  let eu: Operator;
+  let india: Operator;
+  before(async () => {
+    bench = await Bench.open(program({ eu: '"eu"', india: '"india"' }), { config: {} });
+    eu = bench.operator;
+    india = bench.emulator.createTenant({ name: "India" });
+    bench.hide(india.apiKey);
+  });
+  after(() => bench.close());
+
+  const tenantOf = (apiKey: unknown) =>
+    bench.emulator.keys().find(({ value }) => value === apiKey)?.tenantId;
+
+  it("that are not there are named by a preview, with the command that sets them", async () => {
+    const preview = failed(await bench.preview());
+    assert.match(preview.output, /there is no connection "eu"; none is configured/);
+    assert.match(
+      preview.output,
+      /pulumi config set --secret --path flexprice:connections\.eu\.apiKey/,
+    );
+    assert.deepEqual(bench.emulator.requests, []);
+  });
+
+  it("lead to two tenants in one stack", async () => {
+    for (const [name, { apiKey }] of Object.entries({ eu, india })) {
+      const path = `flexprice:connections.${name}.apiKey`;
+      const set = await bench.workspace.run(["config", "set", "--secret", "--path", path, apiKey]);
+      assert.equal(set.exitCode, 0, set.output);
+    }
+    succeeded(await bench.up());
+    const { euId, euValue, indiaId, indiaValue } = await bench.outputs();
+    assert.deepEqual([tenantOf(euValue), tenantOf(indiaValue)], [eu.tenantId, india.tenantId]);
+    assert.deepEqual(
+      bench.emulator
+        .accounts()
+        .map(({ id, tenantId }) => [id, tenantId])
+        .sort(),
+      [
+        [euId, eu.tenantId],
+        [indiaId, india.tenantId],
+      ].sort(),
+    );
+    const asked = new Set(bench.emulator.requests.map(({ headers }) => headers["x-api-key"]));
+    assert.deepEqual([...asked].sort(), [eu.apiKey, india.apiKey].sort());
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+
+  it("are read from the environment, too", async () => {
+    await bench.unsetConfig("flexprice:connections");
+    bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
+      eu: { apiKey: eu.apiKey },
+      india: { apiKey: india.apiKey },
+    });
+    assert.deepEqual(changes(succeeded(await bench.up())), []);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+
+  it("replace what changes from one to another, new before old", async () => {
+    const { euId: before, euValue } = await bench.outputs();
+    bench.setSource(program({ eu: '"india"', india: '"india"' }));
+    const preview = succeeded(await bench.preview());
+    assert.deepEqual(
+      preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
+      [["connection"], ["serviceAccountId", "connection"]],
+    );
+    bench.takeWrites();
+    succeeded(await bench.up());
+    const now = await bench.outputs();
+    assert.equal(tenantOf(now["euValue"]), india.tenantId);
+    assert.deepEqual(
+      bench.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…")),
+      [
+        "POST /v1/users",
+        "POST /v1/secrets/api/keys",
+        "DELETE /v1/secrets/api/keys/secret_…",
+        "DELETE /v1/users/user_…",
+      ],
+    );
+    assert.equal(await use(bench, euValue), 401);
+    assert.equal(bench.emulator.accounts().find(({ id }) => id === before)?.status, "archived");
+  });
+
+  it("that lead to another tenant now are refused, and nothing is changed there", async () => {
+    bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({ india: { apiKey: eu.apiKey } });
+    bench.takeWrites();
+    const destroy = failed(await bench.destroy());
+    assert.match(
+      destroy.output,
+      new RegExp(
+        `belongs to tenant ${india.tenantId}, but the credential from connection "india" .* to tenant ${eu.tenantId}`,
+      ),
+    );
+    assert.deepEqual(bench.takeWrites(), []);
+    bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
+      india: { apiKey: india.apiKey },
+    });
+    succeeded(await bench.destroy());
+    assert.ok(bench.emulator.accounts().every(({ status }) => status === "archived"));
+  });
+});
