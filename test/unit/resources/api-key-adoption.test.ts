@@ -80,7 +80,7 @@ describe("resources/api-key-adoption", () => {
     assert.equal(await failing({}), 1);
     assert.equal(await failing({ serviceAccountId: UNKNOWN }), 0);
     assert.equal(await failing({ adopt: { ...wrong, apiKey: UNKNOWN } }), 0);
-    assert.equal(await failing({}, adopting({ adopt: wrong })), 0);
+    assert.equal(await failing({ name: "other" }, adopting({ adopt: wrong })), 0);
     process = stage.process({ preflight: false });
     assert.equal(await failing({}), 0);
   });
