@@ -8,6 +8,7 @@ import {
   type Operator,
   type RecordedRequest,
 } from "../../provider/emulator";
+import { type ChildResult, runChild } from "../../toolchain/child";
 import {
   type ConfigValue,
   type OperationResult,
@@ -24,6 +25,9 @@ export const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 
 /** What a CLI of version 3.250 exits with when --expect-no-changes sees a change; older ones exit with 1. */
 export const CHANGES_SEEN = 7;
+
+/** A script that takes longer hangs. */
+const SHELL_TIMEOUT_MS = 120_000;
 
 /** Nobody wants to read any of this: stack traces, values that were turned into text by accident, class names. */
 const NOISE = /\n\s+at .*:\d+:\d+|node:internal|\[object Object\]|\bundefined\b|FlexpriceError/;
@@ -68,20 +72,29 @@ export class Bench {
   ) {}
 
   static async open(source: string, options: BenchOptions = {}): Promise<Bench> {
+    const { folder, program, ...settings } = options;
+    const bench = await Bench.on(folder ?? { source, ...program }, settings);
+    if (folder !== undefined) bench.setSource(source);
+    return bench;
+  }
+
+  /** With a program as it is: a folder's, or a text's. */
+  static async on(
+    program: string | ProgramSource,
+    options: Pick<BenchOptions, "config" | "env"> = {},
+  ): Promise<Bench> {
     const clock = new Clock();
     const emulator = await Emulator.start({ clock: clock.now });
     const operator = emulator.createTenant();
-    const { folder } = options;
     const workspace = await PulumiWorkspace.create({
-      program: folder ?? { source, ...options.program },
+      program,
       env: { FLEXPRICE_BASE_URL: emulator.url, ...options.env },
       config: options.config ?? {
         "flexprice:apiKey": { value: operator.apiKey, secret: true },
       },
     });
-    const bench = new Bench(emulator, operator, workspace, clock, folder);
-    if (folder !== undefined) bench.setSource(source);
-    return bench;
+    const folder = typeof program === "string" ? program : undefined;
+    return new Bench(emulator, operator, workspace, clock, folder);
   }
 
   preview(...args: string[]): Promise<OperationResult> {
@@ -166,20 +179,30 @@ export class Bench {
     this.secrets.add(secret);
   }
 
+  /** Runs lines of a shell in a folder, as someone does who works with the stack. */
+  async shell(script: string, cwd: string): Promise<ChildResult> {
+    Object.assign(this.workspace.env, this.clock.env);
+    const { env } = this.workspace;
+    return this.noted(
+      script,
+      await runChild("sh", ["-c", script], { cwd, env, timeoutMs: SHELL_TIMEOUT_MS }),
+    );
+  }
+
   /**
    * Ends everything, after a look for secrets in all that was printed and in every file that was written: states,
-   * their history, event logs, config.
+   * their history, event logs, config, and what lies in this further folder.
    */
-  async close(): Promise<void> {
+  async close(folder?: string): Promise<void> {
     try {
-      this.assertNoSecretShown();
+      this.assertNoSecretShown(folder);
     } finally {
       await this.workspace.dispose();
       await this.emulator.stop();
     }
   }
 
-  private assertNoSecretShown(): void {
+  private assertNoSecretShown(folder: string | undefined): void {
     const secrets = [
       ...this.secrets,
       this.operator.accessToken,
@@ -188,6 +211,7 @@ export class Bench {
     const texts = new Map([
       ["the output", this.printed.join("\n")],
       ...filesIn(this.workspace.scratch),
+      ...(folder === undefined ? [] : filesIn(folder)),
     ]);
     for (const [where, text] of texts) {
       for (const secret of secrets) {
@@ -198,10 +222,13 @@ export class Bench {
 
   private async perform(verb: Verb, args: readonly string[]): Promise<OperationResult> {
     Object.assign(this.workspace.env, this.clock.env);
-    const result = await this.workspace.start(verb, args).done;
+    return this.noted(verb, await this.workspace.start(verb, args).done);
+  }
+
+  private noted<T extends ChildResult>(what: string, result: T): T {
     this.printed.push(result.output);
     const noise = NOISE.exec(result.output);
-    assert.equal(noise, null, `${verb} prints noise:\n${result.output}`);
+    assert.equal(noise, null, `${what} prints noise:\n${result.output}`);
     return result;
   }
 }

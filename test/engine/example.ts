@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { Bench } from "./harness";
+
+const CHECKOUT = resolve(__dirname, "..", "..");
+
+/** Stands between the answers to two commands; no text has it. */
+const SEPARATOR = "\x1e";
+
+/** A command in a README's console block, and what the README says that it prints. */
+interface Exchange {
+  command: string;
+  answer: string;
+}
+
+/** One of the examples in a copy of its own, whose README is followed section by section. */
+export class Example {
+  private readonly sections: Map<string, Exchange[]>;
+  private readonly unfollowed: Set<string>;
+
+  private constructor(
+    readonly bench: Bench,
+    readonly readme: string,
+    /** The copy of the example's folder. */
+    readonly folder: string,
+    private readonly copy: string,
+  ) {
+    this.sections = sectionsOf(readme);
+    this.unfollowed = new Set(this.sections.keys());
+  }
+
+  static async open(name: string): Promise<Example> {
+    // Inside the checkout, where programs find their packages.
+    const copy = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
+    const folder = join(copy, "examples", name);
+    for (const path of ["Pulumi.yaml", "examples"]) {
+      cpSync(join(CHECKOUT, path), join(copy, path), {
+        recursive: true,
+        filter: (source) => basename(source) !== "node_modules",
+      });
+    }
+    const project = existsSync(join(folder, "Pulumi.yaml")) ? folder : copy;
+    const bench = await Bench.on(project, { config: {} });
+    bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
+    return new Example(bench, readFileSync(join(folder, "README.md"), "utf8"), folder, copy);
+  }
+
+  /** The commands of a section. */
+  commands(section: string): string[] {
+    return this.exchanges(section).map(({ command }) => command);
+  }
+
+  /** Types the commands of a section in one shell, and compares what they print with what the README says. */
+  async follow(section: string): Promise<void> {
+    const outputs = await this.type(this.commands(section));
+    for (const [index, { command, answer }] of this.exchanges(section).entries()) {
+      assertShown(command, answer, outputs[index] ?? "");
+    }
+    this.unfollowed.delete(section);
+  }
+
+  /** A look for drift and another `up` find nothing to do, and send nothing that changes something. */
+  async assertSettled(): Promise<void> {
+    this.bench.takeWrites();
+    await this.type([
+      "pulumi preview --refresh --expect-no-changes",
+      "pulumi up --yes --skip-preview --expect-no-changes",
+    ]);
+    assert.deepEqual(this.bench.takeWrites(), []);
+  }
+
+  /** Looks for secrets in all that was printed and written, and for commands of the README that were not run. */
+  async close(): Promise<void> {
+    try {
+      await this.bench.close(this.copy);
+    } finally {
+      rmSync(this.copy, { recursive: true, force: true });
+    }
+    assert.deepEqual([...this.unfollowed], [], "sections that were not followed");
+  }
+
+  private exchanges(section: string): Exchange[] {
+    const exchanges = this.sections.get(section);
+    assert.ok(exchanges, `no section "${section}" of the README has commands`);
+    return exchanges;
+  }
+
+  /** What each of these commands prints; all of them must succeed. */
+  private async type(commands: readonly string[]): Promise<string[]> {
+    const script = commands.map((command) => `${command} || exit\nprintf '${SEPARATOR}'`);
+    const result = await this.bench.shell(["exec 2>&1", ...script].join("\n"), this.folder);
+    assert.equal(result.exitCode, 0, result.output);
+    return result.stdout.split(SEPARATOR);
+  }
+}
+
+/** The console blocks below each heading; commands are the lines behind `$ `. */
+function sectionsOf(readme: string): Map<string, Exchange[]> {
+  const sections = new Map<string, Exchange[]>();
+  for (const section of readme.split(/^#+ /m)) {
+    const [title = ""] = section.split("\n");
+    const blocks = [...section.matchAll(/^```console\n(.*?)^```$/gms)].map(([, text = ""]) => text);
+    const exchanges = blocks.flatMap(exchangesOf);
+    if (exchanges.length > 0) sections.set(title, exchanges);
+  }
+  return sections;
+}
+
+function exchangesOf(block: string): Exchange[] {
+  return block
+    .split(/^\$ /m)
+    .slice(1)
+    .map((text) => {
+      const end = text.indexOf("\n");
+      return { command: text.slice(0, end), answer: text.slice(end + 1) };
+    });
+}
+
+/** In the README `…` stands for anything in a line, and alone on a line for any number of lines. */
+function assertShown(command: string, answer: string, output: string): void {
+  const expected = tidy(answer);
+  const shown = tidy(output);
+  const pattern = expected.map((line) =>
+    line === "…" ? "(?:.*\n)*?" : `${literally(line).replaceAll("…", ".+?")}\n`,
+  );
+  const text = shown.map((line) => `${line}\n`).join("");
+  if (!new RegExp(`^${pattern.join("")}$`).test(text)) assert.deepEqual(shown, expected, command);
+}
+
+/** The lines without blanks at their ends, empty ones, and Pulumi's dots. */
+function tidy(text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== "" && !line.startsWith("@ "));
+}
+
+function literally(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
