@@ -376,7 +376,8 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     inputs: Inputs,
   ): Promise<pulumi.dynamic.CheckFailure[]> {
     const { adopt, serviceAccountId = caller?.id } = inputs;
-    if (connection === undefined || adopt === undefined || serviceAccountId === undefined) return [];
+    if (connection === undefined || adopt === undefined || serviceAccountId === undefined)
+      return [];
     if (containsUnknown(inputs)) return [];
     return await foreseen("adopt", () =>
       adoptable(connection, adopt, inputs, serviceAccountId, this.surroundings.managed),

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { use } from "./consumer";
+import { Example } from "./example";
+
+describe("the example adopt", () => {
+  let example: Example;
+  before(async () => {
+    example = await Example.open("adopt");
+  });
+  after(() => example.close());
+
+  /** What Flexprice has, apart from the operator. */
+  const present = () => [example.bench.accounts(), example.bench.keys()];
+
+  it("takes an account and a key over without a change in Flexprice", async () => {
+    await example.follow("What there is");
+    const before = present();
+    assert.deepEqual(
+      before.map(({ length }) => length),
+      [1, 1],
+    );
+    example.bench.takeWrites();
+    await example.follow("Take it over");
+    assert.deepEqual(example.bench.takeWrites(), []);
+    assert.deepEqual(present(), before);
+    await example.assertSettled();
+  });
+
+  it("does nothing when adopt is removed", async () => {
+    const before = present();
+    await example.follow("Afterwards");
+    assert.deepEqual(example.bench.takeWrites(), []);
+    assert.deepEqual(present(), before);
+  });
+
+  it("owns both from then on: destroy ends them", async () => {
+    const [key] = example.bench.keys();
+    assert.equal(await use(example.bench, key?.value), 200);
+    await example.follow("Clean up");
+    assert.deepEqual(present(), [[], []]);
+    assert.equal(await use(example.bench, key?.value), 401);
+  });
+});

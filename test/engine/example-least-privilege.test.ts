@@ -1,0 +1,29 @@
+import assert from "node:assert/strict";
+import { Example } from "./example";
+
+describe("the example least-privilege", () => {
+  let example: Example;
+  before(async () => {
+    example = await Example.open("least-privilege");
+  });
+  after(() => example.close());
+
+  it("makes an identity for each service, with one role", async () => {
+    await example.follow("Run it");
+    const roles = (those: { name: string; roles: string[] }[]) =>
+      Object.fromEntries(those.map(({ name, roles }) => [name, roles]));
+    const expected = { "usage-ingestor": ["event_ingestor"], "usage-dashboard": ["event_reader"] };
+    assert.deepEqual(roles(example.bench.accounts()), expected);
+    assert.deepEqual(roles(example.bench.keys()), expected);
+    await example.assertSettled();
+  });
+
+  it("lets each key do the one and not the other", async () => {
+    await example.follow("What each key may do");
+  });
+
+  it("leaves nothing behind", async () => {
+    await example.follow("Clean up");
+    assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
+  });
+});

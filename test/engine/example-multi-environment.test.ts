@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { takeTraffic } from "./consumer";
+import { Example } from "./example";
+
+describe("the example multi-environment", () => {
+  let example: Example;
+  let production: string;
+  let productionKey: string;
+  before(async () => {
+    example = await Example.open("multi-environment");
+    const { emulator, operator, workspace } = example.bench;
+    production = emulator.createEnvironment(operator.tenantId, "Production");
+    productionKey = emulator.createKey(operator.userId, production, { name: "operator" }).value;
+    workspace.env["SANDBOX_API_KEY"] = operator.apiKey;
+    workspace.env["PRODUCTION_API_KEY"] = productionKey;
+    // The connections have to do.
+    delete workspace.env["FLEXPRICE_API_KEY"];
+  });
+  after(() => example.close());
+
+  const keysBy = (environmentId: string) =>
+    example.bench
+      .keys()
+      .filter((key) => key.environmentId === environmentId)
+      .map(({ name }) => name);
+
+  it("makes an account and a key through each connection, in its environment", async () => {
+    await example.follow("Configure");
+    await example.follow("Run it");
+    const writes = takeTraffic(example.bench, { production: productionKey }).filter((line) =>
+      / POST \/v1\/(users|secrets\/api\/keys) /.test(line),
+    );
+    assert.deepEqual(writes.sort(), [
+      "operator: POST /v1/secrets/api/keys 201",
+      "operator: POST /v1/users 201",
+      "production: POST /v1/secrets/api/keys 201",
+      "production: POST /v1/users 201",
+    ]);
+    assert.deepEqual(keysBy(example.bench.operator.environmentId), ["usage-ingestor-sandbox"]);
+    assert.deepEqual(keysBy(production), ["usage-ingestor-production"]);
+    await example.assertSettled();
+  });
+
+  it("leaves nothing behind in either of them", async () => {
+    await example.follow("Clean up");
+    assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
+  });
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { takeTraffic, use } from "./consumer";
+import { Example } from "./example";
+
+describe("the example rotation", () => {
+  let example: Example;
+  let first: string;
+  let second: string;
+  before(async () => {
+    example = await Example.open("rotation");
+  });
+  after(() => example.close());
+
+  const file = () => join(example.folder, "ingestor.key");
+  const stored = () => readFileSync(file(), "utf8");
+
+  it("writes a new key to the store, for its owner's eyes only", async () => {
+    await example.follow("Day 0");
+    first = stored();
+    assert.equal(statSync(file()).mode & 0o777, 0o600);
+    assert.deepEqual(
+      example.bench.keys().map(({ value }) => value),
+      [first],
+    );
+  });
+
+  it("leaves it alone until it is due", async () => {
+    example.bench.clock.advance("75d");
+    await example.assertSettled();
+    assert.equal(stored(), first);
+  });
+
+  it("rotates with the command of the schedule, new key first, the store next, and revokes nothing", async () => {
+    const command = "pulumi up --yes --skip-preview";
+    assert.ok(example.readme.includes(`\n      - run: ${command}\n`));
+    assert.ok(example.commands("Day 76").includes(command));
+    example.bench.clock.advance("25h");
+    takeTraffic(example.bench);
+    await example.follow("Day 76");
+    second = stored();
+    const traffic = takeTraffic(example.bench, { old: first, new: second });
+    assert.deepEqual(
+      traffic.filter((line) => !/ GET | POST \/v1\/users\/search /.test(line)),
+      [
+        "operator: POST /v1/secrets/api/keys 201",
+        "old: POST /v1/events 202",
+        "new: POST /v1/events 202",
+      ],
+    );
+    assert.notEqual(second, first);
+    await example.assertSettled();
+  });
+
+  it("lets both keys work up to the end of the old one, and the new one behind it", async () => {
+    example.bench.clock.advance("13d");
+    assert.deepEqual(
+      [await use(example.bench, first), await use(example.bench, second)],
+      [200, 200],
+    );
+    example.bench.clock.advance("1d");
+    assert.deepEqual(
+      [await use(example.bench, first), await use(example.bench, second)],
+      [401, 200],
+    );
+    await example.follow("Day 90");
+  });
+
+  it("leaves nothing behind, not even a key that was left to its expiry", async () => {
+    await example.follow("Clean up");
+    assert.deepEqual(example.bench.accounts(), []);
+    assert.deepEqual(
+      await Promise.all([first, second].map((key) => use(example.bench, key))),
+      [401, 401],
+    );
+    assert.equal(
+      example.bench.emulator.keys().length,
+      3,
+      "the operator's, the first and the second",
+    );
+    assert.equal(existsSync(file()), false);
+  });
+});
