@@ -36,7 +36,7 @@ describe("the example adopt", () => {
   it("owns both from then on: destroy ends them", async () => {
     const [key] = example.bench.keys();
     assert.equal(await use(example.bench, key?.value), 200);
-    await example.follow("Clean up");
+    await example.cleanUp();
     assert.deepEqual(present(), [[], []]);
     assert.equal(await use(example.bench, key?.value), 401);
   });

@@ -23,7 +23,7 @@ describe("the example least-privilege", () => {
   });
 
   it("leaves nothing behind", async () => {
-    await example.follow("Clean up");
+    await example.cleanUp();
     assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
   });
 });

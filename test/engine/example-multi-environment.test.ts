@@ -42,7 +42,7 @@ describe("the example multi-environment", () => {
   });
 
   it("leaves nothing behind in either of them", async () => {
-    await example.follow("Clean up");
+    await example.cleanUp();
     assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
   });
 });

@@ -30,7 +30,7 @@ describe("the example quickstart", () => {
   });
 
   it("leaves nothing behind", async () => {
-    await example.follow("Clean up");
+    await example.cleanUp();
     assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
   });
 });

@@ -68,7 +68,7 @@ describe("the example rotation", () => {
   });
 
   it("leaves nothing behind, not even a key that was left to its expiry", async () => {
-    await example.follow("Clean up");
+    await example.cleanUp();
     assert.deepEqual(example.bench.accounts(), []);
     assert.deepEqual(
       await Promise.all([first, second].map((key) => use(example.bench, key))),

@@ -71,14 +71,19 @@ export class Example {
     assert.deepEqual(this.bench.takeWrites(), []);
   }
 
-  /** Looks for secrets in all that was printed and written, and for commands of the README that were not run. */
+  /** Follows the last section, after which no command of the README is left that was not run. */
+  async cleanUp(): Promise<void> {
+    await this.follow("Clean up");
+    assert.deepEqual([...this.unfollowed], [], "sections that were not followed");
+  }
+
+  /** Ends everything, after a look for secrets in all that was printed and written. */
   async close(): Promise<void> {
     try {
       await this.bench.close(this.copy);
     } finally {
       rmSync(this.copy, { recursive: true, force: true });
     }
-    assert.deepEqual([...this.unfollowed], [], "sections that were not followed");
   }
 
   private exchanges(section: string): Exchange[] {
@@ -99,11 +104,12 @@ export class Example {
 /** The console blocks below each heading; commands are the lines behind `$ `. */
 function sectionsOf(readme: string): Map<string, Exchange[]> {
   const sections = new Map<string, Exchange[]>();
-  for (const section of readme.split(/^#+ /m)) {
-    const [title = ""] = section.split("\n");
-    const blocks = [...section.matchAll(/^```console\n(.*?)^```$/gms)].map(([, text = ""]) => text);
-    const exchanges = blocks.flatMap(exchangesOf);
-    if (exchanges.length > 0) sections.set(title, exchanges);
+  let section = "";
+  const parts = readme.matchAll(/^```(\w*)\n(.*?)^```$|^#+ ([^\n]+)$/gms);
+  for (const [, language, block = "", title] of parts) {
+    section = title ?? section;
+    if (language !== "console") continue;
+    sections.set(section, [...(sections.get(section) ?? []), ...exchangesOf(block)]);
   }
   return sections;
 }
