@@ -27,6 +27,7 @@ const plugin = sdk("@pulumi/pulumi/proto/plugin_pb");
 const { Empty } = sdk("google-protobuf/google/protobuf/empty_pb");
 const { LanguageRuntimeService } = sdk("@pulumi/pulumi/proto/language_grpc_pb");
 
+/** Programs and policy packs that run. */
 const programs = new Set();
 
 /** A `require` for the SDK that `directory` sees, and for the SDK's own dependencies. */
@@ -102,6 +103,56 @@ function run(request) {
   });
 }
 
+/** Runs a policy pack until the CLI cancels the call; over its stream goes all that the pack prints. */
+function runPlugin(call) {
+  const { request } = call;
+  const directory = request.getInfo().getProgramDirectory();
+  if (request.getKind() !== "analyzer") {
+    call.destroy({ code: grpc.status.UNIMPLEMENTED, details: "only policy packs can be run" });
+    return;
+  }
+  const runner = policyRunnerOf(directory);
+  if (runner === undefined) {
+    const details = `@pulumi/pulumi cannot be found. Run \`npm install\` in ${directory}.`;
+    call.destroy({ code: grpc.status.FAILED_PRECONDITION, details });
+    return;
+  }
+  const pack = spawn(process.execPath, [runner, ...request.getArgsList(), directory], {
+    cwd: directory,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: Object.fromEntries(
+      request.getEnvList().map((entry) => {
+        const end = entry.indexOf("=");
+        return [entry.slice(0, end), entry.slice(end + 1)];
+      }),
+    ),
+  });
+  programs.add(pack);
+  const send = (fill) => {
+    const response = new language.RunPluginResponse();
+    fill(response);
+    call.write(response);
+  };
+  pack.stdout.on("data", (chunk) => send((response) => response.setStdout(chunk)));
+  pack.stderr.on("data", (chunk) => send((response) => response.setStderr(chunk)));
+  pack.once("close", (code) => {
+    programs.delete(pack);
+    send((response) => response.setExitcode(code ?? 1));
+    call.end();
+  });
+  call.once("cancelled", () => pack.kill("SIGTERM"));
+}
+
+function policyRunnerOf(directory) {
+  try {
+    return createRequire(join(directory, "PulumiPolicy.yaml")).resolve(
+      "@pulumi/pulumi/cmd/run-policy-pack",
+    );
+  } catch {
+    return undefined;
+  }
+}
+
 function about() {
   const response = new language.AboutResponse();
   response.setExecutable(process.execPath);
@@ -168,9 +219,8 @@ const server = new grpc.Server({
   "grpc.max_receive_message_length": -1,
   "grpc.max_send_message_length": -1,
 });
-server.addService(
-  LanguageRuntimeService,
-  Object.fromEntries(
+server.addService(LanguageRuntimeService, {
+  ...Object.fromEntries(
     Object.entries(answers)
       // An old SDK knows fewer methods; for the others the CLI gets "unimplemented" and copes.
       .filter(([method]) => method in LanguageRuntimeService)
@@ -186,7 +236,8 @@ server.addService(
         },
       ]),
   ),
-);
+  runPlugin,
+});
 
 server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) => {
   if (error) throw error;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ok, PulumiWorkspace } from "../../toolchain/workspace";
 
@@ -29,6 +30,23 @@ class Note extends pulumi.dynamic.Resource {
   }
 }
 `;
+
+const POLICY_PACK = {
+  "policies/PulumiPolicy.yaml": "runtime: nodejs\n",
+  "policies/package.json": JSON.stringify({ name: "pack", version: "0.0.1", main: "index.js" }),
+  "policies/index.js": `
+    const { PolicyPack } = require("@pulumi/policy");
+    new PolicyPack("pack", {
+      enforcementLevel: "mandatory",
+      policies: [{
+        name: "no-shouting",
+        description: "Notes are quiet.",
+        validateResource({ props }, reportViolation) {
+          if (/[A-Z]/.test(props.text)) reportViolation("Write it small.");
+        },
+      }],
+    });`,
+};
 
 const JAVASCRIPT = `
 const pulumi = require("@pulumi/pulumi");
@@ -92,6 +110,23 @@ describe("the toolchain", () => {
     assert.equal(up.output.match(/Error: out of luck/g)?.length, 1, up.output);
     const errors = up.diagnostics.filter(({ severity }) => severity === "error");
     assert.equal(errors.length, 1, up.output);
+  });
+
+  it("runs a policy pack", async () => {
+    const program = (text: string) => `${NOTE} new Note("note", { text: "${text}" });`;
+    workspace = await PulumiWorkspace.create({
+      program: { source: program("HELLO"), files: POLICY_PACK },
+    });
+    const withPack = ["--policy-pack", join(workspace.programDirectory, "policies")];
+    const refused = await workspace.preview(withPack);
+    assert.notEqual(refused.exitCode, 0, refused.output);
+    assert.match(
+      refused.output,
+      /\[mandatory\] {2}no-shouting.*\n.*Notes are quiet\.\n.*Write it small\./,
+    );
+    workspace.setSource(program("hello"));
+    assert.deepEqual(opsOf(await ok(workspace.preview(withPack))), ["create"]);
+    assert.deepEqual(workspace.processes(), []);
   });
 
   it("leaves no process behind when an operation is killed", async () => {
