@@ -28,6 +28,7 @@ import { guardTenant, seesEveryKey } from "./guards";
 import {
   type ChangeTable,
   diffByTable,
+  hasType,
   label,
   optional,
   ownInputs,
@@ -530,6 +531,14 @@ function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
  * ```
  */
 export class ApiKey extends pulumi.CustomResource {
+  /** The type in Pulumi, by which policies (`validateResourceOfType`) know the class. */
+  static readonly __pulumiType = TYPE;
+
+  /** Whether this is a key, of whichever copy of the package; older versions of `@pulumi/policy` ask so. */
+  static override isInstance(obj: unknown): obj is ApiKey {
+    return hasType(obj, TYPE);
+  }
+
   /** The key itself; always a secret. */
   declare readonly apiKey: pulumi.Output<string>;
   /** Its first five and last two characters, as the dashboard shows it. Not unique. */

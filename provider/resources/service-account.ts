@@ -10,6 +10,7 @@ import {
   type ChangeTable,
   diffByTable,
   failure,
+  hasType,
   label,
   optional,
   ownInputs,
@@ -386,6 +387,14 @@ function state(
  * ```
  */
 export class ServiceAccount extends pulumi.CustomResource {
+  /** The type in Pulumi, by which policies (`validateResourceOfType`) know the class. */
+  static readonly __pulumiType = TYPE;
+
+  /** Whether this is an account, of whichever copy of the package; older versions of `@pulumi/policy` ask so. */
+  static override isInstance(obj: unknown): obj is ServiceAccount {
+    return hasType(obj, TYPE);
+  }
+
   /** What the dashboard shows. */
   declare readonly name: pulumi.Output<string>;
   /** What the account may do, sorted. */

@@ -146,6 +146,18 @@ describe("index", () => {
     assert.equal(await new Promise((resolve) => made.apiKey.apply(resolve)), apiKey);
   });
 
+  it("tells its resources by their types, as policies do", () => {
+    assert.equal(flexprice.ServiceAccount.__pulumiType, ACCOUNT_TYPE);
+    assert.equal(flexprice.ApiKey.__pulumiType, KEY_TYPE);
+    const key = flexprice.ApiKey.get("theirs", "secret_1");
+    assert.equal(flexprice.ApiKey.isInstance(key), true);
+    assert.equal(flexprice.ServiceAccount.isInstance(key), false);
+    assert.equal(flexprice.ServiceAccount.isInstance({ __pulumiType: ACCOUNT_TYPE }), true);
+    for (const other of [undefined, null, "key", {}]) {
+      assert.equal(flexprice.ApiKey.isInstance(other), false);
+    }
+  });
+
   describe("ServiceIdentity", () => {
     const account = { roles: ["event_ingestor"], forceDestroy: true, __provider: ACCOUNT_PROVIDER };
     const key = {

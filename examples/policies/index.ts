@@ -1,0 +1,3 @@
+import { flexpricePack } from "pulumi-flexprice/policies";
+
+flexpricePack({ maxDays: 90 });

@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { OperationResult } from "../../toolchain/workspace";
+import { accountWithKey, Bench, changes, failed, succeeded } from "./harness";
+
+const PACK = ["--policy-pack", resolve("examples/policies")];
+
+const GOOD = accountWithKey({ key: 'expiresIn: "90d", rotateBefore: "14d"' });
+
+/** `mandatory flexprice-keys-expire ApiKey ci`, a line a violation, as the CLI lists them. */
+function violations({ output }: OperationResult): string[] {
+  return [...output.matchAll(/- \[(\w+)\] +(\S+) +\(\S+:(\w+): (\S+)\)/g)].map(([, ...parts]) =>
+    parts.join(" "),
+  );
+}
+
+// The pack is the example that users copy. No message may hold a key: see what a bench does when it closes.
+describe("the policy pack", () => {
+  let bench: Bench;
+  afterEach(() => bench.close());
+
+  it("refuses a preview with all that it finds, and says what it cannot know yet", async () => {
+    bench = await Bench.open(
+      accountWithKey({
+        roles: '["super_admin"]',
+        more: `
+new flexprice.ApiKey("long", { serviceAccountId: account.id, expiresIn: "91d" });
+new flexprice.ApiKey("mine", { expiresIn: "1d" });
+new flexprice.ApiKey("later", { serviceAccountId: "user_1", expiresAt: account.id.apply(() => "2999-01-01T00:00:00Z") });
+new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() => ["event_reader"]) });`,
+      }),
+      { env: { FLEXPRICE_PREFLIGHT: "false" } },
+    );
+    const refused = failed(await bench.preview(...PACK));
+    assert.deepEqual(violations(refused), [
+      "mandatory flexprice-account-per-service ApiKey long",
+      "mandatory flexprice-account-per-service ServiceAccount twin",
+      "mandatory flexprice-keys-expire ApiKey ci",
+      "mandatory flexprice-keys-expire ApiKey long",
+      "mandatory flexprice-no-super-admin ApiKey mine",
+      "mandatory flexprice-no-super-admin ServiceAccount ci",
+      "advisory flexprice-keys-expire ApiKey later",
+      "advisory flexprice-no-super-admin ServiceAccount twin",
+    ]);
+    assert.match(refused.output, /The key never expires\. Set expiresIn to at most "90d"/);
+    assert.match(refused.output, /API keys "ci", "long" act for the same service account/);
+    assert.match(refused.output, /string value at \.expiresAt can't be known during preview/);
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("stops an up before the account is made", async () => {
+    bench = await Bench.open(accountWithKey({ roles: '["super_admin"]' }));
+    const refused = failed(await bench.up(...PACK));
+    assert.deepEqual(violations(refused), ["mandatory flexprice-no-super-admin ServiceAccount ci"]);
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("lets a good program through, when it is made, changed and rotated", async () => {
+    bench = await Bench.open(GOOD);
+    assert.deepEqual(violations(succeeded(await bench.up(...PACK))), []);
+    bench.setSource(GOOD.replace("14d", "15d"));
+    const updating = succeeded(await bench.preview(...PACK));
+    assert.deepEqual([changes(updating), violations(updating)], [["update ApiKey ci"], []]);
+    bench.setSource(GOOD.replace("90d", "80d"));
+    const rotating = succeeded(await bench.up(...PACK));
+    assert.deepEqual(violations(rotating), []);
+    assert.equal(bench.keys().length, 1);
+  });
+
+  it("sees keys in outputs, ours twice and those of others", async () => {
+    bench = await Bench.open(GOOD);
+    const { tenantId, environmentId } = bench.operator;
+    const account = bench.emulator.createAccount(tenantId, {
+      name: "theirs",
+      roles: ["event_reader"],
+    });
+    const theirs = bench.emulator.createKey(account.id, environmentId, { name: "theirs" });
+    bench.workspace.env["THEIRS"] = theirs.value;
+    succeeded(await bench.up(...PACK));
+    bench.setSource(`${GOOD}
+import * as pulumi from "@pulumi/pulumi";
+export const again = pulumi.interpolate\`x-api-key: \${key.apiKey}\`;
+export const theirs = pulumi.secret(process.env["THEIRS"]);`);
+    const refused = failed(await bench.preview(...PACK));
+    assert.deepEqual(violations(refused), [
+      "mandatory flexprice-key-outputs Stack test-test",
+      "mandatory flexprice-key-outputs Stack test-test",
+    ]);
+    assert.match(refused.output, /API key "ci" is in the outputs "again", "apiKey"\. Keep one/);
+    assert.match(refused.output, /Output "theirs" holds a Flexprice API key that this stack does/);
+  });
+
+  it("takes levels and settings from --policy-pack-config", async () => {
+    bench = await Bench.open(accountWithKey());
+    const file = join(bench.workspace.scratch, "policies.json");
+    const config = {
+      "flexprice-keys-expire": { enforcementLevel: "advisory", maxDays: 30 },
+      "flexprice-key-outputs": { allowedOutputs: ["another"] },
+    };
+    writeFileSync(file, JSON.stringify(config));
+    const up = failed(await bench.up(...PACK, "--policy-pack-config", file));
+    assert.deepEqual(violations(up), [
+      "mandatory flexprice-key-outputs Stack test-test",
+      "advisory flexprice-keys-expire ApiKey ci",
+    ]);
+    assert.match(up.output, /at most "30d"/);
+    assert.match(up.output, /Output "apiKey" holds a Flexprice API key, and is none of those/);
+  });
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { UnknownValueError } from "@pulumi/policy";
+import { accountPerService, noSuperAdmin } from "../../../provider/policies";
+import { UNKNOWN } from "../harness";
+import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./harness";
+
+describe("policies/accounts", () => {
+  describe("noSuperAdmin", () => {
+    const policy = noSuperAdmin();
+
+    it("refuses super_admin, alone or among others", async () => {
+      for (const roles of [["super_admin"], ["event_reader", "super_admin"]]) {
+        const [message, ...others] = await reports(policy, ACCOUNT, { name: "ci", roles });
+        assert.match(message ?? "", /^super_admin may do everything .* event_ingestor to send/);
+        assert.deepEqual(others, []);
+      }
+      assert.deepEqual(await reports(policy, ACCOUNT, { roles: ["event_reader"] }), []);
+    });
+
+    it("refuses private keys of the caller", async () => {
+      const [message, ...others] = await reports(policy, KEY, { name: "k", type: "private_key" });
+      assert.match(message ?? "", /^Without serviceAccountId .* Set serviceAccountId/);
+      assert.deepEqual(others, []);
+      const allowed = [
+        { type: "private_key", serviceAccountId: "user_1" },
+        { type: "private_key", serviceAccountId: UNKNOWN },
+        { type: "publishable_key" },
+      ];
+      for (const inputs of allowed) assert.deepEqual(await reports(policy, KEY, inputs), []);
+    });
+
+    it("leaves it to Pulumi to say that roles are not known yet", async () => {
+      for (const roles of [UNKNOWN, ["event_reader", UNKNOWN]]) {
+        await assert.rejects(reports(policy, ACCOUNT, { roles }), UnknownValueError);
+      }
+    });
+
+    it("looks at nothing else", async () => {
+      assert.deepEqual(await reports(policy, STACK, { roles: ["super_admin"] }), []);
+    });
+  });
+
+  describe("accountPerService", () => {
+    const policy = accountPerService();
+    const account = (name: string, props: object): Given => ({
+      type: ACCOUNT,
+      name,
+      props: { name, ...props },
+    });
+    const key = (name: string, serviceAccountId: string, props: object = {}): Given => ({
+      type: KEY,
+      name,
+      props: { name, type: "private_key", serviceAccountId, ...props },
+    });
+
+    it("refuses accounts of the same name", async () => {
+      const same = [account("b", { name: "ci" }), account("a", { name: "ci" }), account("c", {})];
+      assert.deepEqual(await stackReports(policy, same), [
+        'ServiceAccount::b: Service accounts "a", "b" have the same name. Name each after its service.',
+      ]);
+    });
+
+    it("takes accounts of two connections for two, and waits for names", async () => {
+      const different = [
+        account("a", { name: "ci" }),
+        account("b", { name: "ci", connection: "india" }),
+        account("c", { name: UNKNOWN }),
+        account("d", { name: UNKNOWN }),
+      ];
+      assert.deepEqual(await stackReports(policy, different), []);
+    });
+
+    it("refuses several private keys of one account", async () => {
+      const shared = [key("worker", "user_1"), key("api", "user_1"), key("other", "user_2")];
+      assert.deepEqual(await stackReports(policy, shared), [
+        'ApiKey::worker: API keys "api", "worker" act for the same service account. Make an account for each service: it then has its own roles, and can be cut off alone.',
+      ]);
+    });
+
+    it("does so in a preview, where the account has no id yet", async () => {
+      const shared = [
+        { ...key("a", UNKNOWN), from: ["new"] },
+        { ...key("b", UNKNOWN), from: ["new"] },
+      ];
+      assert.match((await stackReports(policy, shared)).join(), /"a", "b" act for the same/);
+      const unclear = [
+        { ...key("a", UNKNOWN), from: ["one"] },
+        { ...key("b", UNKNOWN), from: ["two"] },
+        { ...key("c", UNKNOWN), from: ["one", "two"] },
+        { ...key("d", UNKNOWN), from: ["one", "two"] },
+        key("e", UNKNOWN),
+        key("f", UNKNOWN),
+      ];
+      assert.deepEqual(await stackReports(policy, unclear), []);
+    });
+
+    it("counts neither publishable keys, nor those of another connection, nor the caller's", async () => {
+      const different = [
+        key("a", "user_1"),
+        key("b", "user_1", { type: "publishable_key" }),
+        key("c", "user_1", { connection: "staging" }),
+        { type: KEY, name: "d", props: { type: "private_key" } },
+        { type: KEY, name: "e", props: { type: "private_key" } },
+      ];
+      assert.deepEqual(await stackReports(policy, different), []);
+    });
+  });
+
+  it("takes the level of enforcement", () => {
+    for (const make of [noSuperAdmin, accountPerService]) {
+      assert.equal(make({ enforcementLevel: "advisory" }).enforcementLevel, "advisory");
+      assert.equal(make().enforcementLevel, undefined);
+    }
+  });
+});

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import {
+  type PolicyResource,
+  type PolicyResourceOptions,
+  type ReportViolation,
+  type ResourceValidation,
+  type ResourceValidationArgs,
+  type ResourceValidationPolicy,
+  type StackValidationPolicy,
+  unknownCheckingProxy,
+} from "@pulumi/policy";
+
+export const ACCOUNT = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
+export const KEY = "pulumi-nodejs:dynamic/flexprice:ApiKey";
+export const STACK = "pulumi:pulumi:Stack";
+
+/** A resource of a stack, as a policy gets to see it. */
+export interface Given {
+  readonly type: string;
+  readonly name: string;
+  readonly props: Record<string, unknown>;
+  /** Names of the resources from which `serviceAccountId` comes. */
+  readonly from?: readonly string[];
+}
+
+const OPTIONS: PolicyResourceOptions = {
+  protect: false,
+  ignoreChanges: [],
+  aliases: [],
+  customTimeouts: { createSeconds: 0, updateSeconds: 0, deleteSeconds: 0 },
+  additionalSecretOutputs: [],
+};
+
+class NotApplicable extends Error {}
+
+/** What a policy reports about one resource, before it is made. */
+export async function reports(
+  policy: ResourceValidationPolicy,
+  type: string,
+  inputs: Record<string, unknown>,
+  config: object = {},
+): Promise<string[]> {
+  const messages: string[] = [];
+  const args = {
+    ...common({ type, name: "ci", props: inputs }),
+    ...surroundings(config),
+    asType: () => assert.fail("the policies ask by type"),
+  };
+  for (const validate of [policy.validateResource ?? []].flat()) {
+    await unlessNotApplicable(validate, args, (message) => messages.push(message));
+  }
+  return messages;
+}
+
+/** What a policy reports about a stack: messages, and the resource at which each is shown. */
+export async function stackReports(
+  policy: StackValidationPolicy,
+  resources: readonly Given[],
+  config: object = {},
+): Promise<string[]> {
+  const lines: string[] = [];
+  const report: ReportViolation = (message, urn = "the stack") => lines.push(`${urn}: ${message}`);
+  await policy.validateStack(
+    { resources: resources.map(policyResource), ...surroundings(config) },
+    report,
+  );
+  return lines;
+}
+
+function policyResource(given: Given): PolicyResource {
+  const origins = (given.from ?? []).map((name) => {
+    return policyResource({ type: ACCOUNT, name, props: {} });
+  });
+  return {
+    ...common(given),
+    asType: () => assert.fail("the policies ask by type"),
+    dependencies: origins,
+    propertyDependencies: origins.length === 0 ? {} : { serviceAccountId: origins },
+  };
+}
+
+function common({ type, name, props }: Given) {
+  return {
+    type,
+    name,
+    urn: `${type.split(":").at(-1)}::${name}`,
+    opts: OPTIONS,
+    // As the package itself does it: reading an unknown value throws.
+    props: unknownCheckingProxy(props),
+    // As the package does it since 1.20.
+    isType: (resourceClass: object) =>
+      "__pulumiType" in resourceClass && resourceClass.__pulumiType === type,
+  };
+}
+
+function surroundings(config: object) {
+  return {
+    stackTags: new Map<string, string>(),
+    getConfig: <T extends object>() => config as T,
+    notApplicable: (): never => {
+      throw new NotApplicable();
+    },
+  };
+}
+
+async function unlessNotApplicable(
+  validate: ResourceValidation,
+  args: ResourceValidationArgs,
+  report: ReportViolation,
+): Promise<void> {
+  try {
+    await validate(args, report);
+  } catch (error) {
+    if (!(error instanceof NotApplicable)) throw error;
+  }
+}
