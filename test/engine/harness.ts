@@ -54,6 +54,8 @@ export interface BenchOptions {
   program?: Omit<ProgramSource, "source">;
   /** A folder with a Pulumi.yaml, whose index.ts becomes the source. */
   folder?: string;
+  /** Default: "test". */
+  stack?: string;
 }
 
 /** A tenant on an embedded Flexprice, and a stack on the real engine whose program talks to it. */
@@ -81,13 +83,14 @@ export class Bench {
   /** With a program as it is: a folder's, or a text's. */
   static async on(
     program: string | ProgramSource,
-    options: Pick<BenchOptions, "config" | "env"> = {},
+    options: Pick<BenchOptions, "config" | "env" | "stack"> = {},
   ): Promise<Bench> {
     const clock = new Clock();
     const emulator = await Emulator.start({ clock: clock.now });
     const operator = emulator.createTenant();
     const workspace = await PulumiWorkspace.create({
       program,
+      ...(options.stack === undefined ? {} : { stack: options.stack }),
       env: { FLEXPRICE_BASE_URL: emulator.url, ...options.env },
       config: options.config ?? {
         "flexprice:apiKey": { value: operator.apiKey, secret: true },

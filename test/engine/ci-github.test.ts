@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { githubJob, readWorkflow, textOf } from "./ci-examples";
+import type { System } from "./ci-repository";
+import { describeJobs, describePlainOutput } from "./ci-suite";
+
+const FILES = { preview: "preview.yml", up: "up.yml", drift: "drift.yml" } as const;
+
+const MACHINE_STEPS = ["actions/checkout@v5", "actions/setup-node@v5", "pulumi/actions@v6"];
+
+const system: System = {
+  job: (name, settings) => githubJob(FILES[name], settings),
+  cached: ({ home }) => join(home, ".pulumi", "flexprice"),
+  report: ({ home }) => join(home, "summary.md"),
+};
+
+describe("the GitHub workflows", () => {
+  it("run when they should", () => {
+    const triggers = Object.values(FILES).map((file) => readWorkflow(file).on);
+    assert.deepEqual(triggers, [
+      "pull_request",
+      {
+        push: { branches: ["main"] },
+        schedule: [{ cron: "17 4 * * *" }],
+        workflow_dispatch: null,
+      },
+      { schedule: [{ cron: "47 5 * * *" }], workflow_dispatch: null },
+    ]);
+  });
+
+  it("may read the repository and nothing else", () => {
+    for (const file of Object.values(FILES)) {
+      assert.deepEqual(readWorkflow(file).permissions, { contents: "read" });
+    }
+  });
+
+  it("run one up at a time, to its end", () => {
+    assert.deepEqual(readWorkflow(FILES.up).concurrency, {
+      group: "flexprice-production",
+      "cancel-in-progress": false,
+    });
+  });
+
+  it("give secrets to no step but Pulumi's, and are tested but for the steps of actions", () => {
+    const kept = [...MACHINE_STEPS, "actions/cache/restore@v4", "actions/cache/save@v4"];
+    for (const [name, skipped] of [
+      ["preview", MACHINE_STEPS],
+      ["up", kept],
+      ["drift", MACHINE_STEPS],
+    ] as const) {
+      const job = githubJob(FILES[name], { FLEXPRICE_API_KEY: "sk_…" });
+      assert.deepEqual(job.skipped, skipped);
+      const [install, pulumi, ...others] = job.steps;
+      assert.deepEqual(install, { script: "npm ci", env: { PULUMI_STACK: "production" } });
+      assert.equal(pulumi?.env["FLEXPRICE_API_KEY"], "sk_…");
+      assert.deepEqual(others, []);
+      assert.equal(textOf(FILES[name]).match(/\brun: \S/g)?.length, job.steps.length);
+    }
+  });
+
+  it("keep the notes of unfinished creates between machines, also of runs that failed", () => {
+    const caches = readWorkflow(FILES.up).jobs["up"]?.steps.flatMap((step) =>
+      "uses" in step && step.uses.startsWith("actions/cache/") ? [step] : [],
+    );
+    const path = "~/.pulumi/flexprice";
+    const key = `flexprice-unfinished-\${{ github.run_id }}-\${{ github.run_attempt }}`;
+    assert.deepEqual(caches, [
+      {
+        uses: "actions/cache/restore@v4",
+        with: { path, key, "restore-keys": "flexprice-unfinished-" },
+      },
+      { uses: "actions/cache/save@v4", if: "always()", with: { path, key } },
+    ]);
+  });
+
+  describeJobs(system);
+  describePlainOutput(system);
+});

@@ -1,0 +1,204 @@
+import { randomBytes } from "node:crypto";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type RunningChild, startChild } from "../../toolchain/child";
+import { processesWith } from "../../toolchain/processes";
+import type { Job, Settings } from "./ci-examples";
+import { Bench } from "./harness";
+
+const CHECKOUT = join(__dirname, "..", "..");
+const STACK = "production";
+
+/** A job that takes longer hangs. */
+const TIMEOUT_MS = 120_000;
+
+/** How both CI systems call bash, as far as it matters to a script. */
+const SHELL = ["--noprofile", "--norc", "-eo", "pipefail"];
+
+/** Which folders a machine of the CI system has. */
+export interface Machine {
+  readonly home: string;
+  readonly checkout: string;
+}
+
+/** A CI system with the jobs of its example. */
+export interface System {
+  job(name: "preview" | "up" | "drift", settings: Settings, machine: Machine): Job;
+  /** What the cache of the job `up` keeps from one machine to the next. */
+  cached(machine: Machine): string;
+  /** Where a person reads what a preview has found. */
+  report(machine: Machine): string;
+}
+
+export interface JobResult {
+  readonly exitCode: number;
+  readonly output: string;
+}
+
+/** A repository with a Pulumi program, and the machines on which a CI system runs its jobs. */
+export class Repository {
+  /** All that the repository needs to be set. */
+  readonly settings: Settings;
+  private machine: Machine;
+  private jobs = 0;
+
+  private constructor(
+    private readonly system: System,
+    readonly bench: Bench,
+    private readonly folder: string,
+  ) {
+    const { PULUMI_BACKEND_URL = "", PULUMI_CONFIG_PASSPHRASE = "" } = bench.workspace.env;
+    const FLEXPRICE_API_KEY = bench.operator.apiKey;
+    this.settings = { FLEXPRICE_API_KEY, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE };
+    this.machine = this.newMachine();
+  }
+
+  static async open(system: System, source: string): Promise<Repository> {
+    // Inside the checkout, where the program finds its packages: `npm ci` has none to install.
+    const folder = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
+    const files = {
+      "Pulumi.yaml": { name: "flexprice", runtime: "nodejs" },
+      "package.json": { name: "flexprice", private: true, main: "index.ts" },
+      "package-lock.json": {
+        name: "flexprice",
+        lockfileVersion: 3,
+        packages: { "": { name: "flexprice" } },
+      },
+    };
+    mkdirSync(folder, { recursive: true });
+    for (const [name, content] of Object.entries(files)) {
+      writeFileSync(join(folder, name), JSON.stringify(content));
+    }
+    const bench = await Bench.open(source, { folder, stack: STACK, config: {} });
+    const config = `Pulumi.${STACK}.yaml`;
+    cpSync(join(bench.workspace.scratch, config), join(folder, config));
+    return new Repository(system, bench, folder);
+  }
+
+  /** Runs a job as it stands, up to the first step that fails. */
+  async run(
+    name: "preview" | "up" | "drift",
+    settings: Settings = this.settings,
+  ): Promise<JobResult> {
+    let output = "";
+    for (const step of this.system.job(name, settings, this.machine).steps) {
+      const result = await this.start(step).done;
+      output += result.output;
+      if (result.exitCode !== 0) return { exitCode: result.exitCode, output };
+    }
+    return { exitCode: 0, output };
+  }
+
+  /** Runs a job until something is true, and ends everything on its machine at that moment. */
+  async runUntil(name: "preview" | "up" | "drift", isTime: () => boolean): Promise<void> {
+    for (const step of this.system.job(name, this.settings, this.machine).steps) {
+      const child = this.start(step);
+      const ended = child.done.then(() => true);
+      while (!isTime()) {
+        const turn = new Promise<false>((wake) => setTimeout(() => wake(false), 5));
+        if (await Promise.race([ended, turn])) break;
+      }
+      if (!isTime()) continue;
+      for (const { pid } of this.processes()) process.kill(pid, "SIGKILL");
+      await ended;
+      return;
+    }
+  }
+
+  /** The next job gets a machine which has nothing of the last one's but what the cache keeps. */
+  replaceMachine(): void {
+    const before = this.machine;
+    const kept = join(this.bench.workspace.scratch, "cache");
+    const cached = this.system.cached(before);
+    mkdirSync(kept);
+    if (existsSync(cached)) cpSync(cached, kept, { recursive: true });
+    renameHost(kept);
+    this.machine = this.newMachine();
+    rmSync(cached, { recursive: true, force: true });
+    rmSync(before.home, { recursive: true, force: true });
+    cpSync(kept, this.system.cached(this.machine), { recursive: true });
+  }
+
+  report(): string {
+    return readFileSync(this.system.report(this.machine), "utf8");
+  }
+
+  processes() {
+    return processesWith("HOME", this.machine.home);
+  }
+
+  /** Ends everything, after the search for secrets. */
+  async close(): Promise<void> {
+    try {
+      await this.bench.close();
+    } finally {
+      rmSync(this.folder, { recursive: true, force: true });
+    }
+  }
+
+  /** Ends everything where a secret is known to have got out. */
+  async discard(): Promise<void> {
+    await this.bench.workspace.dispose();
+    await this.bench.emulator.stop();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private start({ script, env }: Job["steps"][number]): RunningChild {
+    this.jobs += 1;
+    const file = join(this.bench.workspace.scratch, `script-${this.jobs}.sh`);
+    const log = join(this.bench.workspace.scratch, `script-${this.jobs}.log`);
+    writeFileSync(file, script);
+    writeFileSync(log, "");
+    return startChild("bash", [...SHELL, file], {
+      cwd: this.machine.checkout,
+      env: { ...this.surroundings(), ...this.bench.clock.env, ...env },
+      timeoutMs: TIMEOUT_MS,
+      // For the search for secrets at the end.
+      onOutput: (text) => writeFileSync(log, text, { flag: "a" }),
+    });
+  }
+
+  /** What stands for the machine, the CLI's installation and the network. */
+  private surroundings(): NodeJS.ProcessEnv {
+    const { home } = this.machine;
+    const {
+      PULUMI_HOME: _home,
+      PULUMI_BACKEND_URL: _backend,
+      PULUMI_CONFIG_PASSPHRASE: _passphrase,
+      ...rest
+    } = this.bench.workspace.env;
+    return {
+      ...rest,
+      CI: "true",
+      HOME: home,
+      TMPDIR: home,
+      GITHUB_STEP_SUMMARY: join(home, "summary.md"),
+      npm_config_offline: "true",
+      npm_config_update_notifier: "false",
+    };
+  }
+
+  private newMachine(): Machine {
+    const home = join(this.bench.workspace.scratch, `machine-${this.jobs}`);
+    mkdirSync(home);
+    return { home, checkout: this.folder };
+  }
+}
+
+/** Another machine has another name; here the notes are told that theirs was another. */
+function renameHost(notes: string): void {
+  for (const file of readdirSync(notes, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".json")) continue;
+    const path = join(notes, file);
+    const note: unknown = JSON.parse(readFileSync(path, "utf8"));
+    writeFileSync(path, JSON.stringify(Object.assign({}, note, { host: "the-machine-before" })));
+  }
+}

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { type JobResult, Repository, type System } from "./ci-repository";
+import { accountWithKey, CHANGES_SEEN } from "./harness";
+
+const PROGRAM = accountWithKey({ key: 'expiresIn: "90d", rotateBefore: "14d"' });
+
+const ACCOUNT_POST = /^\/v1\/users$/;
+
+function succeeded(result: JobResult): JobResult {
+  assert.equal(result.exitCode, 0, result.output);
+  return result;
+}
+
+function refused(result: JobResult): JobResult {
+  assert.notEqual(result.exitCode, 0, result.output);
+  return result;
+}
+
+/** Runs the jobs of a CI system's example, in the order in which a team meets them. */
+export function describeJobs(system: System): void {
+  let repository: Repository;
+  before(async () => {
+    repository = await Repository.open(system, PROGRAM);
+  });
+  after(() => repository.close());
+  const writes = () => repository.bench.takeWrites().map(({ request }) => request);
+
+  it("preview shows a pull request's changes to people, and changes nothing", async () => {
+    succeeded(await repository.run("preview"));
+    assert.match(
+      repository.report(),
+      /\+ pulumi-nodejs:dynamic\/flexprice:ServiceAccount: \(create\)/,
+    );
+    assert.deepEqual(writes(), []);
+  });
+
+  it("preview refuses a bad role", async () => {
+    repository.bench.setSource(PROGRAM.replace("event_ingestor", "event_ingestr"));
+    const { output } = refused(await repository.run("preview"));
+    assert.match(output, /Invalid role: event_ingestr\. Allowed roles: .* Did you mean/);
+    assert.match(repository.report(), /Invalid role: event_ingestr/);
+    assert.deepEqual(writes(), []);
+  });
+
+  it("preview without secrets does so too, by the built-in list, and says it", async () => {
+    repository.bench.emulator.clearRequests();
+    assert.match(refused(await repository.run("preview", {})).output, /Invalid role/);
+    repository.bench.setSource(PROGRAM);
+    const { output } = succeeded(await repository.run("preview", {}));
+    assert.match(output, /No Flexprice credential is configured: roles are checked against the/);
+    assert.match(output, /ServiceAccount: \(create\)/);
+    assert.deepEqual(repository.bench.emulator.requests, []);
+  });
+
+  it("up makes what is declared", async () => {
+    succeeded(await repository.run("up"));
+    assert.deepEqual(writes(), ["POST /v1/users", "POST /v1/secrets/api/keys"]);
+  });
+
+  it("drift passes while there is none, and fails on it", async () => {
+    succeeded(await repository.run("drift"));
+    const [account] = repository.bench.accounts();
+    repository.bench.emulator.renameAccount(String(account?.id), "in the dashboard");
+    const { exitCode, output } = await repository.run("drift");
+    assert.equal(exitCode, CHANGES_SEEN, output);
+    assert.match(output, /~ name *: "ci" => "in the dashboard"/);
+    repository.bench.emulator.renameAccount(String(account?.id), "ci");
+    assert.deepEqual(writes(), []);
+  });
+
+  it("up on a schedule rotates the key when its time has come, and drift passes again", async () => {
+    const [before] = repository.bench.keys();
+    repository.bench.clock.advance("77d");
+    const { exitCode, output } = await repository.run("drift");
+    assert.equal(exitCode, CHANGES_SEEN, output);
+    assert.match(output, /due for rotation/);
+    assert.deepEqual(writes(), []);
+    succeeded(await repository.run("up"));
+    assert.deepEqual(writes(), [
+      "POST /v1/secrets/api/keys",
+      `DELETE /v1/secrets/api/keys/${before?.id}`,
+    ]);
+    succeeded(await repository.run("drift"));
+  });
+
+  it("up settles what a machine has left that was lost, by the cache alone", async () => {
+    const { bench } = repository;
+    bench.setSource(
+      `${PROGRAM} new flexprice.ServiceAccount("late", { roles: ["event_reader"] });`,
+    );
+    bench.emulator.faults.add({
+      kind: "slow",
+      bytesPerSecond: 40,
+      when: "after",
+      match: { method: "POST", path: ACCOUNT_POST },
+    });
+    await repository.runUntil("up", () =>
+      bench.emulator.requests.some(
+        ({ method, path }) => method === "POST" && ACCOUNT_POST.test(path),
+      ),
+    );
+    repository.replaceMachine();
+    assert.match(refused(await repository.run("up")).output, /pulumi cancel/);
+    assert.equal((await bench.workspace.run(["cancel", "--yes"])).exitCode, 0);
+    // The notes of another machine count when no create could still be under way there.
+    bench.clock.advance("11m");
+    succeeded(await repository.run("up"));
+    assert.deepEqual(
+      bench
+        .accounts()
+        .map(({ name }) => name)
+        .sort(),
+      ["ci", "late"],
+    );
+  });
+}
+
+/** Apart from the others: here the key ends up in the state in plain. */
+export function describePlainOutput(system: System): void {
+  it("up fails on a key that is a plain output, without showing it", async () => {
+    const repository = await Repository.open(system, "");
+    const { bench } = repository;
+    try {
+      bench.setSource(
+        `${PROGRAM} import * as pulumi from "@pulumi/pulumi"; export const plain = pulumi.unsecret(key.apiKey);`,
+      );
+      const { output } = refused(await repository.run("up"));
+      assert.match(output, /An output of this stack holds an API key in plain/);
+      const [key] = bench.keys();
+      assert.ok(key !== undefined && !output.includes(key.value));
+    } finally {
+      await repository.discard();
+    }
+  });
+}
