@@ -1,0 +1,18 @@
+import { Example } from "./example";
+
+// What the pack refuses and lets through is in policies.test.ts.
+describe("the example policies", () => {
+  let example: Example;
+  before(async () => {
+    example = await Example.open("policies");
+  });
+  after(() => example.close());
+
+  it("refuses the quickstart, or warns of it", async () => {
+    await example.follow("Run it");
+  });
+
+  it("leaves nothing behind", async () => {
+    await example.cleanUp();
+  });
+});
