@@ -4,6 +4,8 @@ import { accountWithKey, CHANGES_SEEN } from "./harness";
 
 const PROGRAM = accountWithKey({ key: 'expiresIn: "90d", rotateBefore: "14d"' });
 
+const WITH_BAD_ROLE = PROGRAM.replace("event_ingestor", "event_ingestr");
+
 const ACCOUNT_POST = /^\/v1\/users$/;
 
 function succeeded(result: JobResult): JobResult {
@@ -22,6 +24,7 @@ export function describeJobs(system: System): void {
   before(async () => {
     repository = await Repository.open(system, PROGRAM);
   });
+  beforeEach(() => repository.bench.setSource(PROGRAM));
   after(() => repository.close());
   const writes = () => repository.bench.takeWrites().map(({ request }) => request);
 
@@ -35,7 +38,7 @@ export function describeJobs(system: System): void {
   });
 
   it("preview refuses a bad role", async () => {
-    repository.bench.setSource(PROGRAM.replace("event_ingestor", "event_ingestr"));
+    repository.bench.setSource(WITH_BAD_ROLE);
     const { output } = refused(await repository.run("preview"));
     assert.match(output, /Invalid role: event_ingestr\. Allowed roles: .* Did you mean/);
     assert.match(repository.report(), /Invalid role: event_ingestr/);
@@ -44,6 +47,7 @@ export function describeJobs(system: System): void {
 
   it("preview without secrets does so too, by the built-in list, and says it", async () => {
     repository.bench.emulator.clearRequests();
+    repository.bench.setSource(WITH_BAD_ROLE);
     assert.match(refused(await repository.run("preview", {})).output, /Invalid role/);
     repository.bench.setSource(PROGRAM);
     const { output } = succeeded(await repository.run("preview", {}));
