@@ -6,9 +6,9 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { realWorld } from "./api/client";
-import { Connection } from "./api/connection";
 import { Journal } from "./api/journal";
-import { missingCredential, readSettings, type SettingsSource, wantsPreflight } from "./config";
+import { type SettingsSource, wantsPreflight } from "./config";
+import { Connections } from "./connections";
 import { outliveEngine } from "./engine-end";
 import { dropRepeatedErrors, engineLog } from "./log";
 import { ApiKeyLifecycle } from "./resources/api-key";
@@ -33,20 +33,11 @@ const journal = new Journal({
     "unfinished",
   ),
 });
-const connections = new Map<string | undefined, Connection>();
+const connections = new Connections(source, world, managed, journal);
 
 const surroundings: Surroundings = {
-  connect(name, attempted) {
-    const known = connections.get(name);
-    if (known !== undefined) return known;
-    const { credential, ...settings } = readSettings(source, name);
-    if (credential === undefined) throw missingCredential(attempted, name);
-    const connection = new Connection({ ...settings, credential, world }, managed, journal);
-    connections.set(name, connection);
-    return connection;
-  },
-  isConfigured: (name) =>
-    connections.has(name) || readSettings(source, name).credential !== undefined,
+  connect: (name, attempted) => connections.connect(name, attempted),
+  isConfigured: (name) => connections.isConfigured(name),
   wantsPreflight: () => wantsPreflight(source),
   managed,
   now: world.now,

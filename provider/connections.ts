@@ -1,0 +1,37 @@
+import { realWorld } from "./api/client";
+import { Connection } from "./api/connection";
+import { Journal } from "./api/journal";
+import { missingCredential, readSettings, type SettingsSource } from "./config";
+
+/** The connections that a set of settings describes, by their names; each is made when it is first asked for. */
+export class Connections {
+  private readonly made = new Map<string | undefined, Connection>();
+
+  constructor(
+    private readonly source: SettingsSource,
+    private readonly world = realWorld(),
+    /** Ids that resources of this process hold. */
+    private readonly managed = new Set<string>(),
+    private readonly journal = new Journal(),
+  ) {}
+
+  /**
+   * The connection of this name, or the unnamed one.
+   * @throws FlexpriceError of kind `configuration`.
+   */
+  connect(name: string | undefined, attempted: string): Connection {
+    const known = this.made.get(name);
+    if (known !== undefined) return known;
+    const { credential, ...settings } = readSettings(this.source, name);
+    if (credential === undefined) throw missingCredential(attempted, name);
+    const { world, managed, journal } = this;
+    const connection = new Connection({ ...settings, credential, world }, managed, journal);
+    this.made.set(name, connection);
+    return connection;
+  }
+
+  /** Whether the settings are enough to connect. */
+  isConfigured(name: string | undefined): boolean {
+    return this.made.has(name) || readSettings(this.source, name).credential !== undefined;
+  }
+}
