@@ -34,4 +34,9 @@ export class Connections {
   isConfigured(name: string | undefined): boolean {
     return this.made.has(name) || readSettings(this.source, name).credential !== undefined;
   }
+
+  /** Milliseconds of the epoch by the clock of the connection's server, or by ours as long as it has not answered. */
+  now(name: string | undefined): number {
+    return this.made.get(name)?.routes.serverNow() ?? this.world.now();
+  }
 }

@@ -40,7 +40,7 @@ const surroundings: Surroundings = {
   isConfigured: (name) => connections.isConfigured(name),
   wantsPreflight: () => wantsPreflight(source),
   managed,
-  now: world.now,
+  now: (connection) => connections.now(connection),
   sleep: world.sleep,
   warn: engineLog(),
 };

@@ -179,9 +179,11 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const inputs: Inputs = { ...ownInputs(news), type: news.type ?? "private_key" };
     const toBeMade = olds.name === undefined || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema.safeParse(inputs).error);
-    if (failures.length === 0)
-      failures.push(...expiryFailures(inputs, toBeMade, this.surroundings.now()));
     const ahead = await lookAhead(this.surroundings, inputs.connection);
+    if (failures.length === 0) {
+      const now = this.surroundings.now(inputs.connection);
+      failures.push(...expiryFailures(inputs, toBeMade, now));
+    }
     failures.push(...ahead.failures);
     if (failures.length === 0 && toBeMade) {
       failures.push(...keyCreationFailures(ahead, inputs.serviceAccountId !== undefined));
@@ -195,14 +197,15 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async diff(id: string, olds: State, news: Inputs): Promise<pulumi.dynamic.DiffResult> {
     this.surroundings.managed.add(id);
-    const { now, warn } = this.surroundings;
+    const { warn } = this.surroundings;
+    const now = this.surroundings.now(olds.connection);
     const { changed, replaced } = this.changes(id, olds, news);
-    if (replaced.includes("serviceAccountId") && isLeftToExpire(olds, now())) {
+    if (replaced.includes("serviceAccountId") && isLeftToExpire(olds, now)) {
       await warn(
         `API key ${label(id, olds.name)} goes on working until ${olds.expiresAt} (onDelete: "expire"): service account ${olds.serviceAccountId ?? olds.userId} cannot be archived before then, unless it has forceDestroy, which revokes the key.`,
       );
     }
-    const due = replaced.length === 0 ? dueReplacement(id, olds, news, now()) : undefined;
+    const due = replaced.length === 0 ? dueReplacement(id, olds, news, now) : undefined;
     if (due !== undefined) {
       await warn(due.reason);
       changed.push(due.property);
@@ -287,7 +290,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     }
     // An expired key does not work anywhere, so using it proves nothing about this environment; the next up
     // replaces it in any case.
-    if (hasPassed(props.expiresAt, this.surroundings.now())) return kept(id, props);
+    if (hasPassed(props.expiresAt, this.surroundings.now(props.connection))) return kept(id, props);
     const dead = await hasStoppedWorking(connection.routes, props.apiKey, this.surroundings.sleep);
     if (!dead) throw foreignEnvironment(connection, attempted);
     const stillUnlisted = !(await connection.directory.freshKeysOf(props.userId)).some(
@@ -308,7 +311,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
-    if (isLeftToExpire(props, this.surroundings.now())) {
+    if (isLeftToExpire(props, this.surroundings.now(props.connection))) {
       const unless =
         props.userType === "service_account"
           ? "; deleting its service account with forceDestroy revokes it"
@@ -318,7 +321,6 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
       );
       return;
     }
-    const expired = hasPassed(props.expiresAt, this.surroundings.now());
     const attempted = `revoke API key ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);
@@ -328,7 +330,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
       await connection.routes.revokeKey(id, attempted);
     } catch (error) {
       if (!isFailure(error, "not_found")) throw error;
-      await this.proveUnusable(connection, props, expired, error);
+      await this.proveUnusable(connection, props, error);
     }
     connection.directory.dropKey(id);
   }
@@ -393,7 +395,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     caller: User,
   ): Promise<pulumi.dynamic.ReadResult<State>> {
     const works = (await ownerByUse(connection.routes, props.apiKey)) !== undefined;
-    if (!works && !hasPassed(props.expiresAt, this.surroundings.now())) {
+    if (!works && !hasPassed(props.expiresAt, this.surroundings.now(props.connection))) {
       await this.surroundings.warn(
         `API key ${label(id, props.name)} is not accepted by the server, but the credential from ${connection.credentialSource} (${caller.type} ${caller.id}) cannot see whether it was revoked; its state is kept. Refresh with a super_admin user's credential.`,
       );
@@ -442,10 +444,9 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
   private async proveUnusable(
     connection: Connection,
     props: State,
-    expired: boolean,
     error: FlexpriceError,
   ): Promise<void> {
-    if (expired) return;
+    if (hasPassed(props.expiresAt, connection.routes.serverNow())) return;
     if (props.type === "publishable_key") {
       throw error.during(
         error.attempted,

@@ -17,8 +17,11 @@ export interface Surroundings {
   readonly wantsPreflight: () => boolean;
   /** Ids that resources of this process hold: no create may take one of them for its own, nor adopt it. */
   readonly managed: Set<string>;
-  /** Milliseconds of the epoch. */
-  readonly now: () => number;
+  /**
+   * Milliseconds of the epoch by the clock of the connection's server, which decides when a key has expired; by
+   * ours until the server has answered something.
+   */
+  readonly now: (connection: string | undefined) => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly warn: Warn;
 }

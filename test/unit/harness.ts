@@ -131,7 +131,7 @@ export class Stage {
       isConfigured: () => configured,
       wantsPreflight: () => preflight,
       managed,
-      now: world.now,
+      now: () => connection.routes.serverNow(),
       sleep: world.sleep,
       warn: async (message) => {
         warnings.push(message);

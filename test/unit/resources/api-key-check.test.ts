@@ -23,11 +23,11 @@ describe("resources/api-key: check", () => {
   let process: ProviderProcess;
   before(async () => {
     stage = await Stage.start();
-    process = stage.process();
   });
   after(() => stage.stop());
   beforeEach(() => {
     stage.clock.now = START;
+    process = stage.process();
   });
 
   const check = (news: object, olds: object = {}) =>

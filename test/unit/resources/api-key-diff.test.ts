@@ -171,6 +171,19 @@ describe("resources/api-key: diff", () => {
       assert.deepEqual(process.warnings, [due(75 * DAY)]);
     });
 
+    it("goes by the server's clock, once the server has shown it", async () => {
+      const ahead = await Stage.start({ serverAheadMs: 76 * DAY });
+      try {
+        process = ahead.process();
+        assert.deepEqual(await diff(rotating, program), [false, []]);
+        await process.connection.preflight();
+        assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
+        assert.deepEqual(process.warnings, [due(75 * DAY)]);
+      } finally {
+        await ahead.stop();
+      }
+    });
+
     it("counts with the rotation that the program asks for now", async () => {
       stage.clock.now = START + 70 * DAY;
       assert.deepEqual(await diff(rotating, { ...program, rotateBefore: "20d" }), [

@@ -9,6 +9,7 @@ import {
   HOUR,
   type KeyState,
   type ProviderProcess,
+  reasons,
   START,
   Stage,
   token,
@@ -155,7 +156,11 @@ describe("resources/api-key: create and update", () => {
       await set({ serverAheadMs: 3 * HOUR });
       const expiresAt = new Date(START + 2 * HOUR).toISOString();
       const inputs = { name: "k", type: "private_key", serviceAccountId: account, expiresAt };
-      assert.deepEqual((await process.keys.check({}, inputs)).failures, []); // by our clock it is to come
+      const blind = stage.process({ preflight: false }); // by our clock, all it has, it is to come
+      assert.deepEqual((await blind.keys.check({}, inputs)).failures, []);
+      assert.deepEqual(reasons(await process.keys.check({}, inputs)), [
+        `expiresAt: has passed (now ${new Date(START + 3 * HOUR).toISOString()}): give a later instant`,
+      ]);
       const error = await failureOf(process.keys.create(inputs), "refused");
       assert.equal(
         error.message,
