@@ -4,14 +4,14 @@ import { redact } from "./redaction";
  * What went wrong, for code that has to decide; people read the message.
  *
  * - `configuration`: a setting is missing or unusable; nothing was sent.
- * - `invalid`: the server refused the request's content (400).
+ * - `invalid`: the server refused the request's content (400), or the arguments of a look-up mean nothing.
  * - `unauthenticated`: the server does not accept the credential (401).
  * - `forbidden`: the credential may not do this (403).
  * - `wrong_environment`: the credential's environment is not the resource's, or none was named.
  * - `wrong_tenant`: the credential belongs to another tenant than the resource.
  * - `not_found`: the server does not know the object (404 with its code).
  * - `has_active_keys`: an account cannot be archived while keys of it are active.
- * - `conflict`: the object exists already or changed meanwhile (409).
+ * - `conflict`: the object exists already (409), or what was read changed meanwhile.
  * - `throttled`: the server asked to slow down (429).
  * - `unreachable`: the request surely never reached the server.
  * - `server_error`: the server failed (5xx), or the connection broke, on a request that changes nothing twice.

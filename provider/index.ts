@@ -1,4 +1,34 @@
 /** Flexprice service accounts and API keys as Pulumi resources. */
+export type { ErrorKind } from "./errors";
+export type {
+  ApiKeyInfo,
+  CallerInfo,
+  GetApiKeysArgs,
+  GetCallerArgs,
+  GetRolesArgs,
+  GetServiceAccountArgs,
+  GetServiceAccountsArgs,
+  RoleInfo,
+  ServiceAccountInfo,
+} from "./inquiries";
+export {
+  type GetApiKeysOutputArgs,
+  type GetCallerOutputArgs,
+  type GetRolesOutputArgs,
+  type GetServiceAccountOutputArgs,
+  type GetServiceAccountsOutputArgs,
+  getApiKeys,
+  getApiKeysOutput,
+  getCaller,
+  getCallerOutput,
+  getRoles,
+  getRolesOutput,
+  getServiceAccount,
+  getServiceAccountOutput,
+  getServiceAccounts,
+  getServiceAccountsOutput,
+  LookupError,
+} from "./lookups";
 export {
   type AdoptedApiKey,
   ApiKey,

@@ -2,6 +2,7 @@ import { type FlexpriceError, isFailure } from "../errors";
 import { Client, type ClientOptions, ServerClock } from "./client";
 import { Creations, type Warn } from "./creation";
 import { Directory } from "./directory";
+import { Inventory } from "./inventory";
 import { Journal } from "./journal";
 import type { RetryLimits } from "./retry";
 import { Routes } from "./routes";
@@ -32,6 +33,7 @@ export type Preflight =
 export class Connection {
   readonly routes: Routes;
   readonly directory: Directory;
+  readonly inventory: Inventory;
   readonly creations: Creations;
   private readonly preflightRoutes: Routes;
   private knownCaller: Promise<User> | undefined;
@@ -48,6 +50,7 @@ export class Connection {
     this.routes = new Routes(new Client({ ...options, clock }));
     this.preflightRoutes = new Routes(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
     this.directory = new Directory(this.routes, options.world.sleep);
+    this.inventory = new Inventory(this.routes, options.world.sleep);
     this.creations = new Creations(
       this.routes,
       this.directory,
@@ -102,6 +105,18 @@ export class Connection {
     });
   }
 
+  /** What a service account can be given here; undefined where the server does not say. */
+  async assignableRoles(): Promise<readonly Role[] | undefined> {
+    if (this.lacksEnvironment) return undefined;
+    try {
+      return await this.preflightRoutes.roles("assignable");
+    } catch (error) {
+      // A server may keep its roles to itself; who asks is known all the same.
+      if (isFailure(error, "forbidden", "not_found")) return undefined;
+      throw error;
+    }
+  }
+
   /** Asks who the caller is and which roles there are, once a process whatever comes of it. Never fails. */
   preflight(): Promise<Preflight> {
     this.knownPreflight ??= this.lookAhead();
@@ -112,7 +127,7 @@ export class Connection {
     try {
       const [caller, assignable] = await Promise.all([
         this.preflightRoutes.me(),
-        this.lacksEnvironment ? undefined : this.assignableRoles(),
+        this.assignableRoles(),
       ]);
       this.knownCaller ??= Promise.resolve(caller);
       return { kind: "ready", caller, assignable };
@@ -120,16 +135,6 @@ export class Connection {
       if (!isFailure(error)) throw error;
       const passing = isFailure(error, "unreachable", "server_error", "throttled");
       return { kind: passing ? "unavailable" : "refused", error };
-    }
-  }
-
-  private async assignableRoles(): Promise<readonly Role[] | undefined> {
-    try {
-      return await this.preflightRoutes.roles("assignable");
-    } catch (error) {
-      // A server may keep its roles to itself; who asks is known all the same.
-      if (isFailure(error, "forbidden", "not_found")) return undefined;
-      throw error;
     }
   }
 

@@ -1,15 +1,10 @@
-import type { Page, PageRequest, Routes } from "./routes";
-import { MOST_SEARCH_IDS } from "./routes";
+import { Gathering } from "./gathering";
+import { everyRow } from "./pages";
+import { MOST_SEARCH_IDS, type Routes } from "./routes";
 import type { Key, User } from "./wire";
 
-/** Rows of one page. The server has no cap; this keeps an answer at about half a megabyte. */
-const PAGE_SIZE = 1_000;
-
-/** How long a question waits for others to share its request, in milliseconds. */
-const GATHER_MS = 4;
-
 /** From this many single questions on, one walk of the whole list costs less than asking on. */
-const WALK_FROM = 24;
+export const WALK_FROM = 24;
 
 /**
  * What the server holds, asked with as few requests as possible: questions that come together share one, and
@@ -27,13 +22,13 @@ export class Directory {
   ) {
     this.accounts = new Listing({
       sleep,
-      walk: () => everything((page) => routes.searchAccounts(page, "list the service accounts")),
-      ask: (ids) => this.askAccounts(ids),
+      walk: () => everyRow((page) => routes.searchAccounts(page, "list the service accounts")),
+      ask: (ids) => accountsById(routes, ids),
     });
     this.keys = new Listing({
       sleep,
-      walk: () => everything((page) => routes.listKeys(page, "list the API keys")),
-      ask: (owners) => this.askKeysOf(owners),
+      walk: () => everyRow((page) => routes.listKeys(page, "list the API keys")),
+      ask: (owners) => keysOf(routes, owners),
     });
   }
 
@@ -49,17 +44,17 @@ export class Directory {
 
   /** The visible keys of an owner, asked for anew. */
   async freshKeysOf(ownerId: string): Promise<readonly Key[]> {
-    return await this.askKeysOf([ownerId]);
+    return await keysOf(this.routes, [ownerId]);
   }
 
   /** The account, asked for anew. */
   async freshAccount(id: string): Promise<User | undefined> {
-    return (await this.askAccounts([id]))[0];
+    return (await accountsById(this.routes, [id]))[0];
   }
 
   /** The accounts made at or after a moment, asked for anew; newest first. */
   async accountsSince(isSince: (account: User) => boolean): Promise<readonly User[]> {
-    const rows = await everything(
+    const rows = await everyRow(
       (page) => this.routes.searchAccounts(page, "look for the service account"),
       isSince,
     );
@@ -87,31 +82,6 @@ export class Directory {
   dropKey(id: string): void {
     this.keys.drop(id);
   }
-
-  private async askAccounts(ids: readonly string[]): Promise<readonly User[]> {
-    const found: User[] = [];
-    for (let from = 0; from < ids.length; from += MOST_SEARCH_IDS) {
-      const some = ids.slice(from, from + MOST_SEARCH_IDS);
-      const what =
-        some.length === 1 ? `service account ${some[0]}` : `${some.length} service accounts`;
-      const page = await this.routes.searchAccounts(
-        { limit: some.length, offset: 0 },
-        `look up ${what}`,
-        some,
-      );
-      found.push(...page.items);
-    }
-    return found;
-  }
-
-  private async askKeysOf(owners: readonly string[]): Promise<readonly Key[]> {
-    const lists = await Promise.all(
-      owners.map((owner) =>
-        everything((page) => this.routes.listKeys(page, `list the API keys of ${owner}`, owner)),
-      ),
-    );
-    return lists.flat();
-  }
 }
 
 interface ListingSource<Row> {
@@ -126,9 +96,13 @@ class Listing<Row extends { readonly id: string }> {
   private readonly dropped = new Set<string>();
   private readonly asked = new Set<string>();
   private walked: Promise<Map<string, Row>> | undefined;
-  private gathering: { questions: Set<string>; answer: Promise<void> } | undefined;
+  private readonly gathering: Gathering<string, void>;
 
-  constructor(private readonly source: ListingSource<Row>) {}
+  constructor(private readonly source: ListingSource<Row>) {
+    this.gathering = new Gathering(source.sleep, async (questions) =>
+      this.keep(await source.ask(questions)),
+    );
+  }
 
   /** The row with this id; `question` is what the server is asked where nothing kept shows it. */
   async find(id: string, question: string): Promise<Row | undefined> {
@@ -140,7 +114,7 @@ class Listing<Row extends { readonly id: string }> {
       const kept = (await this.walkOnce()).get(id);
       if (kept !== undefined) return kept;
     }
-    await this.gather(question);
+    await this.gathering.ask(question);
     return this.known.get(id);
   }
 
@@ -179,34 +153,30 @@ class Listing<Row extends { readonly id: string }> {
     );
     return this.walked;
   }
-
-  private gather(question: string): Promise<void> {
-    if (this.gathering === undefined) {
-      const questions = new Set<string>();
-      const answer = this.source.sleep(GATHER_MS).then(async () => {
-        this.gathering = undefined;
-        this.keep(await this.source.ask([...questions]));
-      });
-      this.gathering = { questions, answer };
-    }
-    this.gathering.questions.add(question);
-    return this.gathering.answer;
-  }
 }
 
-/** All pages, or those up to the first row that does not pass. Rows that turn up twice count once. */
-async function everything<Row extends { readonly id: string }>(
-  ask: (page: PageRequest) => Promise<Page<Row>>,
-  passes: (row: Row) => boolean = () => true,
-): Promise<Row[]> {
-  const rows = new Map<string, Row>();
-  for (let offset = 0; ; ) {
-    const page = await ask({ limit: PAGE_SIZE, offset });
-    for (const row of page.items) {
-      if (!passes(row)) return [...rows.values()];
-      rows.set(row.id, row);
-    }
-    offset += page.items.length;
-    if (page.items.length === 0 || offset >= page.total) return [...rows.values()];
+/** Those of the accounts that are there, asked for anew. */
+export async function accountsById(routes: Routes, ids: readonly string[]): Promise<User[]> {
+  const found: User[] = [];
+  for (let from = 0; from < ids.length; from += MOST_SEARCH_IDS) {
+    const some = ids.slice(from, from + MOST_SEARCH_IDS);
+    const what =
+      some.length === 1 ? `service account ${some[0]}` : `${some.length} service accounts`;
+    const page = await routes.searchAccounts(
+      { limit: some.length, offset: 0 },
+      `look up ${what}`,
+      some,
+    );
+    found.push(...page.items);
   }
+  return found;
+}
+
+async function keysOf(routes: Routes, owners: readonly string[]): Promise<Key[]> {
+  const lists = await Promise.all(
+    owners.map((owner) =>
+      everyRow((page) => routes.listKeys(page, `list the API keys of ${owner}`, owner)),
+    ),
+  );
+  return lists.flat();
 }

@@ -46,6 +46,8 @@ export type CreatedKey = z.infer<typeof createdKey>;
 
 const role = z.object({
   id: z.string(),
+  name: z.string().default(""),
+  description: z.string().default(""),
   permissions: z.record(z.string(), z.array(z.string())).default({}),
 });
 export type Role = z.infer<typeof role>;

@@ -10,6 +10,9 @@ export const SERVICE_ACCOUNT_ROLES = ["event_ingestor", "event_reader", "super_a
  */
 export type ServiceAccountRole = (typeof SERVICE_ACCOUNT_ROLES)[number] | (string & {});
 
+/** Of a role, what it allows. */
+type Grants = Pick<Role, "id" | "permissions">;
+
 /** Roles of the server that only users can hold. */
 const USER_ROLES: ReadonlySet<string> = new Set(["all_reader", "all_writer"]);
 
@@ -42,20 +45,26 @@ export function roleProblems(roles: readonly string[], offered: readonly string[
 }
 
 function didYouMean(role: string, offered: readonly string[]): string {
-  const [nearest] = offered
-    .map((name) => ({ name, away: distance(role.toLowerCase(), name) }))
+  const near = nearest(role, offered);
+  return near === undefined ? "" : ` Did you mean "${near}"?`;
+}
+
+/** The name that somebody most likely meant who wrote another. */
+export function nearest(written: string, names: readonly string[]): string | undefined {
+  const [closest] = names
+    .map((name) => ({ name, away: distance(written.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.away - b.away);
+  if (closest === undefined) return undefined;
+  const { length } = closest.name;
   // Further away than a third of the name it is a guess, and a wrong guess misleads.
-  return nearest !== undefined && nearest.away <= Math.max(2, Math.floor(nearest.name.length / 3))
-    ? ` Did you mean "${nearest.name}"?`
-    : "";
+  return closest.away <= Math.min(Math.max(2, length / 3), length / 2) ? closest.name : undefined;
 }
 
 /** The permissions that a caller with these roles lacks to grant a role, as `action on entity`. */
 export function missingToGrant(
   callerRoles: readonly string[],
   wanted: string,
-  catalogue: readonly Role[],
+  catalogue: readonly Grants[],
 ): string[] {
   const granted = catalogue.find(({ id }) => id === wanted)?.permissions ?? {};
   return Object.entries(granted).flatMap(([entity, actions]) =>
@@ -70,7 +79,7 @@ export function may(
   roles: readonly string[],
   entity: string,
   action: string,
-  catalogue: readonly Role[],
+  catalogue: readonly Grants[],
 ): boolean {
   return catalogue
     .filter(({ id }) => roles.includes(id))

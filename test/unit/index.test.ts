@@ -46,11 +46,22 @@ describe("index", () => {
     return one;
   }
 
-  it("exports the two resources and their component, and nothing else", () => {
+  it("exports the resources, the look-ups, and nothing else", () => {
     assert.deepEqual(Object.keys(flexprice).sort(), [
       "ApiKey",
+      "LookupError",
       "ServiceAccount",
       "ServiceIdentity",
+      "getApiKeys",
+      "getApiKeysOutput",
+      "getCaller",
+      "getCallerOutput",
+      "getRoles",
+      "getRolesOutput",
+      "getServiceAccount",
+      "getServiceAccountOutput",
+      "getServiceAccounts",
+      "getServiceAccountsOutput",
     ]);
   });
 

@@ -1,0 +1,65 @@
+import { FlexpriceError } from "../errors";
+import type { Page, PageRequest } from "./routes";
+
+/** Rows of one page. The server has no cap; this keeps an answer at about half a megabyte. */
+const PAGE_SIZE = 1_000;
+
+/** How often a list is read that loses rows meanwhile, before that is an error. */
+const MOST_WALKS = 5;
+
+interface Walk<Row> {
+  readonly rows: Row[];
+  /** Rows went while it was read: those behind them moved up, maybe from a page to come to one already read. */
+  readonly shrank: boolean;
+}
+
+type Ask<Row> = (page: PageRequest) => Promise<Page<Row>>;
+
+/** All pages, or those up to the first row that does not pass. Rows that turn up twice count once. */
+export async function everyRow<Row extends { readonly id: string }>(
+  ask: Ask<Row>,
+  passes?: (row: Row) => boolean,
+): Promise<Row[]> {
+  return (await walk(ask, passes)).rows;
+}
+
+/**
+ * As {@link everyRow}, and sure to miss none: reads anew where rows went in between.
+ * @throws FlexpriceError of kind `conflict` when they do so every time.
+ */
+export async function everyRowForSure<Row extends { readonly id: string }>(
+  ask: Ask<Row>,
+  attempted: string,
+): Promise<Row[]> {
+  for (let time = 1; time <= MOST_WALKS; time++) {
+    const { rows, shrank } = await walk(ask);
+    if (!shrank) return rows;
+  }
+  throw new FlexpriceError({
+    kind: "conflict",
+    attempted,
+    answer: `the list was read ${MOST_WALKS} times, and each time rows went from it meanwhile: none of the results is sure to be whole`,
+    advice: "run the command again when less is being deleted.",
+  });
+}
+
+async function walk<Row extends { readonly id: string }>(
+  ask: Ask<Row>,
+  passes: (row: Row) => boolean = () => true,
+): Promise<Walk<Row>> {
+  const rows = new Map<string, Row>();
+  let shrank = false;
+  let total = 0;
+  for (let offset = 0; ; ) {
+    const page = await ask({ limit: PAGE_SIZE, offset });
+    shrank ||= page.total < total || (page.items.length === 0 && offset < page.total);
+    total = page.total;
+    for (const row of page.items) {
+      if (!passes(row)) return { rows: [...rows.values()], shrank };
+      rows.set(row.id, row);
+    }
+    offset += page.items.length;
+    if (page.items.length === 0 || offset >= page.total)
+      return { rows: [...rows.values()], shrank };
+  }
+}

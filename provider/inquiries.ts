@@ -1,0 +1,298 @@
+import { z } from "zod";
+import type { Connection } from "./api/connection";
+import type { Key, User } from "./api/wire";
+import type { Connections } from "./connections";
+import { FlexpriceError, isFailure } from "./errors";
+import { described, seesEveryKey } from "./resources/guards";
+import { toCheckFailures } from "./resources/lifecycle";
+import { asSet, nearest, roleProblems, type ServiceAccountRole } from "./resources/roles";
+
+/** What every look-up takes. */
+interface OverConnection {
+  /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. */
+  readonly connection?: string | undefined;
+}
+
+/** Arguments of `getServiceAccount`: the id, or the name. */
+export type GetServiceAccountArgs = OverConnection &
+  (
+    | {
+        /** The account's id, `user_…`. */
+        readonly id: string;
+        readonly name?: undefined;
+      }
+    | {
+        /** The account's name, exactly. */
+        readonly name: string;
+        readonly id?: undefined;
+      }
+  );
+
+/** Arguments of `getServiceAccounts`; those that are given must all match. */
+export interface GetServiceAccountsArgs extends OverConnection {
+  /** A role that the accounts have, possibly among others. */
+  readonly role?: ServiceAccountRole | undefined;
+  /** The accounts' name, exactly. */
+  readonly name?: string | undefined;
+}
+
+/** Arguments of `getApiKeys`. */
+export interface GetApiKeysArgs extends OverConnection {
+  /** Id of the owner, `user_…`: a service account's, or a user's for the keys of that user. Default: all owners. */
+  readonly serviceAccountId?: string | undefined;
+}
+
+/** Arguments of `getRoles`. */
+export interface GetRolesArgs extends OverConnection {}
+
+/** Arguments of `getCaller`. */
+export interface GetCallerArgs extends OverConnection {}
+
+/** A service account as a look-up shows it. */
+export interface ServiceAccountInfo {
+  /** `user_…` */
+  readonly id: string;
+  /** What the dashboard shows; not unique, and empty where the account has none. */
+  readonly name: string;
+  /** Sorted, each once. */
+  readonly roles: string[];
+  /** The tenant that the account belongs to. */
+  readonly tenantId: string;
+}
+
+/** An API key as a look-up shows it: never with its value, which Flexprice tells once, to who makes the key. */
+export interface ApiKeyInfo {
+  /** `secret_…` */
+  readonly id: string;
+  /** The beginning and the end of the key, e.g. `sk_01***NP`; not unique. */
+  readonly displayId: string;
+  /** What the dashboard shows; not unique. */
+  readonly name: string;
+  /** `private_key`: Flexprice lists no others. */
+  readonly type: string;
+  /** Copied from the owner when the key was made; sorted, each once. */
+  readonly roles: string[];
+  /** Id of the owner. */
+  readonly userId: string;
+  /** What the owner is: `service_account` or `user`. */
+  readonly userType: string;
+  /** As in RFC 3339; absent where the key does not expire. An expired key is listed like any other. */
+  readonly expiresAt?: string;
+  /** As in RFC 3339. */
+  readonly createdAt: string;
+}
+
+/** A role as a look-up shows it. */
+export interface RoleInfo {
+  /** What `roles` of a `ServiceAccount` takes, e.g. `event_ingestor`. */
+  readonly id: string;
+  /** What the dashboard shows, e.g. `Event Ingestor`. */
+  readonly name: string;
+  /** In the server's own words. */
+  readonly description: string;
+  /** Actions by entity, e.g. `{ event: ["write"] }`; `*` stands for all. */
+  readonly permissions: Record<string, string[]>;
+  /** Whether a service account can be given it; users can hold others. */
+  readonly assignable: boolean;
+}
+
+/** Who the configured credential is. */
+export interface CallerInfo {
+  /** `user_…`, of users and service accounts alike. */
+  readonly id: string;
+  /** `user` or `service_account`. Only a user with `super_admin` sees and makes the keys of others. */
+  readonly type: string;
+  /** Empty where it has none, as most users. */
+  readonly name: string;
+  /** Sorted, each once. */
+  readonly roles: string[];
+  /** The tenant that everything made with the credential belongs to. */
+  readonly tenantId: string;
+}
+
+/** So many ids an error names; nobody reads more. */
+const MOST_NAMED = 10;
+
+const text = z.string("must be a text");
+const connection = text.min(1, "must name a connection").optional();
+
+const serviceAccountArgs = z
+  .strictObject({ id: text.optional(), name: text.optional(), connection })
+  .refine(
+    ({ id, name }) => (id === undefined) !== (name === undefined),
+    "either id or name is needed, and not both",
+  );
+const serviceAccountsArgs = z.strictObject({
+  role: text.optional(),
+  name: text.optional(),
+  connection,
+});
+const apiKeysArgs = z.strictObject({ serviceAccountId: text.optional(), connection });
+const overArgs = z.strictObject({ connection });
+
+/** Answers look-ups, all of them over the same connections. */
+export class Inquiries {
+  constructor(private readonly connections: Connections) {}
+
+  async serviceAccount(args: GetServiceAccountArgs): Promise<ServiceAccountInfo> {
+    const { id, name, connection } = checked(serviceAccountArgs, args, "look up a service account");
+    const attempted = `look up service account ${id ?? JSON.stringify(name)}`;
+    return await this.ask(connection, attempted, "users", async (connection) => {
+      if (id === undefined) {
+        return accountInfo(onlyOne(await connection.inventory.accounts(), name, attempted));
+      }
+      const found = await connection.inventory.account(id);
+      if (found !== undefined) return accountInfo(found);
+      throw new FlexpriceError({
+        kind: "not_found",
+        attempted,
+        answer: `the tenant of the credential from ${connection.credentialSource} has no service account with this id that is not archived`,
+        advice: "correct the id, or the credential if the account belongs to another tenant.",
+      });
+    });
+  }
+
+  async serviceAccounts(args: GetServiceAccountsArgs): Promise<ServiceAccountInfo[]> {
+    const attempted = "look up service accounts";
+    const { role, name, connection } = checked(serviceAccountsArgs, args, attempted);
+    return await this.ask(connection, attempted, "users", async (connection) => {
+      const found = (await connection.inventory.accounts())
+        .filter((account) => role === undefined || account.roles.includes(role))
+        .filter((account) => name === undefined || account.name === name);
+      if (found.length === 0 && role !== undefined) await requireRole(connection, role, attempted);
+      return found.map(accountInfo);
+    });
+  }
+
+  async apiKeys(args: GetApiKeysArgs): Promise<ApiKeyInfo[]> {
+    const { serviceAccountId, connection } = checked(apiKeysArgs, args, "look up API keys");
+    const attempted = `look up ${serviceAccountId === undefined ? "API keys" : `the API keys of ${serviceAccountId}`}`;
+    return await this.ask(connection, attempted, "secrets", async (connection) => {
+      const caller = await connection.caller();
+      if (!seesEveryKey(caller) && serviceAccountId !== caller.id) {
+        throw new FlexpriceError({
+          kind: "forbidden",
+          attempted,
+          answer: `the credential from ${connection.credentialSource} is ${described(caller)}: Flexprice shows it no keys but its own`,
+          advice: `use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${caller.id}".`,
+        });
+      }
+      return (await connection.inventory.keys(serviceAccountId)).map(keyInfo);
+    });
+  }
+
+  async roles(args: GetRolesArgs): Promise<RoleInfo[]> {
+    const attempted = "look up roles";
+    const { connection } = checked(overArgs, args, attempted);
+    return await this.ask(connection, attempted, "roles", async ({ inventory }) => {
+      const { all, assignable } = await inventory.roles();
+      return all
+        .map((role) => ({ ...role, assignable: assignable.some(({ id }) => id === role.id) }))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+    });
+  }
+
+  async caller(args: GetCallerArgs): Promise<CallerInfo> {
+    const attempted = "look up who the credential belongs to";
+    const { connection } = checked(overArgs, args, attempted);
+    return await this.ask(connection, attempted, "itself", async (connection) => {
+      const caller = await connection.caller();
+      return { ...accountInfo(caller), type: caller.type };
+    });
+  }
+
+  /** A failure is told as that of the look-up, also where it shared its request with others. */
+  private async ask<Result>(
+    name: string | undefined,
+    attempted: string,
+    entity: string,
+    ask: (connection: Connection) => Promise<Result>,
+  ): Promise<Result> {
+    const connection = this.connections.connect(name, attempted);
+    try {
+      return await ask(connection);
+    } catch (error) {
+      if (!isFailure(error) || error.attempted === attempted) throw error;
+      const advice = isFailure(error, "forbidden")
+        ? `use a credential with a role that may read ${entity} (now: ${connection.credentialSource}).`
+        : undefined;
+      throw error.during(attempted, advice);
+    }
+  }
+}
+
+function checked<Args>(schema: z.ZodType<Args>, args: unknown, attempted: string): Args {
+  const parsed = schema.safeParse(args);
+  if (parsed.success) return parsed.data;
+  throw new FlexpriceError({
+    kind: "invalid",
+    attempted,
+    answer: toCheckFailures(parsed.error)
+      .map(({ reason }) => reason)
+      .join("; "),
+    advice:
+      "correct the arguments of the look-up; those that are outputs of a resource go to its form whose name ends in Output.",
+  });
+}
+
+function onlyOne(accounts: readonly User[], name: string | undefined, attempted: string): User {
+  const [found, ...others] = accounts.filter((account) => account.name === name);
+  if (found === undefined) {
+    const near = nearest(
+      name ?? "",
+      accounts.map((account) => account.name),
+    );
+    throw new FlexpriceError({
+      kind: "not_found",
+      attempted,
+      answer: `no service account that is not archived has this name${near === undefined ? "" : `; there is ${JSON.stringify(near)}`}`,
+      advice: "correct the name, upper and lower case included, or look the account up by its id.",
+    });
+  }
+  if (others.length === 0) return found;
+  const ids = [found, ...others].map(({ id }) => id);
+  const unnamed = ids.length - MOST_NAMED;
+  throw new FlexpriceError({
+    kind: "refused",
+    attempted,
+    answer: `${ids.length} service accounts have this name: ${ids.slice(0, MOST_NAMED).join(", ")}${unnamed > 0 ? ` and ${unnamed} more` : ""}`,
+    advice: "look it up by its id: names are not unique.",
+  });
+}
+
+/** A slip in a role must not pass for a role that nobody has; a server that tells no roles leaves it at that. */
+async function requireRole(connection: Connection, role: string, attempted: string): Promise<void> {
+  const offered = await connection.assignableRoles();
+  const [problem] =
+    offered === undefined
+      ? []
+      : roleProblems(
+          [role],
+          offered.map(({ id }) => id),
+        );
+  if (problem === undefined) return;
+  throw new FlexpriceError({
+    kind: "invalid",
+    attempted,
+    answer: problem,
+    advice: "correct the role.",
+  });
+}
+
+function accountInfo({ id, name, roles, tenant }: User): ServiceAccountInfo {
+  return { id, name, roles: asSet(roles), tenantId: tenant.id };
+}
+
+function keyInfo(key: Key): ApiKeyInfo {
+  return {
+    id: key.id,
+    displayId: key.display_id,
+    name: key.name,
+    type: key.type,
+    roles: asSet(key.roles ?? []),
+    userId: key.user_id,
+    userType: key.user_type,
+    ...(key.expires_at == null ? {} : { expiresAt: key.expires_at }),
+    createdAt: key.created_at,
+  };
+}
