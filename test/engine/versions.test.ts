@@ -71,14 +71,17 @@ for (const version of [OLDEST, NEWEST]) {
       assert.match(drift.output, /~ name *: "renamed" => "in the dashboard"/);
     });
 
-    it("the drift is mended, and get reads what is there", async () => {
+    it("the drift is mended, get reads and a look-up finds what is there", async () => {
       bench.setSource(`${program("renamed")}
 export const accountName = flexprice.ServiceAccount.get("account", account.id).name;
 export const keyOwner = flexprice.ApiKey.get("key", key.id).userId;
+export const lookedUp = flexprice.getServiceAccountOutput({ id: account.id }).name;
+export const caller = flexprice.getCaller().then(({ id }) => id);
 `);
       succeeded(await bench.up("--refresh"));
-      const { accountId, accountName, keyOwner } = await bench.outputs();
+      const { accountId, accountName, keyOwner, lookedUp, caller } = await bench.outputs();
       assert.deepEqual([accountName, keyOwner], ["renamed", accountId]);
+      assert.deepEqual([lookedUp, caller], ["renamed", bench.operator.userId]);
       assert.deepEqual(
         bench.takeWrites().map(({ request }) => request),
         [`PUT /v1/users/${accountId}`],

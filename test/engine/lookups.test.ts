@@ -1,0 +1,211 @@
+import assert from "node:assert/strict";
+import { Bench, changes, failed, messages, succeeded } from "./harness";
+
+const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
+
+/** Every look-up in both forms; the results leave as JSON, so that they are compared in one piece. */
+const EVERY_LOOKUP = `
+import * as pulumi from "@pulumi/pulumi";
+${FLEXPRICE}
+const id = new pulumi.Config().require("readerId");
+const results = {
+  byId: flexprice.getServiceAccount({ id }),
+  byName: flexprice.getServiceAccount({ name: "number 1000" }),
+  all: flexprice.getServiceAccounts().then((accounts) => accounts.length),
+  readers: flexprice.getServiceAccounts({ role: "event_reader" }),
+  keys: flexprice.getApiKeys({ serviceAccountId: id }),
+  everyKey: flexprice.getApiKeys(),
+  roles: flexprice.getRoles(),
+  caller: flexprice.getCaller(),
+  elsewhere: flexprice.getServiceAccounts({ connection: "elsewhere" }),
+};
+const outputs = {
+  byId: flexprice.getServiceAccountOutput({ id: pulumi.output(id) }),
+  byName: flexprice.getServiceAccountOutput({ name: pulumi.output("number 1000") }),
+  all: flexprice.getServiceAccountsOutput().length,
+  readers: flexprice.getServiceAccountsOutput({ role: pulumi.output("event_reader") }),
+  keys: flexprice.getApiKeysOutput({ serviceAccountId: pulumi.output(id) }),
+  everyKey: flexprice.getApiKeysOutput(),
+  roles: flexprice.getRolesOutput(),
+  caller: flexprice.getCallerOutput(),
+  elsewhere: flexprice.getServiceAccountsOutput({ connection: pulumi.output("elsewhere") }),
+};
+export const plain = pulumi.jsonStringify(results);
+export const output = pulumi.jsonStringify(outputs);
+`;
+
+const LISTS = [
+  "GET /v1/rbac/roles",
+  "GET /v1/rbac/roles?user_type=service_account",
+  "GET /v1/secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc",
+  "GET /v1/users/me",
+  "POST /v1/users/search",
+];
+
+describe("look-ups", () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await Bench.open(EVERY_LOOKUP);
+  });
+  after(() => bench.close());
+
+  const account = (name: string, role = "event_ingestor") =>
+    bench.emulator.createAccount(bench.operator.tenantId, { name, roles: [role] });
+  const takeRequests = () => {
+    const taken = bench.emulator.requests.map(({ method, path }) => `${method} ${path}`);
+    bench.emulator.clearRequests();
+    return taken;
+  };
+  const errors = async () => messages(failed(await bench.preview()), "error");
+
+  it("find what there is on all pages, in both forms, with requests that they share", async () => {
+    const { tenantId, userId, environmentId } = bench.operator;
+    const reader = account("reader", "event_reader");
+    const key = bench.emulator.createKey(reader.id, environmentId, { name: "theirs" });
+    for (let i = 1; i <= 1_000; i++) account(`number ${i}`);
+    const elsewhere = bench.emulator.createTenant();
+    bench.hide(elsewhere.apiKey);
+    const theirs = bench.emulator.createAccount(elsewhere.tenantId, {
+      name: "there",
+      roles: ["event_reader"],
+    });
+    await bench.workspace.setConfig({
+      "test:readerId": { value: reader.id },
+      "flexprice:connections": {
+        value: JSON.stringify({ elsewhere: { apiKey: elsewhere.apiKey } }),
+        secret: true,
+      },
+    });
+    succeeded(await bench.up());
+    const { plain, output } = await bench.outputs();
+    const found = JSON.parse(plain ?? "");
+    assert.deepEqual(JSON.parse(output ?? ""), found);
+    const shown = (id: string, name: string, role: string, tenant = tenantId) => ({
+      id,
+      name,
+      roles: [role],
+      tenantId: tenant,
+    });
+    const last = bench.accounts().at(-1);
+    assert.deepEqual(found.byId, shown(reader.id, "reader", "event_reader"));
+    assert.deepEqual(found.byName, shown(last?.id ?? "", "number 1000", "event_ingestor"));
+    assert.equal(found.all, 1_001);
+    assert.deepEqual(found.readers, [found.byId]);
+    const [{ createdAt, ...rest }, ...others] = found.keys;
+    assert.deepEqual([Date.parse(createdAt), others], [key.createdAt.getTime(), []]);
+    assert.deepEqual(rest, {
+      id: key.id,
+      displayId: key.displayId,
+      name: "theirs",
+      type: "private_key",
+      roles: ["event_reader"],
+      userId: reader.id,
+      userType: "service_account",
+    });
+    assert.deepEqual(
+      found.everyKey.map(({ name }: { name: string }) => name),
+      ["theirs", "admin key"],
+    );
+    assert.deepEqual(
+      found.roles.map(({ id, assignable }: { id: string; assignable: boolean }) => [
+        id,
+        assignable,
+      ]),
+      [
+        ["all_reader", false],
+        ["all_writer", false],
+        ["event_ingestor", true],
+        ["event_reader", true],
+        ["super_admin", true],
+      ],
+    );
+    const { id, type, roles } = found.caller;
+    assert.deepEqual([id, type, roles], [userId, "user", ["super_admin"]]);
+    assert.deepEqual(found.elsewhere, [
+      shown(theirs.id, "there", "event_reader", elsewhere.tenantId),
+    ]);
+    // One request for each list, each page of the accounts, the caller, and the other tenant.
+    assert.deepEqual(takeRequests().sort(), [
+      ...LISTS,
+      "POST /v1/users/search",
+      "POST /v1/users/search",
+    ]);
+  });
+
+  it("of what is not made yet wait in a preview, and find it in the up", async () => {
+    bench.setSource(`${FLEXPRICE}
+const made = new flexprice.ServiceAccount("made", { roles: ["event_reader"] });
+const key = new flexprice.ApiKey("made", { serviceAccountId: made.id });
+export const { name } = flexprice.getServiceAccountOutput({ id: made.id });
+export const keyIds = key.id.apply(() => flexprice.getApiKeysOutput({ serviceAccountId: made.id }).apply((keys) => keys.map(({ id }) => id)));
+export const keyId = key.id;
+`);
+    const preview = succeeded(await bench.preview());
+    assert.match(preview.output, /name +: \[unknown\]/);
+    assert.deepEqual(takeRequests(), [
+      "GET /v1/users/me",
+      "GET /v1/rbac/roles?user_type=service_account",
+    ]);
+    const up = succeeded(await bench.up());
+    assert.deepEqual(changes(up), ["create ServiceAccount made", "create ApiKey made"]);
+    const { name, keyIds, keyId } = await bench.outputs();
+    assert.deepEqual([name, keyIds], ["made", [keyId]]);
+    takeRequests();
+    succeeded(await bench.destroy());
+    // The program does not run for that: nothing is looked up.
+    assert.ok(!takeRequests().some((request) => request.endsWith("/users/search")));
+  });
+
+  it("that fail end the program with their message alone, waited for or not", async () => {
+    const ids = [account("twin"), account("twin")].map(({ id }) => id).reverse();
+    bench.setSource(`${FLEXPRICE}
+flexprice.getServiceAccount({ name: "twin" });
+flexprice.getServiceAccountOutput({ name: "Reader" });
+const { id } = flexprice.getServiceAccountOutput({ id: "user_nope" });
+new flexprice.ApiKey("key", { serviceAccountId: id });
+`);
+    const [noSuchId = "", ...others] = (await errors()).sort((a, b) => b.length - a.length);
+    // Which of them Pulumi tells first, and whether with the property that waits for it, is up to chance.
+    assert.equal(
+      noSuchId.replace(/^error serializing property "serviceAccountId": /, ""),
+      "Could not look up service account user_nope.\n" +
+        "  Reason: the tenant of the credential from config key flexprice:apiKey has no service account with this id that is not archived\n" +
+        "  What to do: correct the id, or the credential if the account belongs to another tenant.\n",
+    );
+    assert.deepEqual(others, [
+      `Could not look up service account "Reader".\n  Reason: no service account that is not archived has this name; there is "reader"\n  What to do: correct the name, upper and lower case included, or look the account up by its id.\n`,
+      `Could not look up service account "twin".\n  Reason: 2 service accounts have this name: ${ids.join(", ")}\n  What to do: look it up by its id: names are not unique.\n`,
+    ]);
+  });
+
+  it("say what is missing, wrong or away", async () => {
+    bench.setSource(`${FLEXPRICE}
+export const caller = flexprice.getCaller();
+export const account = flexprice.getServiceAccount({ name: "x", connection: "elswhere" });
+`);
+    await bench.unsetConfig("flexprice:apiKey");
+    takeRequests();
+    const [missing, wrong = ""] = (await errors()).sort();
+    assert.match(
+      wrong,
+      /there is no connection "elswhere"; there are: elsewhere\n {2}What to do: /,
+    );
+    assert.equal(
+      missing,
+      'Could not look up who the credential belongs to.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.\n',
+    );
+    assert.deepEqual(takeRequests(), []);
+
+    bench.setSource(
+      `${FLEXPRICE}\nexport = async () => ({ caller: await flexprice.getCaller() });`,
+    );
+    bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
+    bench.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
+    assert.deepEqual(await errors(), [
+      "Could not look up who the credential belongs to.\n  Reason: no answer from GET http://127.0.0.1:9/v1/users/me: connect ECONNREFUSED 127.0.0.1:9\n  What to do: check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that http://127.0.0.1:9/v1 can be reached from here; nothing was sent.\n",
+    ]);
+
+    await bench.workspace.setConfig({ "flexprice:apikey": { value: "true" } });
+    assert.match((await errors()).join(), /config key flexprice:apikey is unknown/);
+  });
+});
