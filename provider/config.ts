@@ -32,6 +32,9 @@ const SETTINGS = {
 } as const;
 type SettingName = keyof typeof SETTINGS;
 
+/** Every environment variable that means something. */
+export const ENVIRONMENT_VARIABLES: readonly string[] = Object.values(SETTINGS);
+
 const SECRET_SETTINGS: ReadonlySet<string> = new Set(["apiKey", "accessToken", "connections"]);
 
 interface Setting {

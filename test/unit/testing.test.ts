@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { readSettings } from "../../provider/config";
+import { type EmbeddedFlexprice, startFlexprice } from "../../provider/testing";
+import { DAY } from "./harness";
+
+describe("testing", () => {
+  let flexprice: EmbeddedFlexprice;
+  beforeEach(async () => {
+    flexprice = await startFlexprice();
+  });
+  afterEach(() => flexprice.stop());
+
+  async function me(apiKey: string): Promise<{ status: number; date: number }> {
+    const answer = await fetch(`${flexprice.url}/users/me`, { headers: { "x-api-key": apiKey } });
+    await answer.arrayBuffer();
+    return { status: answer.status, date: Date.parse(answer.headers.get("date") ?? "") };
+  }
+
+  it("starts a server of its own with nothing in it but an operator whose key works", async () => {
+    const { operator } = flexprice;
+    assert.equal((await me(operator.apiKey)).status, 200);
+    assert.deepEqual(flexprice.accounts(), []);
+    assert.deepEqual(
+      flexprice.keys().map(({ userId, value }) => [userId, value]),
+      [[operator.userId, operator.apiKey]],
+    );
+    assert.deepEqual(
+      flexprice.requests.map(({ method, path, status }) => [method, path, status]),
+      [["GET", "/v1/users/me", 200]],
+    );
+    const other = await startFlexprice();
+    assert.notEqual(other.url, flexprice.url);
+    await other.stop();
+  });
+
+  it("hands over an environment in which nothing of the surrounding one counts", () => {
+    const connections = JSON.stringify({ production: { apiKey: "sk_01REAL" } });
+    const surrounding = {
+      FLEXPRICE_BASE_URL: "https://us.api.flexprice.io",
+      FLEXPRICE_ACCESS_TOKEN: "a-token-of-mine",
+      FLEXPRICE_ENVIRONMENT_ID: "env_real",
+      FLEXPRICE_CONNECTIONS: connections,
+      FLEXPRICE_PREFLIGHT: "false",
+    };
+    const source = {
+      config: () => undefined,
+      environment: { ...surrounding, ...flexprice.environment },
+    };
+    assert.deepEqual(readSettings(source), {
+      baseUrl: flexprice.url,
+      credential: {
+        kind: "apiKey",
+        value: flexprice.operator.apiKey,
+        source: "environment variable FLEXPRICE_API_KEY",
+      },
+      environmentId: undefined,
+    });
+    assert.throws(() => readSettings(source, "production"), { kind: "configuration" });
+  });
+
+  it("lets time pass for the server", async () => {
+    const { userId, environmentId, apiKey } = flexprice.operator;
+    const { value } = flexprice.createKey(userId, environmentId, {
+      name: "short",
+      expiresAt: new Date(Date.now() + 2 * DAY),
+    });
+    flexprice.advance("1d");
+    assert.equal((await me(value)).status, 200);
+    flexprice.advance("25h");
+    const { status } = await me(value);
+    const { date } = await me(apiKey);
+    assert.deepEqual([status, Math.round((date - Date.now()) / DAY)], [401, 2]);
+    assert.throws(() => flexprice.advance("soon"), {
+      message: '"soon" is no duration such as "76d" or "12h"',
+    });
+  });
+
+  it("lets a revoked key go on for as long as it is told to", async () => {
+    const slow = await startFlexprice({ revocationDelayMs: 120_000 });
+    try {
+      const { userId, environmentId } = slow.operator;
+      const { id, value } = slow.createKey(userId, environmentId, { name: "k" });
+      const status = async () =>
+        (await fetch(`${slow.url}/users/me`, { headers: { "x-api-key": value } })).status;
+      assert.equal(await status(), 200);
+      slow.revokeKey(id);
+      assert.equal(await status(), 200);
+      slow.advance("2m");
+      assert.equal(await status(), 401);
+    } finally {
+      await slow.stop();
+    }
+  });
+
+  it("stops by itself at the end of a block", async () => {
+    await flexprice[Symbol.asyncDispose]();
+    await assert.rejects(me(flexprice.operator.apiKey));
+  });
+});
