@@ -416,6 +416,16 @@ describe("lookups", () => {
       assert.deepEqual(stage.log, ["GET /users/me"]);
     });
 
+    it("hold the end of the run up, also where the program does not wait for them", async () => {
+      const looked = flexprice.getCaller();
+      await pulumi.runtime.disconnect();
+      assert.deepEqual(
+        stage.emulator.requests.map(({ status }) => status),
+        [200],
+      );
+      await looked;
+    });
+
     it("look nothing up in a preview whose arguments are unknown", async () => {
       const lookedUp = async (preview: boolean) => {
         await mock(preview);

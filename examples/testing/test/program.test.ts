@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation";
+import { type EmbeddedFlexprice, startFlexprice } from "pulumi-flexprice/testing";
+
+describe("the program", () => {
+  let flexprice: EmbeddedFlexprice;
+  let backend: string;
+  let stack: Stack;
+
+  before(async () => {
+    flexprice = await startFlexprice();
+    backend = mkdtempSync(join(tmpdir(), "program-test-"));
+    stack = await LocalWorkspace.createOrSelectStack(
+      { stackName: "test", workDir: resolve(__dirname, "..") },
+      {
+        envVars: {
+          ...flexprice.environment,
+          PULUMI_BACKEND_URL: pathToFileURL(backend).href,
+          PULUMI_CONFIG_PASSPHRASE: "only for this test",
+        },
+      },
+    );
+  });
+
+  after(async () => {
+    await stack?.workspace.removeStack("test", { force: true });
+    await flexprice.stop();
+    rmSync(backend, { recursive: true, force: true });
+  });
+
+  /** The keys that the program made and nobody revoked; the operator has one of its own. */
+  const liveKeys = () =>
+    flexprice
+      .keys()
+      .filter(
+        ({ status, userId }) => status === "published" && userId !== flexprice.operator.userId,
+      );
+
+  /** What a consumer of the key is answered. */
+  async function post(path: string, apiKey: string | undefined): Promise<number> {
+    const { status } = await fetch(`${flexprice.url}${path}`, {
+      method: "POST",
+      headers: { "x-api-key": apiKey ?? "", "content-type": "application/json" },
+      body: JSON.stringify({ event_name: "api_call", external_customer_id: "customer-1" }),
+    });
+    return status;
+  }
+
+  it("is refused in a preview when the role has a slip in it", async () => {
+    await stack.setConfig("role", { value: "event_ingester" });
+    await assert.rejects(stack.preview(), /Invalid role: event_ingester.*\bevent_ingestor\b/);
+    assert.deepEqual(flexprice.writes(), []);
+    await stack.removeConfig("role");
+  });
+
+  it("makes one account with one key, and keeps the key secret", async () => {
+    const { outputs } = await stack.up();
+    const [account, ...others] = flexprice.accounts();
+    assert.deepEqual([account?.name, account?.roles], ["usage-ingestor", ["event_ingestor"]]);
+    assert.deepEqual(others, []);
+    const [key] = liveKeys();
+    assert.equal(key?.userId, account?.id);
+    assert.deepEqual(outputs["apiKey"], { value: key?.value, secret: true });
+  });
+
+  it("makes a key that sends events, and cannot do more", async () => {
+    const [key] = liveKeys();
+    assert.equal(await post("/events", key?.value), 202);
+    assert.equal(await post("/customers", key?.value), 403);
+  });
+
+  it("has nothing to do when it runs again", async () => {
+    await stack.up({ expectNoChanges: true });
+  });
+
+  it("shows what was changed in the dashboard, and puts it right", async () => {
+    const [account] = flexprice.accounts();
+    assert(account);
+    flexprice.renameAccount(account.id, "renamed by hand");
+    await assert.rejects(stack.preview({ refresh: true, expectNoChanges: true }), /no changes/);
+    await stack.up({ refresh: true });
+    assert.equal(flexprice.accounts()[0]?.name, "usage-ingestor");
+  });
+
+  it("rotates the key in time", async () => {
+    const [first] = liveKeys();
+    flexprice.advance("75d");
+    await stack.up({ expectNoChanges: true });
+    flexprice.advance("2d");
+    const { outputs } = await stack.up();
+    const [second, ...others] = liveKeys();
+    assert.notEqual(second?.id, first?.id);
+    assert.deepEqual(others, []);
+    assert.equal(outputs["apiKey"]?.value, second?.value);
+    assert.equal(await post("/events", first?.value), 401);
+    assert.equal(await post("/events", second?.value), 202);
+  });
+
+  it("leaves nothing behind that works", async () => {
+    await stack.destroy();
+    assert.deepEqual(liveKeys(), []);
+    assert.deepEqual(
+      flexprice.accounts().map(({ status }) => status),
+      ["archived"],
+    );
+  });
+});

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, delimiter, join, resolve } from "node:path";
+import { runChild } from "../../toolchain/child";
+import { ensurePulumi } from "../../toolchain/pulumi-cli";
+
+const CHECKOUT = resolve(__dirname, "..", "..");
+const EXAMPLE = join(CHECKOUT, "examples", "testing");
+
+describe("the example of a program's test", () => {
+  // Inside the checkout, where it finds its packages: its stack's config is written beside the program.
+  const folder = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
+  const home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
+  before(() => {
+    const filter = (source: string) => basename(source) !== "node_modules";
+    cpSync(EXAMPLE, folder, { recursive: true, filter });
+  });
+  after(() => {
+    for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
+  });
+
+  it("passes as its README shows, whatever the shell has set, and leaves nothing behind", async () => {
+    const files = readdirSync(folder, { recursive: true }).sort();
+    const { directory } = await ensurePulumi();
+    const { exitCode, output } = await runChild("npm", ["test"], {
+      cwd: folder,
+      timeoutMs: 170_000,
+      env: {
+        ...process.env,
+        PATH: [directory, process.env["PATH"]].join(delimiter),
+        PULUMI_HOME: home,
+        PULUMI_SKIP_UPDATE_CHECK: "true",
+        PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+        FLEXPRICE_ACCESS_TOKEN: "a-token-of-the-surrounding-shell",
+        FLEXPRICE_PREFLIGHT: "false",
+      },
+    });
+    assert.equal(exitCode, 0, output);
+    const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
+    const [, shown = ""] = /\$ npm test\n…\n(.*?)\n```/s.exec(readme) ?? [];
+    assert.match(shown, /passing$/);
+    const printed = output.replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
+    assert.ok(printed.includes(shown), output);
+    assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), files);
+  });
+});
