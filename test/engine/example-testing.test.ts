@@ -7,6 +7,7 @@ import { runChild } from "../../toolchain/child";
 import { ensurePulumi } from "../../toolchain/pulumi-cli";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
+const TIMEOUT_MS = 10 * 60_000;
 const EXAMPLE = join(CHECKOUT, "examples", "testing");
 
 describe("the example of a program's test", () => {
@@ -21,12 +22,14 @@ describe("the example of a program's test", () => {
     for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
   });
 
-  it("passes as its README shows, whatever the shell has set, and leaves nothing behind", async () => {
+  it("passes as its README shows, whatever the shell has set, and leaves nothing behind", async function () {
+    // A dozen operations of the engine, one after the other.
+    this.timeout(TIMEOUT_MS);
     const files = readdirSync(folder, { recursive: true }).sort();
     const { directory } = await ensurePulumi();
     const { exitCode, output } = await runChild("npm", ["test"], {
       cwd: folder,
-      timeoutMs: 170_000,
+      timeoutMs: TIMEOUT_MS,
       env: {
         ...process.env,
         PATH: [directory, process.env["PATH"]].join(delimiter),

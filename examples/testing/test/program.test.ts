@@ -74,7 +74,7 @@ describe("the program", () => {
   });
 
   it("has nothing to do when it runs again", async () => {
-    await stack.up({ expectNoChanges: true });
+    await stack.preview({ expectNoChanges: true });
   });
 
   it("shows what was changed in the dashboard, and puts it right", async () => {
@@ -89,7 +89,7 @@ describe("the program", () => {
   it("rotates the key in time", async () => {
     const [first] = liveKeys();
     flexprice.advance("75d");
-    await stack.up({ expectNoChanges: true });
+    await stack.preview({ expectNoChanges: true });
     flexprice.advance("2d");
     const { outputs } = await stack.up();
     const [second, ...others] = liveKeys();
