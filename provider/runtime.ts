@@ -28,7 +28,7 @@ const world = realWorld();
 const managed = new Set<string>();
 const journal = new Journal({
   directory: join(
-    process.env["PULUMI_HOME"] ?? join(homedir(), ".pulumi"),
+    process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"),
     "flexprice",
     "unfinished",
   ),
