@@ -40,6 +40,7 @@ const surroundings: Surroundings = {
   isConfigured: (name) => connections.isConfigured(name),
   wantsPreflight: () => wantsPreflight(source),
   managed,
+  adopted: new Set(),
   now: (connection) => connections.now(connection),
   sleep: world.sleep,
   warn: engineLog(),

@@ -29,6 +29,7 @@ import {
   type ChangeTable,
   diffByTable,
   hasType,
+  isLetGo,
   label,
   optional,
   ownInputs,
@@ -219,6 +220,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
         advice: 'remove "adopt" from the resource: its work is done, and a new key is then made.',
       });
     }
+    if (news.adopt?.id === id) this.surroundings.adopted.add(id);
     return toDiffResult({ changed, replaced });
   }
 
@@ -230,9 +232,10 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     const owner = serviceAccountId ?? caller.id;
     const whereabouts = { tenantId: caller.tenant.id, environmentId: connection.chosenEnvironment };
     if (inputs.adopt !== undefined) {
-      const { managed } = this.surroundings;
+      const { managed, adopted } = this.surroundings;
       const listed = await adoptable(connection, inputs.adopt, inputs, owner, managed);
       managed.add(listed.id);
+      adopted.add(listed.id);
       return {
         id: listed.id,
         outs: stateOf(inputs, listed, { apiKey: inputs.adopt.apiKey, ...whereabouts }),
@@ -311,6 +314,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
+    if (await isLetGo(this.surroundings, id, `API key ${label(id, props.name)}`)) return;
     if (isLeftToExpire(props, this.surroundings.now(props.connection))) {
       const unless =
         props.userType === "service_account"

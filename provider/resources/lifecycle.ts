@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly wantsPreflight: () => boolean;
   /** Ids that resources of this process hold: no create may take one of them for its own, nor adopt it. */
   readonly managed: Set<string>;
+  /** Ids that the program adopts: a resource which held one of them before lets go of it. */
+  readonly adopted: Set<string>;
   /**
    * Milliseconds of the epoch by the clock of the connection's server, which decides when a key has expired; by
    * ours until the server has answered something.
@@ -82,6 +84,22 @@ export function toCheckFailures(error: z.ZodError | undefined): dynamic.CheckFai
  */
 export function failure(property: string, reason: string): dynamic.CheckFailure {
   return { property: "", reason: property === "" ? reason : `${property}: ${reason}` };
+}
+
+/**
+ * Whether what is to be deleted is adopted by the program: by a resource of another name, or by the replacement of
+ * this one. Two entries of the state hold it then, and deleting it for the older would end it for both.
+ */
+export async function isLetGo(
+  { adopted, warn }: Surroundings,
+  id: string,
+  what: string,
+): Promise<boolean> {
+  if (!adopted.has(id)) return false;
+  await warn(
+    `${what} is left as it is: the program adopts it, and that resource manages it from now on. Without "adopt" a replacement is made anew; an alias keeps what is renamed.`,
+  );
+  return true;
 }
 
 /** An object as messages name it. */

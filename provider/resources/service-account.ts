@@ -11,6 +11,7 @@ import {
   diffByTable,
   failure,
   hasType,
+  isLetGo,
   label,
   optional,
   ownInputs,
@@ -138,6 +139,7 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
     this.surroundings.managed.add(id);
     const { changed, replaced } = diffByTable(CHANGES, olds, news);
     const takesAnother = news.adopt !== undefined && news.adopt !== id;
+    if (news.adopt === id && replaced.length === 0) this.surroundings.adopted.add(id);
     return toDiffResult({
       changed: takesAnother ? [...changed, "adopt"] : changed,
       replaced: takesAnother ? [...replaced, "adopt"] : replaced,
@@ -205,6 +207,7 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
   }
 
   async delete(id: string, props: State): Promise<void> {
+    if (await isLetGo(this.surroundings, id, `Service account ${label(id, props.name)}`)) return;
     const attempted = `archive service account ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);
@@ -270,13 +273,17 @@ export class ServiceAccountLifecycle implements pulumi.dynamic.ResourceProvider<
   private async adopt(connection: Connection, id: string, inputs: Inputs): Promise<User> {
     const account = await this.adoptable(connection, id, inputs);
     this.surroundings.managed.add(id);
-    if (account.name === inputs.name) return account;
-    return await rename(
-      connection,
-      id,
-      inputs.name,
-      `rename the adopted service account ${id} to "${inputs.name}"`,
-    );
+    const adopted =
+      account.name === inputs.name
+        ? account
+        : await rename(
+            connection,
+            id,
+            inputs.name,
+            `rename the adopted service account ${id} to "${inputs.name}"`,
+          );
+    this.surroundings.adopted.add(id);
+    return adopted;
   }
 }
 

@@ -134,6 +134,7 @@ export class ChaosWorld {
       isConfigured: () => true,
       wantsPreflight: () => true,
       managed,
+      adopted: new Set(),
       now: world.now,
       sleep: world.sleep,
       warn: async (message) => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { EmulatedKey, EmulatedUser } from "../../provider/emulator";
 import { takeTraffic, use } from "./consumer";
-import { Bench, changes, failed, succeeded } from "./harness";
+import { Bench, changes, failed, messages, succeeded } from "./harness";
 
 /** A program that takes over one account and one key; both by id, the key's value from a secret setting. */
 function program(account: string, key: string): string {
@@ -117,6 +117,30 @@ describe("adoption", () => {
     assert.match(preview.output, /a change of name replaces it, but "adopt" names this same key/);
     assert.match(preview.output, /What to do: remove "adopt" from the resource/);
     assert.equal(await use(bench, theirKey.value), 200);
+  });
+
+  it("goes with the program: resources of other names take both over, and the old ones let go", async () => {
+    const adopting = program(`name: "ci", adopt: "${theirs.id}"`, `name: "ci", ${adoptKey}`);
+    bench.setSource(adopting.replaceAll('("ci"', '("renamed"'));
+    const up = succeeded(await bench.up());
+    assert.deepEqual(changes(up), [
+      "create ServiceAccount renamed",
+      "create ApiKey renamed",
+      "delete ApiKey ci",
+      "delete ServiceAccount ci",
+    ]);
+    assert.match(messages(up, "warning").join(), /API key "ci" \(.*\) is left as it is/);
+    const [account, key] = await bench.resources();
+    assert.ok(account !== undefined && key !== undefined);
+    succeeded(await bench.up("--replace", account.urn, "--replace", key.urn));
+    assert.deepEqual(bench.takeWrites(), []);
+    assert.equal(await use(bench, theirKey.value), 200);
+    assert.deepEqual(
+      (await bench.resources()).map(({ id }) => id),
+      [theirs.id, theirKey.id],
+    );
+    bench.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
+    succeeded(await bench.up());
   });
 
   it("of another account and key replaces those taken over before, which end with it", async () => {

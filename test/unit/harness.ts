@@ -131,6 +131,7 @@ export class Stage {
       isConfigured: () => configured,
       wantsPreflight: () => preflight,
       managed,
+      adopted: new Set(),
       now: () => connection.routes.serverNow(),
       sleep: world.sleep,
       warn: async (message) => {

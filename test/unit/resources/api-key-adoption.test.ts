@@ -108,6 +108,29 @@ describe("resources/api-key-adoption", () => {
     );
   });
 
+  it("makes a resource that held the key before let go of it, in this run and a later one", async () => {
+    const { id, outs } = await process.keys.create(adopting());
+    const state = outs as KeyState;
+    await process.keys.delete(id, state);
+    assert.deepEqual(process.warnings, [
+      `API key "k" (${id}) is left as it is: the program adopts it, and that resource manages it from now on. Without "adopt" a replacement is made anew; an alias keeps what is renamed.`,
+    ]);
+    process = stage.process();
+    await process.keys.diff(id, state, adopting());
+    await process.keys.delete(id, state);
+    assert.deepEqual(stage.writes, []);
+  });
+
+  it("keeps no key alive that the program has ceased to adopt, or replaces", async () => {
+    const state = (await process.keys.create(adopting())).outs as KeyState;
+    const { adopt: _, ...own } = adopting();
+    process = stage.process();
+    await process.keys.diff(theirs.id, state, own);
+    await failureOf(process.keys.diff(theirs.id, state, adopting({ name: "other" })), "refused");
+    await process.keys.delete(theirs.id, state);
+    assert.deepEqual(stage.writes, [`DELETE /secrets/api/keys/${theirs.id}`]);
+  });
+
   it("refuses a key that is managed already", async () => {
     await process.keys.create(adopting());
     assert.equal(await refusal({}), "a resource of this stack manages it already");

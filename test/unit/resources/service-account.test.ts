@@ -98,6 +98,30 @@ describe("resources/service-account: create, read and update", () => {
       assert.equal(error.answer, "a resource of this stack manages it already");
     });
 
+    it("makes a resource that held the account before let go of it, in this run and a later one", async () => {
+      const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
+      const inputs = { name: "ci", roles: ROLES, adopt };
+      const { state } = await createAccount(process, inputs);
+      await process.accounts.delete(adopt, state);
+      assert.deepEqual(process.warnings, [
+        `Service account "ci" (${adopt}) is left as it is: the program adopts it, and that resource manages it from now on. Without "adopt" a replacement is made anew; an alias keeps what is renamed.`,
+      ]);
+      process = stage.process();
+      await process.accounts.diff(adopt, state, inputs);
+      await process.accounts.delete(adopt, state);
+      assert.deepEqual([stage.writes, accountOf(adopt)?.status], [[], "published"]);
+    });
+
+    it("keeps no account that the program has ceased to adopt, or replaces", async () => {
+      const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
+      const { state } = await createAccount(process, { name: "ci", roles: ROLES, adopt });
+      process = stage.process();
+      await process.accounts.diff(adopt, state, { name: "ci", roles: ROLES });
+      await process.accounts.diff(adopt, state, { name: "ci", roles: ["event_reader"], adopt });
+      await process.accounts.delete(adopt, state);
+      assert.equal(accountOf(adopt)?.status, "archived");
+    });
+
     it("takes none that is not there, archived, foreign, or of other roles", async () => {
       const archived = stage.emulator.createAccount(tenantId, { roles: ROLES }).id;
       stage.emulator.archiveAccount(archived);
