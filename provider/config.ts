@@ -168,6 +168,13 @@ function oneCredential(
       "set it anew without; a value piped from a file often ends in a line break.",
     );
   }
+  if (/[^\x20-\x7e]/.test(best.value)) {
+    throw broken(
+      best.source,
+      `${best.source} has a character in it that no credential has`,
+      "set it anew; a value copied from where it is shown abbreviated has an ellipsis in it.",
+    );
+  }
   return { kind: best.kind, value: best.value, source: best.source };
 }
 

@@ -78,6 +78,7 @@ export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS
     bodyTimeout: limits.bodyMs,
   });
   return async ({ method, url, headers, body }) => {
+    refuseUnsendable(headers);
     try {
       const answer = await request(url, {
         dispatcher,
@@ -91,6 +92,17 @@ export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS
       throw asTransportFailure(error);
     }
   };
+}
+
+/** undici refuses such a header too, but its connection is of no use afterwards: every later request waits for ever. */
+function refuseUnsendable(headers: HttpRequest["headers"]): void {
+  const [name] =
+    Object.entries(headers).find(([, value]) => /[^\t\x20-\x7e\x80-\xff]/.test(value)) ?? [];
+  if (name === undefined) return;
+  throw new TransportFailure(
+    `the value of ${name} has a line break or another character that HTTP cannot carry`,
+    "surely not",
+  );
 }
 
 async function readBody(

@@ -115,6 +115,7 @@ const TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 // See the same constant of ServiceAccount.
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 
+const KEY_RULE = "must be the key itself, without white space or a line break";
 const LIFETIME_RULE = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
 const lifetime = z
   .string(LIFETIME_RULE)
@@ -152,7 +153,7 @@ const schema = z.strictObject({
         id: onceKnown(
           z.string().regex(/^secret_\w+$/, 'must be the id of an API key ("secret_…")'),
         ),
-        apiKey: onceKnown(z.string("must be the key itself").min(1, "must be the key itself")),
+        apiKey: onceKnown(z.string(KEY_RULE).regex(/^[\x21-\x7e]+$/, KEY_RULE)),
       },
       "must hold the id and the apiKey of an existing key",
     ),

@@ -134,6 +134,15 @@ describe("config", () => {
     }
   });
 
+  it("refuses a credential that was copied abbreviated", () => {
+    const { answer, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
+    assert.equal(
+      answer,
+      "config key flexprice:apiKey has a character in it that no credential has",
+    );
+    assert(!message.includes("sk_01M85"));
+  });
+
   describe("base URL", () => {
     const usable: Record<string, string> = {
       "https://api.cloud.flexprice.io/v1": "https://api.cloud.flexprice.io/v1",

@@ -79,6 +79,20 @@ describe("api/transport", () => {
   });
 
   describe("that surely sent nothing", () => {
+    it("a header that HTTP cannot carry, and those after it are sent", async () => {
+      const request = await listen((_, response) => response.end("ok"));
+      const send = transport({ connections: 1 });
+      for (const value of ["sk_SECRET\n", "sk_SECRET\u2026NP"]) {
+        const { sent, message } = await failing(
+          send({ ...request, headers: { "x-api-key": value } }),
+        );
+        assert.equal(sent, "surely not");
+        assert.match(message, /^the value of x-api-key has a line break or another character/);
+        assert(!message.includes("SECRET"));
+      }
+      assert.equal((await send(request)).body, "ok");
+    });
+
     it("a refused connection", async () => {
       const request = await listen(() => {});
       await new Promise((resolve) => server?.close(resolve));

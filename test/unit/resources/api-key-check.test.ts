@@ -15,6 +15,7 @@ const INSTANT = 'expiresAt: must be an instant as in RFC 3339, e.g. "2030-06-01T
 const BLANK = "name: must not be blank nor contain NUL";
 const TOO_LONG =
   "rotateBefore: must be shorter than the key's lifetime, or every up would rotate it";
+const KEY = "adopt.apiKey: must be the key itself, without white space or a line break";
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
@@ -129,10 +130,12 @@ describe("resources/api-key: check", () => {
         { adopt: "secret_1" },
         "adopt: must hold the id and the apiKey of an existing key",
       ],
-      "adoption without the key": [
-        { adopt: { id: "secret_1" } },
-        "adopt.apiKey: must be the key itself",
+      "adoption without the key": [{ adopt: { id: "secret_1" } }, KEY],
+      "adoption with the line break of a file": [
+        { adopt: { ...ADOPT, apiKey: `${ADOPT.apiKey}\n` } },
+        KEY,
       ],
+      "adoption by an abbreviated key": [{ adopt: { ...ADOPT, apiKey: "sk_01\u2026NP" } }, KEY],
       "adoption of what is no key": [
         { adopt: { ...ADOPT, id: "user_1" } },
         'adopt.id: must be the id of an API key ("secret_…")',
