@@ -9,13 +9,14 @@ import { label } from "./lifecycle";
 
 /**
  * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.
+ * Without `owner`, an account that is to be adopted or made first, whoever the key acts for will do.
  * @throws FlexpriceError of kind `refused`, saying what does not fit.
  */
 export async function adoptable(
   connection: Connection,
   { id, apiKey }: { readonly id: string; readonly apiKey: string },
   inputs: Inputs,
-  owner: string,
+  owner: string | undefined,
   managed: ReadonlySet<string>,
 ): Promise<Key> {
   rememberSecret(apiKey);
@@ -35,16 +36,16 @@ export async function adoptable(
       'correct adopt.apiKey, or remove "adopt" to have a key made.',
     );
   }
-  if (user.id !== owner) {
+  if (owner !== undefined && user.id !== owner) {
     throw refuse(
       `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
       "correct serviceAccountId or adopt.",
     );
   }
-  const listed = (await connection.directory.freshKeysOf(owner)).find((key) => key.id === id);
+  const listed = (await connection.directory.freshKeysOf(user.id)).find((key) => key.id === id);
   if (listed === undefined) {
     throw refuse(
-      `${owner} has no key with this id among those that the credential sees in its environment`,
+      `${user.id} has no key with this id among those that the credential sees in its environment`,
       "correct adopt.id, or use a credential of the key's environment.",
     );
   }

@@ -383,12 +383,12 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     { connection, caller }: Ahead,
     inputs: Inputs,
   ): Promise<pulumi.dynamic.CheckFailure[]> {
-    const { adopt, serviceAccountId = caller?.id } = inputs;
-    if (connection === undefined || adopt === undefined || serviceAccountId === undefined)
+    const { adopt, serviceAccountId = caller?.id, ...others } = inputs;
+    if (connection === undefined || adopt === undefined || containsUnknown([adopt, others]))
       return [];
-    if (containsUnknown(inputs)) return [];
+    const owner = isUnknown(serviceAccountId) ? undefined : serviceAccountId;
     return await foreseen("adopt", () =>
-      adoptable(connection, adopt, inputs, serviceAccountId, this.surroundings.managed),
+      adoptable(connection, adopt, inputs, owner, this.surroundings.managed),
     );
   }
 

@@ -73,12 +73,17 @@ describe("resources/api-key-adoption", () => {
     assert(process.managed.has(id));
   });
 
-  it("is foreseen by a preview only where all of it is known", async () => {
+  it("is foreseen by a preview as far as it is known: all but its owner has to be", async () => {
     const wrong = { id: "secret_nope", apiKey: theirs.value };
     const failing = async (more: object, olds: object = {}) =>
       (await process.keys.check(olds, adopting({ adopt: wrong, ...more }))).failures?.length;
     assert.equal(await failing({}), 1);
-    assert.equal(await failing({ serviceAccountId: UNKNOWN }), 0);
+    assert.equal(await failing({ serviceAccountId: UNKNOWN }), 1);
+    assert.deepEqual(
+      (await process.keys.check({}, adopting({ serviceAccountId: UNKNOWN }))).failures,
+      [],
+    );
+    assert.equal(await failing({ name: UNKNOWN }), 0);
     assert.equal(await failing({ adopt: { ...wrong, apiKey: UNKNOWN } }), 0);
     assert.equal(await failing({ name: "other" }, adopting({ adopt: wrong })), 0);
     process = stage.process({ preflight: false });

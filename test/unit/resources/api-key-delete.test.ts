@@ -123,6 +123,15 @@ describe("resources/api-key: delete", () => {
       assert.deepEqual(stage.log, [ME, DELETE()]);
     });
 
+    it("refuses, if it has expired by our clock alone, which is ahead of the server's", async () => {
+      await set({ expiresIn: "1h" }, { serverAheadMs: -600_000 });
+      stage.clock.now += 55 * 60_000;
+      assert.match(
+        (await failureOf(remove(elsewhere()), "wrong_environment")).answer,
+        /^the key still works/,
+      );
+    });
+
     it("refuses for a publishable key, which cannot be tried out", async () => {
       await set({ type: "publishable_key" });
       const error = await failureOf(remove(elsewhere()), "not_found");
