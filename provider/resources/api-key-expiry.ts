@@ -60,10 +60,15 @@ export function expiryFailures(
   const before = rotateBefore === undefined ? undefined : durationMs(rotateBefore);
   if (lifetime !== undefined && before !== undefined && before >= lifetime) {
     failures.push(
-      failure(
-        "rotateBefore",
-        "must be shorter than the key's lifetime, or every up would rotate it",
-      ),
+      expiresIn === undefined
+        ? failure(
+            "expiresAt",
+            "is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant",
+          )
+        : failure(
+            "rotateBefore",
+            "must be shorter than the key's lifetime, or every up would rotate it",
+          ),
     );
   }
   return failures;
