@@ -45,7 +45,8 @@ export interface ServiceAccountArgs {
   forceDestroy?: pulumi.Input<boolean> | undefined;
   /**
    * Id of an existing service account to take over instead of creating one. It must have the same roles; its name
-   * is set to `name`. From then on the account is managed: deleting the resource archives it.
+   * is set to `name`. From then on the account is managed: deleting the resource archives it. A resource of the
+   * stack that held it before, under another name for instance, lets go of it.
    * Change: another id replaces; removing it changes nothing.
    */
   adopt?: pulumi.Input<string> | undefined;
@@ -340,7 +341,7 @@ function blockedBy(keys: readonly Key[], error: FlexpriceError): FlexpriceError 
     kind: "has_active_keys",
     attempted: error.attempted,
     answer: `${error.answer}; ${seen}`,
-    advice: `revoke them, ${expire ? "wait for their expiry, " : ""}or set forceDestroy: true, run "pulumi up", and delete then. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+    advice: `revoke them, ${expire ? "wait for their expiry, " : ""}or set forceDestroy: true, run "pulumi up", and delete then; an account that has been replaced already keeps the forceDestroy it had. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
     status: error.status,
     code: error.code,
   });

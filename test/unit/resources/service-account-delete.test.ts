@@ -83,7 +83,7 @@ describe("resources/service-account: delete", () => {
     const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
     assert.equal(
       error.message,
-      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${stage.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${stage.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then; an account that has been replaced already keeps the forceDestroy it had. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
     );
     assert.deepEqual([error.status, error.code], [400, "validation_error"]);
     assert.deepEqual(liveKeys(), ["one", "two", "public"]);
