@@ -90,12 +90,13 @@ export interface ApiKeyArgs {
    * `revoke` ends the key with its resource. `expire` leaves it to its own expiry, so that after a rotation its
    * consumers have until then to take up the new one; needs `expiresAt` or `expiresIn`. Keys that are left active
    * keep their account from being archived, unless that has `forceDestroy`.
-   * Default: `revoke`. Change: updates in place, without a request.
+   * Default: `revoke`. Change: updates in place, without a request; with a replacement it is for the successor only.
    */
   onDelete?: pulumi.Input<OnDelete> | undefined;
   /**
-   * An existing private key to take over instead of making one; checked by using it. Change: another id replaces;
-   * removing it changes nothing.
+   * An existing private key to take over instead of making one; checked by using it. A resource of the stack that
+   * held the key before, under another name for instance, lets go of it. Change: another id replaces; removing it
+   * changes nothing.
    */
   adopt?: pulumi.Input<AdoptedApiKey> | undefined;
   /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. Change: replaces. */
@@ -222,6 +223,12 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
       });
     }
     if (news.adopt?.id === id) this.surroundings.adopted.add(id);
+    if (replaced.length > 0 && changed.includes("onDelete") && !hasPassed(olds.expiresAt, now)) {
+      const end = isLeftToExpire(olds, now) ? "left to its expiry" : "revoked";
+      await warn(
+        `API key ${label(id, olds.name)} is replaced with the onDelete that it has, and ${end}: a change of onDelete is for its successor. To have it count before, run "pulumi up" with that change alone.`,
+      );
+    }
     return toDiffResult({ changed, replaced });
   }
 

@@ -230,12 +230,35 @@ describe("resources/api-key: diff", () => {
 
     it("says nothing where the account stays, has gone, or the key has expired", async () => {
       assert.deepEqual(await diff(left, { ...program, name: "k2" }), [true, ["name"]]);
-      assert.deepEqual(await diff({ ...at90 }, { ...program, serviceAccountId: "user_2" }), [
+      assert.deepEqual(await diff({ ...at90 }, { expiresIn: "90d", serviceAccountId: "user_2" }), [
         true,
         ["serviceAccountId"],
       ]);
       stage.clock.now = START + 89 * DAY;
       await diff(left, { ...program, serviceAccountId: "user_2" });
+      assert.deepEqual(process.warnings, []);
+    });
+  });
+
+  describe("of a key whose end changes too", () => {
+    const warning = (end: string) =>
+      `API key "k" (${id}) is replaced with the onDelete that it has, and ${end}: a change of onDelete is for its successor. To have it count before, run "pulumi up" with that change alone.`;
+
+    it("says that an overlap begins with the successor only", async () => {
+      await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
+      assert.deepEqual(process.warnings, [warning("revoked")]);
+    });
+
+    it("says that a key is left which the program now asks to revoke", async () => {
+      await diff({ ...at90, onDelete: "expire" }, { expiresIn: "90d", name: "k2" });
+      assert.deepEqual(process.warnings, [warning("left to its expiry")]);
+    });
+
+    it("says nothing where there is no replacement, or the key has expired", async () => {
+      await diff(at90, { expiresIn: "90d", onDelete: "expire" });
+      await diff(at90, { expiresIn: "90d", onDelete: "revoke", name: "k2" });
+      stage.clock.now = START + 89 * DAY;
+      await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
       assert.deepEqual(process.warnings, []);
     });
   });
