@@ -10,7 +10,7 @@ import { ensurePulumi, type PulumiCli } from "./pulumi-cli";
 
 const CHECKOUT = resolve(__dirname, "..");
 
-/** An operation that takes longer hangs; it is killed, so that a test fails with its output. */
+/** An operation of a test that takes longer hangs; it is killed, so that the test fails with its output. */
 const OPERATION_TIMEOUT_MS = 180_000;
 
 /** A program that is written into a folder of its own inside the checkout, for one workspace. */
@@ -45,12 +45,17 @@ export interface WorkspaceOptions {
   show?: boolean;
   /** Type-check the program as Pulumi does by default (slow); default: false. */
   typeCheck?: boolean;
+  /** When to kill an operation, in milliseconds; default: three minutes, and never where output is shown. */
+  operationTimeoutMs?: number;
 }
 
 /** The verbs that work on the stack's resources. */
 export type Verb = "preview" | "up" | "refresh" | "destroy";
 
-export interface OperationResult extends ChildResult, EngineLog {}
+export interface OperationResult extends ChildResult, EngineLog {
+  /** From the start of the CLI to its end. */
+  seconds: number;
+}
 
 export interface RunningOperation extends Omit<RunningChild, "done"> {
   readonly done: Promise<OperationResult>;
@@ -153,6 +158,7 @@ export class PulumiWorkspace {
   start(verb: Verb, args: readonly string[] = []): RunningOperation {
     this.#operations += 1;
     const eventLog = join(this.scratch, `events-${this.#operations}.log`);
+    const startedAt = performance.now();
     const child = this.#spawn(
       [
         verb,
@@ -164,7 +170,10 @@ export class PulumiWorkspace {
       this.programDirectory,
       this.#options.show === true,
     );
-    const done = child.done.then((result) => ({ ...result, ...readEngineLog(eventLog) }));
+    const done = child.done.then((result) => {
+      const seconds = (performance.now() - startedAt) / 1_000;
+      return { ...result, ...readEngineLog(eventLog), seconds };
+    });
     return {
       pid: child.pid,
       kill: child.kill,
@@ -272,7 +281,7 @@ export class PulumiWorkspace {
               shareTerminal: true,
               onOutput: (text: string, stream: "stdout" | "stderr") => process[stream].write(text),
             }
-          : { timeoutMs: OPERATION_TIMEOUT_MS }),
+          : { timeoutMs: this.#options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS }),
       },
     );
   }
