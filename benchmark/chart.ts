@@ -1,0 +1,97 @@
+import * as echarts from "echarts";
+import { OPERATIONS, PROVIDERS, type Provider } from "./contestant";
+import type { Results, Row } from "./results";
+
+/** On a card of its own colour, with colours that tell themselves apart in grey: legible in light and dark pages. */
+const COLOURS: Record<Provider, string> = {
+  "do-nothing": "#b8c0cc",
+  "pulumi-flexprice": "#1f6feb",
+  naive: "#d29922",
+};
+const PAPER = "#ffffff";
+const INK = "#24292f";
+const FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
+
+const WIDTH = 900;
+const HEIGHT = 380;
+
+/** Seconds and requests of every operation at the largest size, as the text of an SVG. */
+export function chart({ rows }: Results): string {
+  const size = Math.max(...rows.map((row) => row.size));
+  const largest = rows.filter((row) => row.size === size);
+  const image = echarts.init(null, null, {
+    renderer: "svg",
+    ssr: true,
+    width: WIDTH,
+    height: HEIGHT,
+  });
+  const count = size.toLocaleString("en");
+  image.setOption({
+    backgroundColor: PAPER,
+    animation: false,
+    textStyle: { fontFamily: FONT, fontSize: 13, color: INK },
+    color: PROVIDERS.map((provider) => COLOURS[provider]),
+    title: [
+      title(`Seconds: ${count} accounts and ${count} keys`, "25%"),
+      title("Requests to Flexprice", "75%"),
+    ],
+    legend: { bottom: 8, itemGap: 36, textStyle: { color: INK, fontSize: 13 } },
+    grid: [
+      { left: 56, right: "52%", top: 52, bottom: 76 },
+      { left: "55%", right: 16, top: 52, bottom: 76 },
+    ],
+    xAxis: [0, 1].map((gridIndex) => ({
+      gridIndex,
+      type: "category",
+      data: OPERATIONS.map((operation) => operation.replace(", ", ",\n")),
+      axisTick: { show: false },
+      axisLabel: { color: INK, interval: 0 },
+    })),
+    yAxis: [0, 1].map((gridIndex) => ({
+      gridIndex,
+      type: "value",
+      axisLabel: { color: INK },
+      splitLine: { lineStyle: { color: "#e6e9ed" } },
+    })),
+    series: PROVIDERS.flatMap((provider) => [
+      bars(provider, 0, largest, ({ seconds }) => seconds.toFixed(seconds < 10 ? 1 : 0)),
+      bars(provider, 1, largest, ({ requests }) => requests.toLocaleString("en")),
+    ]),
+  });
+  const svg = image.renderToSVGString();
+  image.dispose();
+  return `${svg}\n`;
+}
+
+function title(text: string, left: string): echarts.TitleComponentOption {
+  return {
+    text,
+    left,
+    top: 12,
+    textAlign: "center",
+    textStyle: { fontSize: 15, fontWeight: 600, color: INK, fontFamily: FONT },
+  };
+}
+
+function bars(
+  provider: Provider,
+  panel: number,
+  rows: readonly Row[],
+  label: (row: Row) => string,
+): echarts.BarSeriesOption {
+  return {
+    name: provider,
+    type: "bar",
+    xAxisIndex: panel,
+    yAxisIndex: panel,
+    barGap: "10%",
+    data: OPERATIONS.flatMap((operation) =>
+      rows
+        .filter((row) => row.operation === operation && row.provider === provider)
+        .map((row) => ({
+          value: panel === 0 ? row.seconds : row.requests,
+          label: { show: true, position: "top", formatter: label(row), color: INK, fontSize: 10 },
+        })),
+    ),
+  };
+}

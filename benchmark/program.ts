@@ -1,0 +1,25 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ModuleKind, ScriptTarget, transpileModule } from "typescript";
+import type { ProgramSource } from "../toolchain/workspace";
+
+const FOLDER = join(__dirname, "program");
+
+/**
+ * The program in benchmark/program as plain JavaScript: a compiler in the program's process would take its share of
+ * every operation, and so make differences between providers look smaller than they are.
+ */
+export function program(): ProgramSource {
+  const files = Object.fromEntries(readdirSync(FOLDER).map((name) => compiled(name)));
+  const { "index.js": source = "", ...others } = files;
+  return { source, language: "javascript", project: "benchmark", files: others };
+}
+
+function compiled(name: string): [string, string] {
+  const text = readFileSync(join(FOLDER, name), "utf8");
+  if (!name.endsWith(".ts")) return [name, text];
+  const { outputText } = transpileModule(text, {
+    compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2022 },
+  });
+  return [name.replace(/ts$/, "js"), outputText];
+}

@@ -1,0 +1,17 @@
+/** So many accounts with a key each, by the provider that is to be measured. */
+type Contestant = Pick<typeof import("pulumi-flexprice"), "ServiceAccount" | "ApiKey">;
+
+const contestants: Record<string, () => Contestant> = {
+  "pulumi-flexprice": () => require("pulumi-flexprice"),
+  "do-nothing": () => require("./do-nothing"),
+  naive: () => require("./naive"),
+};
+
+const { BENCHMARK_PROVIDER = "", BENCHMARK_SIZE } = process.env;
+const contestant = contestants[BENCHMARK_PROVIDER]?.();
+if (contestant === undefined) throw new Error("BENCHMARK_PROVIDER names no provider.");
+
+for (let i = 0; i < Number(BENCHMARK_SIZE); i++) {
+  const account = new contestant.ServiceAccount(`account-${i}`, { roles: ["event_ingestor"] });
+  new contestant.ApiKey(`key-${i}`, { serviceAccountId: account.id });
+}

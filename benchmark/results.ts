@@ -1,0 +1,75 @@
+import type { Measurement, Operation, Provider } from "./contestant";
+
+/** An operation by one provider at one size: medians of its rounds. */
+export interface Row extends Omit<Measurement, "requests"> {
+  readonly size: number;
+  readonly operation: Operation;
+  readonly provider: Provider;
+  readonly rounds: number;
+  readonly requests: number;
+  /** Those that asked for a change. */
+  readonly writes: number;
+  /** Seconds as a multiple of the do-nothing provider's in the same round. */
+  readonly timesNothing: number;
+}
+
+export interface Results {
+  readonly machine: {
+    readonly cores: number;
+    readonly memoryGiB: number;
+    readonly node: string;
+    readonly pulumi: string;
+    readonly sdk: string;
+  };
+  readonly checkpoints: boolean;
+  readonly parallel: number | undefined;
+  readonly rows: readonly Row[];
+}
+
+/** One operation in one round: what each provider took for it. */
+export type Heat = Readonly<Record<Provider, Measurement>>;
+
+export function rowsOf(
+  size: number,
+  operation: Operation,
+  providers: readonly Provider[],
+  heats: readonly Heat[],
+): Row[] {
+  return providers.map((provider) => {
+    const own = heats.map((heat) => heat[provider]);
+    const middle = (of: (measurement: Measurement) => number) => median(own.map(of));
+    return {
+      size,
+      operation,
+      provider,
+      rounds: heats.length,
+      seconds: middle(({ seconds }) => seconds),
+      timesNothing: median(
+        heats.map((heat) => heat[provider].seconds / heat["do-nothing"].seconds),
+      ),
+      requests: middle(({ requests }) => requests.all),
+      writes: middle(({ requests }) => requests.writes),
+      stateBytes: middle(({ stateBytes }) => stateBytes),
+      peakBytes: middle(({ peakBytes }) => peakBytes),
+      cpuSeconds: middle(({ cpuSeconds }) => cpuSeconds),
+    };
+  });
+}
+
+/** The row of the same operation and provider at the next smaller size. */
+export function smaller(row: Row, rows: readonly Row[]): Row | undefined {
+  return rows
+    .filter(({ operation, provider }) => operation === row.operation && provider === row.provider)
+    .filter(({ size }) => size < row.size)
+    .sort((a, b) => b.size - a.size)[0];
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = (sorted.length - 1) / 2;
+  const [low = Number.NaN, high = Number.NaN] = [
+    sorted[Math.floor(middle)],
+    sorted[Math.ceil(middle)],
+  ];
+  return (low + high) / 2;
+}

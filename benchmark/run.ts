@@ -1,0 +1,123 @@
+/** `npm run benchmark`: this package against a provider that does nothing and one written without much thought. */
+import { writeFileSync } from "node:fs";
+import { availableParallelism, totalmem } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { version as sdk } from "@pulumi/pulumi/version";
+import { runChild } from "../toolchain/child";
+import { ensurePulumi } from "../toolchain/pulumi-cli";
+import { chart } from "./chart";
+import {
+  Contestant,
+  type EngineOptions,
+  type Measurement,
+  OPERATIONS,
+  type Operation,
+  PROVIDERS,
+  type Provider,
+} from "./contestant";
+import { heading, table } from "./report";
+import { type Heat, type Results, type Row, rowsOf } from "./results";
+
+const USAGE = `npm run benchmark -- [options]
+  --sizes 10,100,1000   how many accounts, and as many keys
+  --large               5,000 as well, in one round
+  --rounds 3
+  --checkpoints         the engine writes the state after each step, as it does by default
+  --parallel N          passed on to the engine
+  --out FOLDER          for results.json and results.svg; default: benchmark`;
+
+const LARGE = 5_000;
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      sizes: { type: "string", default: "10,100,1000" },
+      large: { type: "boolean", default: false },
+      rounds: { type: "string", default: "3" },
+      checkpoints: { type: "boolean", default: false },
+      parallel: { type: "string" },
+      out: { type: "string", default: __dirname },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
+  const { checkpoints } = values;
+  const parallel = values.parallel === undefined ? undefined : Number(values.parallel);
+  const options = { checkpoints, parallel };
+  const conditions = { machine: await machine(), ...options };
+  console.log(heading(conditions));
+
+  const rows: Row[] = [];
+  const sizes = [...values.sizes.split(",").map(Number), ...(values.large ? [LARGE] : [])];
+  for (const size of sizes) {
+    const rounds: Record<Operation, Heat>[] = [];
+    for (let round = 0; round < (size >= LARGE ? 1 : Number(values.rounds)); round++) {
+      rounds.push(await life(size, rotated(PROVIDERS, round), options));
+    }
+    for (const operation of OPERATIONS) {
+      const heats = rounds.map((round) => round[operation]);
+      rows.push(...rowsOf(size, operation, PROVIDERS, heats));
+    }
+    console.log(table(size, rows));
+  }
+  const results: Results = { ...conditions, rows };
+  writeFileSync(join(values.out, "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(join(values.out, "results.svg"), chart(results));
+}
+
+/** A stack's whole life by each provider, operation by operation side by side: a slow minute is slow for all. */
+async function life(
+  size: number,
+  providers: readonly Provider[],
+  options: EngineOptions,
+): Promise<Record<Operation, Heat>> {
+  const contestants: Contestant[] = [];
+  try {
+    for (const provider of providers) {
+      contestants.push(await Contestant.open(provider, size, options));
+    }
+    const heats: [Operation, Heat][] = [];
+    for (const operation of OPERATIONS) heats.push([operation, await heat(operation, contestants)]);
+    return Object.fromEntries(heats) as Record<Operation, Heat>;
+  } finally {
+    for (const contestant of contestants) await contestant.close();
+  }
+}
+
+async function heat(operation: Operation, contestants: readonly Contestant[]): Promise<Heat> {
+  const measured: [Provider, Measurement][] = [];
+  for (const contestant of contestants) {
+    const measurement = await contestant.measure(operation);
+    process.stderr.write(
+      `${operation}: ${contestant.provider} ${measurement.seconds.toFixed(2)} s\n`,
+    );
+    measured.push([contestant.provider, measurement]);
+  }
+  return Object.fromEntries(measured) as Heat;
+}
+
+async function machine(): Promise<Results["machine"]> {
+  const { binary } = await ensurePulumi();
+  const { stdout } = await runChild(binary, ["version"]);
+  return {
+    cores: availableParallelism(),
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    node: process.versions.node,
+    pulumi: stdout.trim().replace(/^v/, ""),
+    sdk,
+  };
+}
+
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  const from = by % items.length;
+  return [...items.slice(from), ...items.slice(0, from)];
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+});
