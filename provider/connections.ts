@@ -1,6 +1,7 @@
 import { realWorld } from "./api/client";
 import { Connection } from "./api/connection";
 import { Journal } from "./api/journal";
+import { Managed } from "./api/managed";
 import { missingCredential, readSettings, type SettingsSource } from "./config";
 
 /** The connections that a set of settings describes, by their names; each is made when it is first asked for. */
@@ -10,8 +11,7 @@ export class Connections {
   constructor(
     private readonly source: SettingsSource,
     private readonly world = realWorld(),
-    /** Ids that resources of this process hold. */
-    private readonly managed = new Set<string>(),
+    private readonly managed = new Managed(),
     private readonly journal = new Journal(),
   ) {}
 

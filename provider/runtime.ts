@@ -7,6 +7,7 @@ import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { realWorld } from "./api/client";
 import { Journal } from "./api/journal";
+import { Managed } from "./api/managed";
 import { type SettingsSource, wantsPreflight } from "./config";
 import { Connections } from "./connections";
 import { outliveEngine } from "./engine-end";
@@ -25,7 +26,7 @@ const source: SettingsSource = {
 };
 
 const world = realWorld();
-const managed = new Set<string>();
+const managed = new Managed();
 const journal = new Journal({
   directory: join(
     process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"),

@@ -4,6 +4,7 @@ import { Creations, type Warn } from "./creation";
 import { Directory } from "./directory";
 import { Inventory } from "./inventory";
 import { Journal } from "./journal";
+import type { Managed } from "./managed";
 import type { RetryLimits } from "./retry";
 import { Routes } from "./routes";
 import type { Role, User } from "./wire";
@@ -43,7 +44,7 @@ export class Connection {
 
   constructor(
     private readonly options: Omit<ClientOptions, "clock">,
-    managed: Set<string>,
+    managed: Managed,
     journal = new Journal(),
   ) {
     const clock = new ServerClock(options.world.now);

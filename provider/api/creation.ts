@@ -1,9 +1,9 @@
 import { FlexpriceError, isFailure } from "../errors";
 import type { World } from "./client";
 import type { Directory } from "./directory";
-import { createdAt } from "./ids";
 import { CLOCK_MARGIN, type Intent, laneOf, objectsOf, type Window } from "./intent";
 import type { Journal, JournalEntry } from "./journal";
+import type { Managed } from "./managed";
 import type { NewAccount, NewKey, Routes } from "./routes";
 import type { CreatedKey, User } from "./wire";
 
@@ -25,8 +25,6 @@ const LONGEST_REQUEST = 45_000;
  */
 export class Creations {
   private readonly lanes = new Map<string, Promise<unknown>>();
-  /** Lanes of what this process has made, by id. */
-  private readonly made = new Map<string, string>();
   private suspects: JournalEntry[] = [];
   /** Lanes in which something may lie about that could not be settled. */
   private readonly unsettled = new Map<string, FlexpriceError>();
@@ -35,8 +33,8 @@ export class Creations {
     private readonly routes: Routes,
     private readonly directory: Directory,
     private readonly world: Pick<World, "sleep">,
-    /** Ids that resources of this process hold: never candidates. */
-    private readonly managed: Set<string>,
+    /** Never candidates. */
+    private readonly managed: Managed,
     private readonly journal: Journal,
     /** Base URL of the server. */
     private readonly server: string,
@@ -227,26 +225,18 @@ export class Creations {
       tenantId,
       sentAt,
       intent,
-      spared: this.alike(lane, sentAt - CLOCK_MARGIN),
+      spared: this.managed.alike(lane, sentAt - CLOCK_MARGIN),
     });
     try {
       const made = await create(() => this.journal.sending(entry, this.routes.serverNow()));
       this.journal.answered(entry, idOf(made));
-      this.made.set(idOf(made), lane);
+      this.managed.add(idOf(made), lane);
       return made;
     } catch (error) {
       if (isFailure(error, "outcome_unknown")) this.journal.leave(entry);
       else this.journal.close(entry);
       throw error;
     }
-  }
-
-  /** What this process holds and could be taken for the lane's next object: made in it, or made lately before. */
-  private alike(lane: string, from: number): string[] {
-    return [...this.managed].filter((id) => {
-      const madeIn = this.made.get(id);
-      return madeIn === undefined ? (createdAt(id) ?? 0) >= from : madeIn === lane;
-    });
   }
 
   /** Creates that could be taken for each other go one after the other. */

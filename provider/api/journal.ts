@@ -71,7 +71,10 @@ export class Journal {
   private readonly now: () => number;
   private readonly open = new Set<string>();
   private readonly fresh: { entry: JournalEntry; made: string; at: number }[] = [];
+  /** No two processes share it, whatever numbers they have. */
+  private readonly mark = randomBytes(6).toString("hex");
   private begun = 0;
+  private hasDirectory = false;
   private engineEnded = false;
 
   constructor(options: JournalOptions = {}) {
@@ -89,7 +92,7 @@ export class Journal {
   /** Begins the care for a create. Nothing is written before its request is about to go out. */
   begin(noted: Omit<JournalEntry, "file">): JournalEntry {
     this.begun += 1;
-    const file = `${this.pid}-${this.begun}-${randomBytes(6).toString("hex")}.json`;
+    const file = `${this.pid}-${this.mark}-${this.begun}.json`;
     this.open.add(file);
     return { ...noted, file };
   }
@@ -145,7 +148,8 @@ export class Journal {
 
   private write({ file, ...noted }: JournalEntry): void {
     if (this.directory === undefined) return;
-    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    if (!this.hasDirectory) mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    this.hasDirectory = true;
     const text = JSON.stringify({ host: hostname(), pid: this.pid, ...noted });
     writeFileSync(join(this.directory, file), text, { mode: 0o600 });
   }

@@ -2,6 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { Connection } from "../api/connection";
 import type { Warn } from "../api/creation";
+import type { Managed } from "../api/managed";
 import { isUnknown } from "./unknowns";
 
 /** What the provider process gives to the lifecycles. */
@@ -15,8 +16,7 @@ export interface Surroundings {
   readonly isConfigured: (connection: string | undefined) => boolean;
   /** Whether previews ask the server (`flexprice:preflight`). */
   readonly wantsPreflight: () => boolean;
-  /** Ids that resources of this process hold: no create may take one of them for its own, nor adopt it. */
-  readonly managed: Set<string>;
+  readonly managed: Managed;
   /** Ids that the program adopts: a resource which held one of them before lets go of it. */
   readonly adopted: Set<string>;
   /**

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { World } from "../../provider/api/client";
 import { Connection } from "../../provider/api/connection";
 import { Journal } from "../../provider/api/journal";
+import { Managed } from "../../provider/api/managed";
 import { DEFAULT_TRANSPORT_LIMITS, httpTransport } from "../../provider/api/transport";
 import { Emulator, type Fault, type Operator } from "../../provider/emulator";
 import { redact } from "../../provider/redaction";
@@ -111,7 +112,7 @@ export class ChaosWorld {
         await new Promise((turn) => setImmediate(turn));
       },
     };
-    const managed = new Set<string>();
+    const managed = new Managed();
     const journal = new Journal({
       directory: this.journals,
       pid,

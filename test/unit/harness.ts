@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Credential, World } from "../../provider/api/client";
 import { Connection } from "../../provider/api/connection";
 import type { Journal } from "../../provider/api/journal";
+import { Managed } from "../../provider/api/managed";
 import type { RetryLimits } from "../../provider/api/retry";
 import {
   DEFAULT_TRANSPORT_LIMITS,
@@ -63,7 +64,7 @@ export interface ProviderProcess {
   readonly accounts: ServiceAccountLifecycle;
   readonly keys: ApiKeyLifecycle;
   readonly connection: Connection;
-  readonly managed: Set<string>;
+  readonly managed: Managed;
   readonly warnings: string[];
   /** Every pause, in milliseconds; none of them takes time. */
   readonly pauses: number[];
@@ -111,7 +112,7 @@ export class Stage {
 
   process(options: ProcessOptions = {}): ProviderProcess {
     const { preflight = true, configured = true, retry } = options;
-    const managed = new Set<string>();
+    const managed = new Managed();
     const warnings: string[] = [];
     const pauses: number[] = [];
     const world = this.world(options.transport, pauses);
