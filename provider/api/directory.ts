@@ -1,20 +1,24 @@
 import { Gathering } from "./gathering";
-import { everyRow } from "./pages";
-import { MOST_SEARCH_IDS, type Routes } from "./routes";
+import { everyRow, pagesOf } from "./pages";
+import { MOST_SEARCH_IDS, type Page, type PageRequest, type Routes } from "./routes";
 import type { Key, User } from "./wire";
 
-/** From this many single questions on, one walk of the whole list costs less than asking on. */
-export const WALK_FROM = 24;
+/** What the database is asked for: any at all. */
+const ANSWER = "answer";
+
+/** Up to so many requests it is not worth to find out how long the whole list is. */
+const FEW_REQUESTS = 2;
 
 /**
- * What the server holds, asked with as few requests as possible: questions that come together share one, and
- * many switch to one walk of the whole list, kept as long as this process lives and corrected by its own writes.
- * Something that such a kept list does not show is asked for by itself before it counts as absent: rows move
- * between pages while others write.
+ * What the server holds, asked with as few requests as possible: questions that come together share one, and where
+ * they would take more requests than the whole list has pages, the list is walked, once a process. What was found is
+ * kept as long as this process lives and corrected by its own writes. What a walk does not show is asked for by
+ * itself before it counts as absent: rows move between pages while others write.
  */
 export class Directory {
   private readonly accounts: Listing<User>;
   private readonly keys: Listing<Key>;
+  private readonly database: Gathering<typeof ANSWER, unknown>;
 
   constructor(
     private readonly routes: Routes,
@@ -22,14 +26,19 @@ export class Directory {
   ) {
     this.accounts = new Listing({
       sleep,
-      walk: () => everyRow((page) => routes.searchAccounts(page, "list the service accounts")),
+      list: (page) => routes.searchAccounts(page, "list the service accounts"),
       ask: (ids) => accountsById(routes, ids),
+      requestsFor: (ids) => Math.ceil(ids / MOST_SEARCH_IDS),
     });
     this.keys = new Listing({
       sleep,
-      walk: () => everyRow((page) => routes.listKeys(page, "list the API keys")),
+      list: (page) => routes.listKeys(page, "list the API keys"),
       ask: (owners) => keysOf(routes, owners),
+      requestsFor: (owners) => owners,
     });
+    this.database = new Gathering(sleep, () =>
+      routes.listKeys({ limit: 1, offset: 0 }, "see whether the server's database answers"),
+    );
   }
 
   /** The account, or undefined when the tenant has none with this id that is not archived. */
@@ -50,6 +59,11 @@ export class Directory {
   /** The account, asked for anew. */
   async freshAccount(id: string): Promise<User | undefined> {
     return (await accountsById(this.routes, [id]))[0];
+  }
+
+  /** Resolves once the server's database has answered a question that was asked from now on. */
+  async databaseAnswers(): Promise<void> {
+    await this.database.ask(ANSWER);
   }
 
   /** The accounts made at or after a moment, asked for anew; newest first. */
@@ -86,43 +100,40 @@ export class Directory {
 
 interface ListingSource<Row> {
   readonly sleep: (ms: number) => Promise<void>;
-  readonly walk: () => Promise<readonly Row[]>;
+  readonly list: (page: PageRequest) => Promise<Page<Row>>;
   /** The rows behind these questions: ids of accounts, owners of keys. */
   readonly ask: (questions: readonly string[]) => Promise<readonly Row[]>;
+  /** How many requests so many questions take that are asked together. */
+  readonly requestsFor: (questions: number) => number;
 }
 
 class Listing<Row extends { readonly id: string }> {
   private readonly known = new Map<string, Row>();
   private readonly dropped = new Set<string>();
-  private readonly asked = new Set<string>();
-  private walked: Promise<Map<string, Row>> | undefined;
+  /** What the server is asked to find an id. */
+  private readonly questions = new Map<string, string>();
   private readonly gathering: Gathering<string, void>;
+  /** Requests for single questions so far. */
+  private spent = 0;
+  private counted: Promise<number> | undefined;
+  private walked: Promise<void> | undefined;
 
   constructor(private readonly source: ListingSource<Row>) {
-    this.gathering = new Gathering(source.sleep, async (questions) =>
-      this.keep(await source.ask(questions)),
-    );
+    this.gathering = new Gathering(source.sleep, (ids) => this.lookUp(ids));
   }
 
   /** The row with this id; `question` is what the server is asked where nothing kept shows it. */
   async find(id: string, question: string): Promise<Row | undefined> {
-    if (this.dropped.has(id)) return undefined;
-    const known = this.known.get(id);
-    if (known !== undefined) return known;
-    this.asked.add(question);
-    if (this.asked.size > WALK_FROM) {
-      const kept = (await this.walkOnce()).get(id);
-      if (kept !== undefined) return kept;
+    if (!this.isSettled(id)) {
+      this.questions.set(id, question);
+      await this.gathering.ask(id);
     }
-    await this.gathering.ask(question);
     return this.known.get(id);
   }
 
   async all(): Promise<Row[]> {
-    const rows = new Map(await this.walkOnce());
-    for (const [id, row] of this.known) rows.set(id, row);
-    for (const id of this.dropped) rows.delete(id);
-    return [...rows.values()];
+    await this.walk();
+    return [...this.known.values()];
   }
 
   /** What the server has just shown; our own deletions are newer. */
@@ -142,9 +153,44 @@ class Listing<Row extends { readonly id: string }> {
     this.dropped.add(id);
   }
 
-  private walkOnce(): Promise<Map<string, Row>> {
-    this.walked ??= this.source.walk().then(
-      (rows) => new Map(rows.map((row) => [row.id, row])),
+  private isSettled(id: string): boolean {
+    return this.known.has(id) || this.dropped.has(id);
+  }
+
+  private async lookUp(ids: readonly string[]): Promise<void> {
+    if (await this.isWalkDue(this.questionsFor(ids).length)) await this.walk();
+    const questions = this.questionsFor(ids);
+    if (questions.length === 0) return;
+    this.spent += this.source.requestsFor(questions.length);
+    this.keep(await this.source.ask(questions));
+  }
+
+  private questionsFor(ids: readonly string[]): string[] {
+    const open = ids.filter((id) => !this.isSettled(id));
+    return [...new Set(open.map((id) => this.questions.get(id) ?? id))];
+  }
+
+  private async isWalkDue(questions: number): Promise<boolean> {
+    if (this.walked !== undefined) return true;
+    const requests = this.spent + this.source.requestsFor(questions);
+    return requests > FEW_REQUESTS && requests >= pagesOf(await this.count());
+  }
+
+  private count(): Promise<number> {
+    this.counted ??= this.source
+      .list({ limit: 1, offset: 0 })
+      .then(({ total }) => total)
+      .catch((error) => {
+        this.counted = undefined;
+        throw error;
+      });
+    return this.counted;
+  }
+
+  private walk(): Promise<void> {
+    this.walked ??= everyRow(this.source.list).then(
+      // What single questions and our own writes have told is newer.
+      (rows) => this.keep(rows.filter(({ id }) => !this.known.has(id))),
       (error) => {
         // A walk that failed must not answer every later question.
         this.walked = undefined;

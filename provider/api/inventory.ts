@@ -1,8 +1,11 @@
-import { accountsById, WALK_FROM } from "./directory";
+import { accountsById } from "./directory";
 import { Gathering } from "./gathering";
 import { everyRowForSure } from "./pages";
 import type { Routes } from "./routes";
 import type { Key, Role, User } from "./wire";
+
+/** From this many owners on, one list of all keys costs less than one of each. */
+const MOST_OWNERS = 24;
 
 /** What a question asks for that names no id or owner. */
 const ALL = undefined;
@@ -28,7 +31,7 @@ export class Inventory {
       return ids.length === asked.length ? accountsById(routes, ids) : allAccounts(routes);
     });
     this.keyRows = new Gathering(sleep, async (asked) => {
-      const owners = asked.includes(ALL) || asked.length > WALK_FROM ? [ALL] : asked;
+      const owners = asked.includes(ALL) || asked.length > MOST_OWNERS ? [ALL] : asked;
       return (await Promise.all(owners.map((owner) => keysOf(routes, owner)))).flat();
     });
     this.roleRows = new Gathering(sleep, async () => {

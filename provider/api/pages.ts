@@ -4,6 +4,11 @@ import type { Page, PageRequest } from "./routes";
 /** Rows of one page. The server has no cap; this keeps an answer at about half a megabyte. */
 const PAGE_SIZE = 1_000;
 
+/** Of a list with so many rows. */
+export function pagesOf(rows: number): number {
+  return Math.ceil(rows / PAGE_SIZE);
+}
+
 /** How often a list is read that loses rows meanwhile, before that is an error. */
 const MOST_WALKS = 5;
 

@@ -1,5 +1,6 @@
 import { isFailure } from "../errors";
 import type { World } from "./client";
+import type { Connection } from "./connection";
 import type { Routes } from "./routes";
 import type { User } from "./wire";
 
@@ -26,14 +27,14 @@ export async function ownerByUse(routes: Routes, apiKey: string): Promise<User |
  * asked again until the longest delay of a revocation is over.
  */
 export async function hasStoppedWorking(
-  routes: Routes,
+  { routes, directory }: Pick<Connection, "routes" | "directory">,
   apiKey: string,
   sleep: World["sleep"],
 ): Promise<boolean> {
   for (const pause of [0, ...PAUSES]) {
     if (pause > 0) await sleep(pause);
     if ((await ownerByUse(routes, apiKey)) !== undefined) continue;
-    await routes.listKeys({ limit: 1, offset: 0 }, "see whether the server's database answers");
+    await directory.databaseAnswers();
     if ((await ownerByUse(routes, apiKey)) === undefined) return true;
   }
   return false;

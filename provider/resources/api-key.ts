@@ -302,7 +302,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
     // An expired key does not work anywhere, so using it proves nothing about this environment; the next up
     // replaces it in any case.
     if (hasPassed(props.expiresAt, this.surroundings.now(props.connection))) return kept(id, props);
-    const dead = await hasStoppedWorking(connection.routes, props.apiKey, this.surroundings.sleep);
+    const dead = await hasStoppedWorking(connection, props.apiKey, this.surroundings.sleep);
     if (!dead) throw foreignEnvironment(connection, attempted);
     const stillUnlisted = !(await connection.directory.freshKeysOf(props.userId)).some(
       (key) => key.id === id,
@@ -465,7 +465,7 @@ export class ApiKeyLifecycle implements pulumi.dynamic.ResourceProvider<Inputs, 
         'use a credential of the environment in which the key was made. A publishable key cannot be tried out: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
       );
     }
-    if (!(await hasStoppedWorking(connection.routes, props.apiKey, this.surroundings.sleep))) {
+    if (!(await hasStoppedWorking(connection, props.apiKey, this.surroundings.sleep))) {
       throw foreignEnvironment(connection, error.attempted);
     }
   }

@@ -3,8 +3,12 @@ import type { Directory } from "../../../provider/api/directory";
 import { failureOf, Stage } from "../harness";
 
 const KEYS_BY = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc&user_id=";
+const COUNT_KEYS = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
 const WALK_KEYS = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
 const ROLES = ["event_ingestor"];
+const ONE_BY_ONE = Array<string>(2).fill("1 ids, limit 1, offset 0");
+const COUNT = "list, limit 1, offset 0";
+const PAGES = ["list, limit 1000, offset 0", "list, limit 1000, offset 1000"];
 
 describe("api/directory", () => {
   let stage: Stage;
@@ -36,6 +40,15 @@ describe("api/directory", () => {
       const what = Array.isArray(user_ids) ? `${user_ids.length} ids` : "list";
       return `${what}, limit ${limit}, offset ${offset}`;
     });
+  }
+
+  /** Asks one by one for so many that the list is walked. */
+  async function walk(ids: readonly string[]): Promise<void> {
+    for (const id of ids.slice(-5)) await directory.account(id);
+  }
+
+  async function idsOf(found: ReturnType<typeof find>): Promise<(string | undefined)[]> {
+    return (await found).map((account) => account?.id);
   }
 
   const find = (ids: readonly string[]) => Promise.all(ids.map((id) => directory.account(id)));
@@ -79,50 +92,36 @@ describe("api/directory", () => {
       assert.deepEqual(searches(), ["1 ids, limit 1, offset 0"]);
     });
 
-    it("asks singly up to 24 times, then walks the list once and asks no more", async () => {
-      const ids = accounts(40);
-      for (const id of ids) await find([id]);
-      const singles = Array(24).fill("1 ids, limit 1, offset 0");
-      assert.deepEqual(searches(), [...singles, "list, limit 1000, offset 0"]);
-    });
-
-    it("walks once for many that ask together", async () => {
-      const ids = accounts(60);
-      assert.deepEqual(
-        (await find(ids)).map((account) => account?.id),
-        ids,
-      );
-      assert.deepEqual(searches().sort(), [
-        "24 ids, limit 24, offset 0",
-        "list, limit 1000, offset 0",
-      ]);
-    });
-
-    it("does not count the same question twice towards a walk", async () => {
-      for (let i = 0; i < 30; i++) await find(["user_nope"]);
-      assert.deepEqual(searches(), Array(30).fill("1 ids, limit 1, offset 0"));
-    });
-
-    it("walks all pages", async () => {
+    it("asks for any number together with one request", async () => {
       const ids = accounts(2_000);
-      const found = await find(ids);
-      assert(found.every((account, i) => account?.id === ids[i]));
-      assert.deepEqual(searches().sort(), [
-        "24 ids, limit 24, offset 0",
-        "list, limit 1000, offset 0",
-        "list, limit 1000, offset 1000",
-      ]);
+      assert.deepEqual(await idsOf(find(ids)), ids);
+      assert.deepEqual(searches(), ["2000 ids, limit 2000, offset 0"]);
+    });
+
+    it("asks one by one twice, then counts, walks the list and asks no more", async () => {
+      const ids = accounts(2_000);
+      for (const id of ids) await find([id]);
+      assert.deepEqual(searches(), [...ONE_BY_ONE, COUNT, ...PAGES]);
+      assert.deepEqual(await idsOf(find(ids)), ids);
+      assert.equal(searches().length, 5);
+    });
+
+    it("asks on where the list has more pages than there were questions", async () => {
+      const ids = accounts(4_001);
+      for (const id of ids.slice(0, 4)) await find([id]);
+      const asked = [...ONE_BY_ONE, COUNT, ...ONE_BY_ONE];
+      assert.deepEqual(searches(), asked);
+      await find(ids.slice(4, 5));
+      assert.equal(searches().length, asked.length + 5);
+      assert.equal((await directory.account(ids[4_000] ?? ""))?.id, ids[4_000]);
+      assert.equal(searches().length, asked.length + 5);
     });
 
     it("confirms what a walk does not show", async () => {
-      const ids = accounts(25);
-      await find(ids);
+      await walk(accounts(25));
       const [late = ""] = accounts(1);
       stage.emulator.clearRequests();
-      assert.deepEqual(
-        (await find([late, "user_nope"])).map((account) => account?.id),
-        [late, undefined],
-      );
+      assert.deepEqual(await idsOf(find([late, "user_nope"])), [late, undefined]);
       assert.deepEqual(searches(), ["2 ids, limit 2, offset 0"]);
     });
 
@@ -135,12 +134,33 @@ describe("api/directory", () => {
         }
         return undefined;
       };
-      await find(ids.slice(0, 25));
+      await walk(ids);
       stage.emulator.clearRequests();
       assert.equal((await directory.account(moved))?.id, moved);
       assert.deepEqual(searches(), ["1 ids, limit 1, offset 0"]);
       assert.equal((await directory.account(ids[498] ?? ""))?.id, ids[498]);
       assert.equal(searches().length, 1);
+    });
+
+    it("loses nothing while others create and archive at every page", async () => {
+      const ids = accounts(4_000);
+      const others = ids.filter((_, i) => i % 100 === 0);
+      stage.emulator.faults.decide = ({ body }) => {
+        if ((body as { offset: number }).offset > 0) {
+          accounts(3);
+          for (const id of others.splice(-10)) stage.emulator.archiveAccount(id);
+        }
+        return undefined;
+      };
+      await walk(ids);
+      const left = stage.emulator.accounts().filter(({ status }) => status === "published");
+      const here = new Set(left.map(({ id }) => id));
+      assert.equal(here.size, 4_000 + 9 - 30);
+      stage.emulator.clearRequests();
+      const kept = ids.filter((id) => here.has(id));
+      assert.deepEqual(await idsOf(find(kept)), kept);
+      // 10 rows went and 3 came at each of three pages: so many moved to a page that was read already.
+      assert.deepEqual(searches(), ["21 ids, limit 21, offset 0"]);
     });
 
     it("counts a row once that turns up on two pages", async () => {
@@ -161,12 +181,9 @@ describe("api/directory", () => {
     it("splits more ids than one search takes", async () => {
       const ids = Array.from({ length: 60_030 }, (_, i) => `user_${i}`);
       assert((await find(ids)).every((account) => account === undefined));
-      // 24 before the walk, the others when it does not show them.
-      assert.deepEqual(searches().sort(), [
-        "24 ids, limit 24, offset 0",
-        "6 ids, limit 6, offset 0",
+      assert.deepEqual(searches(), [
         "60000 ids, limit 60000, offset 0",
-        "list, limit 1000, offset 0",
+        "30 ids, limit 30, offset 0",
       ]);
     });
 
@@ -185,16 +202,28 @@ describe("api/directory", () => {
       assert.deepEqual(searches(), []);
     });
 
-    it("prefers its own writes to a walk", async () => {
+    it("prefers its own writes to a walk, also those while it is under way", async () => {
       const ids = accounts(30);
-      await find(ids);
-      const account = await directory.account(ids[27] ?? "");
+      const account = await directory.account(ids[0] ?? "");
       assert(account);
-      directory.noteAccount({ ...account, name: "renamed" });
-      directory.dropAccount(ids[28] ?? "");
+      const named = (id: string, name: string) => ({ ...account, id, name });
+      const [before = "", during = "", gone = "", archived = ""] = ids.slice(20);
+      directory.noteAccount(named(before, "before"));
+      directory.dropAccount(gone);
+      stage.emulator.faults.decide = ({ body }) => {
+        if ((body as { limit: number }).limit === 1_000) {
+          directory.noteAccount(named(during, "during"));
+          directory.dropAccount(archived);
+        }
+        return undefined;
+      };
+      await walk(ids);
       stage.emulator.clearRequests();
-      assert.equal((await directory.account(account.id))?.name, "renamed");
-      assert.equal(await directory.account(ids[28] ?? ""), undefined);
+      const found = await find([before, during, gone, archived]);
+      assert.deepEqual(
+        found.map((row) => row?.name),
+        ["before", "during", undefined, undefined],
+      );
       assert.deepEqual(searches(), []);
     });
 
@@ -206,13 +235,24 @@ describe("api/directory", () => {
       assert.equal(await directory.account(id), undefined);
     });
 
-    it("keeps no failed walk", async () => {
-      const ids = accounts(26);
-      await find(ids.slice(0, 24));
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
-      await failureOf(directory.account(ids[24] ?? ""), "forbidden");
-      assert.equal((await directory.account(ids[25] ?? ""))?.id, ids[25]);
-    });
+    for (const [what, limit] of [
+      ["count", 1],
+      ["walk", 1_000],
+    ] as const) {
+      it(`keeps no failed ${what}`, async () => {
+        const ids = accounts(26);
+        for (const id of ids.slice(0, 2)) await find([id]);
+        let failures = 0;
+        stage.emulator.faults.decide = ({ body }) => {
+          const asked = body as { limit: number; user_ids?: string[] };
+          if (asked.user_ids !== undefined || asked.limit !== limit || ++failures > 1) return;
+          return { kind: "status", status: 403, body: { message: "no" }, when: "before" };
+        };
+        await failureOf(directory.account(ids[24] ?? ""), "forbidden");
+        assert.equal((await directory.account(ids[25] ?? ""))?.id, ids[25]);
+        assert.equal(failures, 2);
+      });
+    }
 
     it("keeps no failed question, and fails all who asked it", async () => {
       const ids = accounts(2);
@@ -245,6 +285,13 @@ describe("api/directory", () => {
     });
   });
 
+  it("asks the database once for all who wait for its answer, and again for who comes later", async () => {
+    await Promise.all([directory.databaseAnswers(), directory.databaseAnswers()]);
+    assert.deepEqual(stage.log, [COUNT_KEYS]);
+    await directory.databaseAnswers();
+    assert.deepEqual(stage.log, [COUNT_KEYS, COUNT_KEYS]);
+  });
+
   describe("of keys", () => {
     function keysOf(owner: string, count = 1): string[] {
       const { environmentId } = stage.operator;
@@ -271,20 +318,45 @@ describe("api/directory", () => {
       assert.deepEqual(stage.log.sort(), [`${KEYS_BY}${a}`, `${KEYS_BY}${b}`].sort());
     });
 
-    it("walks the list from the 25th owner on, and confirms what it does not show", async () => {
-      const owners = accounts(30);
+    it("walks the list where it has fewer pages than there are owners to ask, and confirms misses", async () => {
+      const owners = accounts(1_100);
       const ids = owners.map((owner) => keysOf(owner)[0] ?? "");
       const found = await Promise.all(ids.map((id, i) => directory.key(id, owners[i] ?? "")));
       assert.deepEqual(
         found.map((key) => key?.id),
         ids,
       );
-      assert.equal(stage.log.length, 25);
-      assert(stage.log.includes(WALK_KEYS));
+      const second = WALK_KEYS.replace("offset=0", "offset=1000");
+      assert.deepEqual(stage.log, [COUNT_KEYS, WALK_KEYS, second]);
       const [late = ""] = keysOf(owners[29] ?? "");
       stage.emulator.clearRequests();
       assert.equal((await directory.key(late, owners[29] ?? ""))?.id, late);
       assert.deepEqual(stage.log, [`${KEYS_BY}${owners[29]}`]);
+    });
+
+    it("waits for a walk that is under way instead of asking", async () => {
+      const owners = accounts(5);
+      const [last = "", ...ids] = owners.map((owner) => keysOf(owner)[0] ?? "");
+      let late: Promise<{ id: string } | undefined> | undefined;
+      stage.emulator.faults.decide = ({ path }) => {
+        if (path.includes("limit=1000")) late = directory.key(last, owners[0] ?? "");
+        return undefined;
+      };
+      await Promise.all(ids.map((id, i) => directory.key(id, owners[i + 1] ?? "")));
+      assert.equal((await late)?.id, last);
+      assert.deepEqual(stage.log, [COUNT_KEYS, WALK_KEYS]);
+    });
+
+    it("asks the owners where that takes fewer requests than the list has pages", async () => {
+      const owners = accounts(5);
+      const ids = owners.map((owner) => keysOf(owner)[0] ?? "");
+      keysOf(owners[0] ?? "", 6_000);
+      const few = owners.slice(1);
+      await Promise.all(few.map((owner, i) => directory.key(ids[i + 1] ?? "", owner)));
+      assert.deepEqual(
+        [...stage.log].sort(),
+        [COUNT_KEYS, ...few.map((owner) => `${KEYS_BY}${owner}`)].sort(),
+      );
     });
 
     it("finds any key by its id alone, with one walk a process, corrected by own writes", async () => {
