@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Credential } from "./api/client";
 import { FlexpriceError } from "./errors";
+import { broken, SETTINGS, type SettingName } from "./settings";
 
 /** Where the settings of one Flexprice server and credential come from. */
 export interface SettingsSource {
@@ -20,21 +21,6 @@ export interface Settings {
 
 export const DEFAULT_BASE_URL = "https://us.api.flexprice.io/v1";
 
-/** Every key under `flexprice:` that means something, and the environment variable behind it. */
-const SETTINGS = {
-  apiKey: "FLEXPRICE_API_KEY",
-  accessToken: "FLEXPRICE_ACCESS_TOKEN",
-  environmentId: "FLEXPRICE_ENVIRONMENT_ID",
-  baseUrl: "FLEXPRICE_BASE_URL",
-  connections: "FLEXPRICE_CONNECTIONS",
-  allowInsecure: "FLEXPRICE_ALLOW_INSECURE",
-  preflight: "FLEXPRICE_PREFLIGHT",
-} as const;
-type SettingName = keyof typeof SETTINGS;
-
-/** Every environment variable that means something. */
-export const ENVIRONMENT_VARIABLES: readonly string[] = Object.values(SETTINGS);
-
 const SECRET_SETTINGS: ReadonlySet<string> = new Set(["apiKey", "accessToken", "connections"]);
 
 interface Setting {
@@ -42,25 +28,6 @@ interface Setting {
   /** As users know it: `config key flexprice:apiKey`. */
   readonly source: string;
   readonly origin: "config" | "environment";
-}
-
-/** Keys of the stack's config that look like this provider's and are not. */
-export function unknownSettings(keys: readonly string[]): string[] {
-  return keys.filter(
-    (key) =>
-      key.startsWith("flexprice:") && !Object.hasOwn(SETTINGS, key.slice("flexprice:".length)),
-  );
-}
-
-/** The error for a config key that means nothing, most likely a slip. */
-export function unknownSettingError(key: string): FlexpriceError {
-  return broken(
-    key,
-    `config key ${key} is unknown`,
-    `remove it ("pulumi config rm ${key}") or correct it; there are: ${Object.keys(SETTINGS)
-      .map((name) => `flexprice:${name}`)
-      .join(", ")}.`,
-  );
 }
 
 /**
@@ -97,13 +64,6 @@ export function missingCredential(attempted: string, connection?: string): Flexp
   });
 }
 
-const connectionShape = z.strictObject({
-  apiKey: z.string().min(1).optional(),
-  accessToken: z.string().min(1).optional(),
-  environmentId: z.string().min(1).optional(),
-  baseUrl: z.string().min(1).optional(),
-});
-
 function readConnection(source: SettingsSource, name: string): Settings {
   const setting = read(source, "connections");
   const where = setting?.source ?? "config key flexprice:connections";
@@ -120,7 +80,13 @@ function readConnection(source: SettingsSource, name: string): Settings {
       `set it, e.g. "pulumi config set --secret --path flexprice:connections.${name}.apiKey", or correct the resource's connection.`,
     );
   }
-  const parsed = connectionShape.safeParse(given);
+  const shape = z.strictObject({
+    apiKey: z.string().min(1).optional(),
+    accessToken: z.string().min(1).optional(),
+    environmentId: z.string().min(1).optional(),
+    baseUrl: z.string().min(1).optional(),
+  });
+  const parsed = shape.safeParse(given);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(
       (issue) => `${issue.path.join(".") || name}: ${issue.message}`,
@@ -236,10 +202,6 @@ function read(source: SettingsSource, name: SettingName): Setting | undefined {
   // An empty variable is what a CI system passes for a secret that is not there.
   if (exported === undefined || exported === "") return undefined;
   return { value: exported, source: `environment variable ${variable}`, origin: "environment" };
-}
-
-function broken(what: string, answer: string, advice: string): FlexpriceError {
-  return new FlexpriceError({ kind: "configuration", attempted: `use ${what}`, answer, advice });
 }
 
 function hint(name: SettingName): string {

@@ -12,9 +12,9 @@ import { type SettingsSource, wantsPreflight } from "./config";
 import { Connections } from "./connections";
 import { outliveEngine } from "./engine-end";
 import { dropRepeatedErrors, engineLog } from "./log";
-import { ApiKeyLifecycle } from "./resources/api-key";
+import { ApiKeyLifecycle } from "./resources/api-key-lifecycle";
 import type { Surroundings } from "./resources/lifecycle";
-import { ServiceAccountLifecycle } from "./resources/service-account";
+import { ServiceAccountLifecycle } from "./resources/service-account-lifecycle";
 
 dropRepeatedErrors();
 

@@ -15,9 +15,10 @@
  *
  * @module
  */
-import { ENVIRONMENT_VARIABLES } from "./config";
+
 import { Emulator, type Operator } from "./emulator";
 import { durationMs } from "./resources/expiry";
+import { ENVIRONMENT_VARIABLES } from "./settings";
 
 export type {
   EmulatedKey,

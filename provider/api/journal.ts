@@ -11,26 +11,29 @@ import {
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { once } from "../once";
 import type { Intent } from "./intent";
 
-const entry = z.object({
-  host: z.string(),
-  pid: z.number().int(),
-  /** Base URL of the server. */
-  server: z.string(),
-  tenantId: z.string(),
-  /** The server's time before the last request, in milliseconds of the epoch. */
-  sentAt: z.number(),
-  intent: z.discriminatedUnion("kind", [
-    z.object({ kind: z.literal("account"), name: z.string(), roles: z.array(z.string()) }),
-    z.object({ kind: z.literal("key"), name: z.string(), ownerId: z.string() }),
-  ]),
-  /** Ids of objects like it that the process held: never what this create has made. */
-  spared: z.array(z.string()),
-  /** What it made, where the engine ended before it is sure that its state has it. */
-  made: z.string().optional(),
-});
-type Entry = z.infer<typeof entry>;
+const entry = once(() =>
+  z.object({
+    host: z.string(),
+    pid: z.number().int(),
+    /** Base URL of the server. */
+    server: z.string(),
+    tenantId: z.string(),
+    /** The server's time before the last request, in milliseconds of the epoch. */
+    sentAt: z.number(),
+    intent: z.discriminatedUnion("kind", [
+      z.object({ kind: z.literal("account"), name: z.string(), roles: z.array(z.string()) }),
+      z.object({ kind: z.literal("key"), name: z.string(), ownerId: z.string() }),
+    ]),
+    /** Ids of objects like it that the process held: never what this create has made. */
+    spared: z.array(z.string()),
+    /** What it made, where the engine ended before it is sure that its state has it. */
+    made: z.string().optional(),
+  }),
+);
+type Entry = z.infer<ReturnType<typeof entry>>;
 
 /** A create that is under way, or whose process ended without an answer. */
 export interface JournalEntry {
@@ -162,7 +165,7 @@ export class Journal {
   private read(file: string): Entry | undefined {
     try {
       const text = readFileSync(join(this.directory ?? "", file), "utf8");
-      return entry.safeParse(JSON.parse(text)).data;
+      return entry().safeParse(JSON.parse(text)).data;
     } catch {
       // Taken over by another process meanwhile, or cut off by the death of its writer, before anything was sent.
       return undefined;

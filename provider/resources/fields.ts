@@ -1,14 +1,15 @@
 import { z } from "zod";
+import { once } from "../once";
 import { onceKnown } from "./unknowns";
 
 /** Id of a service account. */
-export const accountId = onceKnown(
-  z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")'),
+export const accountId = once(() =>
+  onceKnown(z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")')),
 );
 
 /** Name of a connection in `flexprice:connections`. */
-export const connectionName = onceKnown(
-  z.string("must name a connection").min(1, "must name a connection"),
+export const connectionName = once(() =>
+  onceKnown(z.string("must name a connection").min(1, "must name a connection")),
 );
 
 /** Half of a surrogate pair would be another character on the server than in the program. */

@@ -126,13 +126,3 @@ export function optional<Source extends object, Name extends keyof Source>(
   }
   return picked;
 }
-
-/** Whether something is a resource of this type, as Pulumi marks its objects. */
-export function hasType(object: unknown, type: string): boolean {
-  return (
-    typeof object === "object" &&
-    object !== null &&
-    "__pulumiType" in object &&
-    object.__pulumiType === type
-  );
-}

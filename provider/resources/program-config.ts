@@ -1,5 +1,5 @@
 import { RunError, runtime } from "@pulumi/pulumi";
-import { unknownSettingError, unknownSettings } from "../config";
+import { unknownSettingError, unknownSettings } from "../settings";
 
 let checked = false;
 

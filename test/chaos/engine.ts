@@ -1,7 +1,7 @@
 import type { Transport } from "../../provider/api/transport";
 import { describe as tell } from "../../provider/errors";
-import type { ApiKeyLifecycle } from "../../provider/resources/api-key";
-import type { ServiceAccountLifecycle } from "../../provider/resources/service-account";
+import type { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
+import type { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
 
 type Props = Record<string, unknown>;
 

@@ -8,9 +8,9 @@ import { Managed } from "../../provider/api/managed";
 import { DEFAULT_TRANSPORT_LIMITS, httpTransport } from "../../provider/api/transport";
 import { Emulator, type Fault, type Operator } from "../../provider/emulator";
 import { redact } from "../../provider/redaction";
-import { ApiKeyLifecycle } from "../../provider/resources/api-key";
+import { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
 import type { Surroundings } from "../../provider/resources/lifecycle";
-import { ServiceAccountLifecycle } from "../../provider/resources/service-account";
+import { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
 import { killable, type Provider } from "./engine";
 
 /** Real milliseconds that a request may take: a fault that never answers is not waited for any longer. */

@@ -5,11 +5,10 @@ import {
   readSettings,
   type Settings,
   type SettingsSource,
-  unknownSettingError,
-  unknownSettings,
   wantsPreflight,
 } from "../../provider/config";
 import { FlexpriceError } from "../../provider/errors";
+import { unknownSettingError, unknownSettings } from "../../provider/settings";
 
 type Values = Record<string, string>;
 

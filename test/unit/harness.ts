@@ -17,9 +17,9 @@ import {
   type RecordedRequest,
 } from "../../provider/emulator";
 import { type ErrorKind, FlexpriceError } from "../../provider/errors";
-import { ApiKeyLifecycle } from "../../provider/resources/api-key";
+import { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
 import type { Surroundings } from "../../provider/resources/lifecycle";
-import { ServiceAccountLifecycle } from "../../provider/resources/service-account";
+import { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
 
 /** What Pulumi sends in place of a value that is not known yet. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
