@@ -1,4 +1,4 @@
-import { Agent, errors, request } from "undici";
+import type { Agent } from "undici";
 
 /** One HTTP request, ready to send. */
 export interface HttpRequest {
@@ -70,15 +70,18 @@ const NOT_SENT: ReadonlySet<string> = new Set([
 
 /** Real HTTP over kept-alive connections. Redirects are not followed: a credential goes to the configured host only. */
 export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS): Transport {
-  const dispatcher = new Agent({
-    connections: limits.connections,
-    pipelining: 1,
-    connect: { timeout: limits.connectMs },
-    headersTimeout: limits.headersMs,
-    bodyTimeout: limits.bodyMs,
-  });
+  let dispatcher: Agent | undefined;
   return async ({ method, url, headers, body }) => {
     refuseUnsendable(headers);
+    // Loaded by the first request: a process that makes none starts faster.
+    const { Agent, request } = await import("undici");
+    dispatcher ??= new Agent({
+      connections: limits.connections,
+      pipelining: 1,
+      connect: { timeout: limits.connectMs },
+      headersTimeout: limits.headersMs,
+      bodyTimeout: limits.bodyMs,
+    });
     try {
       const answer = await request(url, {
         dispatcher,
@@ -147,8 +150,7 @@ function asTransportFailure(error: unknown): TransportFailure {
   const code = codeOf(error);
   const text = error instanceof Error && error.message !== "" ? error.message : String(error);
   const told = code !== undefined && !text.includes(code) ? `${text} (${code})` : text;
-  const unsent =
-    error instanceof errors.ConnectTimeoutError || (code !== undefined && NOT_SENT.has(code));
+  const unsent = code !== undefined && NOT_SENT.has(code);
   return new TransportFailure(told, unsent ? "surely not" : "maybe");
 }
 
