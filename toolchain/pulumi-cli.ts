@@ -170,7 +170,8 @@ function placeCompanion(source: string, target: string): void {
   renameSync(draft, target);
 }
 
-function cacheRoot(): string {
+/** Where what is made or downloaded once is kept. */
+export function cacheRoot(): string {
   const { XDG_CACHE_HOME } = process.env;
   const directory = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "pulumi-flexprice");
   mkdirSync(directory, { recursive: true });

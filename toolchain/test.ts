@@ -32,21 +32,19 @@ const STATIC_STEPS: readonly StaticStep[] = [
   { name: "build", command: ["npm", "run", "build"] },
   { name: "knip", command: ["knip"] },
   { name: "publint", command: ["publint", "--strict"] },
-  // node10 knows no `exports`: the profile leaves it out.
-  { name: "attw", command: ["attw", "--pack", ".", "--profile", "node16"] },
+  { name: "attw", command: ["attw", "--pack", "."] },
 ];
 
 /** Engine tests spend their time starting processes, one after the other: two at once fit two cores. */
 const ENGINE_JOBS = String(Math.min(2, availableParallelism()));
 
+const ENGINE_MOCHA = ["--timeout", "180000", "--parallel", "--jobs", ENGINE_JOBS];
+
 const SUITES: readonly Suite[] = [
   { name: "unit", measured: true, mocha: [] },
   { name: "contract", mocha: ["--timeout", "30000"] },
-  {
-    name: "engine",
-    engine: true,
-    mocha: ["--timeout", "180000", "--parallel", "--jobs", ENGINE_JOBS],
-  },
+  { name: "engine", engine: true, mocha: ENGINE_MOCHA },
+  { name: "package", engine: true, mocha: ENGINE_MOCHA },
   { name: "chaos", engine: true, mocha: ["--timeout", "300000"] },
 ];
 

@@ -13,7 +13,7 @@ const CHECKOUT = resolve(__dirname, "..");
 /** An operation of a test that takes longer hangs; it is killed, so that the test fails with its output. */
 const OPERATION_TIMEOUT_MS = 180_000;
 
-/** A program that is written into a folder of its own inside the checkout, for one workspace. */
+/** A program that is written into a folder of its own, for one workspace. */
 export interface ProgramSource {
   /** Text of index.ts or index.js. */
   source: string;
@@ -25,6 +25,8 @@ export interface ProgramSource {
   runtimeOptions?: Record<string, string | boolean>;
   /** Further files by their path in the folder, e.g. another module or a tsconfig.json. */
   files?: Record<string, string>;
+  /** The folder to make its folder in: there its imports are looked up. Default: `.scratch` of the checkout. */
+  within?: string;
 }
 
 export interface ConfigValue {
@@ -121,7 +123,10 @@ export class PulumiWorkspace {
     this.programDirectory =
       typeof options.program === "string"
         ? resolve(options.program)
-        : join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
+        : join(
+            options.program.within ?? join(CHECKOUT, ".scratch"),
+            randomBytes(6).toString("hex"),
+          );
     this.env = this.#environment();
   }
 

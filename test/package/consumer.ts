@@ -1,0 +1,45 @@
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { output } from "./command";
+import { pack } from "./tarball";
+import { pnpm } from "./tools";
+
+export type PackageManager = "npm" | "pnpm";
+
+/** A folder outside of the checkout in which the package lies as users install it. */
+export interface Consumer {
+  readonly folder: string;
+  dispose(): void;
+}
+
+/** Installs the packed package beside these packages, e.g. `@pulumi/pulumi` of some version. */
+export async function install(
+  manager: PackageManager,
+  packages: Readonly<Record<string, string>>,
+): Promise<Consumer> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "pulumi-flexprice-consumer-")));
+  const dispose = () => rmSync(folder, { recursive: true, force: true });
+  const tarball = await pack();
+  try {
+    writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
+    const specifiers = [
+      tarball.file,
+      ...Object.entries(packages).map(([name, version]) => `${name}@${version}`),
+    ];
+    if (manager === "npm") {
+      const flags = ["--prefer-offline", "--no-audit", "--no-fund"];
+      await output("npm", ["install", ...flags, ...specifiers], { cwd: folder });
+    } else {
+      const { script, store } = await pnpm();
+      const flags = ["--prefer-offline", "--store-dir", store];
+      await output(process.execPath, [script, "add", ...flags, ...specifiers], { cwd: folder });
+    }
+    return { folder, dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  } finally {
+    tarball.dispose();
+  }
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { version as SDK } from "@pulumi/pulumi/version";
+import { type Consumer, install } from "./consumer";
+import { comesUp, wholeLife } from "./life";
+import { namesOf } from "./loaded";
+import { entries, optionalPeers } from "./manifest";
+import { OWN_COMPILER } from "./programs";
+import { NODES } from "./tools";
+import { RESOLUTIONS, typeProblems } from "./types";
+
+/** In its strict layout each package finds what it names as a dependency, and nothing else. */
+describe("installed by pnpm beside everything that it may use", () => {
+  let consumer: Consumer;
+  before(async () => {
+    consumer = await install("pnpm", {
+      "@pulumi/pulumi": SDK,
+      ...optionalPeers,
+      "@types/node": "20",
+      "ts-node": "10",
+      typescript: "5",
+    });
+  });
+  after(() => consumer?.dispose());
+
+  for (const [resolution, module] of Object.entries(RESOLUTIONS)) {
+    it(`has sound types for moduleResolution ${resolution}`, () => {
+      assert.deepEqual(typeProblems(consumer.folder, module, resolution), []);
+    });
+  }
+
+  for (const node of NODES) {
+    describe(`on Node ${node}`, () => {
+      for (const entry of entries) {
+        it(`gives import and require the same of ${entry}`, async () => {
+          const { required, imported } = await namesOf(entry, consumer.folder, node);
+          assert.notDeepEqual(required, []);
+          assert.deepEqual(imported.sort(), required.sort());
+        });
+      }
+
+      it("takes a program through its whole life", () =>
+        wholeLife(node, SDK, { within: consumer.folder }));
+
+      for (const [form, program] of Object.entries(OWN_COMPILER)) {
+        it(`serves ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));
+      }
+    });
+  }
+});

@@ -1,0 +1,39 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { z } from "zod";
+
+const publication = z.object({
+  access: z.string(),
+  versions: z.record(z.string(), z.unknown()),
+});
+
+/** An npm registry without any package, which takes what is published to it. */
+export interface Registry {
+  /** The settings of an npm that uses this registry and is signed in to it. */
+  readonly env: Record<string, string>;
+  readonly publications: readonly z.infer<typeof publication>[];
+  stop(): Promise<void>;
+}
+
+export async function startRegistry(): Promise<Registry> {
+  const publications: z.infer<typeof publication>[] = [];
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    if (request.method === "PUT") publications.push(publication.parse(JSON.parse(body)));
+    response.writeHead(request.method === "PUT" ? 201 : 404).end("{}");
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    env: {
+      npm_config_registry: `http://${host}/`,
+      [`npm_config_//${host}/:_authToken`]: "of this registry alone",
+    },
+    publications,
+    async stop() {
+      server.closeAllConnections();
+      await new Promise((stopped) => server.close(stopped));
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { cacheRoot } from "../../toolchain/pulumi-cli";
+import { output } from "./command";
+
+/** The Nodes that users run programs on; .github/workflows/ci.yml has the same. */
+export const NODES = [20, 22, 24] as const;
+
+/** The folder that holds the binary of this Node. */
+export async function nodeFolder(major: number): Promise<string> {
+  if (process.versions.node.startsWith(`${major}.`)) return dirname(process.execPath);
+  return join(await tool("node", major), "bin");
+}
+
+/** The script that is pnpm, and the folder that it keeps packages in. */
+export async function pnpm(): Promise<{ script: string; store: string }> {
+  return {
+    script: join(await tool("pnpm", 10), "bin", "pnpm.cjs"),
+    store: join(cacheRoot(), "pnpm-store"),
+  };
+}
+
+/** The folder of an npm package, installed once into the cache. */
+async function tool(name: string, major: number): Promise<string> {
+  const directory = join(cacheRoot(), `${name}-${major}`);
+  if (!existsSync(directory)) {
+    const draft = `${directory}.draft-${randomBytes(4).toString("hex")}`;
+    mkdirSync(draft);
+    try {
+      writeFileSync(join(draft, "package.json"), JSON.stringify({ private: true }));
+      await output("npm", ["install", "--no-audit", "--no-fund", `${name}@${major}`], {
+        cwd: draft,
+      });
+      renameSync(draft, directory);
+    } catch (error) {
+      // Another process may have been quicker.
+      if (!existsSync(directory)) throw error;
+    } finally {
+      rmSync(draft, { recursive: true, force: true });
+    }
+  }
+  return join(directory, "node_modules", name);
+}

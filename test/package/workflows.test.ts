@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { runChild } from "../../toolchain/child";
+import { CHECKOUT, manifest } from "./manifest";
+import { NODES } from "./tools";
+import { readWorkflow } from "./workflow";
+
+const WORKFLOWS = { ci: readWorkflow("ci"), release: readWorkflow("release") };
+
+for (const [name, workflow] of Object.entries(WORKFLOWS)) {
+  describe(`the workflow ${name}`, () => {
+    it("takes each action by its commit, and says which version that is", () => {
+      assert.notDeepEqual(workflow.actions, []);
+      for (const action of workflow.actions) {
+        assert.match(action, /^actions\/[\w-]+@[0-9a-f]{40}$/);
+        assert.match(workflow.text, new RegExp(`${action} # v\\d+\\.\\d+\\.\\d+\n`));
+      }
+    });
+
+    it("holds no long-lived secret", () => {
+      assert.doesNotMatch(workflow.text, /secrets\./);
+    });
+
+    it("leaves no credential behind in the checkout", () => {
+      const checkouts = Object.values(workflow.jobs)
+        .flatMap(({ steps }) => steps)
+        .filter(({ uses }) => uses?.startsWith("actions/checkout@"));
+      assert.notDeepEqual(checkouts, []);
+      for (const { with: inputs } of checkouts) {
+        assert.equal(inputs?.["persist-credentials"], false);
+      }
+    });
+
+    it("has scripts that bash understands, and lets nobody write into them", async () => {
+      assert.notDeepEqual(workflow.scripts, []);
+      for (const { run } of workflow.scripts) {
+        assert.ok(!run.includes("${{"), `${run}: take it from the environment`);
+        const parsed = await runChild("bash", ["-n", "-c", run]);
+        assert.equal(parsed.exitCode, 0, parsed.output);
+      }
+    });
+  });
+}
+
+describe("the workflow ci", () => {
+  const { ci } = WORKFLOWS;
+
+  it("may read, and nothing else", () => {
+    assert.deepEqual(ci.permissions, { contents: "read" });
+    assert.deepEqual(
+      Object.values(ci.jobs).map(({ permissions }) => permissions),
+      [undefined],
+    );
+  });
+
+  it("runs on every Node that the package supports", () => {
+    assert.deepEqual(ci.jobs["test"]?.strategy?.matrix["node"], NODES);
+    assert.ok(manifest.engines.node.startsWith(`>=${NODES[0]}.`), manifest.engines.node);
+  });
+
+  it("runs what the README says", () => {
+    assert.deepEqual(
+      ci.scripts.map(({ run }) => run),
+      readmeCommands("## See it work"),
+    );
+  });
+});
+
+describe("the workflow release", () => {
+  const { release } = WORKFLOWS;
+
+  it("starts with a version's tag alone", () => {
+    assert.deepEqual(release.on, { push: { tags: ["v*"] } });
+  });
+
+  it("tests first, and gives each job the one right that it needs", () => {
+    assert.deepEqual(release.permissions, {});
+    assert.deepEqual(
+      Object.entries(release.jobs).map(([name, { needs, permissions }]) => [
+        name,
+        needs,
+        permissions,
+      ]),
+      [
+        ["pack", undefined, { contents: "read" }],
+        ["publish", "pack", { "id-token": "write" }],
+        ["release", "publish", { contents: "write" }],
+      ],
+    );
+    const scripts = release.jobs["pack"]?.steps.map(({ name, run }) => name ?? run);
+    assert.ok(scripts);
+    assert.ok(scripts.indexOf("npm test") < scripts.indexOf("Pack"), scripts.join());
+    assert.ok(scripts.includes("npm test"));
+  });
+
+  it("runs no code of the repository where it may publish", () => {
+    for (const job of ["publish", "release"]) {
+      assert.doesNotMatch(JSON.stringify(release.jobs[job]), /checkout|npm ci|npm install(?! -)/);
+    }
+  });
+
+  it("publishes with an npm that knows trusted publishing", () => {
+    const [, version = ""] = /--global npm@(\S+)/.exec(release.text) ?? [];
+    const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
+    assert.ok(major * 1e6 + minor * 1e3 + patch >= 11_005_001, version);
+  });
+});
+
+/** The lines of the first block of shell commands below a heading, without their comments. */
+function readmeCommands(heading: string): string[] {
+  const readme = readFileSync(join(CHECKOUT, "README.md"), "utf8");
+  const [, block = ""] = /```sh\n(.*?)```/s.exec(readme.slice(readme.indexOf(heading))) ?? [];
+  return block
+    .trim()
+    .split("\n")
+    .map((line) => line.replace(/\s+#.*/, ""));
+}
