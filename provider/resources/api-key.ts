@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { withDefault } from "./default";
 import { refuseUnknownSettings } from "./program-config";
 import { hasType } from "./types";
 
@@ -174,8 +175,8 @@ function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
   return {
     ...OUTPUTS,
     ...args,
-    name: pulumi.output(args.name).apply((given) => given ?? logicalName),
-    type: pulumi.output(args.type).apply((given) => given ?? "private_key"),
+    name: withDefault(args.name, logicalName),
+    type: withDefault(args.type, "private_key"),
     ...(args.adopt === undefined ? {} : { adopt: pulumi.secret(args.adopt) }),
   };
 }

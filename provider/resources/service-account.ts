@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { withDefault } from "./default";
 import { refuseUnknownSettings } from "./program-config";
 import type { ServiceAccountRole } from "./roles";
 import { hasType } from "./types";
@@ -106,7 +107,7 @@ export class ServiceAccount extends pulumi.CustomResource {
 function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs {
   return {
     ...args,
-    name: pulumi.output(args.name).apply((given) => given ?? logicalName),
+    name: withDefault(args.name, logicalName),
     tenantId: undefined,
     __provider: PROVIDER,
   };

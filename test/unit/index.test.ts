@@ -89,6 +89,18 @@ describe("index", () => {
     assert.deepEqual(inputs, { ...args, __provider: ACCOUNT_PROVIDER });
   });
 
+  it("names an account by what an output holds, and by its logical name where that is nothing", async () => {
+    for (const [held, name] of [
+      ["CI", "CI"],
+      [undefined, "ci"],
+    ]) {
+      // Only JavaScript lets an output without a value through.
+      const args = { name: pulumi.output(held) as pulumi.Output<string>, roles: ["event_reader"] };
+      const { inputs } = await registration(() => new flexprice.ServiceAccount("ci", args));
+      assert.equal(inputs["name"], name);
+    }
+  });
+
   it("registers a key under its type, with the constant provider", async () => {
     const { type, name, inputs } = await registration(() => new flexprice.ApiKey("k"));
     assert.deepEqual([type, name], [KEY_TYPE, "k"]);
