@@ -21,13 +21,23 @@ export interface Settings {
 
 export const DEFAULT_BASE_URL = "https://us.api.flexprice.io/v1";
 
-const SECRET_SETTINGS: ReadonlySet<string> = new Set(["apiKey", "accessToken", "connections"]);
+/** Keys of the stack's config whose values belong encrypted. */
+export const SECRET_SETTINGS: readonly string[] = [
+  "flexprice:apiKey",
+  "flexprice:accessToken",
+  "flexprice:connections",
+];
 
 interface Setting {
   readonly value: string;
   /** As users know it: `config key flexprice:apiKey`. */
   readonly source: string;
   readonly origin: "config" | "environment";
+}
+
+/** Where a setting outside of the connections comes from, as users know it; undefined where it is not set. */
+export function settingSource(source: SettingsSource, name: SettingName): string | undefined {
+  return read(source, name)?.source;
 }
 
 /**
@@ -176,7 +186,8 @@ function usableUrl(text: string, source: string, allowInsecure: boolean): string
   return `${url.origin}${path.endsWith("/v1") ? path : `${path}/v1`}`;
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether only this machine can be meant. */
+export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
 }
 
@@ -205,7 +216,7 @@ function read(source: SettingsSource, name: SettingName): Setting | undefined {
 }
 
 function hint(name: SettingName): string {
-  const secret = SECRET_SETTINGS.has(name) ? "--secret " : "";
+  const secret = SECRET_SETTINGS.includes(`flexprice:${name}`) ? "--secret " : "";
   const example: Record<SettingName, string> = {
     apiKey: "",
     accessToken: "",

@@ -10,3 +10,8 @@ export function createdAt(id: string): number | undefined {
   if (time === undefined) return undefined;
   return [...time].reduce((sum, digit) => sum * 32 + CROCKFORD.indexOf(digit), 0);
 }
+
+/** How the server abbreviates a key. Not unique. */
+export function displayIdOf(apiKey: string): string {
+  return `${apiKey.slice(0, 5)}***${apiKey.slice(-2)}`;
+}

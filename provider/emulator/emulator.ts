@@ -30,6 +30,8 @@ export interface EmulatorOptions {
    * does not extend this. Expiry takes effect at once all the same. Default 0: so does revocation.
    */
   revocationDelayMs?: number;
+  /** Called with each request once it is answered. Default: nothing. */
+  onAnswer?: (request: RecordedRequest) => void;
 }
 
 /** A tenant's first super_admin user, with what it takes to act as one. */
@@ -107,6 +109,7 @@ export class Emulator {
 
   private readonly state: State;
   private readonly authentication: Authentication;
+  private readonly onAnswer: ((request: RecordedRequest) => void) | undefined;
   private stopped: Promise<void> | undefined;
   private tenantCount = 0;
 
@@ -120,6 +123,7 @@ export class Emulator {
     const { clock = () => new Date(), random = Math.random, revocationDelayMs = 0 } = options;
     this.state = new State(clock, random, () => this.faults.outage);
     this.authentication = new Authentication(this.state, revocationDelayMs);
+    this.onAnswer = options.onAnswer;
     server.on("request", (request, response) => this.receive(request, response));
   }
 
@@ -271,6 +275,7 @@ export class Emulator {
       const body = Buffer.concat(chunks).toString();
       record.body = parseBody(body);
       this.answer(request, response, record, body);
+      this.onAnswer?.(record);
     });
     request.on("error", () => {}); // the client left before it had said everything
   }

@@ -13,4 +13,5 @@ export {
 } from "./emulator";
 export type { Fault, FaultKind, FaultPlan, FaultRule } from "./faults";
 export type { RecordedRequest } from "./recording";
+export { seeded } from "./seeded";
 export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type KeyType, type UserType } from "./state";

@@ -1,9 +1,10 @@
 import type { Connection } from "../api/connection";
+import { displayIdOf } from "../api/ids";
 import { ownerByUse } from "../api/proof";
 import type { Key } from "../api/wire";
 import { FlexpriceError } from "../errors";
 import { rememberSecret } from "../redaction";
-import { displayIdOf, type Inputs } from "./api-key-state";
+import type { Inputs } from "./api-key-state";
 import { sameInstant } from "./expiry";
 import { label } from "./lifecycle";
 

@@ -1,6 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Connection } from "../api/connection";
+import { displayIdOf } from "../api/ids";
 import { hasStoppedWorking, ownerByUse } from "../api/proof";
 import type { User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
@@ -14,17 +15,9 @@ import {
   expiryOf,
   isLeftToExpire,
 } from "./api-key-expiry";
-import {
-  displayIdOf,
-  type Inputs,
-  isComplete,
-  kept,
-  present,
-  type State,
-  stateOf,
-} from "./api-key-state";
+import { type Inputs, isComplete, kept, present, type State, stateOf } from "./api-key-state";
 import { durationMs, hasPassed, sameDuration } from "./expiry";
-import { accountId, connectionName, isWellFormed, NOT_WELL_FORMED } from "./fields";
+import { accountId, connectionName } from "./fields";
 import { guardTenant, seesEveryKey } from "./guards";
 import {
   type ChangeTable,
@@ -37,6 +30,7 @@ import {
   toCheckFailures,
   toDiffResult,
 } from "./lifecycle";
+import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "./names";
 import { type Ahead, foreseen, keyCreationFailures, lookAhead } from "./preflight";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
@@ -51,10 +45,7 @@ const schema = once(() => {
     name: onceKnown(
       z
         .string("must be a text")
-        .refine(
-          (name) => name.trim() !== "" && !name.includes("\0"),
-          "must not be blank nor contain NUL",
-        )
+        .refine(isKeyName, KEY_NAME_RULE)
         .refine(isWellFormed, NOT_WELL_FORMED),
     ),
     type: onceKnown(

@@ -33,11 +33,6 @@ export interface State extends Omit<Inputs, "adopt"> {
   readonly ownerArchived?: boolean;
 }
 
-/** How the server abbreviates a key. */
-export function displayIdOf(apiKey: string): string {
-  return `${apiKey.slice(0, 5)}***${apiKey.slice(-2)}`;
-}
-
 /** Whether the state is one that create wrote, and not the scanty one of a `get`. */
 export function isComplete(props: Partial<State>): props is State {
   return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;

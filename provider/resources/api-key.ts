@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withDefault } from "./default";
 import { refuseUnknownSettings } from "./program-config";
-import { hasType } from "./types";
+import { API_KEY_TYPE, hasType } from "./types";
 
 /** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
 export type ApiKeyType = "private_key" | "publishable_key";
@@ -73,8 +73,6 @@ export interface ApiKeyState {
   connection?: pulumi.Input<string> | undefined;
 }
 
-const TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
-
 // See the same constant of ServiceAccount.
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 
@@ -97,11 +95,11 @@ const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").ap
  */
 export class ApiKey extends pulumi.CustomResource {
   /** The type in Pulumi, by which policies (`validateResourceOfType`) know the class. */
-  static readonly __pulumiType = TYPE;
+  static readonly __pulumiType = API_KEY_TYPE;
 
   /** Whether this is a key, of whichever copy of the package; older versions of `@pulumi/policy` ask so. */
   static override isInstance(obj: unknown): obj is ApiKey {
-    return hasType(obj, TYPE);
+    return hasType(obj, API_KEY_TYPE);
   }
 
   /** The key itself; always a secret. */
@@ -132,7 +130,7 @@ export class ApiKey extends pulumi.CustomResource {
    */
   constructor(name: string, args: ApiKeyArgs = {}, opts?: pulumi.CustomResourceOptions) {
     refuseUnknownSettings();
-    super(TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), {
+    super(API_KEY_TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), {
       ...opts,
       additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
     });

@@ -11,10 +11,3 @@ export const accountId = once(() =>
 export const connectionName = once(() =>
   onceKnown(z.string("must name a connection").min(1, "must name a connection")),
 );
-
-/** Half of a surrogate pair would be another character on the server than in the program. */
-export function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
-}
-
-export const NOT_WELL_FORMED = "must be well-formed Unicode";

@@ -5,7 +5,7 @@ import type { Key, User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
 import { once } from "../once";
 import { hasPassed } from "./expiry";
-import { accountId, connectionName, isWellFormed, NOT_WELL_FORMED } from "./fields";
+import { accountId, connectionName } from "./fields";
 import { guardTenant } from "./guards";
 import {
   type ChangeTable,
@@ -19,6 +19,7 @@ import {
   toCheckFailures,
   toDiffResult,
 } from "./lifecycle";
+import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "./names";
 import { type Ahead, accountCreationFailures, foreseen, lookAhead } from "./preflight";
 import { asSet, roleProblems, sameRoles } from "./roles";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
@@ -35,18 +36,14 @@ interface State extends Inputs {
   readonly tenantId: string;
 }
 
-const NAME_RULE = "must be 1 to 255 characters long, not blank, without NUL";
 const NO_ROLE = "Service accounts must have at least one role assigned";
 
 const schema = once(() =>
   z.strictObject({
     name: onceKnown(
       z
-        .string(NAME_RULE)
-        .refine(
-          (text) => text.trim() !== "" && [...text].length <= 255 && !text.includes("\0"),
-          NAME_RULE,
-        )
+        .string(ACCOUNT_NAME_RULE)
+        .refine(isAccountName, ACCOUNT_NAME_RULE)
         .refine(isWellFormed, NOT_WELL_FORMED),
     ),
     roles: onceKnown(

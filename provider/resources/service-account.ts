@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { withDefault } from "./default";
 import { refuseUnknownSettings } from "./program-config";
 import type { ServiceAccountRole } from "./roles";
-import { hasType } from "./types";
+import { hasType, SERVICE_ACCOUNT_TYPE } from "./types";
 
 /** Inputs of a {@link ServiceAccount}. */
 export interface ServiceAccountArgs {
@@ -42,8 +42,6 @@ export interface ServiceAccountGetOptions extends pulumi.CustomResourceOptions {
   connection?: string | undefined;
 }
 
-const TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
-
 // Kept in the state of every resource and run by later releases too. A constant that only names the code stays
 // valid as long as the export does; serialised code would be 20 times as long and frozen at its release.
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
@@ -63,11 +61,11 @@ const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").se
  */
 export class ServiceAccount extends pulumi.CustomResource {
   /** The type in Pulumi, by which policies (`validateResourceOfType`) know the class. */
-  static readonly __pulumiType = TYPE;
+  static readonly __pulumiType = SERVICE_ACCOUNT_TYPE;
 
   /** Whether this is an account, of whichever copy of the package; older versions of `@pulumi/policy` ask so. */
   static override isInstance(obj: unknown): obj is ServiceAccount {
-    return hasType(obj, TYPE);
+    return hasType(obj, SERVICE_ACCOUNT_TYPE);
   }
 
   /** What the dashboard shows. */
@@ -84,7 +82,12 @@ export class ServiceAccount extends pulumi.CustomResource {
    */
   constructor(name: string, args: ServiceAccountArgs, opts?: pulumi.CustomResourceOptions) {
     refuseUnknownSettings();
-    super(TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), opts);
+    super(
+      SERVICE_ACCOUNT_TYPE,
+      name,
+      opts?.id === undefined ? declared(name, args) : existing(args),
+      opts,
+    );
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   type FaultRule,
   type Operator,
   type RecordedRequest,
+  seeded,
 } from "../../provider/emulator";
 import { type ErrorKind, FlexpriceError } from "../../provider/errors";
 import { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
@@ -182,17 +183,6 @@ export function credential(value: string, source = "config key flexprice:apiKey"
 
 export function token(value: string): Credential {
   return { kind: "accessToken", value, source: "config key flexprice:accessToken" };
-}
-
-/** Numbers from 0 to below 1, the same in every run. */
-export function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
 
 /** The failure of an attempt that has to fail with this kind. */

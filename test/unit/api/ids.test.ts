@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { createdAt } from "../../../provider/api/ids";
+import { seeded } from "../../../provider/emulator";
 import { ulid } from "../../../provider/emulator/ulid";
-import { START, seeded } from "../harness";
+import { START } from "../harness";
 
 describe("api/ids", () => {
   it("reads the creation time out of an id as the server makes them", () => {
