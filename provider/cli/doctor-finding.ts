@@ -1,0 +1,28 @@
+import type { FlexpriceError } from "../errors";
+import { redact } from "../redaction";
+
+/** One thing that was looked at. */
+export interface Finding {
+  readonly check: string;
+  readonly status: "ok" | "warning" | "problem";
+  readonly finding: string;
+  /** What to do; absent where all is well. */
+  readonly cure?: string;
+}
+
+export function ok(check: string, finding: string): Finding {
+  return { check, status: "ok", finding: redact(finding) };
+}
+
+export function warning(check: string, finding: string, cure: string): Finding {
+  return { check, status: "warning", finding: redact(finding), cure: redact(cure) };
+}
+
+export function problem(check: string, finding: string, cure: string): Finding {
+  return { check, status: "problem", finding: redact(finding), cure: redact(cure) };
+}
+
+/** A failure, which has its cure in it. */
+export function problemOf(check: string, { answer, advice }: FlexpriceError): Finding {
+  return problem(check, answer, advice);
+}

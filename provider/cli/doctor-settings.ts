@@ -1,0 +1,123 @@
+import { distance } from "fastest-levenshtein";
+import { Connection } from "../api/connection";
+import {
+  ENVIRONMENT_VARIABLES,
+  missingCredential,
+  readSettings,
+  SECRET_SETTINGS,
+  type Settings,
+  settingSource,
+  unknownSettingError,
+  unknownSettings,
+  wantsPreflight,
+} from "../config";
+import { isFailure } from "../errors";
+import { type ConnectOptions, type Contact, settingsSource } from "./connecting";
+import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
+import { readStackConfig, type StackConfig } from "./pulumi";
+import { bare } from "./quoting";
+import type { Shell } from "./shell";
+
+const CONFIG = "Stack config";
+
+/** Looks at the settings and where they come from; gives the connection that they describe, if they describe one. */
+export async function* examineSettings(
+  shell: Shell,
+  options: ConnectOptions,
+): AsyncGenerator<Finding, Contact | undefined> {
+  try {
+    const config = await readStackConfig(shell, options.stack);
+    yield* examineConfig(shell, config, options);
+    yield* examineVariables(shell.environment);
+    return yield* examineConnection(shell, config, options.connection);
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    yield problemOf("Settings", error);
+    return undefined;
+  }
+}
+
+async function* examineConfig(
+  shell: Shell,
+  config: StackConfig,
+  { stack }: ConnectOptions,
+): AsyncGenerator<Finding> {
+  if (config.kind === "none") {
+    yield stack === false
+      ? ok(CONFIG, "left out: --no-stack")
+      : warning(
+          CONFIG,
+          `${config.why}: settings come from environment variables alone`,
+          config.advice,
+        );
+    return;
+  }
+  const keys = [...config.values.keys()].filter((key) => key.startsWith("flexprice:"));
+  const name = stack ?? (await selectedStack(shell));
+  yield ok(CONFIG, `stack ${name} sets ${keys.map(bare).join(", ") || "nothing of flexprice:"}`);
+  for (const key of unknownSettings(keys)) yield problemOf(CONFIG, unknownSettingError(key));
+  for (const key of keys) {
+    if (!SECRET_SETTINGS.includes(key) || config.values.get(key)?.secret === true) continue;
+    yield problem(
+      CONFIG,
+      `${key} stands in the stack's file in plain text`,
+      `set it anew, encrypted, and change the credential if the file was shared: pulumi config set --secret ${key}`,
+    );
+  }
+}
+
+async function selectedStack(shell: Shell): Promise<string> {
+  const asked = await shell.run("pulumi", ["stack", "--show-name", "--non-interactive"]);
+  return asked?.stdout.trim() ?? "";
+}
+
+/** A server of one's own has FLEXPRICE_ variables too: only what looks like a slip is worth a word. */
+function* examineVariables(environment: Shell["environment"]): Generator<Finding> {
+  for (const name of Object.keys(environment)) {
+    if (!name.startsWith("FLEXPRICE_") || ENVIRONMENT_VARIABLES.includes(name)) continue;
+    const meant = ENVIRONMENT_VARIABLES.find((known) => distance(known, name) <= 2);
+    if (meant === undefined) continue;
+    yield warning(
+      "Environment",
+      `${bare(name)} is no setting of this provider`,
+      `if it was meant for it: ${meant}.`,
+    );
+  }
+}
+
+function* examineConnection(
+  shell: Shell,
+  config: StackConfig,
+  name: string | undefined,
+): Generator<Finding, Contact | undefined> {
+  const source = settingsSource(shell, config);
+  const { credential, ...settings } = readSettings(source, name);
+  const inside = name === undefined ? "" : `, connection "${name}"`;
+  yield ok(
+    "Server",
+    `${settings.baseUrl} (${settingSource(source, "baseUrl") ?? "the default"}${inside})`,
+  );
+  if (!wantsPreflight(source)) {
+    yield warning(
+      "Preview",
+      `${settingSource(source, "preflight")} keeps previews from asking the server`,
+      "leave it out to have roles and permissions checked before anything is changed.",
+    );
+  }
+  if (credential === undefined) {
+    yield problemOf("Credential", missingCredential("connect", name));
+    return undefined;
+  }
+  yield* examineEnvironment({ ...settings, credential });
+  const connection = new Connection({ ...settings, credential, world: shell.world }, new Set());
+  return { connection, baseUrl: settings.baseUrl, credential };
+}
+
+function* examineEnvironment({ credential, environmentId }: Settings): Generator<Finding> {
+  if (credential?.kind !== "apiKey" || environmentId === undefined) return;
+  yield warning(
+    "Environment",
+    `environmentId is set to ${bare(environmentId)}, and the credential is an API key: a key that Flexprice keeps belongs to its own environment, and the server ignores the setting`,
+    "leave environmentId out; it is for access tokens.",
+  );
+}

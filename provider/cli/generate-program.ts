@@ -1,0 +1,188 @@
+import type { Key, User } from "../api/wire";
+import {
+  ACCOUNT_NAME_RULE,
+  isAccountName,
+  isKeyName,
+  isWellFormed,
+  NOT_WELL_FORMED,
+} from "../resources/names";
+import { asSet, roleProblems } from "../resources/roles";
+import { ProgramNames } from "./generate-names";
+import { bare, quoted } from "./quoting";
+import { byAge, byOwner } from "./rows";
+
+/** What a tenant holds, and who asks. */
+export interface Holdings {
+  readonly baseUrl: string;
+  /** Milliseconds of the epoch. */
+  readonly now: number;
+  readonly caller: User;
+  readonly accounts: readonly User[];
+  readonly keys: readonly Key[];
+  /** What keeps keys from being all there, for the reader of the program. */
+  readonly keysMissing: string | undefined;
+  /** Roles that a service account can have on this server. */
+  readonly offered: readonly string[];
+  /** Name of the connection that the resources are to have. */
+  readonly connection: string | undefined;
+}
+
+/** A program, and what stands in it. */
+export interface Program {
+  readonly text: string;
+  /** Accounts that it takes over. */
+  readonly adopted: number;
+  /** Accounts that stand in comments. */
+  readonly leftOut: number;
+  /** Keys that stand in comments. */
+  readonly keys: number;
+}
+
+/** A TypeScript program that takes the accounts over and changes nothing of them. */
+export function programFor(holdings: Holdings): Program {
+  const { accounts, keys } = holdings;
+  // In the order of their creation: what is made later changes nothing above it.
+  const ordered = [...accounts].sort(byAge);
+  const keysOf = byOwner(
+    keys.filter(({ user_type }) => user_type === "service_account").sort(byAge),
+  );
+  const names = { accounts: new ProgramNames(), keys: new ProgramNames() };
+  const refused = new Map(
+    ordered.flatMap((account) => {
+      const reason = whyNotAdopted(account, holdings);
+      return reason === undefined ? [] : [[account.id, reason]];
+    }),
+  );
+  const sections = ordered.map((account) => {
+    const logicalName = names.accounts.logical(account.name, "account");
+    const own = keysOf.get(account.id) ?? [];
+    const variable = own.length === 0 ? undefined : names.accounts.variable(logicalName);
+    const code = accountCode(account, logicalName, variable, holdings);
+    const reason = refused.get(account.id);
+    return [
+      ...(reason === undefined ? code : [`Not taken over: ${reason}`, ...code].map(comment)),
+      ...own.flatMap((key) => keyComment(key, String(variable), names.keys, holdings)),
+    ];
+  });
+  const known = new Set(accounts.map(({ id }) => id));
+  const stray = [...keysOf].filter(([owner]) => !known.has(owner)).flatMap(([, some]) => some);
+  const adopted = accounts.length - refused.size;
+  const lines = [
+    ...header(holdings, adopted > 0),
+    ...sections.flatMap((section) => ["", ...section]),
+    ...(stray.length === 0 ? [] : ["", ...strayComment(stray)]),
+  ];
+  return {
+    text: `${lines.join("\n")}\n`,
+    adopted,
+    leftOut: refused.size,
+    keys: [...keysOf.values()].flat().length,
+  };
+}
+
+function header({ baseUrl, now, caller, keysMissing }: Holdings, isProgram: boolean): string[] {
+  const remarks = [
+    `The service accounts of Flexprice tenant ${bare(caller.tenant.id)} at ${bare(baseUrl)},`,
+    `as they were at ${new Date(now).toISOString()}.`,
+    "",
+    '"pulumi up" takes them over and changes nothing of them. From then on they are managed: to',
+    "remove a resource from the program archives its account. Once they are taken over, the lines",
+    'with "adopt" can go.',
+    "",
+    "API keys stand in comments, because a key's value cannot be read back. For each of them:",
+    "- Where you have its value, put that into the config under the key's id, and take the comment",
+    '  signs off its ApiKey, and off the two lines about "config" below:',
+    "    pulumi config set --secret secret_…",
+    '- Otherwise take them off without "adopt": that makes a new key. Hand its value on to whoever',
+    "  uses the old one, and then revoke the old one.",
+    ...(keysMissing === undefined ? [] : [`Keys may be missing here: ${bare(keysMissing)}`]),
+  ];
+  const imports = [
+    'import * as flexprice from "pulumi-flexprice";',
+    comment('import * as pulumi from "@pulumi/pulumi";'),
+    comment("const config = new pulumi.Config();"),
+  ];
+  return [...remarks.map(comment), ...(isProgram ? imports : ["export {};"])];
+}
+
+/** Why taking the account over would fail, or change something. */
+function whyNotAdopted(account: User, { caller, offered }: Holdings): string | undefined {
+  if (account.id === caller.id) {
+    return "the credential that was used acts for it, and a destroy would archive it.";
+  }
+  if (account.name === "") {
+    return 'it has no name, and a ServiceAccount needs one. With a name put in here, "pulumi up" takes it over and names it so.';
+  }
+  if (!isAccountName(account.name) || !isWellFormed(account.name)) {
+    const rule = isAccountName(account.name) ? NOT_WELL_FORMED : ACCOUNT_NAME_RULE;
+    return `the name of a ServiceAccount ${rule}. With another name put in here, "pulumi up" takes it over and renames it so.`;
+  }
+  const problems = roleProblems(account.roles, offered);
+  if (account.roles.length === 0) return "it has no role, and a ServiceAccount needs one.";
+  return problems.length === 0 ? undefined : bare(problems.join(" "));
+}
+
+function accountCode(
+  { id, name, roles }: User,
+  logicalName: string,
+  variable: string | undefined,
+  { connection }: Holdings,
+): string[] {
+  return [
+    `${variable === undefined ? "" : `const ${variable} = `}new flexprice.ServiceAccount(${quoted(logicalName)}, {`,
+    `  name: ${quoted(name)},`,
+    `  roles: [${asSet(roles).map(quoted).join(", ")}],`,
+    `  adopt: ${quoted(id)},`,
+    ...connectionLine(connection),
+    "});",
+  ];
+}
+
+function keyComment(
+  key: Key,
+  variable: string,
+  names: ProgramNames,
+  { connection, now }: Holdings,
+): string[] {
+  const title = `API key ${bare(key.display_id)} (${bare(key.id)}), made ${bare(key.created_at)}`;
+  const expiresAt = key.expires_at ?? undefined;
+  if (expiresAt !== undefined && Date.parse(expiresAt) <= now) {
+    return [comment(`${title}, has expired: nothing is left to take over.`)];
+  }
+  if (!isKeyName(key.name) || !isWellFormed(key.name)) {
+    return [
+      comment(`${title}, has a name that no ApiKey can have: make a new one, and revoke it.`),
+    ];
+  }
+  return [
+    `${title}${expiresAt === undefined ? "" : `, expires ${bare(expiresAt)}`}:`,
+    `new flexprice.ApiKey(${quoted(names.logical(key.name, "key"))}, {`,
+    `  serviceAccountId: ${variable}.id,`,
+    `  name: ${quoted(key.name)},`,
+    ...(expiresAt === undefined ? [] : [`  expiresAt: ${quoted(expiresAt)},`]),
+    "  adopt: {",
+    `    id: ${quoted(key.id)},`,
+    `    apiKey: config.requireSecret(${quoted(key.id)}),`,
+    "  },",
+    ...connectionLine(connection),
+    "});",
+  ].map(comment);
+}
+
+function strayComment(keys: readonly Key[]): string[] {
+  return [
+    "API keys of accounts that are archived. They work all the same: revoke them if nobody uses them.",
+    ...keys.map(
+      (key) =>
+        `- ${bare(key.display_id)} (${bare(key.id)}), made ${bare(key.created_at)}, of ${bare(key.user_id)}`,
+    ),
+  ].map(comment);
+}
+
+function connectionLine(connection: string | undefined): string[] {
+  return connection === undefined ? [] : [`  connection: ${quoted(connection)},`];
+}
+
+function comment(line: string): string {
+  return line === "" ? "//" : `// ${line}`;
+}

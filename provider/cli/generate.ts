@@ -1,0 +1,109 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Connection } from "../api/connection";
+import type { Key, User } from "../api/wire";
+import { FlexpriceError, isFailure } from "../errors";
+import { seesEveryKey } from "../resources/guards";
+import { SERVICE_ACCOUNT_ROLES } from "../resources/roles";
+import { type ConnectOptions, connect } from "./connecting";
+import { EXIT, type ExitStatus } from "./exit-status";
+import { type Program, programFor } from "./generate-program";
+import type { Shell } from "./shell";
+import { withProgress, writeParagraph } from "./terminal";
+
+export interface GenerateOptions extends ConnectOptions {
+  /** A file; absent: standard output. */
+  readonly out?: string;
+  /** Whether the file may be there already. */
+  readonly force?: boolean;
+}
+
+/** Writes a program that takes over the service accounts that exist. */
+export async function generate(options: GenerateOptions, shell: Shell): Promise<ExitStatus> {
+  const { out, force = false } = options;
+  const path = out === undefined ? undefined : resolve(shell.directory, out);
+  if (path !== undefined && !force && existsSync(path)) throw exists(path);
+  const { connection, baseUrl } = await connect(
+    shell,
+    options,
+    "generate a program from the service accounts",
+  );
+  const program = await withProgress(shell, async (show) => {
+    show("Asking who the credential belongs to …");
+    const seen = await connection.preflight();
+    if (seen.kind !== "ready") throw seen.error;
+    const { caller, assignable } = seen;
+    show("Listing the service accounts …");
+    const accounts = await connection.inventory.accounts();
+    show("Listing the API keys …");
+    return programFor({
+      ...(await visibleKeys(connection, caller)),
+      baseUrl,
+      caller,
+      accounts,
+      offered: assignable?.map(({ id }) => id) ?? SERVICE_ACCOUNT_ROLES,
+      now: connection.routes.serverNow(),
+      connection: options.connection,
+    });
+  });
+  if (path === undefined) shell.stdout.write(program.text);
+  else writeProgram(path, program.text, force);
+  writeParagraph(shell.stderr, "", summary(program, out));
+  return EXIT.done;
+}
+
+async function visibleKeys(
+  connection: Connection,
+  caller: User,
+): Promise<{ keys: readonly Key[]; keysMissing: string | undefined }> {
+  try {
+    const keys = await connection.inventory.keys();
+    if (seesEveryKey(caller)) return { keys, keysMissing: undefined };
+    return {
+      keys,
+      keysMissing: "only a super_admin user sees keys of others, and the credential is none.",
+    };
+  } catch (error) {
+    if (!isFailure(error, "forbidden", "wrong_environment")) throw error;
+    return { keys: [], keysMissing: `they could not be listed. ${error.answer}` };
+  }
+}
+
+function writeProgram(path: string, text: string, force: boolean): void {
+  try {
+    writeFileSync(path, text, { flag: force ? "w" : "wx" });
+  } catch (error) {
+    const { code, message } = Object(error) as { code?: string; message?: string };
+    if (code === "EEXIST") throw exists(path);
+    throw new FlexpriceError({
+      kind: "configuration",
+      attempted: `write ${path}`,
+      answer: String(message),
+      advice: "name a file in a folder that you may write to.",
+    });
+  }
+}
+
+function exists(path: string): FlexpriceError {
+  return new FlexpriceError({
+    kind: "refused",
+    attempted: `write ${path}`,
+    answer: "the file exists",
+    advice: "name another file, or give --force to overwrite it.",
+  });
+}
+
+function summary({ adopted, leftOut, keys }: Program, out: string | undefined): string {
+  const parts = [
+    `${count(adopted, "service account")} to take over`,
+    ...(leftOut === 0
+      ? []
+      : [`${leftOut} in ${leftOut === 1 ? "a comment" : "comments"} that says why not`]),
+    `${count(keys, "API key")} in comments that say what to do`,
+  ];
+  return `${out ?? "The program"}: ${parts.join(", ")}. Next: pulumi preview.`;
+}
+
+function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,131 @@
+import ms from "ms";
+import { displayIdOf } from "../api/ids";
+import type { User } from "../api/wire";
+import { FlexpriceError } from "../errors";
+import { described, seesEveryKey } from "../resources/guards";
+import { type ConnectOptions, type Contact, connect } from "./connecting";
+import { UsageError } from "./exit-status";
+import { counted } from "./orphans-list";
+import { findOrphans, type Orphans } from "./orphans-search";
+import type { Shell } from "./shell";
+import { readStackExport, type StackExport } from "./stack-export";
+import { withProgress } from "./terminal";
+
+export interface SurveyOptions extends ConnectOptions {
+  /** Files, or "-" for standard input. */
+  readonly stackExport: readonly string[];
+  /** Milliseconds. */
+  readonly olderThan: number;
+  readonly userKeys?: boolean;
+  readonly expired?: boolean;
+  /** Ids that are to stay. */
+  readonly keep?: readonly string[];
+}
+
+/** What was found, and where. */
+export interface Survey {
+  readonly contact: Contact;
+  readonly caller: User;
+  readonly exports: readonly StackExport[];
+  readonly orphans: Orphans;
+  /** Milliseconds of the epoch, by the server's clock. */
+  readonly now: number;
+  readonly warnings: readonly string[];
+}
+
+/** Compares what the tenant holds with what the stacks know. */
+export async function survey(options: SurveyOptions, shell: Shell): Promise<Survey> {
+  const exports: StackExport[] = [];
+  for (const source of options.stackExport) exports.push(await readStackExport(shell, source));
+  const contact = await connect(shell, options, "look for keys and accounts that no stack knows");
+  const { connection, credential } = contact;
+  return await withProgress(shell, async (progress) => {
+    progress("Asking who the credential belongs to …");
+    const caller = await connection.caller();
+    guardTenant(exports, caller, credential.source);
+    progress("Listing the service accounts …");
+    const accounts = await connection.inventory.accounts();
+    progress("Listing the API keys …");
+    const keys = await connection.inventory.keys();
+    const keep = new Set(options.keep);
+    guardKept(keep, [...accounts, ...keys]);
+    const now = connection.routes.serverNow();
+    const found = findOrphans({
+      accounts,
+      keys,
+      known: exports.flatMap(({ objects }) => objects),
+      caller,
+      ownDisplayId: credential.kind === "apiKey" ? displayIdOf(credential.value) : undefined,
+      now,
+      minimumAgeMs: Math.max(options.olderThan, ...exports.map(({ ageMs }) => ageMs)),
+      keep,
+      userKeys: options.userKeys === true,
+      expired: options.expired === true,
+    });
+    const warnings = warningsOf(exports, caller, options.olderThan);
+    return { contact, caller, exports, orphans: found, now, warnings };
+  });
+}
+
+/** With the credential of another tenant everything there would seem unknown. */
+function guardTenant(exports: readonly StackExport[], caller: User, source: string): void {
+  const tenants = new Set(
+    exports.flatMap(({ objects }) => objects.map(({ tenantId }) => tenantId)),
+  );
+  if (tenants.size === 0 || tenants.has(undefined) || tenants.has(caller.tenant.id)) return;
+  throw new FlexpriceError({
+    kind: "wrong_tenant",
+    attempted: "look for keys and accounts that no stack knows",
+    answer: `the exports hold resources of tenant ${[...tenants].join(", ")}, and the credential from ${source} belongs to tenant ${caller.tenant.id}`,
+    advice: "use a credential of that tenant, or the exports of this one's stacks.",
+  });
+}
+
+/** A slip in an id that is to stay would have it revoked. */
+function guardKept(keep: ReadonlySet<string>, rows: readonly { readonly id: string }[]): void {
+  const ids = new Set(rows.map(({ id }) => id));
+  const [stranger] = [...keep].filter((id) => !ids.has(id));
+  if (stranger === undefined) return;
+  throw new UsageError({
+    attempted: `keep ${stranger}`,
+    answer: "there is no key and no service account with this id among those that were listed",
+    advice: "correct the id, or leave it out.",
+  });
+}
+
+function warningsOf(
+  exports: readonly StackExport[],
+  caller: User,
+  olderThan: number,
+): readonly string[] {
+  const ofExports = exports.flatMap(({ source, objects, ageMs, pendingOperations }) => [
+    ...(objects.length === 0
+      ? [
+          `${source} has no Flexprice resource in it. If its stack has some, this is not its export, and what they are would be taken for orphans.`,
+        ]
+      : []),
+    ...(objects.length > 0 && objects.every(({ tenantId }) => isForeign(tenantId, caller))
+      ? [`${source} has resources of other tenants only: ${caller.tenant.id} is not in it.`]
+      : []),
+    ...(ageMs > olderThan
+      ? [
+          `${source} was written ${ms(ageMs, { long: true })} ago. What was made since is not judged: export the stack again.`,
+        ]
+      : []),
+    ...(pendingOperations > 0
+      ? [
+          `${source} has ${counted(pendingOperations, "pending operation")}: an update is running or was cut off. Wait for it, or run "pulumi up", and export the stack again.`,
+        ]
+      : []),
+  ]);
+  if (seesEveryKey(caller)) return ofExports;
+  return [
+    ...ofExports,
+    `the credential belongs to ${described(caller)}, and only a super_admin user sees the keys of others: they are not looked at.`,
+  ];
+}
+
+/** Whether it surely belongs to another tenant. */
+export function isForeign(tenantId: string | undefined, { tenant }: User): boolean {
+  return tenantId !== undefined && tenantId !== tenant.id;
+}

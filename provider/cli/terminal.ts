@@ -1,0 +1,78 @@
+import { createInterface } from "node:readline";
+import type { Screen, Shell } from "./shell";
+
+const WIDEST = 100;
+const CLEAR_LINE = "\r\x1b[K";
+
+/** Writes a text behind a mark, in lines of the terminal's width below each other; elsewhere in one line. */
+export function writeParagraph(
+  screen: Screen,
+  mark: string,
+  text: string,
+  paint: (mark: string) => string = (plain) => plain,
+): void {
+  const indent = " ".repeat(mark.length);
+  const width = screen.isTTY === true ? Math.min(screen.columns ?? WIDEST, WIDEST) : undefined;
+  const lines = text.split("\n").flatMap((line) => wrapped(line, width, mark.length));
+  screen.write(`${lines.map((line, i) => (i === 0 ? paint(mark) : indent) + line).join("\n")}\n`);
+}
+
+function wrapped(text: string, width: number | undefined, indent: number): string[] {
+  if (width === undefined) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
+}
+
+export type Colour = "green" | "yellow" | "red" | "bold";
+
+const CODES: Readonly<Record<Colour, number>> = { green: 32, yellow: 33, red: 31, bold: 1 };
+
+/** The text in a colour where the screen has colours and the user wants them. */
+export function coloured(shell: Shell, screen: Screen, colour: Colour, text: string): string {
+  const { NO_COLOR, TERM } = shell.environment;
+  if (screen.isTTY !== true || (NO_COLOR ?? "") !== "" || TERM === "dumb") return text;
+  return `\x1b[${CODES[colour]}m${text}\x1b[0m`;
+}
+
+/** Shows on a terminal what a long step is doing; the line goes when the step ends. */
+export async function withProgress<Result>(
+  { stderr }: Shell,
+  step: (show: (text: string) => void) => Promise<Result>,
+): Promise<Result> {
+  if (stderr.isTTY !== true) return await step(() => {});
+  const show = (text: string) => {
+    stderr.write(`${CLEAR_LINE}${text.slice(0, (stderr.columns ?? WIDEST) - 1)}`);
+  };
+  try {
+    return await step(show);
+  } finally {
+    stderr.write(CLEAR_LINE);
+  }
+}
+
+/** Whether somebody is there to answer a question. */
+export function canAsk({ stdin, stderr }: Shell): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true;
+}
+
+/** Asks, on standard error; anything but "yes" is a no, and so is the end of the input. */
+export function confirm({ stdin, stderr }: Shell, question: string): Promise<boolean> {
+  const lines = createInterface({ input: stdin, output: stderr, terminal: false });
+  return new Promise((resolve) => {
+    lines.once("close", () => resolve(false));
+    stderr.write(question);
+    lines.once("line", (answer) => {
+      resolve(answer.trim().toLowerCase() === "yes");
+      lines.close();
+    });
+  });
+}

@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { bare, quoted, shown } from "../../../provider/cli/quoting";
+
+const NASTY: Readonly<Record<string, string>> = {
+  quotes: "say \"hi\" and 'hi'",
+  "a backslash": "back\\slash\\",
+  lines: "two\nlines\r\n",
+  "the end of a comment": "*/ evil(); /*",
+  "a template": "\u0024{evil()} `x`",
+  "a bell and a cleared screen": "tab\tbell\u0007 clear\u001b[2J",
+  "a colour in 8 bits": "csi\u009b31m",
+  "line separators": "line\u2028separator\u2029",
+  "a turn of direction": "right\u202eleft",
+  "what has no width": "zero\u200bwidth\ufeff",
+  "a tag": "tag \u{e0041}",
+  "letters from everywhere": "ünïcode 監視 👩\u200d🚀",
+  "half a pair": "half \ud800 pair",
+  nothing: "",
+};
+
+describe("cli/quoting", () => {
+  for (const [what, text] of Object.entries(NASTY)) {
+    it(`keeps ${what} the same in a program, and on one harmless line`, () => {
+      const literal = quoted(text);
+      // biome-ignore lint/security/noGlobalEval: the question is what a program makes of it.
+      assert.equal(eval(literal), text);
+      for (const one of [literal, bare(text)]) {
+        assert.doesNotMatch(one, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+      }
+    });
+  }
+
+  it("leaves ordinary text as it is", () => {
+    assert.equal(bare('ünï "x" 監視 \\'), 'ünï "x" 監視 \\');
+    assert.equal(quoted("ci-bot"), '"ci-bot"');
+  });
+
+  it("cuts what is long where people read it, between characters", () => {
+    assert.equal(shown("x".repeat(60)), `"${"x".repeat(60)}"`);
+    assert.equal(shown("😀".repeat(61)), `"${"😀".repeat(59)}…"`);
+  });
+});
