@@ -11,7 +11,8 @@ const SDK = "@pulumi/pulumi";
 const SDK_RANGE = manifest.peerDependencies[SDK];
 
 /** Looks at what the program and its provider run on. */
-export async function* examineProgram(shell: Shell, nodeVersion: string): AsyncGenerator<Finding> {
+export async function* examineProgram(shell: Shell): AsyncGenerator<Finding> {
+  const { nodeVersion } = shell;
   yield isWithin(nodeVersion, manifest.engines.node)
     ? ok("Node.js", nodeVersion)
     : problem("Node.js", `${nodeVersion} is not ${manifest.engines.node}`, "install a newer one.");

@@ -66,9 +66,12 @@ async function examineKeys({ connection }: Contact, caller: User): Promise<Findi
       { limit: 1, offset: 0 },
       "list the API keys",
     );
-    const where = connection.chosenEnvironment ?? "the credential's environment";
+    const where = connection.chosenEnvironment ?? "its environment";
     if (seesEveryKey(caller)) {
-      return ok(check, `the caller may make them for service accounts; ${total} in ${bare(where)}`);
+      return ok(
+        check,
+        `the caller may make them for service accounts, and sees all of ${bare(where)} (${total})`,
+      );
     }
     return warning(
       check,

@@ -92,11 +92,11 @@ function* examineConnection(
 ): Generator<Finding, Contact | undefined> {
   const source = settingsSource(shell, config);
   const { credential, ...settings } = readSettings(source, name);
-  const inside = name === undefined ? "" : `, connection "${name}"`;
-  yield ok(
-    "Server",
-    `${settings.baseUrl} (${settingSource(source, "baseUrl") ?? "the default"}${inside})`,
-  );
+  const origin =
+    name === undefined
+      ? (settingSource(source, "baseUrl") ?? "the default")
+      : `connection "${bare(name)}"`;
+  yield ok("Server", `${settings.baseUrl} (${origin})`);
   if (!wantsPreflight(source)) {
     yield warning(
       "Preview",

@@ -34,7 +34,7 @@ export async function doctor(options: DoctorOptions, shell: Shell): Promise<Exit
 }
 
 async function* examine(options: DoctorOptions, shell: Shell): AsyncGenerator<Finding> {
-  yield* examineProgram(shell, process.versions.node);
+  yield* examineProgram(shell);
   const contact = yield* examineSettings(shell, options);
   if (contact !== undefined) yield* examineServer(contact);
 }

@@ -82,8 +82,8 @@ export function programFor(holdings: Holdings): Program {
 
 function header({ baseUrl, now, caller, keysMissing }: Holdings, isProgram: boolean): string[] {
   const remarks = [
-    `The service accounts of Flexprice tenant ${bare(caller.tenant.id)} at ${bare(baseUrl)},`,
-    `as they were at ${new Date(now).toISOString()}.`,
+    `The service accounts of Flexprice tenant ${bare(caller.tenant.id)}`,
+    `at ${bare(baseUrl)}, as they were at ${new Date(now).toISOString()}.`,
     "",
     '"pulumi up" takes them over and changes nothing of them. From then on they are managed: to',
     "remove a resource from the program archives its account. Once they are taken over, the lines",
@@ -144,7 +144,7 @@ function keyComment(
   names: ProgramNames,
   { connection, now }: Holdings,
 ): string[] {
-  const title = `API key ${bare(key.display_id)} (${bare(key.id)}), made ${bare(key.created_at)}`;
+  const title = `API key ${named(key)}`;
   const expiresAt = key.expires_at ?? undefined;
   if (expiresAt !== undefined && Date.parse(expiresAt) <= now) {
     return [comment(`${title}, has expired: nothing is left to take over.`)];
@@ -172,11 +172,12 @@ function keyComment(
 function strayComment(keys: readonly Key[]): string[] {
   return [
     "API keys of accounts that are archived. They work all the same: revoke them if nobody uses them.",
-    ...keys.map(
-      (key) =>
-        `- ${bare(key.display_id)} (${bare(key.id)}), made ${bare(key.created_at)}, of ${bare(key.user_id)}`,
-    ),
+    ...keys.map((key) => `- ${named(key)}, of ${bare(key.user_id)}`),
   ].map(comment);
+}
+
+function named({ id, display_id, created_at }: Key): string {
+  return `${bare(display_id)} (${bare(id)}), made on ${bare(created_at.slice(0, 10))}`;
 }
 
 function connectionLine(connection: string | undefined): string[] {

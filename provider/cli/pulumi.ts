@@ -56,7 +56,7 @@ function parseProject(file: string): z.infer<typeof projectShape> {
 }
 
 /** A value of a stack's config, decrypted. */
-export interface ConfigValue {
+interface ConfigValue {
   readonly value: string;
   /** Whether it is encrypted in the stack's file. */
   readonly secret: boolean;

@@ -18,6 +18,7 @@ export interface Finished {
 /** Where a command runs. Tests put their own in its place. */
 export interface Shell {
   readonly directory: string;
+  readonly nodeVersion: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
   readonly stdout: Screen;
@@ -39,6 +40,7 @@ export function realShell(): Shell {
   });
   return {
     directory,
+    nodeVersion: process.versions.node,
     environment: process.env,
     stdin: process.stdin,
     stdout: process.stdout,

@@ -13,6 +13,7 @@ type Terminal = PassThrough & { isTTY?: boolean; columns?: number };
 /** A shell in a folder of its own, whose streams are kept and whose programs are played. */
 export class TestShell implements Shell {
   readonly directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-cli-"));
+  nodeVersion = "20.19.0";
   readonly environment: Record<string, string | undefined>;
   readonly stdin: Terminal = new PassThrough();
   readonly stdout: Terminal = new PassThrough();

@@ -1,0 +1,53 @@
+import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
+
+interface ExportedResource {
+  urn: string;
+  type: string;
+  id?: string;
+  delete?: boolean;
+  outputs?: Record<string, unknown>;
+}
+
+/** Text of a `pulumi stack export` with these resources and no others. */
+export function exported(
+  resources: readonly ExportedResource[],
+  more: Record<string, unknown> = {},
+): string {
+  const stack = {
+    urn: "urn:pulumi:prod::shop::pulumi:pulumi:Stack::shop-prod",
+    type: "pulumi:pulumi:Stack",
+    custom: false,
+    outputs: { anything: [1] },
+  };
+  return JSON.stringify({
+    version: 3,
+    deployment: {
+      manifest: { time: "2026-11-24T08:00:00Z", magic: "", version: "v3.250.0" },
+      ...(resources.length === 0 ? {} : { resources: [stack, ...resources] }),
+      ...more,
+    },
+  });
+}
+
+/** An account as a stack's state has it. */
+export function accountResource({ id, name, tenantId, roles }: EmulatedUser): ExportedResource {
+  return resource("ServiceAccount", id, { name, roles, tenantId });
+}
+
+/** A key as a stack's state has it, its value encrypted. */
+export function keyResource(
+  { id, name, tenantId, userId, displayId }: EmulatedKey,
+  more: Record<string, unknown> = {},
+): ExportedResource {
+  const apiKey = { "4dabf18193072939515e22adb298388d": "1b4…", ciphertext: "v1:abc" };
+  return resource("ApiKey", id, { name, apiKey, displayId, tenantId, userId, ...more });
+}
+
+function resource(
+  type: string,
+  id: string,
+  outputs: Record<string, unknown>,
+): ExportedResource & { outputs: Record<string, unknown> } {
+  const full = `pulumi-nodejs:dynamic/flexprice:${type}`;
+  return { urn: `urn:pulumi:prod::shop::${full}::${id}`, type: full, id, outputs };
+}

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { realShell, type Shell } from "../../../provider/cli/shell";
+
+// Signals and broken pipes are in test/engine/cli.test.ts: here they would meet the test's own process.
+describe("cli/shell", () => {
+  let shell: Shell;
+  before(() => {
+    const listeners = new Set(process.stdout.listeners("error"));
+    shell = realShell();
+    for (const listener of process.stdout.listeners("error")) {
+      if (!listeners.has(listener)) process.stdout.removeListener("error", listener as () => void);
+    }
+  });
+
+  it("runs a program to its end and keeps what it prints", async () => {
+    const script = 'console.log("out"); console.error("err"); process.exit(3)';
+    assert.deepEqual(await shell.run(process.execPath, ["-e", script]), {
+      status: 3,
+      stdout: "out\n",
+      stderr: "err\n",
+    });
+  });
+
+  it("tells a program that is not there from one that fails", async () => {
+    assert.equal(await shell.run("no-such-program-anywhere", []), undefined);
+    await assert.rejects(shell.run(__dirname, []), { code: "EACCES" });
+    const killed = await shell.run(process.execPath, ["-e", "process.kill(process.pid)"]);
+    assert.equal(killed?.status, 128);
+  });
+});
