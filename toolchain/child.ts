@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 export interface ChildOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
+  /** What the child reads from standard input; default: nothing. */
+  input?: string;
   /** After this time the child and its process group are killed. */
   timeoutMs?: number;
   /** Called with every piece of output as it comes. */
@@ -46,11 +48,12 @@ export function startChild(
     cwd: options.cwd,
     env: options.env,
     detached: ownGroup,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.stdin?.end(options.input);
   const collected = { stdout: "", stderr: "", output: "" };
   for (const stream of ["stdout", "stderr"] as const) {
-    child[stream].setEncoding("utf8").on("data", (text: string) => {
+    child[stream]?.setEncoding("utf8").on("data", (text: string) => {
       collected[stream] += text;
       collected.output += text;
       options.onOutput?.(text, stream);

@@ -1,0 +1,203 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EmulatedKey } from "../../provider/emulator";
+import { ok } from "../../toolchain/workspace";
+import { runCli } from "./command-line";
+import { Bench, changes, failed, succeeded } from "./harness";
+
+const NAMES = [
+  "ci-bot",
+  "ci-bot",
+  "CI bot",
+  '"); throw new Error("evil"); ("',
+  "*/ throw 1; /*",
+  "two\nlines",
+  "\u2028throw 1\u2029",
+  "\u0024{process.exit(1)}",
+  "back\\slash\\",
+  "\u202eright to left",
+  "監視 サービス 👩\u200d🚀",
+  "é".repeat(255),
+];
+
+/** As strict as a project can be, but for what is declared and not used yet. */
+const TSCONFIG = {
+  compilerOptions: {
+    target: "es2022",
+    module: "node16",
+    moduleResolution: "node16",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    noPropertyAccessFromIndexSignature: true,
+    noImplicitReturns: true,
+    skipLibCheck: true,
+  },
+};
+
+describe("generate, and then orphans", () => {
+  let bench: Bench;
+  /** In the order of NAMES. */
+  let accounts: { id: string; roles: string[] }[];
+  let nameless: string;
+  let keys: EmulatedKey[];
+  let stray: EmulatedKey;
+  let widget: EmulatedKey;
+
+  before(async () => {
+    bench = await Bench.open("", {
+      program: { files: { "tsconfig.json": JSON.stringify(TSCONFIG) } },
+      // Type-checked, as Pulumi does it by default.
+      env: { PULUMI_NODEJS_TRANSPILE_ONLY: undefined },
+    });
+    const { emulator, operator } = bench;
+    const { tenantId, environmentId } = operator;
+    const add = (name: string, roles: string[]) =>
+      emulator.createAccount(tenantId, { name, roles });
+    accounts = NAMES.map((name, i) =>
+      add(
+        name,
+        [["event_ingestor", "event_reader"], ["super_admin"], ["event_reader"]][i % 3] ?? [],
+      ),
+    );
+    nameless = add("", ["event_reader"]).id;
+    const expiresAt = new Date(Date.now() + 86_400_000);
+    keys = accounts.slice(0, 4).map(({ id }, i) =>
+      emulator.createKey(id, environmentId, {
+        name: String(NAMES[i]),
+        ...(i === 1 ? { expiresAt } : {}),
+      }),
+    );
+    const owner = String(accounts[5]?.id);
+    widget = emulator.createKey(owner, environmentId, { name: "widget", type: "publishable_key" });
+    stray = emulator.createKey(nameless, environmentId, { name: "stray" });
+    emulator.clearRequests();
+  });
+  after(() => bench.close());
+
+  const program = () => readFileSync(join(bench.workspace.programDirectory, "index.ts"), "utf8");
+
+  it("writes a program for every account that has a name", async () => {
+    const { exitCode, stdout, stderr } = await runCli(bench, [
+      ...["generate", "--stack", "test", "--out", "index.ts", "--force"],
+    ]);
+    assert.deepEqual([exitCode, stdout], [0, ""], stderr);
+    assert.equal(
+      stderr,
+      "index.ts: 12 service accounts to take over, 1 in a comment that says why not, 5 API keys in comments that say what to do. Next: pulumi preview.\n",
+    );
+    assert.match(program(), new RegExp(`^// {3}adopt: "${nameless}",$`, "m"));
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("which previews and takes over, and changes nothing", async () => {
+    const expected = NAMES.map(() => "create ServiceAccount");
+    const kinds = (steps: string[]) => steps.map((step) => step.split(" ", 2).join(" "));
+    assert.deepEqual(kinds(changes(succeeded(await bench.preview()))), expected);
+    assert.deepEqual(kinds(changes(succeeded(await bench.up()))), expected);
+    assert.deepEqual(bench.takeWrites(), []);
+    const resources = await bench.resources();
+    assert.deepEqual(
+      resources.map(({ id, outputs }) => [id, outputs?.["name"], outputs?.["roles"]]).sort(),
+      accounts.map(({ id, roles }, i) => [id, NAMES[i], [...roles].sort()]).sort(),
+    );
+  });
+
+  it("and then has nothing more to do, nor is anything different", async () => {
+    succeeded(await bench.preview("--expect-no-changes"));
+    succeeded(await bench.drift());
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("with keys whose values are there it does the same", async () => {
+    const bared = program().replace(/^\/\/ (?=import \* as pulumi|const config)/gm, "");
+    const adopted = bared.replace(/^\/\/ new flexprice\.ApiKey(?:.|\n)*?^\/\/ \}\);$/gm, (block) =>
+      keys.some(({ id }) => block.includes(id)) ? block.replace(/^\/\/ /gm, "") : block,
+    );
+    writeFileSync(join(bench.workspace.programDirectory, "index.ts"), adopted);
+    await bench.workspace.setConfig(
+      Object.fromEntries(keys.map(({ id, value }) => [id, { value, secret: true }])),
+    );
+    const up = succeeded(await bench.up());
+    assert.deepEqual(
+      changes(up).map((step) => step.split(" ", 2).join(" ")),
+      keys.map(() => "create ApiKey"),
+    );
+    assert.deepEqual(bench.takeWrites(), []);
+    succeeded(await bench.preview("--refresh", "--expect-no-changes"));
+  });
+
+  /** Of the stack's export on standard input. */
+  async function orphans(...args: string[]) {
+    const { stdout: input } = await ok(bench.workspace.run(["stack", "export"]));
+    // Everything is older than a second by now, for sure.
+    await sleep(1_100);
+    return await runCli(
+      bench,
+      ["orphans", "--stack", "test", "--older-than", "1s", "--stack-export", "-", ...args],
+      { input },
+    );
+  }
+
+  it("orphans finds what the program left out, by the stack's real export", async () => {
+    const { exitCode, stdout, stderr } = await orphans();
+    assert.deepEqual([exitCode, stderr], [1, ""], stdout);
+    assert.match(
+      stdout,
+      /^Stack: {2}test\/test \(standard input\), with 12 service accounts and 4 API keys$/m,
+    );
+    assert.deepEqual(
+      [...stdout.matchAll(/^ {2}((?:user|secret)_\w+)/gm)].map(([, id]) => id),
+      [stray.id, nameless],
+    );
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("removes that and nothing else", async () => {
+    const refused = await orphans("--revoke");
+    assert.equal(refused.exitCode, 2);
+    assert.match(refused.stderr, /Reason: there is no terminal on which to ask/);
+    assert.deepEqual(bench.takeWrites(), []);
+    const { exitCode, stdout, stderr } = await orphans("--revoke", "--yes");
+    assert.deepEqual([exitCode, stderr], [0, ""], stdout);
+    assert.match(stdout, /^2 of 2 orphans removed\./m);
+    assert.deepEqual(
+      bench.takeWrites().map(({ request, status }) => [request, status]),
+      [
+        [`DELETE /v1/secrets/api/keys/${stray.id}`, 204],
+        [`DELETE /v1/users/${nameless}`, 204],
+      ],
+    );
+    assert.deepEqual(
+      bench.keys().map(({ id }) => id),
+      [...keys, widget].map(({ id }) => id),
+    );
+    assert.equal(bench.accounts().length, NAMES.length);
+    assert.equal((await orphans()).exitCode, 0);
+  });
+
+  it("knows what waits to be deleted", async () => {
+    // Other roles replace the account, and the publishable key keeps the old one from being archived.
+    const owner = String(accounts[5]?.id);
+    const blocks = program().split(/^(?=new |const )/m);
+    const replaced = blocks.map((block) =>
+      block.includes(owner)
+        ? block.replace("event_reader", "event_ingestor").replace(/^ {2}adopt.*\n/m, "")
+        : block,
+    );
+    bench.setSource(replaced.join(""));
+    failed(await bench.up());
+    const waiting = (await bench.resources()).filter((resource) => resource.delete);
+    assert.deepEqual(
+      waiting.map(({ id }) => id),
+      [owner],
+    );
+    const { exitCode, stdout } = await orphans();
+    assert.equal(exitCode, 0, stdout);
+    bench.emulator.revokeKey(widget.id);
+    succeeded(await bench.destroy());
+    assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+  });
+});

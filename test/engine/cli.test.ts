@@ -1,0 +1,220 @@
+import assert from "node:assert/strict";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { type ChildResult, type RunningChild, runChild } from "../../toolchain/child";
+import { ok, PulumiWorkspace } from "../../toolchain/workspace";
+import { runCli, startCli } from "./command-line";
+import { accountWithKey, Bench, changes, succeeded } from "./harness";
+
+const CHECKOUT = resolve(__dirname, "..", "..");
+
+interface Announced {
+  url: string;
+  apiKey: string;
+}
+
+describe("the command line", () => {
+  describe("dev-server", () => {
+    let server: RunningChild;
+    let announced: Announced;
+
+    beforeEach(async () => {
+      let announce: (line: string) => void = () => {};
+      const line = new Promise<string>((found, failed) => {
+        announce = found;
+        server = startCli(["dev-server", "--port", "0", "--json"], {
+          onOutput: (text, stream) => (stream === "stdout" ? announce(text) : failed(text)),
+        });
+      });
+      announced = JSON.parse(await line);
+    });
+    afterEach(async () => {
+      server.kill("SIGKILL");
+      await server.done;
+    });
+
+    it("is all that a program needs", async () => {
+      const { url, apiKey } = announced;
+      const workspace = await PulumiWorkspace.create({
+        program: { source: accountWithKey() },
+        config: {
+          "flexprice:baseUrl": { value: url },
+          "flexprice:apiKey": { value: apiKey, secret: true },
+        },
+      });
+      try {
+        const up = succeeded(await workspace.up());
+        assert.deepEqual(changes(up), ["create ServiceAccount ci", "create ApiKey ci"]);
+        const me = await fetch(`${url}/users/me`, {
+          headers: { "x-api-key": String((await workspace.outputs())["apiKey"]) },
+        });
+        const { name } = (await me.json()) as { name: string };
+        assert.equal(name, "ci");
+      } finally {
+        await workspace.dispose();
+      }
+    });
+
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      it(`ends by ${signal} with status 0, connections or not`, async () => {
+        const { url, apiKey } = announced;
+        await (await fetch(`${url}/users/me`, { headers: { "x-api-key": apiKey } })).text();
+        server.kill(signal);
+        const { exitCode, signal: killedBy, stderr } = await server.done;
+        assert.deepEqual(
+          { exitCode, killedBy, stderr },
+          { exitCode: 0, killedBy: null, stderr: "" },
+        );
+        await assert.rejects(fetch(url), TypeError);
+      });
+    }
+
+    it("says that its port is taken", async () => {
+      const { port } = new URL(announced.url);
+      const second = await startCli(["dev-server", "--port", port]).done;
+      assert.deepEqual([second.exitCode, second.stdout], [3, ""]);
+      assert.match(second.stderr, /Reason: another program listens on this port\n/);
+    });
+  });
+
+  describe("in a project", () => {
+    let bench: Bench;
+    before(async () => {
+      bench = await Bench.open(accountWithKey());
+    });
+    after(() => bench.close());
+
+    it("doctor finds all that there is to find", async () => {
+      const { exitCode, stdout, stderr } = await runCli(bench, ["doctor", "--stack", "test"]);
+      assert.deepEqual([exitCode, stderr], [0, ""], stdout);
+      const checks = stdout.split("\n").map((line) => line.split(":", 1)[0]);
+      assert.deepEqual(checks, [
+        "ok       Node.js",
+        "ok       Pulumi CLI",
+        "ok       Project",
+        "ok       pulumi-flexprice",
+        "ok       @pulumi/pulumi",
+        "ok       Stack config",
+        "ok       Server",
+        "ok       Credential",
+        "ok       Caller",
+        "ok       Tenant",
+        "ok       API keys",
+        "ok       Service accounts",
+        "ok       Roles",
+        "",
+        "No problem, no warning.",
+        "",
+      ]);
+      assert.match(stdout, / accepted: the API key from config key flexprice:apiKey$/m);
+    });
+
+    it("a stack has to be selected or named", async () => {
+      const refused = await runCli(bench, ["generate"]);
+      assert.equal(refused.exitCode, 3);
+      assert.match(
+        refused.stderr,
+        /Reason: no Flexprice credential is configured; no stack is selected/,
+      );
+      await ok(
+        runChild("pulumi", ["stack", "select", "test"], {
+          cwd: bench.workspace.programDirectory,
+          env: bench.workspace.env,
+        }),
+      );
+      assert.equal((await runCli(bench, ["generate"])).exitCode, 0);
+      const { exitCode, stderr } = await runCli(bench, ["generate", "--stack", "nope"]);
+      assert.equal(exitCode, 3);
+      assert.match(
+        stderr,
+        /^Could not read the config of stack nope\.\n.* error: no stack named 'nope'/,
+      );
+    });
+
+    it("a connection of the stack can be named", async () => {
+      const { apiKey } = bench.operator;
+      const connections = "flexprice:connections.eu";
+      for (const [path, value] of [
+        [`${connections}.apiKey`, apiKey],
+        [`${connections}.baseUrl`, bench.emulator.url],
+      ] as const) {
+        await ok(bench.workspace.run(["config", "set", "--secret", "--path", path, value]));
+      }
+      const { exitCode, stdout } = await runCli(bench, [
+        ...["doctor", "--stack", "test", "--connection", "eu"],
+      ]);
+      assert.equal(exitCode, 0, stdout);
+      assert.match(
+        stdout,
+        /the API key from connection "eu" in config key flexprice:connections$/m,
+      );
+      assert.equal((await runCli(bench, ["doctor", "--connection", "us"])).exitCode, 1);
+    });
+
+    it("a passphrase that is not right is said, and nothing is asked of the server", async () => {
+      bench.emulator.clearRequests();
+      const { exitCode, stderr } = await runCli(bench, ["generate", "--stack", "test"], {
+        env: { ...bench.workspace.env, PULUMI_CONFIG_PASSPHRASE: "wrong" },
+      });
+      assert.equal(exitCode, 3);
+      assert.match(
+        stderr,
+        /Reason: pulumi config ended with exit status 1: error: incorrect passphrase/,
+      );
+      assert.deepEqual(bench.emulator.requests, []);
+    });
+
+    it("a reader may stop reading", async () => {
+      const { tenantId } = bench.operator;
+      for (let i = 0; i < 2_000; i++) {
+        bench.emulator.createAccount(tenantId, { name: `a${i}`, roles: ["event_reader"] });
+      }
+      const cli = join(CHECKOUT, "dist", "cli", "index.js");
+      const { exitCode, stdout, stderr } = await runChild(
+        "sh",
+        ["-c", `"${process.execPath}" "${cli}" generate --stack test | head -n 1`],
+        { cwd: bench.workspace.programDirectory, env: bench.workspace.env },
+      );
+      assert.equal(exitCode, 0);
+      assert.match(stdout, /^\/\/ The service accounts of Flexprice tenant tenant_\w+\n$/);
+      assert.doesNotMatch(stderr, /EPIPE|Error/);
+    });
+  });
+
+  describe("as npm installs it", () => {
+    let folder: string;
+    let installed: ChildResult;
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-npx-"));
+      await ok(
+        runChild("npm", ["pack", "--ignore-scripts", "--pack-destination", folder, "--silent"], {
+          cwd: CHECKOUT,
+        }),
+      );
+      const [tarball = ""] = readdirSync(folder);
+      writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
+      // Without the peer @pulumi/pulumi, which the command line has to do without.
+      const options = ["--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"];
+      installed = await runChild("npm", ["install", ...options, `./${tarball}`], { cwd: folder });
+    });
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    it("npx runs it, no SDK in sight", async () => {
+      await ok(Promise.resolve(installed));
+      assert(!existsSync(join(folder, "node_modules", "@pulumi")));
+      const help = await ok(
+        runChild("npx", ["--no-install", "pulumi-flexprice", "--help"], { cwd: folder }),
+      );
+      assert.match(help.stdout, /^Usage: pulumi-flexprice \[options\] \[command\]\n/);
+      const { exitCode, stdout } = await runChild(
+        "npx",
+        ["--no-install", "pulumi-flexprice", "doctor", "--no-stack"],
+        { cwd: folder, env: { ...process.env, FLEXPRICE_API_KEY: "" } },
+      );
+      assert.equal(exitCode, 1);
+      assert.match(stdout, /^problem {2}Project: there is no Pulumi\.yaml in /m);
+      assert.match(stdout, /^problem {2}Credential: no Flexprice credential is configured$/m);
+    });
+  });
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { copyFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import {
+  type ChildOptions,
+  type ChildResult,
+  type RunningChild,
+  startChild,
+} from "../../toolchain/child";
+import type { Bench } from "./harness";
+
+const CLI = resolve(__dirname, "..", "..", "dist", "cli", "index.js");
+
+/** Starts the built command line as a user's shell would. */
+export function startCli(args: readonly string[], options: ChildOptions = {}): RunningChild {
+  return startChild(process.execPath, [CLI, ...args], options);
+}
+
+/** Runs the built command line in the folder of a bench's program, for its stack. */
+export async function runCli(
+  bench: Bench,
+  args: readonly string[],
+  options: ChildOptions = {},
+): Promise<ChildResult> {
+  const { workspace } = bench;
+  // The stack's config is kept apart from the program; the CLI finds it where users have it.
+  const config = `Pulumi.${workspace.stack}.yaml`;
+  copyFileSync(join(workspace.scratch, config), join(workspace.programDirectory, config));
+  const result = await startCli(args, {
+    cwd: workspace.programDirectory,
+    env: workspace.env,
+    ...options,
+  }).done;
+  for (const { value } of bench.emulator.keys()) {
+    assert(!result.output.includes(value), `${args.join(" ")} prints ${value}`);
+  }
+  return result;
+}
