@@ -4,7 +4,7 @@ import { described, seesEveryKey } from "../resources/guards";
 import { asSet, may } from "../resources/roles";
 import type { Contact } from "./connecting";
 import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
-import { bare } from "./quoting";
+import { bare } from "./wording";
 
 /** Asks the server what it makes of the credential. Changes nothing. */
 export async function* examineServer(contact: Contact): AsyncGenerator<Finding> {

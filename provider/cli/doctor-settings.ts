@@ -15,8 +15,8 @@ import { isFailure } from "../errors";
 import { type ConnectOptions, type Contact, settingsSource } from "./connecting";
 import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
 import { readStackConfig, type StackConfig } from "./pulumi";
-import { bare } from "./quoting";
 import type { Shell } from "./shell";
+import { bare } from "./wording";
 
 const CONFIG = "Stack config";
 

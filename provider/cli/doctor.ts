@@ -6,6 +6,7 @@ import { examineSettings } from "./doctor-settings";
 import { EXIT, type ExitStatus } from "./exit-status";
 import type { Shell } from "./shell";
 import { type Colour, coloured, writeParagraph } from "./terminal";
+import { counted } from "./wording";
 
 export interface DoctorOptions extends ConnectOptions {
   readonly json?: boolean;
@@ -24,13 +25,14 @@ export async function doctor(options: DoctorOptions, shell: Shell): Promise<Exit
     findings.push(finding);
     if (options.json !== true) show(finding, shell);
   }
-  const counts = { problems: countOf(findings, "problem"), warnings: countOf(findings, "warning") };
+  const problems = countOf(findings, "problem");
+  const warnings = countOf(findings, "warning");
   shell.stdout.write(
     options.json === true
-      ? `${JSON.stringify({ ...counts, findings }, null, 2)}\n`
-      : `\n${counts.problems === 0 ? "No problem" : `Problems: ${counts.problems}`}, ${counts.warnings === 0 ? "no warning" : `warnings: ${counts.warnings}`}.\n`,
+      ? `${JSON.stringify({ problems, warnings, findings }, null, 2)}\n`
+      : `\n${counted(problems, "problem")}, ${counted(warnings, "warning")}.\n`,
   );
-  return counts.problems === 0 ? EXIT.done : EXIT.found;
+  return problems === 0 ? EXIT.done : EXIT.found;
 }
 
 async function* examine(options: DoctorOptions, shell: Shell): AsyncGenerator<Finding> {

@@ -8,8 +8,8 @@ import {
 } from "../resources/names";
 import { asSet, roleProblems } from "../resources/roles";
 import { ProgramNames } from "./generate-names";
-import { bare, quoted } from "./quoting";
 import { byAge, byOwner } from "./rows";
+import { bare, quoted } from "./wording";
 
 /** What a tenant holds, and who asks. */
 export interface Holdings {

@@ -10,6 +10,7 @@ import { EXIT, type ExitStatus } from "./exit-status";
 import { type Program, programFor } from "./generate-program";
 import type { Shell } from "./shell";
 import { withProgress, writeParagraph } from "./terminal";
+import { counted } from "./wording";
 
 export interface GenerateOptions extends ConnectOptions {
   /** A file; absent: standard output. */
@@ -95,15 +96,11 @@ function exists(path: string): FlexpriceError {
 
 function summary({ adopted, leftOut, keys }: Program, out: string | undefined): string {
   const parts = [
-    `${count(adopted, "service account")} to take over`,
+    `${counted(adopted, "service account")} to take over`,
     ...(leftOut === 0
       ? []
       : [`${leftOut} in ${leftOut === 1 ? "a comment" : "comments"} that says why not`]),
-    `${count(keys, "API key")} in comments that say what to do`,
+    `${counted(keys, "API key")} in comments that say what to do`,
   ];
   return `${out ?? "The program"}: ${parts.join(", ")}. Next: pulumi preview.`;
-}
-
-function count(number: number, thing: string): string {
-  return `${number} ${thing}${number === 1 ? "" : "s"}`;
 }

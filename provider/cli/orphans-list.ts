@@ -1,8 +1,8 @@
 import ms from "ms";
 import type { Excuse, OrphanAccount, OrphanKey, Orphans } from "./orphans-search";
-import { bare, shown } from "./quoting";
 import type { Shell } from "./shell";
 import { coloured, writeParagraph } from "./terminal";
+import { bare, counted, shown } from "./wording";
 
 /** Shows the orphans to a person. */
 export function listOrphans(shell: Shell, orphans: Orphans, now: number): void {
@@ -57,15 +57,11 @@ export function nameOfAccount({ name, id }: OrphanAccount): string {
   return `service account ${shown(name)} (${bare(id)})`;
 }
 
-export function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? "" : "s"}`;
-}
-
 function ownerText({ owner }: OrphanKey): string {
   const { id, name, type, isArchived, isKnown } = owner;
   if (type !== "service_account") return `user ${bare(id)}`;
   if (isArchived) return `service account ${bare(id)}, which is archived`;
-  return `service account ${shown(name ?? "")} (${bare(id)}), which ${isKnown ? "a stack knows" : "no stack knows"}`;
+  return `${shown(name ?? "")} (${bare(id)}), which ${isKnown ? "a" : "no"} stack knows`;
 }
 
 function rolesText({ roles }: { readonly roles: readonly string[] }): string {

@@ -5,11 +5,11 @@ import { FlexpriceError } from "../errors";
 import { described, seesEveryKey } from "../resources/guards";
 import { type ConnectOptions, type Contact, connect } from "./connecting";
 import { UsageError } from "./exit-status";
-import { counted } from "./orphans-list";
 import { findOrphans, type Orphans } from "./orphans-search";
 import type { Shell } from "./shell";
 import { readStackExport, type StackExport } from "./stack-export";
 import { withProgress } from "./terminal";
+import { counted } from "./wording";
 
 export interface SurveyOptions extends ConnectOptions {
   /** Files, or "-" for standard input. */

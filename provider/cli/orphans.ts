@@ -1,13 +1,13 @@
 import { FlexpriceError } from "../errors";
 import { seesEveryKey } from "../resources/guards";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
-import { counted, listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
+import { listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
 import { type Outcome, type Removal, removeOrphans } from "./orphans-removal";
 import { isForeign, type Survey, type SurveyOptions, survey } from "./orphans-survey";
-import { bare } from "./quoting";
 import type { Shell } from "./shell";
 import { STDIN } from "./stack-export";
 import { canAsk, confirm, writeParagraph } from "./terminal";
+import { bare, counted } from "./wording";
 
 export interface OrphansOptions extends SurveyOptions {
   readonly revoke?: boolean;

@@ -104,7 +104,7 @@ describe("the command line", () => {
         "ok       Service accounts",
         "ok       Roles",
         "",
-        "No problem, no warning.",
+        "0 problems, 0 warnings.",
         "",
       ]);
       assert.match(stdout, / accepted: the API key from config key flexprice:apiKey$/m);

@@ -86,7 +86,7 @@ ok       API keys: the caller may make them for service accounts, and sees all o
 ok       Service accounts: the caller may create them, with roles that it holds itself
 ok       Roles: a service account can have event_ingestor, event_reader, super_admin
 
-No problem, no warning.
+0 problems, 0 warnings.
 `,
     );
     assert.deepEqual(stage.writes, []);
@@ -111,7 +111,7 @@ No problem, no warning.
       ),
       out,
     );
-    assert.match(out, /\nProblems: 1, warnings: 1\.\n$/);
+    assert.match(out, /\n1 problem, 1 warning\.\n$/);
   });
 
   it("tells scripts the same", async () => {

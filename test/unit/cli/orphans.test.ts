@@ -105,10 +105,10 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
         list,
         `2 API keys that no given stack knows
   ${byHand.id}  ${byHand.displayId}  "by \\u001b[31mhand"
-    of service account "ci" (${known.account.id}), which a stack knows
+    of "ci" (${known.account.id}), which a stack knows
     event_ingestor, made 3 days ago, never expires
   ${botKey.id}  ${botKey.displayId}  "old-bot"
-    of service account "old-bot" (${bot.id}), which no stack knows
+    of "old-bot" (${bot.id}), which no stack knows
     event_reader, event_ingestor, made 3 days ago, expires in 57 days
 
 1 service account that no given stack knows

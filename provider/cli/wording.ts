@@ -23,3 +23,8 @@ export function shown(text: string): string {
   if (characters.length <= LONGEST_SHOWN) return quoted(text);
   return quoted(`${characters.slice(0, LONGEST_SHOWN - 1).join("")}…`);
 }
+
+/** "1 key", "2 keys". */
+export function counted(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bare, quoted, shown } from "../../../provider/cli/quoting";
+import { bare, quoted, shown } from "../../../provider/cli/wording";
 
 const NASTY: Readonly<Record<string, string>> = {
   quotes: "say \"hi\" and 'hi'",
@@ -18,7 +18,7 @@ const NASTY: Readonly<Record<string, string>> = {
   nothing: "",
 };
 
-describe("cli/quoting", () => {
+describe("cli/wording", () => {
   for (const [what, text] of Object.entries(NASTY)) {
     it(`keeps ${what} the same in a program, and on one harmless line`, () => {
       const literal = quoted(text);
