@@ -43,7 +43,8 @@ export function keyResource(
   return resource("ApiKey", id, { name, apiKey, displayId, tenantId, userId, ...more });
 }
 
-function resource(
+/** Any resource of this package as a stack's state has it. */
+export function resource(
   type: string,
   id: string,
   outputs: Record<string, unknown>,
