@@ -1,4 +1,5 @@
 import { FlexpriceError } from "../errors";
+import { redact } from "../redaction";
 import { seesEveryKey } from "../resources/guards";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
@@ -27,7 +28,7 @@ export async function orphans(options: OrphansOptions, shell: Shell): Promise<Ex
       ? await remove(seen, options, shell)
       : undefined;
   if (options.json === true) {
-    shell.stdout.write(`${JSON.stringify(asJson(seen, removal), null, 2)}\n`);
+    shell.stdout.write(`${redact(JSON.stringify(asJson(seen, removal), null, 2))}\n`);
   } else if (count > 0 && options.revoke !== true) {
     shell.stdout.write("\nTo revoke and archive them, run the same command with --revoke.\n");
   }

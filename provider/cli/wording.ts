@@ -1,3 +1,5 @@
+import { redact } from "../redaction";
+
 /** Characters that move a cursor, hide, or turn the direction of what is read. */
 const UNREADABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
@@ -17,10 +19,10 @@ export function quoted(text: string): string {
   return bare(JSON.stringify(text));
 }
 
-/** As {@link quoted}, cut to what people want to read of it. */
+/** As {@link quoted}, cut to what people want to read of it. Somebody may have given a key as a name. */
 export function shown(text: string): string {
-  const characters = [...text];
-  if (characters.length <= LONGEST_SHOWN) return quoted(text);
+  const characters = [...redact(text)];
+  if (characters.length <= LONGEST_SHOWN) return quoted(characters.join(""));
   return quoted(`${characters.slice(0, LONGEST_SHOWN - 1).join("")}…`);
 }
 

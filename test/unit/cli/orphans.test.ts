@@ -162,6 +162,16 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       });
     });
 
+    it("told without a key that somebody has made a name", async () => {
+      const { value } = key(known.account.id, stage.operator.apiKey);
+      age(2 * DAY);
+      for (const args of [[], ["--json"]]) {
+        const { out } = await run(...args);
+        assert.match(out, /\[redacted\]/);
+        for (const secret of [value, stage.operator.apiKey]) assert(!out.includes(secret));
+      }
+    });
+
     it("not what any of several stacks knows, its own deletions still to come included", async () => {
       const other = account("other");
       const otherKey = key(other.id, "other");
@@ -174,7 +184,11 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
 
     it("not the account that a known key acts for, wherever it was made", async () => {
       const shared = account("shared");
-      const sharedKey = key(shared.id, "of the stack");
+      // No list shows it: only the stack tells that the account is in use.
+      const sharedKey = stage.emulator.createKey(shared.id, stage.operator.environmentId, {
+        name: "of the stack",
+        type: "publishable_key",
+      });
       const stray = key(shared.id, "stray");
       age(2 * DAY);
       putExport([keyResource(sharedKey)]);

@@ -39,4 +39,10 @@ describe("cli/wording", () => {
     assert.equal(shown("x".repeat(60)), `"${"x".repeat(60)}"`);
     assert.equal(shown("😀".repeat(61)), `"${"😀".repeat(59)}…"`);
   });
+
+  it("shows no key that somebody has made a name", () => {
+    const key = `sk_${"0123456789ABCDEFGHJKMNPQRS"}`;
+    assert.equal(shown(`ci ${key}`), '"ci [redacted]"');
+    assert.equal(shown("sk_01***NP"), '"sk_01***NP"');
+  });
 });
