@@ -15,11 +15,11 @@ export function ok(check: string, finding: string): Finding {
 }
 
 export function warning(check: string, finding: string, cure: string): Finding {
-  return { check, status: "warning", finding: redact(finding), cure: redact(cure) };
+  return { ...ok(check, finding), status: "warning", cure: redact(cure) };
 }
 
 export function problem(check: string, finding: string, cure: string): Finding {
-  return { check, status: "problem", finding: redact(finding), cure: redact(cure) };
+  return { ...warning(check, finding, cure), status: "problem" };
 }
 
 /** A failure, which has its cure in it. */

@@ -38,12 +38,14 @@ describe("cli/dev-server", () => {
       throw new Error("nothing was printed");
     } finally {
       mine.stop();
-      assert.equal((await ended).status, 0);
+      const { status, err } = await ended;
+      assert.deepEqual([status, err], [0, ""]);
       mine.dispose();
     }
   }
 
   function announced(...args: string[]): Promise<Announced> {
+    stage.clock.now += HOUR;
     return serve(["--json", ...args], async (out) => {
       assert.match(out, /^\{.*\}\n$/);
       return JSON.parse(out);

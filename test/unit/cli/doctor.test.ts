@@ -135,6 +135,10 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
     > = {
       "an old CLI": [{ stdout: "v3.199.0" }, "3.199.0 is not >=3.200.0 <4"],
       "a CLI that fails": [{ status: 1, stderr: "no\n" }, "it does not tell its version: no"],
+      "a CLI that tells a secret": [
+        { status: 1, stderr: "sk_0123456789AB" },
+        "it does not tell its version: [redacted]",
+      ],
       "a CLI that babbles": [{ stdout: "hello" }, "it does not tell its version: "],
     };
     for (const [what, [program, finding]] of Object.entries(versions)) {
@@ -233,6 +237,16 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
         { status: "warning", finding: text("@pulumi/random"), cure },
         { status: "problem", finding: text("pulumi-flexprice"), cure },
       ]);
+    });
+
+    it("takes of two copies of a package the one that is nearer", async () => {
+      shell.write("Pulumi.yaml", "runtime: nodejs\nmain: infra\n");
+      shell.write("infra/index.ts", "");
+      const uses = { dependencies: { "@pulumi/pulumi": "^3" } };
+      install("infra/node_modules/component", "2.0.0", uses);
+      install("node_modules/component", "1.0.0", uses);
+      install("node_modules/component/node_modules/@pulumi/pulumi", "3.210.0");
+      assert.equal((await about("@pulumi/pulumi")).length, 1);
     });
 
     it("finds a component with a copy of this package of its own", async () => {

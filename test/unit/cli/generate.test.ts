@@ -290,6 +290,17 @@ describe("cli/generate", () => {
       assert.notEqual(shell.read("index.ts"), "mine");
     });
 
+    it("does not overwrite one that has come meanwhile", async () => {
+      stage.emulator.faults.decide = () => {
+        shell.write("index.ts", "mine");
+        return undefined;
+      };
+      const { status, err } = await run();
+      assert.equal(status, 3);
+      assert.match(err, /\n {2}Reason: the file exists\n/);
+      assert.equal(shell.read("index.ts"), "mine");
+    });
+
     it("says why one cannot be written", async () => {
       const { status, err } = await shell.command("generate", "--out", "no/such/folder.ts");
       assert.equal(status, 3);

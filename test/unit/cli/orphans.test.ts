@@ -318,6 +318,15 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       );
     });
 
+    it("unless a tenant cannot be read, which may be this one", async () => {
+      const foreign = accountResource({ ...known.account, id: "user_2", tenantId: "t_2" });
+      put("a.json", exported([foreign]));
+      assert.equal((await run()).status, 3);
+      const unreadable = { ...accountResource(known.account), outputs: {} };
+      put("a.json", exported([foreign, unreadable]));
+      assert.equal((await run()).status, 1);
+    });
+
     it("with standard input given twice", async () => {
       const { status, err } = await shell.command("orphans", "--stack-export", "-", "-");
       assert.equal(status, 2);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type ConnectOptions, connect } from "../../../provider/cli/connecting";
 import { findProjectFile, readProject, readStackConfig } from "../../../provider/cli/pulumi";
+import { redact } from "../../../provider/redaction";
 import { failureOf, Stage } from "../harness";
 import { TestShell } from "./shell";
 
@@ -93,6 +94,17 @@ describe("cli/pulumi", () => {
       });
       await readStackConfig(shell, "org/dev");
       assert.deepEqual(shell.ran, [CONFIG, `${CONFIG} --stack org/dev`]);
+    });
+
+    it("that is secret is kept out of every text from then on", async () => {
+      shell.write("Pulumi.yaml", "runtime: nodejs");
+      const secret = "an odd credential, known by nothing";
+      shell.programs.set(CONFIG, {
+        stdout: JSON.stringify({ "flexprice:apiKey": { value: secret, secret: true } }),
+      });
+      assert.equal(redact(secret), secret);
+      await readStackConfig(shell, undefined);
+      assert.equal(redact(secret), "[redacted]");
     });
 
     it("is none outside of a project, without a CLI, without a selected stack, and when not wanted", async () => {
