@@ -1,5 +1,6 @@
 import type { Credential } from "../api/client";
 import { Connection } from "../api/connection";
+import { Managed } from "../api/managed";
 import { missingCredential, readSettings, type SettingsSource } from "../config";
 import { FlexpriceError } from "../errors";
 import { readStackConfig, refuseUnknown, type StackChoice, type StackConfig } from "./pulumi";
@@ -40,7 +41,7 @@ export async function connect(
   const { credential, ...settings } = readSettings(settingsSource(shell, config), connection);
   if (credential === undefined) throw noCredential(config, attempted, connection);
   return {
-    connection: new Connection({ ...settings, credential, world: shell.world }, new Set()),
+    connection: new Connection({ ...settings, credential, world: shell.world }, new Managed()),
     baseUrl: settings.baseUrl,
     credential,
   };

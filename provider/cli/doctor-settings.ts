@@ -1,17 +1,16 @@
 import { distance } from "fastest-levenshtein";
 import { Connection } from "../api/connection";
+import { Managed } from "../api/managed";
 import {
-  ENVIRONMENT_VARIABLES,
   missingCredential,
   readSettings,
   SECRET_SETTINGS,
   type Settings,
   settingSource,
-  unknownSettingError,
-  unknownSettings,
   wantsPreflight,
 } from "../config";
 import { isFailure } from "../errors";
+import { ENVIRONMENT_VARIABLES, unknownSettingError, unknownSettings } from "../settings";
 import { type ConnectOptions, type Contact, settingsSource } from "./connecting";
 import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
 import { readStackConfig, type StackConfig } from "./pulumi";
@@ -109,7 +108,7 @@ function* examineConnection(
     return undefined;
   }
   yield* examineEnvironment({ ...settings, credential });
-  const connection = new Connection({ ...settings, credential, world: shell.world }, new Set());
+  const connection = new Connection({ ...settings, credential, world: shell.world }, new Managed());
   return { connection, baseUrl: settings.baseUrl, credential };
 }
 

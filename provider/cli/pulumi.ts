@@ -2,9 +2,9 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { unknownSettingError, unknownSettings } from "../config";
 import { FlexpriceError } from "../errors";
 import { rememberSecret } from "../redaction";
+import { unknownSettingError, unknownSettings } from "../settings";
 import type { Shell } from "./shell";
 
 /** A Pulumi project, as far as its program concerns this package. */
