@@ -28,7 +28,9 @@ export interface EngineOptions {
   /** Whether the engine writes the state after each step, as it does by default, and not once at the end. */
   readonly checkpoints: boolean;
   /** How many resources the engine works on at once; default: the engine's own. */
-  readonly parallel: number | undefined;
+  readonly parallel?: number | undefined;
+  /** Options of the program's Node, as in Pulumi.yaml. */
+  readonly nodeargs?: string | undefined;
 }
 
 const VERBS: Record<Operation, { verb: Verb; change: "create" | "same" | "delete" }> = {
@@ -47,7 +49,7 @@ export class Contestant {
   static async open(provider: Provider, size: number, options: EngineOptions): Promise<Contestant> {
     const server = await Server.start();
     const workspace = await PulumiWorkspace.create({
-      program: program(),
+      program: program(options.nodeargs),
       operationTimeoutMs: LONGEST_OPERATION,
       env: {
         BENCHMARK_PROVIDER: provider,

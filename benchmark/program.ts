@@ -9,10 +9,16 @@ const FOLDER = join(__dirname, "program");
  * The program in benchmark/program as plain JavaScript: a compiler in the program's process would take its share of
  * every operation, and so make differences between providers look smaller than they are.
  */
-export function program(): ProgramSource {
+export function program(nodeargs?: string): ProgramSource {
   const files = Object.fromEntries(readdirSync(FOLDER).map((name) => compiled(name)));
   const { "index.js": source = "", ...others } = files;
-  return { source, language: "javascript", project: "benchmark", files: others };
+  return {
+    source,
+    language: "javascript",
+    project: "benchmark",
+    files: others,
+    ...(nodeargs === undefined ? {} : { runtimeOptions: { nodeargs } }),
+  };
 }
 
 function compiled(name: string): [string, string] {

@@ -6,7 +6,10 @@ const COLUMNS: readonly { title: string; cell: (row: Row, rows: readonly Row[]) 
   { title: "operation", cell: ({ operation }) => operation },
   { title: "provider", cell: ({ provider }) => provider },
   { title: "seconds", cell: ({ seconds }) => seconds.toFixed(2) },
-  { title: "× nothing", cell: ({ timesNothing }) => timesNothing.toFixed(2) },
+  {
+    title: "× nothing",
+    cell: ({ timesNothing }) => (Number.isNaN(timesNothing) ? "" : timesNothing.toFixed(2)),
+  },
   { title: "growth", cell: growth },
   { title: "requests", cell: ({ requests }) => String(requests) },
   { title: "writes", cell: ({ writes }) => String(writes) },
@@ -38,12 +41,13 @@ export function table(size: number, rows: readonly Row[]): string {
   ].join("\n");
 }
 
-export function heading({ machine, checkpoints, parallel }: Omit<Results, "rows">): string {
+export function heading({ machine, engine }: Omit<Results, "rows">): string {
   const { cores, memoryGiB, node, pulumi, sdk } = machine;
+  const { checkpoints, parallel, nodeargs } = engine;
   return [
     `${cores} cores, ${memoryGiB} GiB, Node ${node}, Pulumi ${pulumi}, SDK ${sdk}; the server on the same machine`,
     checkpoints ? "state written after each step" : "state written once, at the end",
-    `--parallel ${parallel ?? "by default"}`,
+    `--parallel ${parallel ?? "by default"}, nodeargs ${nodeargs ?? "none"}`,
     "CPU and peak memory: of the provider process",
     "",
   ].join("\n");

@@ -1,4 +1,4 @@
-import type { Measurement, Operation, Provider } from "./contestant";
+import type { EngineOptions, Measurement, Operation, Provider } from "./contestant";
 
 /** An operation by one provider at one size: medians of its rounds. */
 export interface Row extends Omit<Measurement, "requests"> {
@@ -21,39 +21,37 @@ export interface Results {
     readonly pulumi: string;
     readonly sdk: string;
   };
-  readonly checkpoints: boolean;
-  readonly parallel: number | undefined;
+  readonly engine: EngineOptions;
   readonly rows: readonly Row[];
 }
 
 /** One operation in one round: what each provider took for it. */
-export type Heat = Readonly<Record<Provider, Measurement>>;
+export type Heat = Readonly<Partial<Record<Provider, Measurement>>>;
 
-export function rowsOf(
+export function rowOf(
   size: number,
   operation: Operation,
-  providers: readonly Provider[],
+  provider: Provider,
   heats: readonly Heat[],
-): Row[] {
-  return providers.map((provider) => {
-    const own = heats.map((heat) => heat[provider]);
-    const middle = (of: (measurement: Measurement) => number) => median(own.map(of));
-    return {
-      size,
-      operation,
-      provider,
-      rounds: heats.length,
-      seconds: middle(({ seconds }) => seconds),
-      timesNothing: median(
-        heats.map((heat) => heat[provider].seconds / heat["do-nothing"].seconds),
-      ),
-      requests: middle(({ requests }) => requests.all),
-      writes: middle(({ requests }) => requests.writes),
-      stateBytes: middle(({ stateBytes }) => stateBytes),
-      peakBytes: middle(({ peakBytes }) => peakBytes),
-      cpuSeconds: middle(({ cpuSeconds }) => cpuSeconds),
-    };
-  });
+): Row {
+  const own = heats.flatMap((heat) => heat[provider] ?? []);
+  const middle = (of: (measurement: Measurement) => number) => median(own.map(of));
+  const times = heats.flatMap(({ [provider]: mine, "do-nothing": nothing }) =>
+    mine === undefined || nothing === undefined ? [] : [mine.seconds / nothing.seconds],
+  );
+  return {
+    size,
+    operation,
+    provider,
+    rounds: heats.length,
+    seconds: middle(({ seconds }) => seconds),
+    timesNothing: median(times),
+    requests: middle(({ requests }) => requests.all),
+    writes: middle(({ requests }) => requests.writes),
+    stateBytes: middle(({ stateBytes }) => stateBytes),
+    peakBytes: middle(({ peakBytes }) => peakBytes),
+    cpuSeconds: middle(({ cpuSeconds }) => cpuSeconds),
+  };
 }
 
 /** The row of the same operation and provider at the next smaller size. */

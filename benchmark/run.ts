@@ -17,7 +17,7 @@ import {
   type Provider,
 } from "./contestant";
 import { heading, table } from "./report";
-import { type Heat, type Results, type Row, rowsOf } from "./results";
+import { type Heat, type Results, type Row, rowOf } from "./results";
 
 const USAGE = `npm run benchmark -- [options]
   --sizes 10,100,1000   how many accounts, and as many keys
@@ -25,6 +25,8 @@ const USAGE = `npm run benchmark -- [options]
   --rounds 3
   --checkpoints         the engine writes the state after each step, as it does by default
   --parallel N          passed on to the engine
+  --nodeargs ARGS       passed on to the Node that runs the program, as from Pulumi.yaml
+  --providers LIST      default: ${PROVIDERS.join(",")}
   --out FOLDER          for results.json and results.svg; default: benchmark`;
 
 const LARGE = 5_000;
@@ -37,6 +39,8 @@ async function main(): Promise<void> {
       rounds: { type: "string", default: "3" },
       checkpoints: { type: "boolean", default: false },
       parallel: { type: "string" },
+      nodeargs: { type: "string" },
+      providers: { type: "string", default: PROVIDERS.join(",") },
       out: { type: "string", default: __dirname },
       help: { type: "boolean", default: false },
     },
@@ -45,22 +49,23 @@ async function main(): Promise<void> {
     console.log(USAGE);
     return;
   }
-  const { checkpoints } = values;
-  const parallel = values.parallel === undefined ? undefined : Number(values.parallel);
-  const options = { checkpoints, parallel };
-  const conditions = { machine: await machine(), ...options };
+  const { checkpoints, nodeargs } = values;
+  const parallel = values.parallel === undefined ? undefined : count(values.parallel);
+  const engine = { checkpoints, parallel, nodeargs };
+  const conditions = { machine: await machine(), engine };
+  const providers = values.providers.split(",").map(providerOf);
   console.log(heading(conditions));
 
   const rows: Row[] = [];
-  const sizes = [...values.sizes.split(",").map(Number), ...(values.large ? [LARGE] : [])];
+  const sizes = [...values.sizes.split(",").map(count), ...(values.large ? [LARGE] : [])];
   for (const size of sizes) {
     const rounds: Record<Operation, Heat>[] = [];
-    for (let round = 0; round < (size >= LARGE ? 1 : Number(values.rounds)); round++) {
-      rounds.push(await life(size, rotated(PROVIDERS, round), options));
+    for (let round = 0; round < (size >= LARGE ? 1 : count(values.rounds)); round++) {
+      rounds.push(await life(size, rotated(providers, round), engine));
     }
     for (const operation of OPERATIONS) {
       const heats = rounds.map((round) => round[operation]);
-      rows.push(...rowsOf(size, operation, PROVIDERS, heats));
+      rows.push(...providers.map((provider) => rowOf(size, operation, provider, heats)));
     }
     console.log(table(size, rows));
   }
@@ -73,12 +78,12 @@ async function main(): Promise<void> {
 async function life(
   size: number,
   providers: readonly Provider[],
-  options: EngineOptions,
+  engine: EngineOptions,
 ): Promise<Record<Operation, Heat>> {
   const contestants: Contestant[] = [];
   try {
     for (const provider of providers) {
-      contestants.push(await Contestant.open(provider, size, options));
+      contestants.push(await Contestant.open(provider, size, engine));
     }
     const heats: [Operation, Heat][] = [];
     for (const operation of OPERATIONS) heats.push([operation, await heat(operation, contestants)]);
@@ -110,6 +115,17 @@ async function machine(): Promise<Results["machine"]> {
     pulumi: stdout.trim().replace(/^v/, ""),
     sdk,
   };
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`"${text}" is no number.\n${USAGE}`);
+  return Number(text);
+}
+
+function providerOf(name: string): Provider {
+  const provider = PROVIDERS.find((known) => known === name);
+  if (provider === undefined) throw new Error(`There is no provider "${name}".\n${USAGE}`);
+  return provider;
 }
 
 function rotated<Item>(items: readonly Item[], by: number): Item[] {

@@ -11,8 +11,7 @@ const FEW = 10;
 describe(`${SIZE} accounts with a key each, on the engine`, () => {
   let stack: Contestant;
   before(async () => {
-    const options = { checkpoints: false, parallel: undefined };
-    stack = await Contestant.open("pulumi-flexprice", SIZE, options);
+    stack = await Contestant.open("pulumi-flexprice", SIZE, { checkpoints: false });
   });
   after(() => stack.close());
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
 import * as flexprice from "../../provider";
 
@@ -19,6 +20,14 @@ const KEY_PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime"
 /** How Pulumi marks a secret on the wire. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";
 const SECRET_VALUE = "1b47061264138c4ac30d75fd1eb44270";
+
+/** Prints the modules that the package adds to those of Pulumi. */
+const LOADED_BY_INDEX = `
+require("@pulumi/pulumi");
+const before = new Set(Object.keys(require.cache));
+require("./provider/index");
+console.log(JSON.stringify(Object.keys(require.cache).filter((file) => !before.has(file))));
+`;
 
 describe("index", () => {
   const registered: Registered[] = [];
@@ -63,6 +72,18 @@ describe("index", () => {
       "getServiceAccounts",
       "getServiceAccountsOutput",
     ]);
+  });
+
+  it("loads nothing into a program that only the provider process needs", () => {
+    const { stdout } = spawnSync(
+      process.execPath,
+      ["-r", "ts-node/register/transpile-only", "-e", LOADED_BY_INDEX],
+      { encoding: "utf8" },
+    );
+    const loaded: string[] = JSON.parse(stdout);
+    assert(loaded.some((file) => file.endsWith("resources/api-key.ts")));
+    const heavy = loaded.filter((file) => /node_modules|provider\/api|-lifecycle/.test(file));
+    assert.deepEqual(heavy, []);
   });
 
   it("registers an account under its type, with the constant provider", async () => {
