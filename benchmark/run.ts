@@ -19,24 +19,23 @@ import {
 import { heading, table } from "./report";
 import { type Heat, type Results, type Row, rowOf } from "./results";
 
+const SIZES = "10x3,100x3,1000x3";
+const LARGE = "5000x1";
+
 const USAGE = `npm run benchmark -- [options]
-  --sizes 10,100,1000   how many accounts, and as many keys
+  --sizes LIST          how many accounts, and as many keys; default: ${SIZES}, where 10x3 is 10 in three rounds
   --large               5,000 as well, in one round
-  --rounds 3
   --checkpoints         the engine writes the state after each step, as it does by default
   --parallel N          passed on to the engine
   --nodeargs ARGS       passed on to the Node that runs the program, as from Pulumi.yaml
   --providers LIST      default: ${PROVIDERS.join(",")}
   --out FOLDER          for results.json and results.svg; default: benchmark`;
 
-const LARGE = 5_000;
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      sizes: { type: "string", default: "10,100,1000" },
+      sizes: { type: "string", default: SIZES },
       large: { type: "boolean", default: false },
-      rounds: { type: "string", default: "3" },
       checkpoints: { type: "boolean", default: false },
       parallel: { type: "string" },
       nodeargs: { type: "string" },
@@ -57,10 +56,10 @@ async function main(): Promise<void> {
   console.log(heading(conditions));
 
   const rows: Row[] = [];
-  const sizes = [...values.sizes.split(",").map(count), ...(values.large ? [LARGE] : [])];
-  for (const size of sizes) {
+  const sizes = values.sizes.split(",").concat(values.large ? LARGE : []);
+  for (const [size, times] of sizes.map(sizeAndRounds)) {
     const rounds: Record<Operation, Heat>[] = [];
-    for (let round = 0; round < (size >= LARGE ? 1 : count(values.rounds)); round++) {
+    for (let round = 0; round < times; round++) {
       rounds.push(await life(size, rotated(providers, round), engine));
     }
     for (const operation of OPERATIONS) {
@@ -118,8 +117,13 @@ async function machine(): Promise<Results["machine"]> {
 }
 
 function count(text: string): number {
-  if (!/^[1-9]\d*$/.test(text)) throw new Error(`"${text}" is no number.\n${USAGE}`);
+  if (!/^[1-9]\d*$/.test(text)) throw new Error(`"${text}" is not a number from 1 on.\n${USAGE}`);
   return Number(text);
+}
+
+function sizeAndRounds(text: string): [size: number, rounds: number] {
+  const [size = "", rounds = "1"] = text.split("x");
+  return [count(size), count(rounds)];
 }
 
 function providerOf(name: string): Provider {
