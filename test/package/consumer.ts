@@ -32,7 +32,8 @@ export async function install(
       await output("npm", ["install", ...flags, ...specifiers], { cwd: folder });
     } else {
       const { script, store } = await pnpm();
-      const flags = ["--prefer-offline", "--store-dir", store];
+      // Else pnpm lets packages find by chance what others depend on.
+      const flags = ["--prefer-offline", "--config.hoist=false", "--store-dir", store];
       await output(process.execPath, [script, "add", ...flags, ...specifiers], { cwd: folder });
     }
     return { folder, dispose };
