@@ -32,6 +32,7 @@ const STATIC_STEPS: readonly StaticStep[] = [
   { name: "build", command: ["npm", "run", "build"] },
   { name: "knip", command: ["knip"] },
   { name: "publint", command: ["publint", "--strict"] },
+  { name: "typedoc", command: ["typedoc", "--emit", "none"] },
   { name: "attw", command: ["attw", "--pack", "."] },
 ];
 

@@ -24,7 +24,7 @@ export interface ApiKeyArgs {
    * Default: the caller itself. Change: replaces.
    */
   serviceAccountId?: pulumi.Input<string> | undefined;
-  /** What the dashboard shows; need not be unique. Default: the resource's logical name. Change: replaces. */
+  /** What the dashboard shows; not blank, need not be unique. Default: the resource's logical name. Change: replaces. */
   name?: pulumi.Input<string> | undefined;
   /** Default: `private_key`. Change: replaces. */
   type?: pulumi.Input<ApiKeyType> | undefined;
@@ -34,8 +34,8 @@ export interface ApiKeyArgs {
    */
   expiresAt?: pulumi.Input<string> | undefined;
   /**
-   * Lifetime from the key's creation, e.g. "90d" or "12h"; instead of `expiresAt`. Fixed when the key is made.
-   * Default: none. Change: replaces.
+   * Lifetime from the key's creation, instead of `expiresAt`: a number and a unit of `s`, `m`, `h`, `d`, `w` or `y`,
+   * e.g. "90d" or "12h". Fixed when the key is made. Default: none. Change: replaces, unless it is the same length.
    */
   expiresIn?: pulumi.Input<string> | undefined;
   /**
@@ -83,6 +83,9 @@ const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").ap
  * `DELETE /secrets/api/keys/{id}`. A revoked key that was used in the two minutes before can go on working for up
  * to two minutes: that is the server's cache. Nothing about a key can be changed on the server.
  *
+ * A preview fails when the account does not exist, when the credential may not make keys for it, and on an expiry that
+ * has passed or contradicts another input.
+ *
  * @example
  * ```ts
  * const key = new flexprice.ApiKey("usage-ingestor", {
@@ -124,6 +127,8 @@ export class ApiKey extends pulumi.CustomResource {
   declare readonly tenantId: pulumi.Output<string>;
 
   /**
+   * Declares an API key.
+   *
    * @param name - The logical name, unique in the program; also the key's name unless `args.name` is given.
    * @param args - What the key is to be.
    * @param opts - Pulumi's options for custom resources.
@@ -137,8 +142,11 @@ export class ApiKey extends pulumi.CustomResource {
   }
 
   /**
-   * A key that exists and is managed elsewhere: read, never changed. Without `state.apiKey` the output `apiKey`
-   * stays undefined, since the server does not show a key twice.
+   * A key that exists and is managed elsewhere: read by `GET /secrets/api/keys`, never changed. Without
+   * `state.apiKey` the output `apiKey` stays undefined, since the server does not show a key twice.
+   *
+   * The read fails when the credential sees no such key (revoked, publishable, of another environment or owner), and
+   * when `state.apiKey` is not this key.
    *
    * @param name - The logical name, unique in the program.
    * @param id - The key's id, `secret_…`.

@@ -76,6 +76,8 @@ export class ServiceAccount extends pulumi.CustomResource {
   declare readonly tenantId: pulumi.Output<string>;
 
   /**
+   * Declares a service account.
+   *
    * @param name - The logical name, unique in the program; also the account's name unless `args.name` is given.
    * @param args - What the account is to be.
    * @param opts - Pulumi's options for custom resources.
@@ -91,7 +93,8 @@ export class ServiceAccount extends pulumi.CustomResource {
   }
 
   /**
-   * An account that exists and is managed elsewhere: read, never changed.
+   * An account that exists and is managed elsewhere: read by `POST /users/search`, never changed. The read fails when
+   * the credential's tenant has no such account, or has archived it.
    *
    * @param name - The logical name, unique in the program.
    * @param id - The account's id, `user_…`.

@@ -55,6 +55,8 @@ export class ServiceIdentity extends pulumi.ComponentResource {
   readonly expiresAt: pulumi.Output<string | undefined>;
 
   /**
+   * Declares a service's account and its key.
+   *
    * @param name - The logical name, unique in the program; also the name of account and key unless `args.name` is given.
    * @param args - What the service may do.
    * @param opts - Pulumi's options for components.
