@@ -88,6 +88,7 @@ const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").ap
  *
  * @example
  * ```ts
+ * const ingestor = new flexprice.ServiceAccount("usage-ingestor", { roles: ["event_ingestor"] });
  * const key = new flexprice.ApiKey("usage-ingestor", {
  *   serviceAccountId: ingestor.id,
  *   expiresIn: "90d",

@@ -2,18 +2,10 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { assertShown, type Exchange, exchangesOf, type } from "./console";
 import { Bench } from "./harness";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
-
-/** Stands between the answers to two commands; no text has it. */
-const SEPARATOR = "\x1e";
-
-/** A command in a README's console block, and what the README says that it prints. */
-interface Exchange {
-  command: string;
-  answer: string;
-}
 
 /** One of the examples in a copy of its own, whose README is followed section by section. */
 export class Example {
@@ -92,16 +84,12 @@ export class Example {
     return exchanges;
   }
 
-  /** What each of these commands prints; all of them must succeed. */
-  private async type(commands: readonly string[]): Promise<string[]> {
-    const script = commands.map((command) => `${command} || exit\nprintf '${SEPARATOR}'`);
-    const result = await this.bench.shell(["exec 2>&1", ...script].join("\n"), this.folder);
-    assert.equal(result.exitCode, 0, result.output);
-    return result.stdout.split(SEPARATOR);
+  private type(commands: readonly string[]): Promise<string[]> {
+    return type(this.bench, commands, this.folder);
   }
 }
 
-/** The console blocks below each heading; commands are the lines behind `$ `. */
+/** The console blocks below each heading. */
 function sectionsOf(readme: string): Map<string, Exchange[]> {
   const sections = new Map<string, Exchange[]>();
   let section = "";
@@ -112,37 +100,4 @@ function sectionsOf(readme: string): Map<string, Exchange[]> {
     sections.set(section, [...(sections.get(section) ?? []), ...exchangesOf(block)]);
   }
   return sections;
-}
-
-function exchangesOf(block: string): Exchange[] {
-  return block
-    .split(/^\$ /m)
-    .slice(1)
-    .map((text) => {
-      const end = text.indexOf("\n");
-      return { command: text.slice(0, end), answer: text.slice(end + 1) };
-    });
-}
-
-/** In the README `…` stands for anything in a line, and alone on a line for any number of lines. */
-function assertShown(command: string, answer: string, output: string): void {
-  const expected = tidy(answer);
-  const shown = tidy(output);
-  const pattern = expected.map((line) =>
-    line === "…" ? "(?:.*\n)*?" : `${literally(line).replaceAll("…", ".+?")}\n`,
-  );
-  const text = shown.map((line) => `${line}\n`).join("");
-  if (!new RegExp(`^${pattern.join("")}$`).test(text)) assert.deepEqual(shown, expected, command);
-}
-
-/** The lines without blanks at their ends, empty ones, and Pulumi's dots. */
-function tidy(text: string): string[] {
-  return text
-    .split("\n")
-    .map((line) => line.trimEnd())
-    .filter((line) => line !== "" && !line.startsWith("@ "));
-}
-
-function literally(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

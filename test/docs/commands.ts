@@ -1,0 +1,128 @@
+import { existsSync, readFileSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { z } from "zod";
+import { runChild } from "../../toolchain/child";
+import { ensurePulumi } from "../../toolchain/pulumi-cli";
+import { CHECKOUT } from "./page";
+
+const manifestShape = z.object({
+  name: z.string(),
+  scripts: z.record(z.string(), z.string()).default({}),
+  dependencies: z.record(z.string(), z.string()).default({}),
+  devDependencies: z.record(z.string(), z.string()).default({}),
+});
+
+const BIN = join(CHECKOUT, "node_modules", ".bin");
+
+/** npm's own commands that documents may name. */
+const NPM_COMMANDS: readonly string[] = ["ci", "install", "start", "test", "run"];
+
+/** The simple commands of a shell text, as words; those in a `$(…)` too. */
+export function commandsIn(script: string): string[][] {
+  const commands: string[][] = [[]];
+  const inner: string[] = [];
+  const joined = script.replace(/\\\n/g, " ");
+  for (const [token] of joined.matchAll(
+    /#[^\n]*|\n|&&|\|\||[|;]|(?:"[^"]*"|'[^']*'|\\.|[^\s"'|;&])+/g,
+  )) {
+    if (token.startsWith("#")) continue;
+    if (/^(?:\n|&&|\|\||[|;])$/.test(token)) {
+      commands.push([]);
+      continue;
+    }
+    for (const [, substituted = ""] of token.matchAll(/\$\(([^)]*)\)/g)) inner.push(substituted);
+    const word = token.replace(/["']/g, "");
+    // What only surrounds a command: negation, assignments, redirections.
+    const command = commands.at(-1);
+    if (command?.length === 0 && /^(?:!|\w+=.*)$/.test(word)) continue;
+    command?.push(word);
+  }
+  return [...commands, ...inner.flatMap(commandsIn)].filter((words) => words.length > 0);
+}
+
+/** What is wrong with a command, as somebody types it in a folder of the checkout. */
+export async function problemOf(
+  words: readonly string[],
+  folder: string,
+): Promise<string | undefined> {
+  const [program = "", ...args] = words;
+  switch (program) {
+    case "pulumi":
+      return await unknownToHelp([program], args);
+    case "npm":
+      return npmProblem(args, folder);
+    case "npx":
+      return await unknownToHelp([join(BIN, args[0] ?? "")], args.slice(1));
+    default: {
+      const found = await runChild("sh", ["-c", 'command -v -- "$0"', program], { cwd: folder });
+      return found.exitCode === 0 ? undefined : `there is no command ${program}`;
+    }
+  }
+}
+
+function npmProblem(
+  [command = "", ...args]: readonly string[],
+  folder: string,
+): string | undefined {
+  if (!NPM_COMMANDS.includes(command)) return `npm ${command} is not among the commands we use`;
+  const manifests = manifestsAbove(folder);
+  const named = args.filter((arg) => !arg.startsWith("-"));
+  if (command === "ci" || command === "install") {
+    const known = manifests.flatMap(({ name, dependencies, devDependencies }) => [
+      name,
+      ...Object.keys({ ...dependencies, ...devDependencies }),
+    ]);
+    const unknown = named.find((wanted) => !known.includes(wanted));
+    return unknown === undefined ? undefined : `package ${unknown} is none of ours`;
+  }
+  const script = command === "run" ? named[0] : command;
+  return manifests.some(({ scripts }) => Object.hasOwn(scripts, script ?? ""))
+    ? undefined
+    : `no package.json has a script "${script}"`;
+}
+
+/** The subcommands and options that a command's own help does not name. */
+async function unknownToHelp(
+  command: readonly string[],
+  args: readonly string[],
+): Promise<string | undefined> {
+  const help = await helpOf(command);
+  if (help === undefined) return `${command.join(" ")} has no help`;
+  const [next] = args;
+  if (next !== undefined && new RegExp(`^ {2,}${next}\\b`, "m").test(help)) {
+    return await unknownToHelp([...command, next], args.slice(1));
+  }
+  const options = args.flatMap((arg) => /^--?[A-Za-z][\w-]*/.exec(arg)?.[0] ?? []);
+  const unknown = options.find(
+    (option) => !new RegExp(`(?<![\\w-])${option}(?![\\w-])`).test(help),
+  );
+  return unknown === undefined ? undefined : `${command.join(" ")} has no option ${unknown}`;
+}
+
+const helps = new Map<string, Promise<string | undefined>>();
+
+function helpOf(command: readonly string[]): Promise<string | undefined> {
+  const key = command.join(" ");
+  const help = helps.get(key) ?? askForHelp(command);
+  helps.set(key, help);
+  return help;
+}
+
+async function askForHelp([program = "", ...args]: readonly string[]): Promise<string | undefined> {
+  const { directory } = await ensurePulumi();
+  const { PATH = "" } = process.env;
+  const { exitCode, stdout } = await runChild(program, [...args, "--help"], {
+    cwd: CHECKOUT,
+    env: { ...process.env, PATH: [directory, PATH].join(delimiter) },
+  });
+  return exitCode === 0 ? stdout : undefined;
+}
+
+/** Those of the folder and of the folders around it, up to the checkout's. */
+function manifestsAbove(folder: string): z.infer<typeof manifestShape>[] {
+  const file = join(folder, "package.json");
+  const here = existsSync(file)
+    ? [manifestShape.parse(JSON.parse(readFileSync(file, "utf8")))]
+    : [];
+  return folder === CHECKOUT ? here : [...here, ...manifestsAbove(dirname(folder))];
+}

@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { assertExcerpt, assertShown, exchangesOf, type } from "../engine/console";
+import { Bench } from "../engine/harness";
+import { asModule } from "./module";
+import { type Block, readPage } from "./page";
+
+/** Blocks are named by a text in them. */
+type ByBlock<What> = Readonly<Record<string, What>>;
+
+/** Whatever asks for something outside of this machine fails at once. */
+const NO_NETWORK = Object.fromEntries(
+  ["http_proxy", "https_proxy"].flatMap((name) => [
+    [name, "http://127.0.0.1:9"],
+    [name.toUpperCase(), "http://127.0.0.1:9"],
+    ["no_proxy", "127.0.0.1,localhost"],
+    ["NO_PROXY", "127.0.0.1,localhost"],
+  ]),
+);
+
+/**
+ * Somebody who gives the operator's key where "pulumi config set" asks for a value, and has installed already what a
+ * page says: commands.test.ts looks at the names.
+ */
+const TYPIST = `
+pulumi() { printf %s "$OPERATOR_KEY" | command pulumi "$@"; }
+npm() { case "$1" in ci | install) ;; *) command npm "$@" ;; esac; }`;
+
+/** What a reader of a page would have to know to follow it without thinking. */
+export interface Circumstances {
+  /** Why a block cannot be run here. */
+  readonly notRun?: ByBlock<string>;
+  /** Programs that take the place of the one before, on the same stack; the page itself goes on from there. */
+  readonly edits?: readonly string[];
+  /** What happens in the world before a block. */
+  readonly before?: ByBlock<(scene: Scene) => unknown>;
+  /** What is to be seen behind it. */
+  readonly after?: ByBlock<(scene: Scene) => unknown>;
+  /** The exit status of a block's last command, or of the program's `up`. Default: 0. */
+  readonly status?: ByBlock<number>;
+}
+
+/** A stack with one program of a page, an embedded Flexprice, and somebody who types what the page says. */
+export class Scene {
+  private constructor(readonly bench: Bench) {}
+
+  static async open(program: string): Promise<Scene> {
+    const bench = await Bench.open(program, {
+      config: {},
+      program: { project: "billing" },
+      env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
+    });
+    const { apiKey } = bench.operator;
+    Object.assign(bench.workspace.env, { OPERATOR_KEY: apiKey, FLEXPRICE_API_KEY: apiKey });
+    const scene = new Scene(bench);
+    try {
+      await scene.type(["pulumi stack init dev"]);
+    } catch (error) {
+      await scene.close();
+      throw error;
+    }
+    return scene;
+  }
+
+  /** All that was printed so far. */
+  transcript = "";
+
+  /** Types commands in one shell, and gives what each of them prints; the last one ends with this status. */
+  async type(commands: readonly string[], status = 0): Promise<string[]> {
+    const { programDirectory } = this.bench.workspace;
+    const outputs = await type(this.bench, [TYPIST, ...commands], programDirectory, status);
+    this.transcript += outputs.join("");
+    return outputs.slice(1);
+  }
+
+  async close(): Promise<void> {
+    await this.bench.close(this.bench.workspace.programDirectory);
+  }
+}
+
+/**
+ * Follows a page from its top to its end: programs are brought up, each on a stack and a Flexprice of its own;
+ * commands are typed there; output has to be what was printed since.
+ */
+export function follow(path: string, circumstances: Circumstances = {}): void {
+  const { blocks } = readPage(path);
+  const { notRun = {}, edits = [], before = {}, after = {}, status = {} } = circumstances;
+  const isEdit = ({ text }: Block) => edits.some((name) => text.includes(name));
+  const isProgram = (block: Block) => block.language === "ts" && !isEdit(block);
+
+  describe(path, () => {
+    let scene: Scene | undefined;
+    globalThis.after(() => scene?.close());
+
+    async function sceneFor(block: Block): Promise<Scene> {
+      if (scene !== undefined && !isProgram(block)) return scene;
+      const ended = scene;
+      scene = undefined;
+      await ended?.close();
+      scene = await Scene.open(isProgram(block) ? asModule(block.text) : "");
+      return scene;
+    }
+
+    for (const block of blocks.filter((block) => named(notRun, block) === undefined)) {
+      it(`${block.language || "output"} in line ${block.line}`, async () => {
+        const act = ACTS[block.language];
+        assert.ok(act, `nobody knows how to follow a block of ${block.language}`);
+        const present = await sceneFor(block);
+        await named(before, block)?.(present);
+        if (isEdit(block)) present.bench.setSource(asModule(block.text));
+        else await act(present, block.text, named(status, block));
+        await named(after, block)?.(present);
+      });
+    }
+
+    it("has one block for every name here", () => {
+      const tables = [notRun, before, after, status];
+      const names = [...edits, ...tables.flatMap((table) => Object.keys(table))];
+      const inBlocks = (name: string) => blocks.filter(({ text }) => text.includes(name)).length;
+      assert.deepEqual(
+        names.filter((name) => inBlocks(name) !== 1),
+        [],
+      );
+    });
+  });
+}
+
+const ACTS: ByBlock<(scene: Scene, text: string, status: number | undefined) => Promise<unknown>> =
+  {
+    ts: (scene, _text, status) => scene.type(["pulumi up --yes --skip-preview"], status),
+    sh: (scene, text, status) => scene.type([text], status),
+    console: async (scene, text, status) => {
+      const exchanges = exchangesOf(text);
+      const outputs = await scene.type(
+        exchanges.map(({ command }) => command),
+        status,
+      );
+      for (const [index, { command, answer }] of exchanges.entries())
+        assertShown(command, answer, outputs[index] ?? "");
+    },
+    "": async (scene, text) => assertExcerpt(text, scene.transcript),
+  };
+
+function named<What>(table: ByBlock<What>, { text }: Block): What | undefined {
+  return Object.entries(table).find(([name]) => text.includes(name))?.[1];
+}

@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { existsSync, statSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import { CHECKOUT, pagePaths, readPage } from "./page";
+
+describe("links in documents", () => {
+  for (const path of pagePaths()) {
+    const links = linksOf(path);
+    if (links.length === 0) continue;
+    it(`lead to something that is there: ${path}`, () => {
+      assert.deepEqual(
+        links.filter((link) => !isThere(path, link)),
+        [],
+      );
+    });
+  }
+
+  it("that lead nowhere are noticed", () => {
+    const links = ["docs/nothing.md", "#no-such-heading", "README.md#no-such-heading", "#license"];
+    assert.deepEqual(
+      links.filter((link) => !isThere("README.md", link)),
+      links.slice(0, 3),
+    );
+  });
+});
+
+/** Links and pictures within the repository. */
+function linksOf(path: string): string[] {
+  const { prose } = readPage(path);
+  const written = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)];
+  return written
+    .map(([, link, attribute]) => link ?? attribute ?? "")
+    .filter((link) => !/^\w+:/.test(link));
+}
+
+function isThere(page: string, link: string): boolean {
+  const [file = "", heading] = link.split("#");
+  const target = file === "" ? page : normalize(join(dirname(page), file));
+  if (!existsSync(join(CHECKOUT, target))) return false;
+  if (heading === undefined) return true;
+  return !statSync(join(CHECKOUT, target)).isDirectory() && anchorsOf(target).has(heading);
+}
+
+/** The headings of a page as GitHub names them in addresses. */
+function anchorsOf(path: string): Set<string> {
+  const anchors = new Set<string>();
+  for (const [, title = ""] of readPage(path).prose.matchAll(/^#+ +(.*)$/gm)) {
+    const anchor = title
+      .replace(/\[([^\]]*)\]\([^)]*\)/g, "$1")
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-");
+    for (let n = 0; ; n++) {
+      const name = n === 0 ? anchor : `${anchor}-${n}`;
+      if (anchors.has(name)) continue;
+      anchors.add(name);
+      break;
+    }
+  }
+  return anchors;
+}
