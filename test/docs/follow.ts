@@ -46,6 +46,7 @@ export class Scene {
   static async open(program: string): Promise<Scene> {
     const bench = await Bench.open(program, {
       config: {},
+      stack: "dev",
       program: { project: "billing" },
       env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
     });
@@ -53,7 +54,7 @@ export class Scene {
     Object.assign(bench.workspace.env, { OPERATOR_KEY: apiKey, FLEXPRICE_API_KEY: apiKey });
     const scene = new Scene(bench);
     try {
-      await scene.type(["pulumi stack init dev"]);
+      await scene.type(["pulumi stack select dev"]);
     } catch (error) {
       await scene.close();
       throw error;

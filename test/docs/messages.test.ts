@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe as describeError } from "../../provider/errors";
+import { credential, type ProcessOptions, reasons, Stage, token } from "../unit/harness";
+import { CHECKOUT, type Page, parsePage, readPage } from "./page";
+
+/** Pages with tables of messages, under the heading "you see". */
+const PAGES = ["README.md", "docs/troubleshooting.md"];
+
+/** Messages that are put together from several texts, and how to get them. */
+const PROVOKED: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
+  "Invalid role: …. Allowed roles: …": async (stage) => {
+    const inputs = { name: "ci", roles: ["event_ingestr"] };
+    return reasons(await stage.process().accounts.check({}, inputs)).join();
+  },
+  "Flexprice answered 401: Unauthorized": (stage) =>
+    refusalOf(stage, { credential: credential("sk_01WRONG") }),
+  "Flexprice answered 401: Invalid token": (stage) =>
+    refusalOf(stage, { credential: token("eyJ.expired.token") }),
+  "Access denied: Invalid or inaccessible environment": (stage) =>
+    refusalOf(stage, {
+      credential: token(stage.operator.accessToken),
+      environmentId: "env_of_somebody_else",
+    }),
+};
+
+async function refusalOf(stage: Stage, options: ProcessOptions): Promise<string> {
+  const caller = stage.process(options).connection.caller();
+  return await caller.then(() => "", describeError);
+}
+
+describe("messages in documents", () => {
+  for (const path of PAGES) {
+    it(`are said by the provider or the server: ${path}`, () => {
+      const messages = messagesOf(readPage(path));
+      assert.notEqual(messages.length, 0);
+      assert.deepEqual(
+        messages.filter((message) => !(message in PROVOKED) && !isIn(message, texts())),
+        [],
+      );
+    });
+  }
+
+  for (const [message, provoke] of Object.entries(PROVOKED)) {
+    it(`can be provoked: ${message}`, async () => {
+      const stage = await Stage.start();
+      const said = await provoke(stage).finally(() => stage.stop());
+      assert.ok(isIn(message, [said]), said);
+    });
+  }
+
+  it("that nobody says are noticed", () => {
+    const table = `
+| you see                                  | do  |
+| ---------------------------------------- | --- |
+| \`Service accounts must have one role\`  | \`not a message\` |
+| \`config key … is unknown\`              |     |
+`;
+    const messages = messagesOf(parsePage("a.md", table));
+    assert.deepEqual(
+      messages.map((message) => [message, isIn(message, texts())]),
+      [
+        ["Service accounts must have one role", false],
+        ["config key … is unknown", true],
+      ],
+    );
+  });
+});
+
+function messagesOf({ prose }: Page): string[] {
+  const tables = prose.split(/\n\s*\n/).filter((part) => /^\| you see/.test(part.trim()));
+  return tables.flatMap((table) =>
+    table
+      .trim()
+      .split("\n")
+      .slice(2)
+      .flatMap((row) => [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)])
+      .map(([, message = ""]) => message),
+  );
+}
+
+/** Whether one of the texts has these words, and something else where the message has `…`. */
+function isIn(message: string, said: readonly string[]): boolean {
+  const literal = message.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  const pattern = new RegExp(literal.replaceAll("…", ".*"));
+  return said.some((text) => pattern.test(text));
+}
+
+/** The lines of the provider's sources, and of the embedded Flexprice's, which says what a real one says. */
+function texts(): string[] {
+  return readdirSync(join(CHECKOUT, "provider"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap((file) => readFileSync(join(CHECKOUT, "provider", file), "utf8").split("\n"));
+}
