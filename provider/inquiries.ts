@@ -19,11 +19,13 @@ export type GetServiceAccountArgs = OverConnection &
     | {
         /** The account's id, `user_…`. */
         readonly id: string;
+        /** Not with an id. */
         readonly name?: undefined;
       }
     | {
         /** The account's name, exactly. */
         readonly name: string;
+        /** Not with a name. */
         readonly id?: undefined;
       }
   );

@@ -33,8 +33,10 @@ export type GetCallerOutputArgs = AsInputs<GetCallerArgs>;
  * ends, and Pulumi shows the message alone.
  */
 export class LookupError extends pulumi.RunError {
+  /** Tells it from other errors of a program. */
   override readonly name = "LookupError";
 
+  /** Thrown by look-ups; a program has no need to make one. */
   constructor(
     message: string,
     /** What went wrong, e.g. `not_found`, for a program that goes on without. */

@@ -36,48 +36,67 @@ export interface EmulatorOptions {
 
 /** A tenant's first super_admin user, with what it takes to act as one. */
 export interface Operator {
+  /** `tenant_…` */
   tenantId: string;
   /** The environment "Sandbox", which the key is pinned to. */
   environmentId: string;
+  /** `user_…` */
   userId: string;
   /** A private key of this user: for the header x-api-key. */
   apiKey: string;
   /** A JWT of this user, valid for 30 days: for the header Authorization, after "Bearer ". */
   accessToken: string;
+  /** For `POST /auth/login`. */
   email: string;
+  /** For `POST /auth/login`. */
   password: string;
 }
 
 /** A service account, as the database has it. A copy: changing it changes nothing. */
 export interface EmulatedUser {
+  /** `user_…` */
   id: string;
+  /** `tenant_…` */
   tenantId: string;
   /** "" when it has none. */
   name: string;
+  /** What it is; accounts that are made through the API are service accounts. */
   type: UserType;
   /** In the order given at creation, duplicates included. */
   roles: string[];
+  /** What the account wrote about itself, with `PUT /users/me`. */
   metadata?: Record<string, string>;
+  /** "archived" once it was deleted. */
   status: "published" | "archived";
+  /** By the emulator's clock. */
   createdAt: Date;
 }
 
 /** An API key, as the database has it. A copy: changing it changes nothing. */
 export interface EmulatedKey {
+  /** `secret_…` */
   id: string;
+  /** `tenant_…` */
   tenantId: string;
+  /** The environment that the key is pinned to, `env_…`. */
   environmentId: string;
+  /** Who the key acts for, `user_…`. */
   userId: string;
+  /** What its owner is. */
   userType: UserType;
+  /** Only private keys authenticate. */
   type: KeyType;
+  /** What the dashboard shows. */
   name: string;
   /** The key itself. */
   value: string;
+  /** Its first five and last two characters, as lists show it. */
   displayId: string;
   /** Those of its owner when the key was made. */
   roles: string[];
   /** "deleted" once it was revoked. Expiry does not change it. */
   status: "published" | "deleted";
+  /** By the emulator's clock. */
   createdAt: Date;
   /** RFC 3339, as it was given. */
   expiresAt?: string;
@@ -174,7 +193,7 @@ export class Emulator {
   }
 
   /** Adds an ordinary user with these roles, e.g. ["all_reader"]; they are not checked. */
-  createUser(tenantId: string, roles: string[]): { userId: string; accessToken: string } {
+  createUser(tenantId: string, roles: string[]): Pick<Operator, "userId" | "accessToken"> {
     const email = `user${this.state.users.size}@example.com`;
     const user = this.state.addUser({
       tenantId: this.state.tenantOf(tenantId).id,
@@ -245,7 +264,7 @@ export class Emulator {
     this.findUser(id).status = "archived";
   }
 
-  /** Revokes a key, as its deletion does: see {@link EmulatorOptions.revocationDelayMs}. */
+  /** Revokes a key, as its deletion does: with the delay of `revocationDelayMs`. */
   revokeKey(id: string): void {
     this.findKey(id).status = "deleted";
   }

@@ -25,12 +25,20 @@ export type FaultKind =
  * One fault. With "before" the request has no effect at all, and what spoils the answer spoils a
  * substitute (200, or 503 for "slow"); with "after" the effect happens first.
  */
-export type Fault = FaultKind & { when: "before" | "after" };
+export type Fault = FaultKind & {
+  /** Whether the fault comes before the request's effect, or after it. */
+  when: "before" | "after";
+};
 
 /** A fault, and the requests that meet it. */
 export type FaultRule = Fault & {
-  /** Default: every request. `path` is tested against the path with its query, from /v1 on. */
-  match?: { method?: string; path?: RegExp };
+  /** Default: every request. */
+  match?: {
+    /** In capitals. Default: any. */
+    method?: string;
+    /** Tested against the path with its query, from /v1 on. Default: any. */
+    path?: RegExp;
+  };
   /** How many matching requests meet it. Default 1. */
   times?: number;
   /** How many matching requests are spared first. Default 0. */

@@ -1,5 +1,6 @@
 /** One request as it arrived, and what it was answered. */
 export interface RecordedRequest {
+  /** In capitals. */
   method: string;
   /** With the query, starting with /v1. */
   path: string;
