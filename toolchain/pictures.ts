@@ -1,0 +1,77 @@
+/** `npm run pictures`: draws the pictures of the documents from what Pulumi really prints. */
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Emulator, seeded } from "../provider/emulator";
+import { terminalPicture } from "./terminal-picture";
+import { ok, PulumiWorkspace } from "./workspace";
+
+const FOLDER = resolve(__dirname, "..", "docs", "images");
+
+/** A picture, and how to draw it anew: without a difference as long as Pulumi and the provider print the same. */
+export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
+  "refused-preview.svg": () =>
+    withStack('["event_ingestr"]', async (workspace) => {
+      const { output } = await workspace.preview(COLOURED);
+      return terminalPicture(
+        "pulumi preview refuses a role with a slip in it, and proposes the right one",
+        `${prompt("pulumi preview")}${from(output, "Diagnostics:")}`,
+      );
+    }),
+  "drift.svg": () =>
+    withStack('["event_ingestor"]', async (workspace, emulator) => {
+      await ok(workspace.up());
+      for (const { id } of emulator.accounts()) emulator.renameAccount(id, "renamed by hand");
+      const options = ["--refresh", "--diff", "--expect-no-changes"];
+      const { output } = await workspace.preview([...options, ...COLOURED]);
+      return terminalPicture(
+        "pulumi preview --refresh shows that the account was renamed, and that up would name it back",
+        `${prompt(`pulumi preview ${options.join(" ")}`)}${output}`,
+      );
+    }),
+};
+
+const COLOURED = ["--color", "always"];
+
+/** An account on a stack and a Flexprice whose ids and times are the same each time. */
+async function withStack(
+  roles: string,
+  draw: (workspace: PulumiWorkspace, emulator: Emulator) => Promise<string>,
+): Promise<string> {
+  const emulator = await Emulator.start({
+    clock: () => new Date("2030-01-31T08:00:00Z"),
+    random: seeded(1),
+  });
+  const { apiKey } = emulator.createTenant();
+  const workspace = await PulumiWorkspace.create({
+    program: {
+      project: "billing",
+      source: `
+import * as flexprice from "pulumi-flexprice";
+new flexprice.ServiceAccount("usage-ingestor", { roles: ${roles} });`,
+    },
+    stack: "dev",
+    env: { FLEXPRICE_BASE_URL: emulator.url, FLEXPRICE_API_KEY: apiKey },
+  });
+  try {
+    return await draw(workspace, emulator);
+  } finally {
+    await workspace.dispose();
+    await emulator.stop();
+  }
+}
+
+function prompt(command: string): string {
+  return `$ \u001b[1m${command}\u001b[0m\n`;
+}
+
+/** What comes before is progress, in no order that would be the same each time. */
+function from(output: string, heading: string): string {
+  return output.slice(output.lastIndexOf("\n", output.indexOf(heading)) + 1);
+}
+
+async function main(): Promise<void> {
+  for (const [name, draw] of Object.entries(PICTURES))
+    writeFileSync(join(FOLDER, name), await draw());
+}
+
+if (require.main === module) void main();
