@@ -133,6 +133,7 @@ export function getRolesOutput(args: GetRolesOutputArgs = {}): pulumi.Output<Rol
  *
  * @example
  * ```ts
+ * const config = new pulumi.Config();
  * const { tenantId } = await flexprice.getCaller();
  * if (tenantId !== config.require("tenantId")) throw new pulumi.RunError("This is another tenant's key.");
  * ```

@@ -4,10 +4,15 @@
  *
  * @example
  * ```ts
+ * import assert from "node:assert/strict";
+ * import { LocalWorkspace } from "@pulumi/pulumi/automation";
  * import { startFlexprice } from "pulumi-flexprice/testing";
  *
  * const flexprice = await startFlexprice();
- * const stack = await LocalWorkspace.createOrSelectStack(program, { envVars: { ...flexprice.environment } });
+ * const stack = await LocalWorkspace.createOrSelectStack(
+ *   { stackName: "test", workDir: "." },
+ *   { envVars: { ...flexprice.environment } },
+ * );
  * await stack.up();
  * assert.equal(flexprice.accounts().length, 1);
  * await flexprice.stop();

@@ -7,6 +7,7 @@ import { CHECKOUT } from "./page";
 
 const manifestShape = z.object({
   name: z.string(),
+  bin: z.record(z.string(), z.string()).default({}),
   scripts: z.record(z.string(), z.string()).default({}),
   dependencies: z.record(z.string(), z.string()).default({}),
   devDependencies: z.record(z.string(), z.string()).default({}),
@@ -52,7 +53,7 @@ export async function problemOf(
     case "npm":
       return npmProblem(args, folder);
     case "npx":
-      return await unknownToHelp([join(BIN, args[0] ?? "")], args.slice(1));
+      return await unknownToHelp(binary(args[0] ?? ""), args.slice(1));
     default: {
       const found = await runChild("sh", ["-c", 'command -v -- "$0"', program], { cwd: folder });
       return found.exitCode === 0 ? undefined : `there is no command ${program}`;
@@ -88,9 +89,12 @@ async function unknownToHelp(
 ): Promise<string | undefined> {
   const help = await helpOf(command);
   if (help === undefined) return `${command.join(" ")} has no help`;
-  const [next] = args;
-  if (next !== undefined && new RegExp(`^ {2,}${next}\\b`, "m").test(help)) {
-    return await unknownToHelp([...command, next], args.slice(1));
+  const [next = ""] = args;
+  if (/^[a-z-]+$/.test(next) && !next.startsWith("-")) {
+    // Asked behind a word that is no subcommand, or an alias of one, it gives the same help again, or none.
+    const ofNext = await helpOf([...command, next]);
+    if (ofNext !== undefined && ofNext !== help)
+      return await unknownToHelp([...command, next], args.slice(1));
   }
   const options = args.flatMap((arg) => /^--?[A-Za-z][\w-]*/.exec(arg)?.[0] ?? []);
   const unknown = options.find(
@@ -116,6 +120,12 @@ async function askForHelp([program = "", ...args]: readonly string[]): Promise<s
     env: { ...process.env, PATH: [directory, PATH].join(delimiter) },
   });
   return exitCode === 0 ? stdout : undefined;
+}
+
+/** What npx runs: the package's own command, or one of its dependencies'. */
+function binary(name: string): string[] {
+  const own = manifestsAbove(CHECKOUT)[0]?.bin[name];
+  return own === undefined ? [join(BIN, name)] : [process.execPath, join(CHECKOUT, own)];
 }
 
 /** Those of the folder and of the folders around it, up to the checkout's. */

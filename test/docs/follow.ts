@@ -31,6 +31,8 @@ export interface Circumstances {
   readonly notRun?: ByBlock<string>;
   /** Programs that take the place of the one before, on the same stack; the page itself goes on from there. */
   readonly edits?: readonly string[];
+  /** Blocks that are run in a way of their own. */
+  readonly run?: ByBlock<(scene: Scene, text: string) => unknown>;
   /** What happens in the world before a block. */
   readonly before?: ByBlock<(scene: Scene) => unknown>;
   /** What is to be seen behind it. */
@@ -84,9 +86,10 @@ export class Scene {
  */
 export function follow(path: string, circumstances: Circumstances = {}): void {
   const { blocks } = readPage(path);
-  const { notRun = {}, edits = [], before = {}, after = {}, status = {} } = circumstances;
+  const { notRun = {}, edits = [], run = {}, before = {}, after = {}, status = {} } = circumstances;
   const isEdit = ({ text }: Block) => edits.some((name) => text.includes(name));
-  const isProgram = (block: Block) => block.language === "ts" && !isEdit(block);
+  const isProgram = (block: Block) =>
+    block.language === "ts" && !isEdit(block) && named(run, block) === undefined;
 
   describe(path, () => {
     let scene: Scene | undefined;
@@ -103,7 +106,7 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
 
     for (const block of blocks.filter((block) => named(notRun, block) === undefined)) {
       it(`${block.language || "output"} in line ${block.line}`, async () => {
-        const act = ACTS[block.language];
+        const act = named(run, block) ?? ACTS[block.language];
         assert.ok(act, `nobody knows how to follow a block of ${block.language}`);
         const present = await sceneFor(block);
         await named(before, block)?.(present);
@@ -114,7 +117,7 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
     }
 
     it("has one block for every name here", () => {
-      const tables = [notRun, before, after, status];
+      const tables = [notRun, run, before, after, status];
       const names = [...edits, ...tables.flatMap((table) => Object.keys(table))];
       const inBlocks = (name: string) => blocks.filter(({ text }) => text.includes(name)).length;
       assert.deepEqual(

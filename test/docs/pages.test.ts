@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Block, CHECKOUT, pagePaths, parsePage, readPage } from "./page";
+
+/** Blocks outside of the pages that are followed from top to end, by a text in them: what else looks at them. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  "provider/index.ts        what users import": "a list of folders",
+  "warning: No Flexprice credential is configured": "test/engine/preview-settings.test.ts",
+  '- cron: "17 5 * * *"':
+    "a workflow; its command is typed in test/engine/example-rotation.test.ts",
+  "keysExpire({ maxDays: 30 }),": "compiled; packs like it run in test/engine/policies.test.ts",
+  '"flexprice-account-per-service": "disabled"': "settings as in test/engine/policies.test.ts",
+  "✔ is refused in a preview when the role has a slip in it": "test/engine/example-testing.test.ts",
+};
+
+/** Languages in an example's page that need no further look: its own test types console blocks. */
+const IN_EXAMPLES: readonly string[] = ["console"];
+
+describe("every block of every page", () => {
+  const followed = calls("test/docs", /\bfollow\("([^"]+)"/g);
+  const examples = calls("test/engine", /\bExample\.open\("([^"]+)"/g).map((name) =>
+    join("examples", name),
+  );
+
+  function isLookedAt({ page, language, text }: Block): boolean {
+    if (Object.keys(ELSEWHERE).some((name) => text.includes(name))) return true;
+    if (followed.includes(page)) return true;
+    return examples.includes(dirname(page)) && IN_EXAMPLES.includes(language);
+  }
+
+  const overlooked = (blocks: readonly Block[]) =>
+    blocks.filter((block) => !isLookedAt(block)).map(({ page, line }) => `${page}:${line}`);
+
+  for (const path of pagePaths()) {
+    const { blocks } = readPage(path);
+    if (blocks.length === 0) continue;
+    it(`is run, or it is said here why not: ${path}`, () => {
+      assert.deepEqual(overlooked(blocks), []);
+    });
+  }
+
+  it("is noticed where it is not", () => {
+    const { blocks } = parsePage("docs/new.md", "```sh\npulumi up\n```\n");
+    assert.deepEqual(overlooked(blocks), ["docs/new.md:2"]);
+  });
+
+  it("that is named here is there", () => {
+    const blocks = pagePaths().flatMap((path) => readPage(path).blocks);
+    const missing = Object.keys(ELSEWHERE).filter(
+      (name) => !blocks.some(({ text }) => text.includes(name)),
+    );
+    assert.deepEqual(missing, []);
+  });
+});
+
+/** What the test files of a folder give to a function. */
+function calls(folder: string, pattern: RegExp): string[] {
+  return readdirSync(join(CHECKOUT, folder))
+    .filter((file) => file.endsWith(".test.ts"))
+    .flatMap((file) => [...readFileSync(join(CHECKOUT, folder, file), "utf8").matchAll(pattern)])
+    .map(([, argument = ""]) => argument);
+}
