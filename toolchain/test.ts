@@ -46,6 +46,7 @@ const SUITES: readonly Suite[] = [
   { name: "contract", mocha: ["--timeout", "30000"] },
   { name: "engine", engine: true, mocha: ENGINE_MOCHA },
   { name: "package", engine: true, mocha: ENGINE_MOCHA },
+  { name: "docs", engine: true, mocha: ENGINE_MOCHA },
   { name: "chaos", engine: true, mocha: ["--timeout", "300000"] },
 ];
 
