@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ApiKey } from "./api-key";
+import { durationMs } from "./expiry";
 import type { ServiceAccountRole } from "./roles";
 import { ServiceAccount } from "./service-account";
 
@@ -19,7 +20,8 @@ export interface ServiceIdentityArgs {
   expiresIn?: pulumi.Input<string> | undefined;
   /**
    * How long before its expiry the next `pulumi up` replaces the key; as long the old one goes on working beside the
-   * new. Shorter than `expiresIn`. Default: "14d". Change: updates in place, without a request.
+   * new. Shorter than `expiresIn`. Default: "14d", or half the lifetime where that is less.
+   * Change: updates in place, without a request.
    */
   rotateBefore?: pulumi.Input<string> | undefined;
   /** Texts of your own: any change of one replaces the key. Adding the map for the first time does not. */
@@ -28,13 +30,17 @@ export interface ServiceIdentityArgs {
   connection?: pulumi.Input<string> | undefined;
 }
 
+/** How long a key works beside its successor, unless its lifetime is short. */
+const OVERLAP = "14d";
+
 /**
  * The identity of one service: a {@link ServiceAccount} of its own and an {@link ApiKey} that rotates.
  *
  * The key lives 90 days. From 14 days before its end on, `pulumi up` makes its successor, and the old one goes on
  * working until its own expiry, so that nothing breaks while consumers take up the new one: run `pulumi up` on a
  * schedule. When the account itself goes, destroyed or replaced, all its keys are revoked with it, also those that
- * were left to their expiry and those made by hand.
+ * were left to their expiry and those made by hand. So a key that has leaked ends at once when it is revoked in the
+ * dashboard, and `pulumi up --refresh` makes its successor; a rotation alone would leave it to its expiry.
  *
  * @example
  * ```ts
@@ -63,7 +69,7 @@ export class ServiceIdentity extends pulumi.ComponentResource {
    */
   constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("flexprice:index:ServiceIdentity", name, {}, opts);
-    const { roles, expiresIn = "90d", rotateBefore = "14d", rotationTriggers, ...both } = args;
+    const { roles, expiresIn = "90d", rotateBefore, rotationTriggers, ...both } = args;
     this.serviceAccount = new ServiceAccount(
       name,
       { ...both, roles, forceDestroy: true },
@@ -75,7 +81,7 @@ export class ServiceIdentity extends pulumi.ComponentResource {
         ...both,
         serviceAccountId: this.serviceAccount.id,
         expiresIn,
-        rotateBefore,
+        rotateBefore: rotateBefore ?? overlapOf(expiresIn),
         rotationTriggers,
         onDelete: "expire",
       },
@@ -90,4 +96,15 @@ export class ServiceIdentity extends pulumi.ComponentResource {
       expiresAt: this.expiresAt,
     });
   }
+}
+
+function overlapOf(expiresIn: pulumi.Input<string>): pulumi.Input<string> {
+  return typeof expiresIn === "string"
+    ? overlapWithin(expiresIn)
+    : pulumi.output(expiresIn).apply(overlapWithin);
+}
+
+function overlapWithin(lifetime: string): string {
+  const half = (durationMs(lifetime) ?? Number.POSITIVE_INFINITY) / 2;
+  return half < (durationMs(OVERLAP) ?? 0) ? `${half / 1_000}s` : OVERLAP;
 }

@@ -228,6 +228,18 @@ describe("index", () => {
       ]);
     });
 
+    it("overlaps for half of a short lifetime", async () => {
+      for (const [expiresIn, rotateBefore] of [
+        ["28d", "14d"],
+        ["27d", "1166400s"],
+        [pulumi.output("2h"), "3600s"],
+        ["nonsense", "14d"],
+      ] as const) {
+        const [, , key] = await registrations({ roles: ["event_ingestor"], expiresIn });
+        assert.equal(key?.inputs["rotateBefore"], rotateBefore);
+      }
+    });
+
     it("hands on what is given", async () => {
       const both = { name: "Ingestor", connection: "india" };
       const ofKey = {
