@@ -1,7 +1,7 @@
 import type { Credential } from "../api/client";
 import { Connection } from "../api/connection";
 import { Managed } from "../api/managed";
-import { missingCredential, readSettings, type SettingsSource } from "../config";
+import { missingCredential, readSettings, type Settings, type SettingsSource } from "../config";
 import { FlexpriceError } from "../errors";
 import { readStackConfig, refuseUnknown, type StackChoice, type StackConfig } from "./pulumi";
 import type { Shell } from "./shell";
@@ -40,11 +40,16 @@ export async function connect(
   refuseUnknown(config);
   const { credential, ...settings } = readSettings(settingsSource(shell, config), connection);
   if (credential === undefined) throw noCredential(config, attempted, connection);
-  return {
-    connection: new Connection({ ...settings, credential, world: shell.world }, new Managed()),
-    baseUrl: settings.baseUrl,
-    credential,
-  };
+  return contactBy(shell, credential, settings);
+}
+
+export function contactBy(
+  { world }: Shell,
+  credential: Credential,
+  settings: Omit<Settings, "credential">,
+): Contact {
+  const connection = new Connection({ ...settings, credential, world }, new Managed());
+  return { connection, baseUrl: settings.baseUrl, credential };
 }
 
 function noCredential(

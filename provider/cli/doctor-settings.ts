@@ -1,6 +1,4 @@
 import { distance } from "fastest-levenshtein";
-import { Connection } from "../api/connection";
-import { Managed } from "../api/managed";
 import {
   missingCredential,
   readSettings,
@@ -11,7 +9,7 @@ import {
 } from "../config";
 import { isFailure } from "../errors";
 import { ENVIRONMENT_VARIABLES, unknownSettingError, unknownSettings } from "../settings";
-import { type ConnectOptions, type Contact, settingsSource } from "./connecting";
+import { type ConnectOptions, type Contact, contactBy, settingsSource } from "./connecting";
 import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
 import { readStackConfig, type StackConfig } from "./pulumi";
 import type { Shell } from "./shell";
@@ -108,8 +106,7 @@ function* examineConnection(
     return undefined;
   }
   yield* examineEnvironment({ ...settings, credential });
-  const connection = new Connection({ ...settings, credential, world: shell.world }, new Managed());
-  return { connection, baseUrl: settings.baseUrl, credential };
+  return contactBy(shell, credential, settings);
 }
 
 function* examineEnvironment({ credential, environmentId }: Settings): Generator<Finding> {
