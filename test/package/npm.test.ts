@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { delimiter, join } from "node:path";
+import { delimiter, join, posix } from "node:path";
 import { version as SDK } from "@pulumi/pulumi/version";
 import { output } from "./command";
 import { type Consumer, install } from "./consumer";
@@ -16,18 +16,11 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
   });
   after(() => consumer?.dispose());
 
-  it("loads into a program little more than the resources themselves", async () => {
-    const packages = new Set<string>();
-    for (const file of await loadedByImport(consumer.folder)) {
-      const [name = "", ...rest] = file.split("/");
-      packages.add(name === "pulumi-flexprice" ? [name, ...rest.slice(0, -1)].join("/") : name);
-    }
-    assert.deepEqual([...packages].sort(), [
-      "fastest-levenshtein",
+  it("loads into a program nothing but the resources themselves", async () => {
+    const loaded = await loadedByImport(consumer.folder);
+    assert.deepEqual([...new Set(loaded.map((file) => posix.dirname(file)))].sort(), [
       "pulumi-flexprice/dist",
-      "pulumi-flexprice/dist/api",
       "pulumi-flexprice/dist/resources",
-      "zod",
     ]);
   });
 
