@@ -43,6 +43,8 @@ y="$(pulumi stack output z)" sh`;
 
   it("do not pass with a slip in them", async () => {
     const slips = [
+      "pulumi upp",
+      "pulumi config gett flexprice:baseUrl",
       "pulumi preview --expect-no-change",
       "pulumi config set --sekret a",
       "npm run starte",

@@ -95,6 +95,7 @@ async function unknownToHelp(
     const ofNext = await helpOf([...command, next]);
     if (ofNext !== undefined && ofNext !== help)
       return await unknownToHelp([...command, next], args.slice(1));
+    if (help.includes("[command]")) return `${command.join(" ")} has no command ${next}`;
   }
   const options = args.flatMap((arg) => /^--?[A-Za-z][\w-]*/.exec(arg)?.[0] ?? []);
   const unknown = options.find(

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   accountWithKey,
   Bench,
@@ -9,28 +8,17 @@ import {
   messages,
   succeeded,
 } from "../engine/harness";
-import { follow, type Scene } from "./follow";
+import { cutOff } from "./cut-off";
+import { follow } from "./follow";
 
 const INGESTOR = `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("usage-ingestor", { roles: ["event_ingestor"] });
 `;
 
-/** Kills the provider while Flexprice makes the account. */
-async function killWhileCreating({ bench }: Scene): Promise<void> {
-  const { emulator, workspace } = bench;
-  bench.setSource(INGESTOR);
-  const isCreate = { method: "POST", path: /^\/v1\/users$/ };
-  emulator.faults.add({ kind: "slow", bytesPerSecond: 40, when: "after", match: isCreate });
-  const up = workspace.start("up");
-  while (emulator.writes().length === 0) await sleep(5);
-  for (const { pid, command } of workspace.processes()) {
-    if (command.includes("dynamic-provider")) process.kill(pid, "SIGKILL");
-  }
-  assert.notEqual((await up.done).exitCode, 0);
-}
-
-follow("docs/threat-model.md", { before: { unfinished: killWhileCreating } });
+follow("docs/threat-model.md", {
+  before: { unfinished: (scene) => cutOff(scene, INGESTOR, "the provider") },
+});
 
 describe("what the threat model says", () => {
   let bench: Bench;

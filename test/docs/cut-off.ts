@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Scene } from "./follow";
+
+const CREATE = { method: "POST", path: /^\/v1\/users$/ };
+
+/** Has `up` make an account of this program, and kills one of the two processes while Flexprice answers. */
+export async function cutOff(
+  { bench }: Scene,
+  program: string,
+  victim: "Pulumi" | "the provider",
+): Promise<void> {
+  const { emulator, workspace } = bench;
+  bench.setSource(program);
+  bench.takeWrites();
+  // An answer that takes some seconds.
+  emulator.faults.add({ kind: "slow", bytesPerSecond: 80, when: "after", match: CREATE });
+  const up = workspace.start("up");
+  while (!emulator.writes().some(({ path }) => CREATE.path.test(path))) await sleep(5);
+  const providers = () =>
+    workspace.processes().filter(({ command }) => command.includes("dynamic-provider"));
+  if (victim === "Pulumi") process.kill(Number(up.pid), "SIGKILL");
+  else for (const { pid } of providers()) process.kill(pid, "SIGKILL");
+  await up.done;
+  // Without Pulumi the provider waits for the answer before it ends too.
+  while (providers().length > 0) await sleep(50);
+}
