@@ -72,8 +72,11 @@ describe("the tarball", () => {
   });
 
   it("tells no credential, and nothing of the machine that it was made on", () => {
+    // The README shows the key that `dev-server` makes up from a seed, which a test of the README holds it to.
+    const [, madeUp = ""] =
+      /dev-server --seed .*?\n {2}(sk_\w+)\n/s.exec(textOf("README.md")) ?? [];
     for (const path of paths) {
-      const text = textOf(path);
+      const text = textOf(path).replaceAll(madeUp, "");
       for (const shape of CREDENTIALS) assert.doesNotMatch(text, shape, path);
       for (const place of [CHECKOUT, homedir()]) {
         assert.ok(!text.includes(`${place}/`), `${path} names ${place}`);
