@@ -15,8 +15,8 @@ const manifestShape = z.object({
 
 const BIN = join(CHECKOUT, "node_modules", ".bin");
 
-/** npm's own commands that documents may name. */
-const NPM_COMMANDS: readonly string[] = ["ci", "install", "start", "test", "run"];
+/** Commands of npm that mean something of a package.json. */
+const OF_MANIFEST: readonly string[] = ["ci", "install", "start", "test", "run"];
 
 /** The simple commands of a shell text, as words; those in a `$(…)` too. */
 export function commandsIn(script: string): string[][] {
@@ -51,7 +51,9 @@ export async function problemOf(
     case "pulumi":
       return await unknownToHelp([program], args);
     case "npm":
-      return npmProblem(args, folder);
+      return OF_MANIFEST.includes(args[0] ?? "")
+        ? manifestProblem(args, folder)
+        : await unknownToHelp([program, ...args.slice(0, 1)], args.slice(1));
     case "npx":
       return await unknownToHelp(binary(args[0] ?? ""), args.slice(1));
     default: {
@@ -61,11 +63,10 @@ export async function problemOf(
   }
 }
 
-function npmProblem(
+function manifestProblem(
   [command = "", ...args]: readonly string[],
   folder: string,
 ): string | undefined {
-  if (!NPM_COMMANDS.includes(command)) return `npm ${command} is not among the commands we use`;
   const manifests = manifestsAbove(folder);
   const named = args.filter((arg) => !arg.startsWith("-"));
   if (command === "ci" || command === "install") {

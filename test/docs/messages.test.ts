@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe as describeError } from "../../provider/errors";
 import { credential, type ProcessOptions, reasons, Stage, token } from "../unit/harness";
@@ -23,6 +25,16 @@ const PROVOKED: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
       credential: token(stage.operator.accessToken),
       environmentId: "env_of_somebody_else",
     }),
+  "Cannot find module 'pulumi-flexprice/runtime'": async () => {
+    // What a state's `__provider` does, where the program does not have the package.
+    const requireElsewhere = createRequire(join(tmpdir(), "program.js"));
+    try {
+      requireElsewhere("pulumi-flexprice/runtime");
+      return "";
+    } catch (error) {
+      return describeError(error);
+    }
+  },
 };
 
 async function refusalOf(stage: Stage, options: ProcessOptions): Promise<string> {

@@ -6,6 +6,11 @@ import { type Block, CHECKOUT, pagePaths, parsePage, readPage } from "./page";
 /** Blocks outside of the pages that are followed from top to end, by a text in them: what else looks at them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "provider/index.ts        what users import": "a list of folders",
+  "npx pulumi-flexprice dev-server --seed 1": "test/unit/cli/page.test.ts",
+  "npx pulumi-flexprice doctor": "test/unit/cli/page.test.ts",
+  "npx pulumi-flexprice generate --out index.ts": "test/unit/cli/page.test.ts",
+  "const accountDemo1": "test/unit/cli/page.test.ts",
+  "npx pulumi-flexprice orphans --stack-export": "test/unit/cli/page.test.ts",
   "warning: No Flexprice credential is configured": "test/engine/preview-settings.test.ts",
   '- cron: "17 5 * * *"':
     "a workflow; its command is typed in test/engine/example-rotation.test.ts",

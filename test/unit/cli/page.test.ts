@@ -7,12 +7,12 @@ import { DAY, Stage } from "../harness";
 import { exported, resource } from "./exported";
 import { TestShell } from "./shell";
 
-const README = readFileSync(resolve(__dirname, "..", "..", "..", "README.md"), "utf8");
+const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "command-line.md"), "utf8");
 
 const announced = z.object({ url: z.string(), apiKey: z.string(), tenantId: z.string() });
 
-/** The README shows what is printed: these are its own examples. */
-describe("the README's command lines", () => {
+/** The page shows what is printed: these are its own examples. */
+describe("the page of the command line", () => {
   let stage: Stage;
   let server: TestShell;
   let shell: TestShell;
@@ -26,7 +26,7 @@ describe("the README's command lines", () => {
     await stage.stop();
   });
 
-  /** A dev-server that begins as the README's, forty days after its tenant was made. */
+  /** A dev-server that begins as the page's, forty days after its tenant was made. */
   async function begin(...args: string[]): Promise<string> {
     stage = await Stage.start();
     stage.clock.now = Date.UTC(2025, 0, 1) + 40 * DAY + 3_600_000;
@@ -48,14 +48,14 @@ describe("the README's command lines", () => {
 
   function assertShown(text: string): void {
     const usual = text.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:8080");
-    assert(README.includes(usual.trim()), `the README does not show:\n${usual}`);
+    assert(PAGE.includes(usual.trim()), `the page does not show:\n${usual}`);
   }
 
-  it("show dev-server", async () => {
+  it("shows dev-server", async () => {
     assertShown(await begin());
   });
 
-  it("show doctor", async () => {
+  it("shows doctor", async () => {
     const { url, apiKey } = await use();
     shell.nodeVersion = "22.21.1";
     shell.programs.set("pulumi version", { stdout: "v3.250.0" });
@@ -78,7 +78,7 @@ describe("the README's command lines", () => {
     );
   });
 
-  it("show generate", async () => {
+  it("shows generate", async () => {
     await use("--accounts", "2");
     const { err } = await shell.command("generate", "--out", "index.ts");
     assertShown(err);
@@ -86,7 +86,7 @@ describe("the README's command lines", () => {
     assertShown(first);
   });
 
-  it("show orphans", async () => {
+  it("shows orphans", async () => {
     const { url, apiKey, tenantId } = await use("--accounts", "2");
     const search = await fetch(`${url}/users/search`, {
       method: "POST",
@@ -104,12 +104,12 @@ describe("the README's command lines", () => {
     assertShown(out);
   });
 
-  it("show the exit statuses that --help tells", async () => {
+  it("shows the exit statuses that --help tells", async () => {
     await begin();
     const { out } = await shell.command("--help");
     const statuses = [...out.matchAll(/^ {2}(\d) {2}(.*)$/gm)];
     assert.equal(statuses.length, 4);
-    const rows = README.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+    const rows = PAGE.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
     for (const [, status, meaning] of statuses) {
       assert(
         rows.some(([, one, other]) => one === status && other?.replaceAll("`", "") === meaning),
