@@ -57,9 +57,7 @@ export class Contestant {
         FLEXPRICE_BASE_URL: server.url,
         FLEXPRICE_API_KEY: server.apiKey,
         NODE_OPTIONS: `--require ${join(__dirname, "provider-usage.cjs")}`,
-        ...(options.checkpoints
-          ? {}
-          : { PULUMI_EXPERIMENTAL: "true", PULUMI_SKIP_CHECKPOINTS: "true" }),
+        ...(options.checkpoints ? {} : { PULUMI_SKIP_CHECKPOINTS: "true" }),
       },
     });
     return new Contestant(provider, size, options, server, workspace);

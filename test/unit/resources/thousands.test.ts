@@ -11,7 +11,7 @@ import {
 } from "../harness";
 
 const COUNT = 1_000;
-/** How many resources the engine works on at once. */
+/** How many resources the engine works on at once where it has four cores. */
 const PARALLEL = 16;
 const ROLES = ["event_ingestor"];
 
