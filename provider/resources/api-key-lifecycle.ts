@@ -31,7 +31,7 @@ import {
   toDiffResult,
 } from "./lifecycle";
 import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "./names";
-import { type Ahead, foreseen, keyCreationFailures, lookAhead } from "./preflight";
+import { type Ahead, foreseen, foreseeTenant, keyCreationFailures, lookAhead } from "./preflight";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
 const KEY_RULE = "must be the key itself, without white space or a line break";
@@ -137,6 +137,9 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
         answer: `a change of ${replaced.join(", ")} replaces it, but "adopt" names this same key`,
         advice: 'remove "adopt" from the resource: its work is done, and a new key is then made.',
       });
+    }
+    if (replaced.length > 0 && !isLeftToExpire(olds, now)) {
+      await foreseeTenant(this.surroundings, olds, `replace API key ${label(id, olds.name)}`);
     }
     if (news.adopt?.id === id) this.surroundings.adopted.add(id);
     if (replaced.length > 0 && changed.includes("onDelete") && !hasPassed(olds.expiresAt, now)) {

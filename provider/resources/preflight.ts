@@ -2,7 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { Connection } from "../api/connection";
 import type { Role, User } from "../api/wire";
 import { isFailure } from "../errors";
-import { described, seesEveryKey } from "./guards";
+import { described, guardTenant, seesEveryKey } from "./guards";
 import { failure, type Surroundings } from "./lifecycle";
 import { may, missingToGrant, SERVICE_ACCOUNT_ROLES } from "./roles";
 import { isUnknown } from "./unknowns";
@@ -55,6 +55,19 @@ export async function lookAhead(
       return { ...BLIND, failures: [failure("", error.message)] };
     throw error;
   }
+}
+
+/**
+ * Refuses ahead of time what the change or the deletion of an object would refuse: a credential of another tenant.
+ * @throws FlexpriceError of kind `wrong_tenant`.
+ */
+export async function foreseeTenant(
+  surroundings: Surroundings,
+  { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
+  attempted: string,
+): Promise<void> {
+  const { connection } = await lookAhead(surroundings, name);
+  if (connection !== undefined) await guardTenant(connection, tenantId, attempted);
 }
 
 /** What the caller lacks to create a service account with these roles. */

@@ -20,7 +20,13 @@ import {
   toDiffResult,
 } from "./lifecycle";
 import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "./names";
-import { type Ahead, accountCreationFailures, foreseen, lookAhead } from "./preflight";
+import {
+  type Ahead,
+  accountCreationFailures,
+  foreseen,
+  foreseeTenant,
+  lookAhead,
+} from "./preflight";
 import { asSet, roleProblems, sameRoles } from "./roles";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
@@ -94,6 +100,13 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     this.surroundings.managed.add(id);
     const { changed, replaced } = diffByTable(CHANGES, olds, news);
     const takesAnother = news.adopt !== undefined && news.adopt !== id;
+    if (takesAnother || replaced.length > 0 || changed.includes("name")) {
+      await foreseeTenant(
+        this.surroundings,
+        olds,
+        `change service account ${label(id, olds.name)}`,
+      );
+    }
     if (news.adopt === id && replaced.length === 0) this.surroundings.adopted.add(id);
     return toDiffResult({
       changed: takesAnother ? [...changed, "adopt"] : changed,

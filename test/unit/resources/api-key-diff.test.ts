@@ -36,7 +36,7 @@ describe("resources/api-key: diff", () => {
   const diff = async (olds: object, news: object) => {
     const { deleteBeforeReplace, changes, replaces } = await process.keys.diff(
       id,
-      { ...state, ...olds } as KeyState,
+      { ...state, tenantId: stage.operator.tenantId, ...olds } as KeyState,
       { ...inputs, ...news } as KeyInputs,
     );
     assert.equal(deleteBeforeReplace, false);
@@ -175,9 +175,10 @@ describe("resources/api-key: diff", () => {
       const ahead = await Stage.start({ serverAheadMs: 76 * DAY });
       try {
         process = ahead.process();
-        assert.deepEqual(await diff(rotating, program), [false, []]);
+        const { tenantId } = ahead.operator;
+        assert.deepEqual(await diff({ ...rotating, tenantId }, program), [false, []]);
         await process.connection.preflight();
-        assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
+        assert.deepEqual(await diff({ ...rotating, tenantId }, program), [true, ["expiresAt"]]);
         assert.deepEqual(process.warnings, [due(75 * DAY)]);
       } finally {
         await ahead.stop();
@@ -260,6 +261,30 @@ describe("resources/api-key: diff", () => {
       stage.clock.now = START + 89 * DAY;
       await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
       assert.deepEqual(process.warnings, []);
+    });
+  });
+
+  describe("with a credential of another tenant", () => {
+    const foreign = { tenantId: "tenant_other" };
+
+    it("refuses a replacement, whose old key it could not revoke", async () => {
+      await assert.rejects(diff(foreign, { name: "k2" }), {
+        kind: "wrong_tenant",
+        attempted: `replace API key "k" (${id})`,
+      });
+    });
+
+    it("lets pass what concerns nobody but the provider, and keys that are left to their expiry", async () => {
+      assert.deepEqual(await diff(foreign, { rotationTriggers: { a: "1" } }), [true, []]);
+      const left = { ...foreign, ...at90, onDelete: "expire" };
+      const program = { expiresIn: "90d", onDelete: "expire", name: "k2" };
+      assert.deepEqual(await diff(left, program), [true, ["name"]]);
+    });
+
+    it("asks nothing where previews are not to", async () => {
+      process = stage.process({ preflight: false });
+      assert.deepEqual(await diff(foreign, { name: "k2" }), [true, ["name"]]);
+      assert.deepEqual(stage.log, []);
     });
   });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   type AccountInputs,
   type AccountState,
+  failureOf,
   type ProviderProcess,
   reasons,
   Stage,
@@ -186,11 +187,11 @@ describe("resources/service-account: check and diff", () => {
   });
 
   describe("diff", () => {
-    const state: AccountState = {
-      name: "ci",
-      roles: ["event_ingestor", "event_reader"],
-      tenantId: "tenant_1",
-    };
+    let state: AccountState;
+    beforeEach(() => {
+      const { tenantId } = stage.operator;
+      state = { name: "ci", roles: ["event_ingestor", "event_reader"], tenantId };
+    });
     const id = "user_1";
     const cases: Record<string, [news: object, changes: boolean, replaces: string[]]> = {
       nothing: [{}, false, []],
@@ -214,6 +215,16 @@ describe("resources/service-account: check and diff", () => {
       "an unknown adopt": [{ adopt: UNKNOWN }, true, ["adopt"]],
       "several at once": [{ name: "ci2", roles: ["event_reader"] }, true, ["roles"]],
     };
+    it("refuses what a credential of another tenant could not do, and nothing else", async () => {
+      const { tenantId: _, ...same } = state;
+      const foreign = { ...state, tenantId: "tenant_other" };
+      for (const news of [{ name: "ci2" }, { roles: ["event_reader"] }, { adopt: "user_2" }]) {
+        await failureOf(process.accounts.diff(id, foreign, { ...same, ...news }), "wrong_tenant");
+      }
+      const { changes } = await process.accounts.diff(id, foreign, { ...same, forceDestroy: true });
+      assert.equal(changes, true);
+    });
+
     for (const [what, [news, changes, replaces]] of Object.entries(cases)) {
       it(what, async () => {
         const { tenantId: _, ...same } = state;
