@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
-import { Emulator, type Operator } from "../../provider/emulator";
-import {
-  EmulatorClient,
-  ManualClock,
-  seededRandom,
-  startEmulator,
-} from "../support/emulator-client";
+import { Emulator, type Operator, seeded } from "../../provider/emulator";
+import { EmulatorClient, ManualClock, startEmulator } from "../support/emulator-client";
 
 describe("emulator", () => {
   let emulator: Emulator;
@@ -13,7 +8,7 @@ describe("emulator", () => {
   let client: EmulatorClient;
 
   beforeEach(async () => {
-    ({ emulator, operator, client } = await startEmulator({ random: seededRandom(1) }));
+    ({ emulator, operator, client } = await startEmulator({ random: seeded(1) }));
   });
 
   afterEach(() => emulator.stop());
@@ -111,7 +106,7 @@ describe("emulator", () => {
     });
 
     it("give the same ids for the same clock and seed", async () => {
-      const start = () => startEmulator({ clock: new ManualClock().read, random: seededRandom(3) });
+      const start = () => startEmulator({ clock: new ManualClock().read, random: seeded(3) });
       const [one, two] = [await start(), await start()];
       await Promise.all([one.client.makeAccount(), two.client.makeAccount()]);
       assert.deepEqual(one.emulator.accounts(), two.emulator.accounts());

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import type { Emulator, Operator } from "../../provider/emulator";
+import { type Emulator, type Operator, seeded } from "../../provider/emulator";
 import {
   type Answer,
   type EmulatorClient,
   ManualClock,
-  seededRandom,
   startEmulator,
 } from "../support/emulator-client";
 
@@ -15,7 +14,7 @@ describe("database outage", () => {
   let client: EmulatorClient;
 
   beforeEach(async () => {
-    const random = seededRandom(7);
+    const random = seeded(7);
     ({ emulator, operator, client } = await startEmulator({ clock: clock.read, random }));
   });
 

@@ -11,15 +11,6 @@ export class ManualClock {
   }
 }
 
-/** The same numbers for the same seed. */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32;
-    return state / 2 ** 32;
-  };
-}
-
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
