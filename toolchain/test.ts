@@ -50,6 +50,11 @@ const SUITES: readonly Suite[] = [
   { name: "chaos", engine: true, mocha: ["--timeout", "300000"] },
 ];
 
+interface Report extends Counts {
+  /** A text for each test that failed. */
+  why: string[];
+}
+
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const problems: string[] = [];
 
@@ -123,7 +128,7 @@ async function runSuite(suite: Suite, mochaOptions: readonly string[]): Promise<
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
-  if (counts.failed > 0) problems.push(`${suite.name}: ${counts.failed} failed`);
+  if (counts.failed > 0) problems.push(...counts.why.map((why) => `${suite.name}: ${why}`));
   else if (exitCode !== 0) fail(`${suite.name}: mocha exited with status ${exitCode}`);
   else if (counts.passed === 0) fail(`${suite.name}: no test ran`);
 }
@@ -140,9 +145,9 @@ function testFiles(suite: Suite): string[] {
   }
 }
 
-function readCounts(file: string): Counts | undefined {
+function readCounts(file: string): Report | undefined {
   try {
-    return JSON.parse(readFileSync(file, "utf8")) as Counts;
+    return JSON.parse(readFileSync(file, "utf8")) as Report;
   } catch {
     return undefined;
   }
@@ -177,7 +182,9 @@ main(process.argv.slice(2))
   )
   .finally(() => {
     if (problems.length > 0) {
-      process.stdout.write(`\nFailed:\n${problems.map((line) => `  ${line}\n`).join("")}`);
+      // Again, behind everything: whoever reads the end of a long log sees what failed.
+      const texts = problems.map((text) => `\n${text.replaceAll(/^/gm, "  ")}\n`);
+      process.stdout.write(`\nFailed:\n${texts.join("")}`);
     }
     const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
     process.stdout.write(`\n${total.passed} passed, ${total.failed} failed${skipped}\n`);

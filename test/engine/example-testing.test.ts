@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { runChild } from "../../toolchain/child";
 import { ensurePulumi } from "../../toolchain/pulumi-cli";
 
@@ -44,7 +45,8 @@ describe("the example of a program's test", () => {
     const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
     const [, shown = ""] = /\$ npm test\n…\n(.*?)\n```/s.exec(readme) ?? [];
     assert.match(shown, /passing$/);
-    const printed = output.replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
+    // Mocha colours its marks wherever CI is set.
+    const printed = stripVTControlCharacters(output).replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
     assert.ok(printed.includes(shown), output);
     assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), files);
   });

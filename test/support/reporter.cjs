@@ -1,5 +1,5 @@
-// Mocha's usual output, and the totals as JSON in the file named by the reporter option `counts`, for
-// a runner that adds up several suites. No file means that mocha did not come to its end.
+// Mocha's usual output, and the totals with what failed as JSON in the file named by the reporter option `counts`,
+// for a runner that adds up several suites. No file means that mocha did not come to its end.
 "use strict";
 
 const { writeFileSync } = require("node:fs");
@@ -12,7 +12,13 @@ module.exports = class CountingReporter extends reporters.Spec {
     if (!counts) return;
     runner.once(Runner.constants.EVENT_RUN_END, () => {
       const { passes, failures, pending } = this.stats;
-      writeFileSync(counts, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+      const why = this.failures.map(
+        (test) => `${test.fullTitle()}\n${test.err?.stack ?? test.err}`,
+      );
+      writeFileSync(
+        counts,
+        JSON.stringify({ passed: passes, failed: failures, skipped: pending, why }),
+      );
     });
   }
 };
