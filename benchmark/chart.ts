@@ -60,7 +60,8 @@ export function chart({ rows }: Results): string {
   });
   const svg = image.renderToSVGString();
   image.dispose();
-  return `${svg}\n`;
+  const named = `<title>Seconds and requests of ${count} accounts and ${count} keys, by provider</title>`;
+  return `${svg.replace(/^<svg[^>]*>/, `$&\n${named}`)}\n`;
 }
 
 function title(text: string, left: string): echarts.TitleComponentOption {
