@@ -12,7 +12,7 @@ const PAPER = "#ffffff";
 const INK = "#24292f";
 const FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
 
-const WIDTH = 900;
+const WIDTH = 1000;
 const HEIGHT = 380;
 
 /** Seconds and requests of every operation at the largest size, as the text of an SVG. */
@@ -55,7 +55,7 @@ export function chart({ rows }: Results): string {
     })),
     series: PROVIDERS.flatMap((provider) => [
       bars(provider, 0, largest, ({ seconds }) => seconds.toFixed(seconds < 10 ? 1 : 0)),
-      bars(provider, 1, largest, ({ requests }) => requests.toLocaleString("en")),
+      bars(provider, 1, largest, ({ requests }) => String(requests)),
     ]),
   });
   const svg = image.renderToSVGString();
@@ -91,7 +91,7 @@ function bars(
         .filter((row) => row.operation === operation && row.provider === provider)
         .map((row) => ({
           value: panel === 0 ? row.seconds : row.requests,
-          label: { show: true, position: "top", formatter: label(row), color: INK, fontSize: 10 },
+          label: { show: true, position: "top", formatter: label(row), color: INK, fontSize: 9 },
         })),
     ),
   };
