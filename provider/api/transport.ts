@@ -1,4 +1,3 @@
-import type { Agent } from "undici";
 import { once } from "../once";
 
 /** One HTTP request, ready to send. */
@@ -74,17 +73,20 @@ const undici = once((): typeof import("undici") => require("undici"));
 
 /** Real HTTP over kept-alive connections. Redirects are not followed: a credential goes to the configured host only. */
 export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS): Transport {
-  let dispatcher: Agent | undefined;
-  return async ({ method, url, headers, body }) => {
-    refuseUnsendable(headers);
-    const { Agent, request } = undici();
-    dispatcher ??= new Agent({
+  const agent = once(() => {
+    const { Agent } = undici();
+    return new Agent({
       connections: limits.connections,
       pipelining: 1,
       connect: { timeout: limits.connectMs },
       headersTimeout: limits.headersMs,
       bodyTimeout: limits.bodyMs,
     });
+  });
+  return async ({ method, url, headers, body }) => {
+    refuseUnsendable(headers);
+    const { request } = undici();
+    const dispatcher = agent();
     try {
       const answer = await request(url, {
         dispatcher,
