@@ -8,7 +8,7 @@ interface Step {
   type: string;
   /** The resource's logical name: the end of its URN. */
   name: string;
-  /** Properties that force the replacement. */
+  /** Properties that force the replacement, sorted: the engine lists them in the order of a Go map, at random. */
   replaceKeys: string[];
   /** Properties that differ. */
   diffs: string[];
@@ -88,7 +88,7 @@ function stepOf(metadata: StepMetadata): Step {
     urn: metadata.urn,
     type: metadata.type,
     name: metadata.urn.split("::").at(-1) ?? "",
-    replaceKeys: metadata.keys ?? [],
+    replaceKeys: [...(metadata.keys ?? [])].sort(),
     diffs: metadata.diffs ?? [],
     diffKinds: Object.fromEntries(
       Object.entries(metadata.detailedDiff ?? {}).map(([path, { diffKind }]) => [path, diffKind]),

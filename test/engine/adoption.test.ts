@@ -152,7 +152,7 @@ describe("adoption", () => {
     const preview = succeeded(await bench.preview());
     assert.deepEqual(
       preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
-      [["adopt"], ["serviceAccountId", "adopt"]],
+      [["adopt"], ["adopt", "serviceAccountId"]],
     );
     bench.takeWrites();
     succeeded(await bench.up());

@@ -79,7 +79,7 @@ describe("connections", () => {
     const preview = succeeded(await bench.preview());
     assert.deepEqual(
       preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
-      [["connection"], ["serviceAccountId", "connection"]],
+      [["connection"], ["connection", "serviceAccountId"]],
     );
     bench.takeWrites();
     succeeded(await bench.up());
