@@ -1,10 +1,11 @@
 import * as echarts from "echarts";
 import { OPERATIONS, PROVIDERS, type Provider } from "./contestant";
-import type { Results, Row } from "./results";
+import type { Results, Row } from "./rows";
 
 /** On a card of its own colour, with colours that tell themselves apart in grey: legible in light and dark pages. */
 const COLOURS: Record<Provider, string> = {
-  "do-nothing": "#b8c0cc",
+  "do-nothing": "#d0d7de",
+  "requests-only": "#8c959f",
   "pulumi-flexprice": "#1f6feb",
   naive: "#d29922",
 };

@@ -4,8 +4,8 @@ import { ok, PulumiWorkspace, type Verb } from "../toolchain/workspace";
 import { program } from "./program";
 import { type Requests, Server } from "./server";
 
-/** In the order of the tables: what the engine costs, this package, and what it is measured against. */
-export const PROVIDERS = ["do-nothing", "pulumi-flexprice", "naive"] as const;
+/** In the order of the tables: what the engine costs, with the writes, by this package, and as most people write it. */
+export const PROVIDERS = ["do-nothing", "requests-only", "pulumi-flexprice", "naive"] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** One after the other they are a stack's whole life. */

@@ -1,4 +1,4 @@
-import { type Results, type Row, smaller } from "./results";
+import { type Results, type Row, smaller } from "./rows";
 
 const MIB = 1024 * 1024;
 

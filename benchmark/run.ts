@@ -17,7 +17,7 @@ import {
   type Provider,
 } from "./contestant";
 import { heading, table } from "./report";
-import { type Heat, type Results, type Row, rowOf } from "./results";
+import { type Heat, type Results, type Row, rowOf } from "./rows";
 
 const SIZES = "10x3,100x3,1000x3";
 const LARGE = "5000x1";

@@ -9,6 +9,7 @@ function ulid() {
 }
 
 const tenantId = `tenant_${ulid()}`;
+exports.tenantId = tenantId;
 
 const alike = {
   check: async (_olds, inputs) => ({ inputs }),

@@ -1,9 +1,19 @@
+import type * as pulumi from "@pulumi/pulumi";
+import { answeredBy } from "./answered-by";
+
 /** So many accounts with a key each, by the provider that is to be measured. */
-type Contestant = Pick<typeof import("pulumi-flexprice"), "ServiceAccount" | "ApiKey">;
+interface Contestant {
+  ServiceAccount: new (name: string, args: { roles: string[] }) => pulumi.CustomResource;
+  ApiKey: new (
+    name: string,
+    args: { serviceAccountId: pulumi.Output<string> },
+  ) => pulumi.CustomResource;
+}
 
 const contestants: Record<string, () => Contestant> = {
   "pulumi-flexprice": () => require("pulumi-flexprice"),
-  "do-nothing": () => require("./do-nothing"),
+  "do-nothing": () => answeredBy("./do-nothing-answers.cjs"),
+  "requests-only": () => answeredBy("./requests-only-answers.cjs"),
   naive: () => require("./naive"),
 };
 
