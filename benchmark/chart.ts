@@ -20,6 +20,7 @@ const HEIGHT = 380;
 export function chart({ rows }: Results): string {
   const size = Math.max(...rows.map((row) => row.size));
   const largest = rows.filter((row) => row.size === size);
+  const providers = PROVIDERS.filter((name) => largest.some(({ provider }) => provider === name));
   const image = echarts.init(null, null, {
     renderer: "svg",
     ssr: true,
@@ -31,7 +32,7 @@ export function chart({ rows }: Results): string {
     backgroundColor: PAPER,
     animation: false,
     textStyle: { fontFamily: FONT, fontSize: 13, color: INK },
-    color: PROVIDERS.map((provider) => COLOURS[provider]),
+    color: providers.map((provider) => COLOURS[provider]),
     title: [
       title(`Seconds: ${count} accounts and ${count} keys`, "25%"),
       title("Requests to Flexprice", "75%"),
@@ -54,7 +55,7 @@ export function chart({ rows }: Results): string {
       axisLabel: { color: INK },
       splitLine: { lineStyle: { color: "#e6e9ed" } },
     })),
-    series: PROVIDERS.flatMap((provider) => [
+    series: providers.flatMap((provider) => [
       bars(provider, 0, largest, ({ seconds }) => seconds.toFixed(seconds < 10 ? 1 : 0)),
       bars(provider, 1, largest, ({ requests }) => String(requests)),
     ]),

@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly parallel?: number | undefined;
   /** Options of the program's Node, as in Pulumi.yaml. */
   readonly nodeargs?: string | undefined;
+  /** Variables for the engine, the program and the provider process. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
 }
 
 const VERBS: Record<Operation, { verb: Verb; change: "create" | "same" | "delete" }> = {
@@ -58,6 +60,7 @@ export class Contestant {
         FLEXPRICE_API_KEY: server.apiKey,
         NODE_OPTIONS: `--require ${join(__dirname, "provider-usage.cjs")}`,
         ...(options.checkpoints ? {} : { PULUMI_SKIP_CHECKPOINTS: "true" }),
+        ...options.env,
       },
     });
     return new Contestant(provider, size, options, server, workspace);

@@ -43,11 +43,12 @@ export function table(size: number, rows: readonly Row[]): string {
 
 export function heading({ machine, engine }: Omit<Results, "rows">): string {
   const { cores, memoryGiB, node, pulumi, sdk } = machine;
-  const { checkpoints, parallel, nodeargs } = engine;
+  const { checkpoints, parallel, nodeargs, env } = engine;
   return [
     `${cores} cores, ${memoryGiB} GiB, Node ${node}, Pulumi ${pulumi}, SDK ${sdk}; the server on the same machine`,
     checkpoints ? "state written after each step" : "state written once, at the end",
     `--parallel ${parallel ?? "by default"}, nodeargs ${nodeargs ?? "none"}`,
+    ...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`),
     "CPU and peak memory: of the provider process",
     "",
   ].join("\n");

@@ -28,8 +28,9 @@ const USAGE = `npm run benchmark -- [options]
   --checkpoints         the engine writes the state after each step, as it does by default
   --parallel N          passed on to the engine
   --nodeargs ARGS       passed on to the Node that runs the program, as from Pulumi.yaml
+  --env NAME=VALUE      a variable for the engine and its processes; may be given several times
   --providers LIST      default: ${PROVIDERS.join(",")}
-  --out FOLDER          for results.json and results.svg; default: benchmark`;
+  --out PATH            writes PATH.json and PATH.svg; default: benchmark/results`;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -39,8 +40,9 @@ async function main(): Promise<void> {
       checkpoints: { type: "boolean", default: false },
       parallel: { type: "string" },
       nodeargs: { type: "string" },
+      env: { type: "string", multiple: true },
       providers: { type: "string", default: PROVIDERS.join(",") },
-      out: { type: "string", default: __dirname },
+      out: { type: "string", default: join(__dirname, "results") },
       help: { type: "boolean", default: false },
     },
   });
@@ -50,7 +52,8 @@ async function main(): Promise<void> {
   }
   const { checkpoints, nodeargs } = values;
   const parallel = values.parallel === undefined ? undefined : count(values.parallel);
-  const engine = { checkpoints, parallel, nodeargs };
+  const env = values.env && Object.fromEntries(values.env.map(variable));
+  const engine = { checkpoints, parallel, nodeargs, env };
   const conditions = { machine: await machine(), engine };
   const providers = values.providers.split(",").map(providerOf);
   console.log(heading(conditions));
@@ -69,8 +72,8 @@ async function main(): Promise<void> {
     console.log(table(size, rows));
   }
   const results: Results = { ...conditions, rows };
-  writeFileSync(join(values.out, "results.json"), `${JSON.stringify(results, undefined, 2)}\n`);
-  writeFileSync(join(values.out, "results.svg"), chart(results));
+  writeFileSync(`${values.out}.json`, `${JSON.stringify(results, undefined, 2)}\n`);
+  writeFileSync(`${values.out}.svg`, chart(results));
 }
 
 /** A stack's whole life by each provider, operation by operation side by side: a slow minute is slow for all. */
@@ -124,6 +127,14 @@ function count(text: string): number {
 function sizeAndRounds(text: string): [size: number, rounds: number] {
   const [size = "", rounds = "1"] = text.split("x");
   return [count(size), count(rounds)];
+}
+
+function variable(text: string): [name: string, value: string] {
+  const [, name, value] = /^(\w+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw new Error(`"${text}" is not NAME=VALUE.\n${USAGE}`);
+  }
+  return [name, value];
 }
 
 function providerOf(name: string): Provider {

@@ -16,12 +16,14 @@ describe("npm run benchmark", () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   const benchmark = (...args: string[]): Promise<ChildResult> =>
-    runChild("npm", ["run", "-s", "benchmark", "--", "--out", folder, ...args], { cwd: ROOT });
+    runChild("npm", ["run", "-s", "benchmark", "--", "--out", join(folder, "measured"), ...args], {
+      cwd: ROOT,
+    });
 
   it("measures each operation by each provider, at each size", async () => {
     const { exitCode, output } = await benchmark("--sizes", "1x1,2x2");
     assert.equal(exitCode, 0, output);
-    const { rows }: Results = JSON.parse(readFileSync(join(folder, "results.json"), "utf8"));
+    const { rows }: Results = JSON.parse(readFileSync(join(folder, "measured.json"), "utf8"));
     assert.deepEqual(
       rows.map(({ size, rounds, operation, provider }) => [size, rounds, operation, provider]),
       [1, 2].flatMap((size) =>
@@ -46,7 +48,7 @@ describe("npm run benchmark", () => {
       assert(row.provider !== "do-nothing" || row.timesNothing === 1, JSON.stringify(row));
       assert(output.includes(row.seconds.toFixed(2)), `${JSON.stringify(row)}:\n${output}`);
     }
-    const svg = readFileSync(join(folder, "results.svg"), "utf8");
+    const svg = readFileSync(join(folder, "measured.svg"), "utf8");
     for (const name of [...PROVIDERS, "refresh", "2 accounts and 2 keys"]) {
       assert(svg.includes(name), `${name} is not in the chart`);
     }
@@ -57,6 +59,7 @@ describe("npm run benchmark", () => {
       ["--sizes", "many"],
       ["--providers", "terraform"],
       ["--parallel", "0"],
+      ["--env", "NAME"],
     ]) {
       const { exitCode, output } = await benchmark(...args);
       assert.equal(exitCode, 1, output);
