@@ -13,6 +13,10 @@ const PAPER = "#ffffff";
 const INK = "#24292f";
 const FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
 
+const LABEL = { show: true, position: "top", color: INK, fontSize: 9 } as const;
+/** Wider than its bar otherwise, and so into the next one's. */
+const UPRIGHT = { rotate: 90, align: "left", verticalAlign: "middle" } as const;
+
 const WIDTH = 1000;
 const HEIGHT = 380;
 
@@ -93,7 +97,7 @@ function bars(
         .filter((row) => row.operation === operation && row.provider === provider)
         .map((row) => ({
           value: panel === 0 ? row.seconds : row.requests,
-          label: { show: true, position: "top", formatter: label(row), color: INK, fontSize: 9 },
+          label: { ...LABEL, formatter: label(row), ...(label(row).length > 3 ? UPRIGHT : {}) },
         })),
     ),
   };

@@ -24,7 +24,9 @@ export interface Measurement {
   readonly stateBytes: number;
 }
 
-export interface EngineOptions {
+export interface Conditions {
+  /** Added to each answer of the server, in milliseconds. */
+  readonly latencyMs?: number | undefined;
   /** Whether the engine writes the state after each step, as it does by default, and not once at the end. */
   readonly checkpoints: boolean;
   /** How many resources the engine works on at once; default: the engine's own. */
@@ -48,10 +50,10 @@ const LONGEST_OPERATION = 3_600_000;
 
 /** A stack of so many accounts with a key each by one provider, and a Flexprice of its own. */
 export class Contestant {
-  static async open(provider: Provider, size: number, options: EngineOptions): Promise<Contestant> {
-    const server = await Server.start();
+  static async open(provider: Provider, size: number, conditions: Conditions): Promise<Contestant> {
+    const server = await Server.start(conditions.latencyMs ?? 0);
     const workspace = await PulumiWorkspace.create({
-      program: program(options.nodeargs),
+      program: program(conditions.nodeargs),
       operationTimeoutMs: LONGEST_OPERATION,
       env: {
         BENCHMARK_PROVIDER: provider,
@@ -59,17 +61,17 @@ export class Contestant {
         FLEXPRICE_BASE_URL: server.url,
         FLEXPRICE_API_KEY: server.apiKey,
         NODE_OPTIONS: `--require ${join(__dirname, "provider-usage.cjs")}`,
-        ...(options.checkpoints ? {} : { PULUMI_SKIP_CHECKPOINTS: "true" }),
-        ...options.env,
+        ...(conditions.checkpoints ? {} : { PULUMI_SKIP_CHECKPOINTS: "true" }),
+        ...conditions.env,
       },
     });
-    return new Contestant(provider, size, options, server, workspace);
+    return new Contestant(provider, size, conditions, server, workspace);
   }
 
   private constructor(
     readonly provider: Provider,
     private readonly size: number,
-    private readonly options: EngineOptions,
+    private readonly conditions: Conditions,
     private readonly server: Server,
     private readonly workspace: PulumiWorkspace,
   ) {
@@ -79,7 +81,7 @@ export class Contestant {
   /** Runs an operation. Fails where it did not do what it is measured for. */
   async measure(operation: Operation): Promise<Measurement> {
     const { verb, change } = VERBS[operation];
-    const { parallel } = this.options;
+    const { parallel } = this.conditions;
     const { seconds, changes } = await ok(
       this.workspace.start(verb, parallel === undefined ? [] : ["--parallel", String(parallel)])
         .done,

@@ -41,11 +41,11 @@ export function table(size: number, rows: readonly Row[]): string {
   ].join("\n");
 }
 
-export function heading({ machine, engine }: Omit<Results, "rows">): string {
+export function heading({ machine, conditions }: Omit<Results, "rows">): string {
   const { cores, memoryGiB, node, pulumi, sdk } = machine;
-  const { checkpoints, parallel, nodeargs, env } = engine;
+  const { checkpoints, latencyMs, parallel, nodeargs, env } = conditions;
   return [
-    `${cores} cores, ${memoryGiB} GiB, Node ${node}, Pulumi ${pulumi}, SDK ${sdk}; the server on the same machine`,
+    `${cores} cores, ${memoryGiB} GiB, Node ${node}, Pulumi ${pulumi}, SDK ${sdk}; the server on the same machine${latencyMs === undefined ? "" : `, ${latencyMs} ms away`}`,
     checkpoints ? "state written after each step" : "state written once, at the end",
     `--parallel ${parallel ?? "by default"}, nodeargs ${nodeargs ?? "none"}`,
     ...Object.entries(env ?? {}).map(([name, value]) => `${name}=${value}`),

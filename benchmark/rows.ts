@@ -1,4 +1,4 @@
-import type { EngineOptions, Measurement, Operation, Provider } from "./contestant";
+import type { Conditions, Measurement, Operation, Provider } from "./contestant";
 
 /** An operation by one provider at one size: medians of its rounds. */
 export interface Row extends Omit<Measurement, "requests"> {
@@ -21,7 +21,7 @@ export interface Results {
     readonly pulumi: string;
     readonly sdk: string;
   };
-  readonly engine: EngineOptions;
+  readonly conditions: Conditions;
   readonly rows: readonly Row[];
 }
 

@@ -8,8 +8,8 @@ import { runChild } from "../toolchain/child";
 import { ensurePulumi } from "../toolchain/pulumi-cli";
 import { chart } from "./chart";
 import {
+  type Conditions,
   Contestant,
-  type EngineOptions,
   type Measurement,
   OPERATIONS,
   type Operation,
@@ -26,6 +26,7 @@ const USAGE = `npm run benchmark -- [options]
   --sizes LIST          how many accounts, and as many keys; default: ${SIZES}, where 10x3 is 10 in three rounds
   --large               5,000 as well, in one round
   --checkpoints         the engine writes the state after each step, as it does by default
+  --latency MS          how much later each answer of the server comes; default: 0
   --parallel N          passed on to the engine
   --nodeargs ARGS       passed on to the Node that runs the program, as from Pulumi.yaml
   --env NAME=VALUE      a variable for the engine and its processes; may be given several times
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
       sizes: { type: "string", default: SIZES },
       large: { type: "boolean", default: false },
       checkpoints: { type: "boolean", default: false },
+      latency: { type: "string" },
       parallel: { type: "string" },
       nodeargs: { type: "string" },
       env: { type: "string", multiple: true },
@@ -51,19 +53,20 @@ async function main(): Promise<void> {
     return;
   }
   const { checkpoints, nodeargs } = values;
-  const parallel = values.parallel === undefined ? undefined : count(values.parallel);
+  const latencyMs = optionalCount(values.latency);
+  const parallel = optionalCount(values.parallel);
   const env = values.env && Object.fromEntries(values.env.map(variable));
-  const engine = { checkpoints, parallel, nodeargs, env };
-  const conditions = { machine: await machine(), engine };
+  const conditions = { checkpoints, latencyMs, parallel, nodeargs, env };
+  const where = { machine: await machine(), conditions };
   const providers = values.providers.split(",").map(providerOf);
-  console.log(heading(conditions));
+  console.log(heading(where));
 
   const rows: Row[] = [];
   const sizes = values.sizes.split(",").concat(values.large ? LARGE : []);
   for (const [size, times] of sizes.map(sizeAndRounds)) {
     const rounds: Record<Operation, Heat>[] = [];
     for (let round = 0; round < times; round++) {
-      rounds.push(await life(size, rotated(providers, round), engine));
+      rounds.push(await life(size, rotated(providers, round), conditions));
     }
     for (const operation of OPERATIONS) {
       const heats = rounds.map((round) => round[operation]);
@@ -71,7 +74,7 @@ async function main(): Promise<void> {
     }
     console.log(table(size, rows));
   }
-  const results: Results = { ...conditions, rows };
+  const results: Results = { ...where, rows };
   writeFileSync(`${values.out}.json`, `${JSON.stringify(results, undefined, 2)}\n`);
   writeFileSync(`${values.out}.svg`, chart(results));
 }
@@ -80,12 +83,12 @@ async function main(): Promise<void> {
 async function life(
   size: number,
   providers: readonly Provider[],
-  engine: EngineOptions,
+  conditions: Conditions,
 ): Promise<Record<Operation, Heat>> {
   const contestants: Contestant[] = [];
   try {
     for (const provider of providers) {
-      contestants.push(await Contestant.open(provider, size, engine));
+      contestants.push(await Contestant.open(provider, size, conditions));
     }
     const heats: [Operation, Heat][] = [];
     for (const operation of OPERATIONS) heats.push([operation, await heat(operation, contestants)]);
@@ -122,6 +125,10 @@ async function machine(): Promise<Results["machine"]> {
 function count(text: string): number {
   if (!/^[1-9]\d*$/.test(text)) throw new Error(`"${text}" is not a number from 1 on.\n${USAGE}`);
   return Number(text);
+}
+
+function optionalCount(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : count(text);
 }
 
 function sizeAndRounds(text: string): [size: number, rounds: number] {

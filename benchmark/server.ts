@@ -1,6 +1,7 @@
 /** The embedded Flexprice in a process of its own, so that it shares no event loop with the measuring. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { connect, createServer } from "node:net";
 import { Emulator } from "../provider/emulator";
 
 /** Requests since they were last counted. */
@@ -16,8 +17,11 @@ interface Address {
 }
 
 export class Server implements Address {
-  static async start(): Promise<Server> {
-    const child = fork(__filename, { execArgv: ["-r", "ts-node/register/transpile-only"] });
+  /** Behind a line on which each way takes half of so many milliseconds. */
+  static async start(latencyMs: number): Promise<Server> {
+    const child = fork(__filename, [String(latencyMs)], {
+      execArgv: ["-r", "ts-node/register/transpile-only"],
+    });
     const [address]: Address[] = await once(child, "message");
     if (address === undefined) throw new Error("The embedded Flexprice does not say where it is.");
     return new Server(child, address);
@@ -48,8 +52,32 @@ export class Server implements Address {
   }
 }
 
+/** The port of a relay to another one, behind which every piece comes later, in its order. */
+async function relay(port: number, latencyMs: number): Promise<number> {
+  const server = createServer((client) => {
+    const upstream = connect(port, "127.0.0.1");
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      from.setNoDelay();
+      from.on("data", (piece) => setTimeout(() => to.write(piece), latencyMs / 2));
+      from.on("close", () => setTimeout(() => to.destroy(), latencyMs));
+      from.on("error", () => to.destroy());
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The relay has no port.");
+  return address.port;
+}
+
 async function serve(): Promise<void> {
   const emulator = await Emulator.start();
+  const url = new URL(emulator.url);
+  const latencyMs = Number(process.argv[2]);
+  if (latencyMs > 0) url.port = String(await relay(Number(url.port), latencyMs));
   const { apiKey } = emulator.createTenant();
   process.on("message", () => {
     const requests: Requests = {
@@ -60,7 +88,7 @@ async function serve(): Promise<void> {
     process.send?.(requests);
   });
   process.on("disconnect", () => process.exit());
-  process.send?.({ url: emulator.url, apiKey } satisfies Address);
+  process.send?.({ url: url.href, apiKey } satisfies Address);
 }
 
 if (require.main === module) void serve();

@@ -364,7 +364,8 @@ async function waitForOutput(
   }
 }
 
-function endProcess(pid: number): void {
+/** Ends a process that may be ending by itself. */
+export function endProcess(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {

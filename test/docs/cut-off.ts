@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { endProcess } from "../../toolchain/workspace";
 import type { Scene } from "./follow";
 
 const CREATE = { method: "POST", path: /^\/v1\/users$/ };
@@ -18,8 +19,8 @@ export async function cutOff(
   while (!emulator.writes().some(({ path }) => CREATE.path.test(path))) await sleep(5);
   const providers = () =>
     workspace.processes().filter(({ command }) => command.includes("dynamic-provider"));
-  if (victim === "Pulumi") process.kill(Number(up.pid), "SIGKILL");
-  else for (const { pid } of providers()) process.kill(pid, "SIGKILL");
+  if (victim === "Pulumi") up.kill("SIGKILL");
+  else for (const { pid } of providers()) endProcess(pid);
   await up.done;
   // Without Pulumi the provider waits for the answer before it ends too.
   while (providers().length > 0) await sleep(50);

@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { type RunningChild, startChild } from "../../toolchain/child";
 import { processesWith } from "../../toolchain/processes";
+import { endProcess } from "../../toolchain/workspace";
 import type { Job, Settings } from "./ci-examples";
 import { Bench } from "./harness";
 
@@ -107,7 +108,7 @@ export class Repository {
         if (await Promise.race([ended, turn])) break;
       }
       if (!isTime()) continue;
-      for (const { pid } of this.processes()) process.kill(pid, "SIGKILL");
+      for (const { pid } of this.processes()) endProcess(pid);
       await ended;
       return;
     }

@@ -195,7 +195,13 @@ describe("the command line", () => {
       const [tarball = ""] = readdirSync(folder);
       writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
       // Without the peer @pulumi/pulumi, which the command line has to do without.
-      const options = ["--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"];
+      const options = [
+        "--legacy-peer-deps",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "--prefer-offline",
+      ];
       installed = await runChild("npm", ["install", ...options, `./${tarball}`], { cwd: folder });
     });
     after(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultRule } from "../../provider/emulator";
+import { endProcess } from "../../toolchain/workspace";
 import { accountWithKey, Bench } from "./harness";
 
 const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ };
@@ -34,7 +36,7 @@ describe("a kill -9 in the middle of up", () => {
         ({ method, path }) => method === match.method && match.path?.test(path),
       );
     const up = bench.workspace.start("up");
-    while (!seen()) await new Promise((turn) => setTimeout(turn, 5));
+    while (!seen()) await sleep(5);
     return up;
   }
 
@@ -60,7 +62,13 @@ describe("a kill -9 in the middle of up", () => {
 
   /** The provider lets a create under way finish before it ends too. */
   async function allEnded() {
-    while (hosts().length > 0) await new Promise((turn) => setTimeout(turn, 50));
+    while (hosts().length > 0) await sleep(50);
+  }
+
+  /** Pulumi's host that was not yet asked for anything has not loaded the provider, and stays for ever. */
+  async function endHosts() {
+    for (let wait = 0; hosts().length > 0 && wait < 5_000; wait += 50) await sleep(50);
+    for (const { pid } of hosts()) endProcess(pid);
   }
 
   for (const [what, match] of [
@@ -69,7 +77,7 @@ describe("a kill -9 in the middle of up", () => {
   ] as const) {
     it(`of the CLI while ${what} is made: cancel and up leave nothing behind`, async () => {
       const up = await upTo(match);
-      process.kill(up.pid ?? 0, "SIGKILL");
+      up.kill("SIGKILL");
       await up.done;
       await allEnded();
       const locked = await bench.up();
@@ -79,7 +87,7 @@ describe("a kill -9 in the middle of up", () => {
 
     it(`of the provider while ${what} is made: up leaves nothing behind`, async () => {
       const up = await upTo(match);
-      for (const { pid } of hosts()) process.kill(pid, "SIGKILL");
+      for (const { pid } of hosts()) endProcess(pid);
       assert.notEqual((await up.done).exitCode, 0);
       await converges();
     });
@@ -95,13 +103,12 @@ describe("a kill -9 in the middle of up", () => {
     bench.setSource(accountWithKey({ more }));
     for (const [round, moment] of moments.entries()) {
       const up = bench.workspace.start("up");
-      await new Promise((turn) => setTimeout(turn, moment));
-      if (round % 2 === 0) process.kill(up.pid ?? 0, "SIGKILL");
-      else for (const { pid } of hosts()) process.kill(pid, "SIGKILL");
-      await Promise.race([up.done, new Promise((turn) => setTimeout(turn, 3_000))]);
+      await sleep(moment);
+      if (round % 2 === 0) up.kill("SIGKILL");
+      else for (const { pid } of hosts()) endProcess(pid);
+      await Promise.race([up.done, sleep(3_000)]);
       up.kill("SIGKILL");
-      // Pulumi's host that was not yet asked for anything has not loaded the provider, and stays for ever.
-      for (const { pid } of hosts()) process.kill(pid, "SIGKILL");
+      await endHosts();
       await bench.workspace.run(["cancel", "--yes"]);
     }
     const up = await bench.up();

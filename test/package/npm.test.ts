@@ -7,11 +7,13 @@ import { comesUp, wholeLife } from "./life";
 import { loadedByImport } from "./loaded";
 import { manifest } from "./manifest";
 import { SDK_ALONE } from "./programs";
-import { NODES, nodeFolder } from "./tools";
+import { allNodes, DOWNLOADS_MS, NODES, nodeFolder } from "./tools";
 
 describe("installed by npm beside the SDK alone, as the README says", () => {
   let consumer: Consumer;
-  before(async () => {
+  before(async function () {
+    this.timeout(DOWNLOADS_MS);
+    await allNodes();
     consumer = await install("npm", { "@pulumi/pulumi": SDK });
   });
   after(() => consumer?.dispose());

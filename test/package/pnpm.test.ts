@@ -5,13 +5,15 @@ import { comesUp, wholeLife } from "./life";
 import { namesOf } from "./loaded";
 import { entries, optionalPeers } from "./manifest";
 import { OWN_COMPILER } from "./programs";
-import { NODES } from "./tools";
+import { allNodes, DOWNLOADS_MS, NODES } from "./tools";
 import { RESOLUTIONS, typeProblems } from "./types";
 
 /** In its strict layout each package finds what it names as a dependency, and nothing else. */
 describe("installed by pnpm beside everything that it may use", () => {
   let consumer: Consumer;
-  before(async () => {
+  before(async function () {
+    this.timeout(DOWNLOADS_MS);
+    await allNodes();
     consumer = await install("pnpm", {
       "@pulumi/pulumi": SDK,
       ...optionalPeers,

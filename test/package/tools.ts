@@ -7,6 +7,13 @@ import { output } from "./command";
 /** The Nodes that users run programs on; .github/workflows/ci.yml has the same. */
 export const NODES = [20, 22, 24] as const;
 
+/** How long a fresh machine may take to download them all, in milliseconds. */
+export const DOWNLOADS_MS = 15 * 60_000;
+
+export async function allNodes(): Promise<void> {
+  for (const major of NODES) await nodeFolder(major);
+}
+
 /** The folder that holds the binary of this Node. */
 export async function nodeFolder(major: number): Promise<string> {
   if (process.versions.node.startsWith(`${major}.`)) return dirname(process.execPath);
@@ -29,9 +36,8 @@ async function tool(name: string, major: number): Promise<string> {
     mkdirSync(draft);
     try {
       writeFileSync(join(draft, "package.json"), JSON.stringify({ private: true }));
-      await output("npm", ["install", "--no-audit", "--no-fund", `${name}@${major}`], {
-        cwd: draft,
-      });
+      const options = ["--no-audit", "--no-fund", "--prefer-offline"];
+      await output("npm", ["install", ...options, `${name}@${major}`], { cwd: draft });
       renameSync(draft, directory);
     } catch (error) {
       // Another process may have been quicker.

@@ -74,7 +74,8 @@ describe("index", () => {
     ]);
   });
 
-  it("loads nothing into a program that only the provider process needs", () => {
+  it("loads nothing into a program that only the provider process needs", function () {
+    this.timeout(60_000);
     const { stdout } = spawnSync(
       process.execPath,
       ["-r", "ts-node/register/transpile-only", "-e", LOADED_BY_INDEX],

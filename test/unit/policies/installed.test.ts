@@ -11,7 +11,8 @@ function evaluate(code: string): Promise<ChildResult> {
   return runChild(process.execPath, ["-r", tsNode, "-e", code], { timeoutMs: 60_000 });
 }
 
-describe("@pulumi/policy", () => {
+describe("@pulumi/policy", function () {
+  this.timeout(60_000);
   it("is asked for in plain words where it is not installed", async () => {
     const elsewhere = mkdtempSync(join(tmpdir(), "pulumi-flexprice-policies-"));
     try {

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { OPERATIONS, type Operation, type Provider } from "../../benchmark/contestant";
+import type { Results, Row } from "../../benchmark/rows";
+import { CHECKOUT, readPage } from "./page";
+
+/** As the README's table calls them. */
+const NAMES: Record<Operation, string> = {
+  up: "first `up`",
+  preview: "`preview`",
+  "up, no change": "`up`, no change",
+  refresh: "`refresh`",
+  destroy: "`destroy`",
+};
+
+function measured(name: string): Results {
+  return JSON.parse(readFileSync(join(CHECKOUT, "benchmark", `${name}.json`), "utf8"));
+}
+
+function rowOf({ rows }: Results, operation: Operation, provider: Provider): Row {
+  const row = rows.find(
+    (one) => one.size === 1_000 && one.operation === operation && one.provider === provider,
+  );
+  assert(row !== undefined, `${operation} by ${provider} at 1,000 is not in the results`);
+  return row;
+}
+
+describe("the README's seconds", () => {
+  const atTheEnd = measured("results");
+  const afterEachStep = measured("checkpoints");
+  const readme = readPage("README.md").prose.replace(/ +/g, " ");
+
+  it("are those of the benchmark that is kept beside it", () => {
+    assert.equal(atTheEnd.conditions.checkpoints, false);
+    assert.equal(afterEachStep.conditions.checkpoints, true);
+    for (const operation of OPERATIONS) {
+      const cells = [
+        rowOf(atTheEnd, operation, "requests-only"),
+        rowOf(atTheEnd, operation, "pulumi-flexprice"),
+        rowOf(atTheEnd, operation, "naive"),
+        rowOf(afterEachStep, operation, "pulumi-flexprice"),
+      ].map(({ timesNothing }) => timesNothing.toFixed(2));
+      const line = `| ${[NAMES[operation], ...cells].join(" | ")} |`;
+      assert(readme.includes(line), line);
+    }
+  });
+
+  it("say what the engine's checkpoints cost", () => {
+    const [slow, fast] = [afterEachStep, atTheEnd].map((results) =>
+      Math.round(rowOf(results, "up", "do-nothing").seconds),
+    );
+    assert.match(readme, new RegExp(`took ${slow} seconds, and ${fast}\\s+with`));
+  });
+});
