@@ -14,7 +14,7 @@ const INK = "#24292f";
 const FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
 
 const LABEL = { show: true, position: "top", color: INK, fontSize: 9 } as const;
-/** Wider than its bar otherwise, and so into the next one's. */
+/** A long number is wider than its bar, and would run into the next one's. */
 const UPRIGHT = { rotate: 90, align: "left", verticalAlign: "middle" } as const;
 
 const WIDTH = 1000;
@@ -97,8 +97,12 @@ function bars(
         .filter((row) => row.operation === operation && row.provider === provider)
         .map((row) => ({
           value: panel === 0 ? row.seconds : row.requests,
-          label: { ...LABEL, formatter: label(row), ...(label(row).length > 3 ? UPRIGHT : {}) },
+          label: shown(label(row)),
         })),
     ),
   };
+}
+
+function shown(number: string) {
+  return { ...LABEL, formatter: number, ...(number.length > 3 ? UPRIGHT : {}) };
 }

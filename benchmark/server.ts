@@ -1,7 +1,7 @@
 /** The embedded Flexprice in a process of its own, so that it shares no event loop with the measuring. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { Emulator } from "../provider/emulator";
 
 /** Requests since they were last counted. */
@@ -68,9 +68,7 @@ async function relay(port: number, latencyMs: number): Promise<number> {
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("The relay has no port.");
-  return address.port;
+  return (server.address() as AddressInfo).port;
 }
 
 async function serve(): Promise<void> {

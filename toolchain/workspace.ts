@@ -241,6 +241,19 @@ export class PulumiWorkspace {
     return processesWith("PULUMI_HOME", join(this.scratch, "home"));
   }
 
+  /** Ends Pulumi's provider processes without a chance to say anything. */
+  killProviders(): void {
+    for (const { pid } of this.#providers()) endProcess(pid);
+  }
+
+  /** Resolves once no provider process is left, or when the time is up, in milliseconds; default: never. */
+  async providersEnd(withinMs = Number.POSITIVE_INFINITY): Promise<void> {
+    const deadline = Date.now() + withinMs;
+    while (this.#providers().length > 0 && Date.now() < deadline) {
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  }
+
   /** Ends whatever this workspace started and removes its folders; not the resources it made. */
   async dispose(): Promise<void> {
     for (let round = 0; round < 20; round += 1) {
@@ -289,6 +302,10 @@ export class PulumiWorkspace {
           : { timeoutMs: this.#options.operationTimeoutMs ?? OPERATION_TIMEOUT_MS }),
       },
     );
+  }
+
+  #providers(): ProcessInfo[] {
+    return this.processes().filter(({ command }) => command.includes("dynamic-provider"));
   }
 
   #environment(): NodeJS.ProcessEnv {

@@ -9,7 +9,6 @@ function ulid() {
 }
 
 const tenantId = `tenant_${ulid()}`;
-exports.tenantId = tenantId;
 
 const alike = {
   check: async (_olds, inputs) => ({ inputs }),

@@ -1,7 +1,7 @@
 // Loaded by Pulumi's provider process. What no provider can go below: a write is one request, and nothing else is done.
 "use strict";
 
-const { serviceAccount, apiKey, tenantId } = require("./do-nothing-answers.cjs");
+const { serviceAccount, apiKey } = require("./do-nothing-answers.cjs");
 const { Agent } = require("undici");
 
 const agent = new Agent({ connections: 10 });
@@ -22,9 +22,10 @@ async function ask(method, path, body) {
 
 exports.serviceAccount = {
   ...serviceAccount,
-  create: async ({ name, roles }) => {
-    const { id, tenant } = await ask("POST", "/users", { type: "service_account", name, roles });
-    return { id, outs: { name, roles, tenantId: tenant.id } };
+  create: async (inputs) => {
+    const { name, roles } = inputs;
+    const { id } = await ask("POST", "/users", { type: "service_account", name, roles });
+    return { ...(await serviceAccount.create(inputs)), id };
   },
   delete: async (id) => {
     await ask("DELETE", `/users/${id}`);
@@ -33,27 +34,11 @@ exports.serviceAccount = {
 
 exports.apiKey = {
   ...apiKey,
-  create: async ({ serviceAccountId, name, type }) => {
-    const { secret, api_key } = await ask("POST", "/secrets/api/keys", {
-      name,
-      type,
-      service_account_id: serviceAccountId,
-    });
-    return {
-      id: secret.id,
-      outs: {
-        serviceAccountId,
-        name,
-        type,
-        apiKey: api_key,
-        displayId: secret.display_id,
-        roles: secret.roles,
-        userId: secret.user_id,
-        userType: secret.user_type,
-        createdAt: secret.created_at,
-        tenantId,
-      },
-    };
+  create: async (inputs) => {
+    const { serviceAccountId, name, type } = inputs;
+    const body = { name, type, service_account_id: serviceAccountId };
+    const { secret } = await ask("POST", "/secrets/api/keys", body);
+    return { ...(await apiKey.create(inputs)), id: secret.id };
   },
   delete: async (id) => {
     await ask("DELETE", `/secrets/api/keys/${id}`);

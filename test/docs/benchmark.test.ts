@@ -18,7 +18,7 @@ function measured(name: string): Results {
   return JSON.parse(readFileSync(join(CHECKOUT, "benchmark", `${name}.json`), "utf8"));
 }
 
-function rowOf(
+function rowAt(
   { rows }: Results,
   operation: Operation,
   provider: Provider,
@@ -41,10 +41,10 @@ describe("the README's seconds", () => {
     assert.equal(afterEachStep.conditions.checkpoints, true);
     for (const operation of OPERATIONS) {
       const cells = [
-        rowOf(atTheEnd, operation, "requests-only"),
-        rowOf(atTheEnd, operation, "pulumi-flexprice"),
-        rowOf(atTheEnd, operation, "naive"),
-        rowOf(afterEachStep, operation, "pulumi-flexprice"),
+        rowAt(atTheEnd, operation, "requests-only"),
+        rowAt(atTheEnd, operation, "pulumi-flexprice"),
+        rowAt(atTheEnd, operation, "naive"),
+        rowAt(afterEachStep, operation, "pulumi-flexprice"),
       ].map(({ timesNothing }) => timesNothing.toFixed(2));
       const line = `| ${[NAMES[operation], ...cells].join(" | ")} |`;
       assert(readme.includes(line), line);
@@ -53,7 +53,7 @@ describe("the README's seconds", () => {
 
   it("go up to 5,000", () => {
     const large = measured("large");
-    const ours = (operation: Operation) => rowOf(large, operation, "pulumi-flexprice", 5_000);
+    const ours = (operation: Operation) => rowAt(large, operation, "pulumi-flexprice", 5_000);
     const times = OPERATIONS.map((operation) => ours(operation).timesNothing.toFixed(2));
     const listed = `${times.slice(0, -1).join(", ")} and ${times.at(-1)}`;
     assert.match(
@@ -64,7 +64,7 @@ describe("the README's seconds", () => {
 
   it("say what the engine's checkpoints cost", () => {
     const [slow, fast] = [afterEachStep, atTheEnd].map((results) =>
-      Math.round(rowOf(results, "up", "do-nothing").seconds),
+      Math.round(rowAt(results, "up", "do-nothing").seconds),
     );
     assert.match(readme, new RegExp(`took ${slow} seconds, and ${fast}\\s+with`));
   });

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { endProcess } from "../../toolchain/workspace";
 import type { Scene } from "./follow";
 
 const CREATE = { method: "POST", path: /^\/v1\/users$/ };
@@ -17,11 +16,9 @@ export async function cutOff(
   emulator.faults.add({ kind: "slow", bytesPerSecond: 80, when: "after", match: CREATE });
   const up = workspace.start("up");
   while (!emulator.writes().some(({ path }) => CREATE.path.test(path))) await sleep(5);
-  const providers = () =>
-    workspace.processes().filter(({ command }) => command.includes("dynamic-provider"));
   if (victim === "Pulumi") up.kill("SIGKILL");
-  else for (const { pid } of providers()) endProcess(pid);
+  else workspace.killProviders();
   await up.done;
   // Without Pulumi the provider waits for the answer before it ends too.
-  while (providers().length > 0) await sleep(50);
+  await workspace.providersEnd();
 }

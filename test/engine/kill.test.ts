@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FaultRule } from "../../provider/emulator";
-import { endProcess } from "../../toolchain/workspace";
 import { accountWithKey, Bench } from "./harness";
 
 const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ };
@@ -57,18 +56,10 @@ describe("a kill -9 in the middle of up", () => {
     assert.ok(!drift.output.includes("pending operations"), drift.output);
   }
 
-  const hosts = () =>
-    bench.workspace.processes().filter(({ command }) => command.includes("dynamic-provider"));
-
-  /** The provider lets a create under way finish before it ends too. */
-  async function allEnded() {
-    while (hosts().length > 0) await sleep(50);
-  }
-
   /** Pulumi's host that was not yet asked for anything has not loaded the provider, and stays for ever. */
   async function endHosts() {
-    for (let wait = 0; hosts().length > 0 && wait < 5_000; wait += 50) await sleep(50);
-    for (const { pid } of hosts()) endProcess(pid);
+    await bench.workspace.providersEnd(5_000);
+    bench.workspace.killProviders();
   }
 
   for (const [what, match] of [
@@ -79,7 +70,8 @@ describe("a kill -9 in the middle of up", () => {
       const up = await upTo(match);
       up.kill("SIGKILL");
       await up.done;
-      await allEnded();
+      // The provider lets a create under way finish before it ends too.
+      await bench.workspace.providersEnd();
       const locked = await bench.up();
       assert.match(locked.output, /pulumi cancel/);
       await converges(() => bench.workspace.run(["cancel", "--yes"]));
@@ -87,7 +79,7 @@ describe("a kill -9 in the middle of up", () => {
 
     it(`of the provider while ${what} is made: up leaves nothing behind`, async () => {
       const up = await upTo(match);
-      for (const { pid } of hosts()) endProcess(pid);
+      bench.workspace.killProviders();
       assert.notEqual((await up.done).exitCode, 0);
       await converges();
     });
@@ -105,7 +97,7 @@ describe("a kill -9 in the middle of up", () => {
       const up = bench.workspace.start("up");
       await sleep(moment);
       if (round % 2 === 0) up.kill("SIGKILL");
-      else for (const { pid } of hosts()) endProcess(pid);
+      else bench.workspace.killProviders();
       await Promise.race([up.done, sleep(3_000)]);
       up.kill("SIGKILL");
       await endHosts();
