@@ -1,7 +1,7 @@
 import { realWorld } from "./api/client";
 import { Connection } from "./api/connection";
 import { Journal } from "./api/journal";
-import { Managed } from "./api/managed";
+import { ManagedIds } from "./api/managed-ids";
 import { missingCredential, readSettings, type SettingsSource } from "./config";
 
 /** The connections that a set of settings describes, by their names; each is made when it is first asked for. */
@@ -11,8 +11,8 @@ export class Connections {
   constructor(
     private readonly source: SettingsSource,
     private readonly world = realWorld(),
-    private readonly managed = new Managed(),
     private readonly journal = new Journal(),
+    private readonly managed = new ManagedIds(journal),
   ) {}
 
   /**
@@ -24,8 +24,8 @@ export class Connections {
     if (known !== undefined) return known;
     const { credential, ...settings } = readSettings(this.source, name);
     if (credential === undefined) throw missingCredential(attempted, name);
-    const { world, managed, journal } = this;
-    const connection = new Connection({ ...settings, credential, world }, managed, journal);
+    const { world, journal, managed } = this;
+    const connection = new Connection({ ...settings, credential, world }, journal, managed);
     this.made.set(name, connection);
     return connection;
   }

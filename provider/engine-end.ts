@@ -1,22 +1,20 @@
 import { fstatSync } from "node:fs";
 import type { Journal } from "./api/journal";
 
-/** How often to look whether the last create has been answered, in milliseconds. */
-const LOOK_MS = 50;
-
 /**
- * A CLI that is killed sends no signal and leaves this process running; only the pipe to it breaks. Creates under
- * way are let finish, so that the journal knows how they ended, and then this process ends too.
+ * A CLI that is killed sends no signal and leaves this process running; only the pipe to it breaks. Nobody hears what
+ * this process is answered from then on, so it sends nothing any more: it ends, and its notes tell the next run.
  */
-export function outliveEngine(journal: Journal): void {
+export function endWithEngine(journal: Journal): void {
   if (!isProviderProcess() || !isPipe(0)) return;
-  process.stdin.once("end", () => {
-    journal.engineIsGone();
-    setInterval(() => {
-      if (journal.underWay === 0) process.exit(0);
-    }, LOOK_MS);
-  });
+  const end = () => {
+    journal.onEngineExit();
+    process.exit(0);
+  };
+  process.stdin.once("end", end);
   process.stdin.resume();
+  // The terminal was closed.
+  process.once("SIGHUP", end);
 }
 
 /** Other processes may load the runtime too, a test for instance; their standard input is not ours to read. */

@@ -36,6 +36,9 @@ export type ErrorKind =
   | "malformed_answer"
   | "refused";
 
+/** Shows a line to the user, the same one only once a process; resolves once it is there, and never rejects. */
+export type Warn = (message: string) => Promise<void>;
+
 /** Stands for the stack of an error that the engine shows to the user, see `dropRepeatedErrors`. */
 export const SHOWN_BY_ENGINE = "(shown by the engine)";
 

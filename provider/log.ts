@@ -1,6 +1,5 @@
 import { createRequire } from "node:module";
-import type { Warn } from "./api/creation";
-import { SHOWN_BY_ENGINE } from "./errors";
+import { SHOWN_BY_ENGINE, type Warn } from "./errors";
 import { redact } from "./redaction";
 
 /**

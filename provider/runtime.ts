@@ -7,10 +7,10 @@ import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { realWorld } from "./api/client";
 import { Journal } from "./api/journal";
-import { Managed } from "./api/managed";
+import { ManagedIds } from "./api/managed-ids";
 import { type SettingsSource, wantsPreflight } from "./config";
 import { Connections } from "./connections";
-import { outliveEngine } from "./engine-end";
+import { endWithEngine } from "./engine-end";
 import { dropRepeatedErrors, engineLog } from "./log";
 import { ApiKeyLifecycle } from "./resources/api-key-lifecycle";
 import type { Surroundings } from "./resources/lifecycle";
@@ -26,15 +26,13 @@ const source: SettingsSource = {
 };
 
 const world = realWorld();
-const managed = new Managed();
+const warn = engineLog();
 const journal = new Journal({
-  directory: join(
-    process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"),
-    "flexprice",
-    "unfinished",
-  ),
+  directory: join(process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"), "flexprice", "creates"),
+  warn,
 });
-const connections = new Connections(source, world, managed, journal);
+const managed = new ManagedIds(journal);
+const connections = new Connections(source, world, journal, managed);
 
 const surroundings: Surroundings = {
   connect: (name, attempted) => connections.connect(name, attempted),
@@ -44,10 +42,10 @@ const surroundings: Surroundings = {
   adopted: new Set(),
   now: (connection) => connections.now(connection),
   sleep: world.sleep,
-  warn: engineLog(),
+  warn,
 };
 
-outliveEngine(journal);
+endWithEngine(journal);
 
 /** The host caches a provider before it awaits `configure`: the config is taken over at once, and read when needed. */
 async function configure(request: dynamic.ConfigureRequest): Promise<void> {

@@ -4,6 +4,7 @@ import { redact, rememberSecret } from "../redaction";
 import {
   DEFAULT_RETRY_LIMITS,
   type Effect,
+  isPassing,
   type Outcome,
   type RetryLimits,
   retryDelay,
@@ -65,15 +66,27 @@ export interface ApiCall<Answer> {
   readonly effect: Effect;
   /** What the call is for, in the infinitive. */
   readonly attempted: string;
-  /** Called before each attempt. */
-  readonly beforeSend?: (() => void) | undefined;
   /** How to read the answer; absent: the answer has no body. */
   readonly answer?: z.ZodType<Answer>;
 }
 
-/** The server's clock as its newest Date header tells it, to about a second; ours until one has come. */
+/** How one attempt of a call ended. */
+export type Attempt<Answer> =
+  | { readonly value: Answer }
+  | { readonly error: FlexpriceError; readonly outcome: Outcome };
+
+/** A Date header that is further from the local clock, in milliseconds, may as well be a gateway's mistake. */
+const MAX_HEADER_SKEW_MS = 2 * 60_000;
+
+/**
+ * The server's clock. Its Date headers tell it to about a second, and are believed while they are near the local
+ * clock; what the server itself writes into an object that it has just made is believed in any case, and from then
+ * on headers count that are near to that.
+ */
 export class ServerClock {
   private offset = 0;
+  /** By the newest object. */
+  private confirmed = 0;
 
   constructor(private readonly localNow: () => number) {}
 
@@ -82,9 +95,17 @@ export class ServerClock {
     return this.localNow() + this.offset;
   }
 
-  note(dateHeader: string | undefined): void {
-    const date = Date.parse(dateHeader ?? "");
-    if (!Number.isNaN(date)) this.offset = date - this.localNow();
+  noteHeader(dateHeader: string | undefined): void {
+    const offset = Date.parse(dateHeader ?? "") - this.localNow();
+    if (Math.abs(offset - this.confirmed) <= MAX_HEADER_SKEW_MS) this.offset = offset;
+  }
+
+  /** @param createdAt - Of an object that the server has made a moment ago, in milliseconds of the epoch. */
+  noteCreation(createdAt: number | undefined): void {
+    if (createdAt === undefined || Number.isNaN(createdAt)) return;
+    this.confirmed = createdAt - this.localNow();
+    // A believed header is the better one: the answer may have been long under way.
+    if (Math.abs(this.offset - this.confirmed) > MAX_HEADER_SKEW_MS) this.offset = this.confirmed;
   }
 }
 
@@ -109,27 +130,40 @@ export class Client {
     return this.clock.now();
   }
 
+  /** The server has just made something, and said when. */
+  noteCreation(createdAt: number | undefined): void {
+    this.clock.noteCreation(createdAt);
+  }
+
   async call<Answer>(call: ApiCall<Answer>): Promise<Answer> {
     const { world, retry = DEFAULT_RETRY_LIMITS } = this.options;
-    const request = this.request(call);
     const startedAt = world.now();
     for (let attempt = 1; ; attempt++) {
-      call.beforeSend?.();
-      const result = await this.attempt(request);
-      const success = result instanceof TransportFailure ? undefined : this.decode(call, result);
-      if (success !== undefined && "value" in success) return success.value;
+      const result = await this.attempt(call);
+      if ("value" in result) return result.value;
       const delay = retryDelay({
         effect: call.effect,
-        outcome: success?.outcome ?? outcomeOf(result),
+        outcome: result.outcome,
         attempt,
         startedAt,
         now: world.now(),
         random: world.random,
         limits: retry,
       });
-      if (delay === "stop") throw success?.error ?? this.failure(call, result);
+      if (delay === "stop") throw result.error;
       await world.sleep(delay);
     }
+  }
+
+  /** Sends the request once. */
+  async attempt<Answer>(call: ApiCall<Answer>): Promise<Attempt<Answer>> {
+    const result = await this.send(this.request(call));
+    if (result instanceof TransportFailure) {
+      const outcome: Outcome = { kind: result.sent === "surely not" ? "not_sent" : "interrupted" };
+      return { outcome, error: this.unanswered(call, result) };
+    }
+    if (result.status >= 200 && result.status <= 299) return this.decode(call, result);
+    return this.refused(call, result);
   }
 
   private request(call: ApiCall<unknown>): HttpRequest {
@@ -154,11 +188,11 @@ export class Client {
     };
   }
 
-  private async attempt(request: HttpRequest): Promise<HttpAnswer | TransportFailure> {
+  private async send(request: HttpRequest): Promise<HttpAnswer | TransportFailure> {
     const { world } = this.options;
     try {
       const answer = await world.transport(request);
-      this.clock.note(answer.headers["date"]);
+      this.clock.noteHeader(answer.headers["date"]);
       return answer;
     } catch (error) {
       if (error instanceof TransportFailure) return error;
@@ -166,12 +200,8 @@ export class Client {
     }
   }
 
-  /** The answer's value; or, for a 2xx that cannot be read, what that means for a repetition. */
-  private decode<Answer>(
-    call: ApiCall<Answer>,
-    answer: HttpAnswer,
-  ): { value: Answer } | { error: FlexpriceError; outcome: Outcome } | undefined {
-    if (answer.status < 200 || answer.status > 299) return undefined;
+  /** The value of a 2xx; one that cannot be read says as little of what happened as none. */
+  private decode<Answer>(call: ApiCall<Answer>, answer: HttpAnswer): Attempt<Answer> {
     const read = readAnswer(call, answer);
     if ("value" in read) return read;
     return {
@@ -186,20 +216,28 @@ export class Client {
     };
   }
 
-  private failure(call: ApiCall<unknown>, result: HttpAnswer | TransportFailure): FlexpriceError {
-    if (result instanceof TransportFailure) return this.unanswered(call, result);
+  private refused(call: ApiCall<unknown>, result: HttpAnswer): Attempt<never> {
     const said = readRefusal(result);
     const kind = kindOf(call, result, said);
-    return new FlexpriceError({
-      kind,
-      attempted: call.attempted,
-      answer: `Flexprice answered ${result.status}${said?.code === undefined ? "" : ` ${said.code}`}: ${
-        said === undefined ? excerpt(result.body) : words(said)
-      } (${this.where(call)})`,
-      advice: this.advice(kind),
-      status: result.status,
-      code: said?.code,
-    });
+    const { status } = result;
+    return {
+      outcome: {
+        kind: "answered",
+        status,
+        retryAfter: result.headers["retry-after"],
+        isRefusal: said !== undefined && status >= 400 && status < 500 && !isPassing(status),
+      },
+      error: new FlexpriceError({
+        kind,
+        attempted: call.attempted,
+        answer: `Flexprice answered ${status}${said?.code === undefined ? "" : ` ${said.code}`}: ${
+          said === undefined ? excerpt(result.body) : words(said)
+        } (${this.where(call)})`,
+        advice: this.advice(kind),
+        status,
+        code: said?.code,
+      }),
+    };
   }
 
   private unanswered(call: ApiCall<unknown>, failure: TransportFailure): FlexpriceError {
@@ -264,13 +302,6 @@ function readAnswer<Answer>(
     ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
   );
   return { fault: `lacks what Flexprice sends: ${issues.join("; ")}` };
-}
-
-function outcomeOf(result: HttpAnswer | TransportFailure): Outcome {
-  if (!(result instanceof TransportFailure)) {
-    return { kind: "answered", status: result.status, retryAfter: result.headers["retry-after"] };
-  }
-  return { kind: result.sent === "surely not" ? "not_sent" : "interrupted" };
 }
 
 function kindOf(call: ApiCall<unknown>, answer: HttpAnswer, said: Refusal | undefined): ErrorKind {

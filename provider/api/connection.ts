@@ -1,10 +1,11 @@
-import { type FlexpriceError, isFailure } from "../errors";
+import { type FlexpriceError, isFailure, type Warn } from "../errors";
 import { Client, type ClientOptions, ServerClock } from "./client";
-import { Creations, type Warn } from "./creation";
+import { Creates, hashOf } from "./creates";
 import { Directory } from "./directory";
 import { Inventory } from "./inventory";
 import { Journal } from "./journal";
-import type { Managed } from "./managed";
+import { ManagedIds } from "./managed-ids";
+import { Recovery } from "./recovery";
 import type { RetryLimits } from "./retry";
 import { Routes } from "./routes";
 import type { Role, User } from "./wire";
@@ -35,31 +36,33 @@ export class Connection {
   readonly routes: Routes;
   readonly directory: Directory;
   readonly inventory: Inventory;
-  readonly creations: Creations;
+  readonly creates: Creates;
+  private readonly recovery: Recovery;
   private readonly preflightRoutes: Routes;
   private knownCaller: Promise<User> | undefined;
   private knownRoles: Promise<readonly Role[]> | undefined;
-  private knownSettlement: Promise<boolean> | undefined;
   private knownPreflight: Promise<Preflight> | undefined;
 
   constructor(
     private readonly options: Omit<ClientOptions, "clock">,
-    managed: Managed,
-    journal = new Journal(),
+    private readonly journal = new Journal(),
+    managed = new ManagedIds(journal),
   ) {
     const clock = new ServerClock(options.world.now);
     this.routes = new Routes(new Client({ ...options, clock }));
     this.preflightRoutes = new Routes(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
     this.directory = new Directory(this.routes, options.world.sleep);
     this.inventory = new Inventory(this.routes, options.world.sleep);
-    this.creations = new Creations(
-      this.routes,
-      this.directory,
-      options.world,
-      managed,
-      journal,
-      options.baseUrl,
-    );
+    const origin = {
+      server: options.baseUrl,
+      credential: hashOf(options.credential),
+      environmentId: this.chosenEnvironment,
+    };
+    const { routes, directory, inventory } = this;
+    const { world } = options;
+    const of = [routes, directory, inventory, world, managed, journal, origin] as const;
+    this.creates = new Creates(...of);
+    this.recovery = new Recovery(...of);
   }
 
   /** Where the credential was configured. */
@@ -87,15 +90,21 @@ export class Connection {
     });
   }
 
-  /** Settles what killed processes have left, before this one changes something; once a process if it succeeds. */
-  async settleLeftovers(warn: Warn): Promise<void> {
-    this.knownSettlement ??= this.caller().then(({ tenant }) =>
-      this.creations.settleLeftovers(tenant.id, warn),
-    );
-    const forget = () => {
-      this.knownSettlement = undefined;
-    };
-    if (!(await this.keepSuccess(this.knownSettlement, forget))) forget();
+  /** Settles what killed runs have left, before this one changes something. */
+  async recover(warn: Warn): Promise<void> {
+    const { tenant } = await this.caller();
+    await this.recovery.recover(tenant.id, warn);
+  }
+
+  /** Waits for keys of these names that a killed run may have made; see {@link Recovery.waitForKeys}. */
+  async waitForKeys(names: readonly string[], warn: Warn): Promise<boolean> {
+    const { tenant } = await this.caller();
+    return await this.recovery.waitForKeys(names, tenant.id, warn);
+  }
+
+  /** The program takes an object over: a note of it would have a later run remove it. */
+  forgetPending(tenantId: string, object: { readonly id: string; readonly name: string }): void {
+    this.journal.forget(this.options.baseUrl, tenantId, object);
   }
 
   /** Every role of the server with its permissions; one request a process. */

@@ -66,16 +66,6 @@ export class Directory {
     await this.database.ask(ANSWER);
   }
 
-  /** The accounts made at or after a moment, asked for anew; newest first. */
-  async accountsSince(isSince: (account: User) => boolean): Promise<readonly User[]> {
-    const rows = await everyRow(
-      (page) => this.routes.searchAccounts(page, "look for the service account"),
-      isSince,
-    );
-    this.accounts.keep(rows);
-    return rows;
-  }
-
   /** Any visible key, by id alone. */
   async keyOfAnyone(id: string): Promise<Key | undefined> {
     return (await this.keys.all()).find((key) => key.id === id);

@@ -20,12 +20,9 @@ interface Walk<Row> {
 
 type Ask<Row> = (page: PageRequest) => Promise<Page<Row>>;
 
-/** All pages, or those up to the first row that does not pass. Rows that turn up twice count once. */
-export async function everyRow<Row extends { readonly id: string }>(
-  ask: Ask<Row>,
-  passes?: (row: Row) => boolean,
-): Promise<Row[]> {
-  return (await walk(ask, passes)).rows;
+/** All pages. Rows that turn up twice count once. */
+export async function everyRow<Row extends { readonly id: string }>(ask: Ask<Row>): Promise<Row[]> {
+  return (await walk(ask)).rows;
 }
 
 /**
@@ -48,10 +45,7 @@ export async function everyRowForSure<Row extends { readonly id: string }>(
   });
 }
 
-async function walk<Row extends { readonly id: string }>(
-  ask: Ask<Row>,
-  passes: (row: Row) => boolean = () => true,
-): Promise<Walk<Row>> {
+async function walk<Row extends { readonly id: string }>(ask: Ask<Row>): Promise<Walk<Row>> {
   const rows = new Map<string, Row>();
   let shrank = false;
   let total = 0;
@@ -59,10 +53,7 @@ async function walk<Row extends { readonly id: string }>(
     const page = await ask({ limit: PAGE_SIZE, offset });
     shrank ||= page.total < total || (page.items.length === 0 && offset < page.total);
     total = page.total;
-    for (const row of page.items) {
-      if (!passes(row)) return { rows: [...rows.values()], shrank };
-      rows.set(row.id, row);
-    }
+    for (const row of page.items) rows.set(row.id, row);
     offset += page.items.length;
     if (page.items.length === 0 || offset >= page.total)
       return { rows: [...rows.values()], shrank };

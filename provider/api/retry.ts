@@ -3,7 +3,13 @@ export type Effect = "none" | "idempotent" | "creates";
 
 /** How one attempt ended. */
 export type Outcome =
-  | { readonly kind: "answered"; readonly status: number; readonly retryAfter?: string | undefined }
+  | {
+      readonly kind: "answered";
+      readonly status: number;
+      readonly retryAfter?: string | undefined;
+      /** Whether Flexprice itself declined: a 4xx in one of its own shapes, and so before it did anything. */
+      readonly isRefusal?: boolean;
+    }
   /** The request surely did not reach the server: connection refused, name not resolved. */
   | { readonly kind: "not_sent" }
   /** It may have reached the server: reset, timeout, an answer cut off. */
@@ -42,6 +48,11 @@ export interface FinishedAttempt {
 
 const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
+/** Whether a status says that the same request may well succeed later. */
+export function isPassing(status: number): boolean {
+  return PASSING_STATUSES.has(status);
+}
+
 /** Milliseconds to wait before the next attempt, or "stop". Pure: time and chance are arguments. */
 export function retryDelay(finished: FinishedAttempt): number | "stop" {
   const limits = finished.limits ?? DEFAULT_RETRY_LIMITS;
@@ -63,7 +74,7 @@ function mayRepeat({ effect, outcome, now }: FinishedAttempt): boolean {
     case "interrupted":
       return effect !== "creates";
     case "answered":
-      if (effect !== "creates") return PASSING_STATUSES.has(outcome.status);
+      if (effect !== "creates") return isPassing(outcome.status);
       // A create is repeated only where the server says that it did not take it up.
       return (
         outcome.status === 429 || (outcome.status === 503 && askedPause(outcome, now) !== undefined)

@@ -1,5 +1,6 @@
 import { rememberSecret } from "../redaction";
-import type { Client, Credential } from "./client";
+import type { Attempt, Client, Credential } from "./client";
+import { createdAt } from "./ids";
 import * as wire from "./wire";
 
 export interface Page<Item> {
@@ -78,21 +79,18 @@ export class Routes {
     return { items: page.items, total: page.pagination.total };
   }
 
-  /** POST /users. */
-  createAccount(
-    { name, roles }: NewAccount,
-    attempted: string,
-    beforeSend?: () => void,
-  ): Promise<wire.User> {
-    return this.client.call({
+  /** POST /users, once. */
+  async createAccount({ name, roles }: NewAccount, attempted: string): Promise<Attempt<wire.User>> {
+    const result = await this.client.attempt({
       method: "POST",
       path: "/users",
       body: { type: "service_account", name, roles },
       effect: "creates",
       attempted,
-      beforeSend,
       answer: wire.user,
     });
+    if ("value" in result) this.client.noteCreation(createdAt(result.value.id));
+    return result;
   }
 
   /** PUT /users/{id}: nothing but the name can be changed. */
@@ -134,13 +132,9 @@ export class Routes {
     return { items: page.items, total: page.pagination.total };
   }
 
-  /** POST /secrets/api/keys: the only answer that holds the key's value. */
-  async createKey(
-    key: NewKey,
-    attempted: string,
-    beforeSend?: () => void,
-  ): Promise<wire.CreatedKey> {
-    const created = await this.client.call({
+  /** POST /secrets/api/keys, once: the only answer that holds the key's value. */
+  async createKey(key: NewKey, attempted: string): Promise<Attempt<wire.CreatedKey>> {
+    const result = await this.client.attempt({
       method: "POST",
       path: "/secrets/api/keys",
       body: {
@@ -151,11 +145,13 @@ export class Routes {
       },
       effect: "creates",
       attempted,
-      beforeSend,
       answer: wire.createdKey,
     });
-    rememberSecret(created.api_key);
-    return created;
+    if ("value" in result) {
+      rememberSecret(result.value.api_key);
+      this.client.noteCreation(Date.parse(result.value.secret.created_at));
+    }
+    return result;
   }
 
   /** DELETE /secrets/api/keys/{id}: revokes; answers 204 for a revoked key as well. */

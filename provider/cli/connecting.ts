@@ -1,6 +1,5 @@
 import type { Credential } from "../api/client";
 import { Connection } from "../api/connection";
-import { Managed } from "../api/managed";
 import { missingCredential, readSettings, type Settings, type SettingsSource } from "../config";
 import { FlexpriceError } from "../errors";
 import { readStackConfig, refuseUnknown, type StackChoice, type StackConfig } from "./pulumi";
@@ -48,7 +47,7 @@ export function contactBy(
   credential: Credential,
   settings: Omit<Settings, "credential">,
 ): Contact {
-  const connection = new Connection({ ...settings, credential, world }, new Managed());
+  const connection = new Connection({ ...settings, credential, world });
   return { connection, baseUrl: settings.baseUrl, credential };
 }
 

@@ -1,5 +1,6 @@
 import type { Connection } from "../api/connection";
 import { displayIdOf } from "../api/ids";
+import type { ManagedIds } from "../api/managed-ids";
 import { ownerByUse } from "../api/proof";
 import type { Key } from "../api/wire";
 import { FlexpriceError } from "../errors";
@@ -18,7 +19,7 @@ export async function adoptable(
   { id, apiKey }: { readonly id: string; readonly apiKey: string },
   inputs: Inputs,
   owner: string | undefined,
-  managed: ReadonlySet<string>,
+  managed: ManagedIds,
 ): Promise<Key> {
   rememberSecret(apiKey);
   const attempted = `adopt API key ${label(id, inputs.name)}`;
@@ -54,7 +55,7 @@ export async function adoptable(
     displayIdOf(apiKey) === listed.display_id
       ? ""
       : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
-    listed.name === inputs.name
+    inputs.name === undefined || listed.name === inputs.name
       ? ""
       : `its name is "${listed.name}", the program asks for "${inputs.name}"`,
     listed.type === inputs.type

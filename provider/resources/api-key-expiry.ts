@@ -4,12 +4,6 @@ import { durationMs, hasPassed, rotationDue, sameDuration, sameInstant } from ".
 import { failure, label } from "./lifecycle";
 import { isUnknown } from "./unknowns";
 
-/** The expiry that a key made now gets. */
-export function expiryOf({ expiresAt, expiresIn }: Inputs, now: number): string | undefined {
-  if (expiresIn === undefined) return expiresAt;
-  return new Date(now + (durationMs(expiresIn) ?? 0)).toISOString();
-}
-
 /** The input through which the program asks for another expiry than the key has. */
 export function changedExpiry(
   olds: Partial<State>,

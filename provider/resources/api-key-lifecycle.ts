@@ -8,16 +8,10 @@ import { FlexpriceError, isFailure } from "../errors";
 import { once } from "../once";
 import { rememberSecret } from "../redaction";
 import { adoptable } from "./api-key-adoption";
-import {
-  changedExpiry,
-  dueReplacement,
-  expiryFailures,
-  expiryOf,
-  isLeftToExpire,
-} from "./api-key-expiry";
+import { changedExpiry, dueReplacement, expiryFailures, isLeftToExpire } from "./api-key-expiry";
 import { type Inputs, isComplete, kept, present, type State, stateOf } from "./api-key-state";
 import { durationMs, hasPassed, sameDuration } from "./expiry";
-import { accountId, connectionName } from "./fields";
+import { accountId, connectionName, namePrefix } from "./fields";
 import { guardTenant, seesEveryKey } from "./guards";
 import {
   type ChangeTable,
@@ -47,7 +41,8 @@ const schema = once(() => {
         .string("must be a text")
         .refine(isKeyName, KEY_NAME_RULE)
         .refine(isWellFormed, NOT_WELL_FORMED),
-    ),
+    ).optional(),
+    namePrefix: namePrefix().optional(),
     type: onceKnown(
       z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key"),
     ),
@@ -78,11 +73,14 @@ const schema = once(() => {
   });
 });
 
+/** What a unique name begins with where nothing else is known: the class hands the logical name over. */
+const NAME_PREFIX = "api-key";
+
+// namePrefix has no row: it counts when the key is made, and not again.
 const CHANGES: ChangeTable<
-  "serviceAccountId" | "name" | "type" | "rotateBefore" | "onDelete" | "connection"
+  "serviceAccountId" | "type" | "rotateBefore" | "onDelete" | "connection"
 > = {
   serviceAccountId: { change: "replace" },
-  name: { change: "replace" },
   type: { change: "replace" },
   rotateBefore: { change: "update", same: sameDuration },
   onDelete: { change: "update", same: (before, now) => (before ?? "revoke") === (now ?? "revoke") },
@@ -96,7 +94,8 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
   async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
     rememberSecret(news.adopt?.apiKey);
     const inputs: Inputs = { ...ownInputs(news), type: news.type ?? "private_key" };
-    const toBeMade = olds.name === undefined || this.changes("", olds, inputs).replaced.length > 0;
+    const toBeMade =
+      Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema().safeParse(inputs).error);
     const ahead = await lookAhead(this.surroundings, inputs.connection);
     if (failures.length === 0) {
@@ -152,8 +151,8 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
   }
 
   async create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
-    const { serviceAccountId, name } = inputs;
-    const attempted = `create API key "${name}"${serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`}`;
+    const { serviceAccountId, name, namePrefix = NAME_PREFIX, type } = inputs;
+    const attempted = `create API key ${JSON.stringify(name ?? namePrefix)}${serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`}`;
     const connection = this.surroundings.connect(inputs.connection, attempted);
     const caller = await connection.caller();
     const owner = serviceAccountId ?? caller.id;
@@ -161,6 +160,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     if (inputs.adopt !== undefined) {
       const { managed, adopted } = this.surroundings;
       const listed = await adoptable(connection, inputs.adopt, inputs, owner, managed);
+      connection.forgetPending(caller.tenant.id, listed);
       managed.add(listed.id);
       adopted.add(listed.id);
       return {
@@ -170,8 +170,8 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     }
     if (serviceAccountId !== undefined)
       await requireAccount(connection, serviceAccountId, attempted);
-    await connection.settleLeftovers(this.surroundings.warn);
-    const expiresAt = expiryOf(inputs, connection.routes.serverNow());
+    await connection.recover(this.surroundings.warn);
+    const { expiresAt, expiresIn } = inputs;
     if (hasPassed(expiresAt, connection.routes.serverNow())) {
       throw new FlexpriceError({
         kind: "refused",
@@ -180,11 +180,16 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
         advice: "set a later expiresAt.",
       });
     }
-    const { secret, api_key } = await connection.creations.createKey(
-      { name, type: inputs.type, expiresAt, accountId: serviceAccountId },
-      owner,
-      caller.tenant.id,
-      attempted,
+    const { secret, api_key } = await connection.creates.key(
+      {
+        name,
+        namePrefix,
+        type,
+        expiresAt,
+        lifetimeMs: expiresIn === undefined ? undefined : durationMs(expiresIn),
+        accountId: serviceAccountId,
+      },
+      { caller, attempted },
     );
     // From here on nothing may fail: the value exists in this answer only.
     return {
@@ -231,8 +236,15 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
 
   async update(_id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
     // Whatever can be updated concerns the provider alone: the key and what the server knows of it stay.
-    const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, ...rest } = olds;
-    return { outs: { ...rest, ...optional(news, "rotateBefore", "rotationTriggers", "onDelete") } };
+    const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, autoName: _a, ...rest } = olds;
+    const autoName = news.name === undefined ? { autoName: olds.name } : {};
+    return {
+      outs: {
+        ...rest,
+        ...autoName,
+        ...optional(news, "namePrefix", "rotateBefore", "rotationTriggers", "onDelete"),
+      },
+    };
   }
 
   async delete(id: string, props: State): Promise<void> {
@@ -252,7 +264,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);
     guardEnvironment(connection, props, attempted);
-    await connection.settleLeftovers(this.surroundings.warn);
+    await connection.recover(this.surroundings.warn);
     try {
       await connection.routes.revokeKey(id, attempted);
     } catch (error) {
@@ -269,8 +281,11 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     news: Inputs,
   ): { changed: string[]; replaced: string[] } {
     const { changed, replaced } = diffByTable(CHANGES, olds, news);
+    // Without a name in the program the key keeps the one that it has: nothing on the server changes it.
+    const isRenamed = news.name !== undefined && news.name !== olds.name;
     const triggers = changedTriggers(olds.rotationTriggers, news.rotationTriggers);
     const replacing = [
+      isRenamed ? "name" : undefined,
       changedExpiry(olds, news),
       adoptsAnother(id, news) ? "adopt" : undefined,
       triggers === "replace" ? "rotationTriggers" : undefined,
@@ -352,15 +367,11 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
         advice: "correct the id or the apiKey.",
       });
     }
-    const { apiKey, ...rest } = stateOf(
-      { ...props, name: listed.name, type: listed.type },
-      listed,
-      {
-        apiKey: props.apiKey ?? "",
-        tenantId: caller.tenant.id,
-        environmentId: connection.chosenEnvironment,
-      },
-    );
+    const { apiKey, ...rest } = stateOf({ ...props, name: listed.name }, listed, {
+      apiKey: props.apiKey ?? "",
+      tenantId: caller.tenant.id,
+      environmentId: connection.chosenEnvironment,
+    });
     return { id, props: (apiKey === "" ? rest : { ...rest, apiKey }) as State };
   }
 

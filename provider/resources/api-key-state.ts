@@ -7,7 +7,9 @@ import { asSet } from "./roles";
 /** Resolved inputs of an API key, after check. */
 export interface Inputs {
   readonly serviceAccountId?: string;
-  readonly name: string;
+  /** Absent: a unique name, which `autoName` keeps. */
+  readonly name?: string;
+  readonly namePrefix?: string;
   readonly type: string;
   readonly expiresAt?: string;
   readonly expiresIn?: string;
@@ -20,6 +22,9 @@ export interface Inputs {
 
 /** What Pulumi's state holds of an API key. Without `adopt`: a second copy of the key is not kept. */
 export interface State extends Omit<Inputs, "adopt"> {
+  readonly name: string;
+  /** The name, where the program gives none. */
+  readonly autoName?: string;
   readonly apiKey: string;
   readonly displayId: string;
   readonly roles: string[];
@@ -66,7 +71,7 @@ export function present(
 }
 
 export function stateOf(
-  inputs: Partial<Inputs> & Pick<Inputs, "name" | "type">,
+  inputs: Partial<Inputs>,
   key: Key,
   more: { apiKey: string; tenantId: string; environmentId: string | undefined },
 ): State {
@@ -75,14 +80,16 @@ export function stateOf(
     ...optional(
       inputs,
       "serviceAccountId",
+      "namePrefix",
       "expiresIn",
       "rotateBefore",
       "rotationTriggers",
       "onDelete",
       "connection",
     ),
-    name: inputs.name,
-    type: inputs.type,
+    name: key.name,
+    ...(inputs.name === undefined ? { autoName: key.name } : {}),
+    type: key.type,
     ...(expiresAt === undefined ? {} : { expiresAt }),
     apiKey: more.apiKey,
     displayId: key.display_id,

@@ -24,8 +24,17 @@ export interface ApiKeyArgs {
    * Default: the caller itself. Change: replaces.
    */
   serviceAccountId?: pulumi.Input<string> | undefined;
-  /** What the dashboard shows; not blank, need not be unique. Default: the resource's logical name. Change: replaces. */
+  /**
+   * What the dashboard shows; not blank, need not be unique. With a name of the program's, a request whose answer is
+   * lost is an error that lists the keys to look at: nothing tells the new key from others of this name.
+   * Default: a unique name, `<namePrefix>-<10 characters>`. Change: replaces; removing it changes nothing.
+   */
   name?: pulumi.Input<string> | undefined;
+  /**
+   * What the unique name begins with, where `name` is not set; cut at 255 characters.
+   * Default: the resource's logical name. Change: nothing; it counts for the next key that the resource makes.
+   */
+  namePrefix?: pulumi.Input<string> | undefined;
   /** Default: `private_key`. Change: replaces. */
   type?: pulumi.Input<ApiKeyType> | undefined;
   /**
@@ -112,6 +121,8 @@ export class ApiKey extends pulumi.CustomResource {
   declare readonly displayId: pulumi.Output<string>;
   /** What the dashboard shows. */
   declare readonly name: pulumi.Output<string>;
+  /** The name, where `name` is not set; undefined where it is. */
+  declare readonly autoName: pulumi.Output<string | undefined>;
   /** `private_key` or `publishable_key`. */
   declare readonly type: pulumi.Output<string>;
   /** What the key may do: a copy of its owner's roles, taken at creation; sorted. */
@@ -130,7 +141,7 @@ export class ApiKey extends pulumi.CustomResource {
   /**
    * Declares an API key.
    *
-   * @param name - The logical name, unique in the program; also the key's name unless `args.name` is given.
+   * @param name - The logical name, unique in the program; the key's name begins with it unless `args` say otherwise.
    * @param args - What the key is to be.
    * @param opts - Pulumi's options for custom resources.
    */
@@ -168,6 +179,7 @@ export class ApiKey extends pulumi.CustomResource {
 /** Outputs that are no inputs: named, so that the engine resolves them. */
 const OUTPUTS = {
   apiKey: undefined,
+  autoName: undefined,
   displayId: undefined,
   roles: undefined,
   userId: undefined,
@@ -182,7 +194,8 @@ function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
   return {
     ...OUTPUTS,
     ...args,
-    name: withDefault(args.name, logicalName),
+    name: args.name,
+    namePrefix: withDefault(args.namePrefix, logicalName),
     type: withDefault(args.type, "private_key"),
     ...(args.adopt === undefined ? {} : { adopt: pulumi.secret(args.adopt) }),
   };

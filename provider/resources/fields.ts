@@ -1,6 +1,14 @@
 import { z } from "zod";
 import { once } from "../once";
+import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "./names";
 import { onceKnown } from "./unknowns";
+
+/** What a unique name begins with: any text that a name can be. */
+export const namePrefix = once(() =>
+  onceKnown(
+    z.string(KEY_NAME_RULE).refine(isKeyName, KEY_NAME_RULE).refine(isWellFormed, NOT_WELL_FORMED),
+  ),
+);
 
 /** Id of a service account. */
 export const accountId = once(() =>

@@ -1,8 +1,8 @@
 import type { dynamic } from "@pulumi/pulumi";
 import type { z } from "zod";
 import type { Connection } from "../api/connection";
-import type { Warn } from "../api/creation";
-import type { Managed } from "../api/managed";
+import type { ManagedIds } from "../api/managed-ids";
+import { SHOWN_BY_ENGINE, type Warn } from "../errors";
 import { isUnknown } from "./unknowns";
 
 /** What the provider process gives to the lifecycles. */
@@ -16,7 +16,7 @@ export interface Surroundings {
   readonly isConfigured: (connection: string | undefined) => boolean;
   /** Whether previews ask the server (`flexprice:preflight`). */
   readonly wantsPreflight: () => boolean;
-  readonly managed: Managed;
+  readonly managed: ManagedIds;
   /** Ids that the program adopts: a resource which held one of them before lets go of it. */
   readonly adopted: Set<string>;
   /**
@@ -102,17 +102,33 @@ export async function isLetGo(
   return true;
 }
 
+/** A create that made something which is not as it should be. The engine keeps it, and calls update in the next up. */
+export class PartlyCreated extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(
+    readonly id: string,
+    readonly properties: Readonly<Record<string, unknown>>,
+    reason: string,
+  ) {
+    super(reason);
+    this.reasons = [reason];
+    this.stack = SHOWN_BY_ENGINE;
+  }
+}
+
 /** An object as messages name it. */
 export function label(id: string, name: string | undefined): string {
   return name === undefined ? id : `"${name}" (${id})`;
 }
 
-/** The inputs alone: the engine mixes `__provider` in. */
+/** The inputs alone: the engine mixes `__provider` in, and JavaScript programs give null for what is not given. */
 export function ownInputs<Inputs extends object>({
   __provider: _,
   ...inputs
 }: Inputs & { __provider?: unknown }): Omit<Inputs, "__provider"> {
-  return inputs;
+  const given = Object.entries(inputs).filter(([, value]) => value !== null);
+  return Object.fromEntries(given) as Omit<Inputs, "__provider">;
 }
 
 /** Those of the named properties that are there: a state holds no empty places. */

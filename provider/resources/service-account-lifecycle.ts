@@ -1,11 +1,12 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Connection } from "../api/connection";
+import { UnnamedAccount } from "../api/creates";
 import type { Key, User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
 import { once } from "../once";
 import { hasPassed } from "./expiry";
-import { accountId, connectionName } from "./fields";
+import { accountId, connectionName, namePrefix } from "./fields";
 import { guardTenant } from "./guards";
 import {
   type ChangeTable,
@@ -15,6 +16,7 @@ import {
   label,
   optional,
   ownInputs,
+  PartlyCreated,
   type Surroundings,
   toCheckFailures,
   toDiffResult,
@@ -31,7 +33,9 @@ import { asSet, roleProblems, sameRoles } from "./roles";
 import { containsUnknown, isUnknown, onceKnown } from "./unknowns";
 
 interface Inputs {
-  readonly name: string;
+  /** Absent: a unique name, which `autoName` keeps. */
+  readonly name?: string;
+  readonly namePrefix?: string;
   readonly roles: string[];
   readonly forceDestroy?: boolean;
   readonly adopt?: string;
@@ -39,6 +43,10 @@ interface Inputs {
 }
 
 interface State extends Inputs {
+  /** What the server calls it. */
+  readonly name: string;
+  /** What it is to be called where the program names none. */
+  readonly autoName?: string;
   readonly tenantId: string;
 }
 
@@ -51,7 +59,8 @@ const schema = once(() =>
         .string(ACCOUNT_NAME_RULE)
         .refine(isAccountName, ACCOUNT_NAME_RULE)
         .refine(isWellFormed, NOT_WELL_FORMED),
-    ),
+    ).optional(),
+    namePrefix: namePrefix().optional(),
     roles: onceKnown(
       z
         .array(onceKnown(z.string("must be the name of a role")), {
@@ -66,6 +75,10 @@ const schema = once(() =>
   }),
 );
 
+/** What a unique name begins with where nothing else is known: the class hands the logical name over. */
+const NAME_PREFIX = "service-account";
+
+// namePrefix has no row: it counts when the account is made, and not again.
 const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
   name: { change: "update" },
   roles: { change: "replace", same: sameRoles },
@@ -97,8 +110,10 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   }
 
   async diff(id: string, olds: State, news: Inputs): Promise<dynamic.DiffResult> {
-    this.surroundings.managed.add(id);
-    const { changed, replaced } = diffByTable(CHANGES, olds, news);
+    const { managed, adopted, warn } = this.surroundings;
+    managed.add(id);
+    const name = nameWanted(olds, news);
+    const { changed, replaced } = diffByTable(CHANGES, olds, { ...news, name });
     const takesAnother = news.adopt !== undefined && news.adopt !== id;
     if (takesAnother || replaced.length > 0 || changed.includes("name")) {
       await foreseeTenant(
@@ -107,7 +122,12 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
         `change service account ${label(id, olds.name)}`,
       );
     }
-    if (news.adopt === id && replaced.length === 0) this.surroundings.adopted.add(id);
+    if (changed.includes("name") && news.name === undefined && replaced.length === 0) {
+      await warn(
+        `Service account ${id} was renamed outside of Pulumi: it is called ${JSON.stringify(olds.name)}, and its own name is ${JSON.stringify(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
+      );
+    }
+    if (news.adopt === id && replaced.length === 0) adopted.add(id);
     return toDiffResult({
       changed: takesAnother ? [...changed, "adopt"] : changed,
       replaced: takesAnother ? [...replaced, "adopt"] : replaced,
@@ -115,19 +135,35 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   }
 
   async create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
-    const attempted = `create service account "${inputs.name}"`;
+    const { name, namePrefix = NAME_PREFIX, roles, adopt } = inputs;
+    const attempted = `create service account ${JSON.stringify(name ?? namePrefix)}`;
     const connection = this.surroundings.connect(inputs.connection, attempted);
-    const { tenant } = await connection.caller();
-    await connection.settleLeftovers(this.surroundings.warn);
-    const account =
-      inputs.adopt === undefined
-        ? await connection.creations.createAccount(
-            { name: inputs.name, roles: inputs.roles },
-            tenant.id,
-            attempted,
-          )
-        : await this.adopt(connection, inputs.adopt, inputs);
-    return { id: account.id, outs: state(inputs, account, tenant.id) };
+    const caller = await connection.caller();
+    const tenantId = caller.tenant.id;
+    await connection.recover(this.surroundings.warn);
+    if (adopt !== undefined) {
+      const account = await this.adopt(connection, adopt, inputs, tenantId);
+      return { id: account.id, outs: made(inputs, account) };
+    }
+    try {
+      const account = await connection.creates.account(
+        { name, namePrefix, roles },
+        { caller, attempted },
+      );
+      return { id: account.id, outs: made(inputs, account) };
+    } catch (error) {
+      if (!(error instanceof UnnamedAccount)) throw error;
+      const { account, failure: reason } = error;
+      // Pulumi keeps it as partly made, and calls update in the next up. The host adds nothing to these properties.
+      throw new PartlyCreated(
+        account.id,
+        { ...inputs, ...made(inputs, account) },
+        reason.during(
+          `name service account ${account.id}, which was made as ${JSON.stringify(account.name)}, ${JSON.stringify(name)}`,
+          'run "pulumi up" again: the account is in the state, and gets its name then.',
+        ).message,
+      );
+    }
   }
 
   async read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
@@ -145,15 +181,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
       );
       return { id, props };
     }
-    if (account !== undefined) {
-      const now = { ...props, name: account.name, roles: account.roles };
-      return {
-        id,
-        props: state(now, account, tenant.id),
-        // The engine's type gives inputs the shape of outputs; they are those of the program alone.
-        inputs: readInputs(now) as State,
-      };
-    }
+    if (account !== undefined) return refreshed(id, props, account, tenant.id);
     if (isComplete(props)) return { id: "", props };
     throw new FlexpriceError({
       kind: "not_found",
@@ -164,14 +192,15 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
-    const attempted = `rename service account ${label(id, olds.name)} to "${news.name}"`;
-    const account = { id, name: news.name, roles: olds.roles };
-    if (news.name !== olds.name) {
+    const name = nameWanted(olds, news);
+    const attempted = `rename service account ${label(id, olds.name)} to ${JSON.stringify(name)}`;
+    if (name !== olds.name) {
       const connection = this.surroundings.connect(news.connection, attempted);
       await guardTenant(connection, olds.tenantId, attempted);
-      await rename(connection, id, news.name, attempted);
+      await rename(connection, id, name, attempted);
     }
-    return { outs: state(news, account, olds.tenantId) };
+    const autoName = news.name === undefined ? name : undefined;
+    return { outs: state(news, { name, roles: olds.roles }, olds.tenantId, autoName) };
   }
 
   async delete(id: string, props: State): Promise<void> {
@@ -179,9 +208,9 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     const attempted = `archive service account ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     await guardTenant(connection, props.tenantId, attempted);
-    await connection.settleLeftovers(this.surroundings.warn);
+    await connection.recover(this.surroundings.warn);
     try {
-      await archive(connection, id, attempted);
+      await this.archiveOnceFree(connection, id, attempted);
     } catch (error) {
       if (!isFailure(error, "has_active_keys")) throw error;
       const keys = await visibleActiveKeys(connection, id);
@@ -197,6 +226,22 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
       }
     }
     connection.directory.dropAccount(id);
+  }
+
+  /** Archives; where keys that a killed run has made are in the way, once those are settled. */
+  private async archiveOnceFree(
+    connection: Connection,
+    id: string,
+    attempted: string,
+  ): Promise<void> {
+    try {
+      await archive(connection, id, attempted);
+    } catch (error) {
+      if (!isFailure(error, "has_active_keys")) throw error;
+      const names = (await visibleActiveKeys(connection, id)).map(({ name }) => name);
+      if (!(await connection.waitForKeys(names, this.surroundings.warn))) throw error;
+      await archive(connection, id, attempted);
+    }
   }
 
   private async adoptionFailures(ahead: Ahead, news: Inputs): Promise<dynamic.CheckFailure[]> {
@@ -235,11 +280,17 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     return account;
   }
 
-  private async adopt(connection: Connection, id: string, inputs: Inputs): Promise<User> {
+  private async adopt(
+    connection: Connection,
+    id: string,
+    inputs: Inputs,
+    tenantId: string,
+  ): Promise<User> {
     const account = await this.adoptable(connection, id, inputs);
+    connection.forgetPending(tenantId, account);
     this.surroundings.managed.add(id);
     const adopted =
-      account.name === inputs.name
+      inputs.name === undefined || account.name === inputs.name
         ? account
         : await rename(
             connection,
@@ -329,11 +380,39 @@ function isComplete(props: Partial<State>): props is State {
   return props.tenantId !== undefined;
 }
 
-function readInputs(props: Partial<State> & Pick<Inputs, "name" | "roles">): Inputs {
+/** What the program or, where it names none, the account's own name asks for. */
+function nameWanted(olds: State, news: Inputs): string {
+  return news.name ?? olds.autoName ?? olds.name;
+}
+
+/** What create hands over. */
+function made(inputs: Inputs, account: User): State {
+  const autoName = inputs.name === undefined ? account.name : undefined;
+  return state(inputs, account, account.tenant.id, autoName);
+}
+
+/** What a read found. */
+function refreshed(
+  id: string,
+  props: Partial<State>,
+  account: User,
+  tenantId: string,
+): dynamic.ReadResult<State> {
+  // A state of an older release has no autoName, nor has one whose program gives the name: what the account was
+  // called is then what it is to be called.
+  const isRenamed = props.name !== undefined && props.name !== account.name;
+  const autoName = props.autoName ?? (isRenamed ? props.name : undefined);
+  const outs = state(props, account, tenantId, autoName);
+  // The engine keeps the inputs that it has: only they tell whether the program gives a name.
+  if (isComplete(props) && autoName === undefined && sameRoles(props.roles, account.roles)) {
+    return { id, props: outs };
+  }
+  const { name, tenantId: _t, autoName: _a, ...others } = outs;
   return {
-    name: props.name,
-    roles: asSet(props.roles),
-    ...optional(props, "forceDestroy", "adopt", "connection"),
+    id,
+    props: outs,
+    // As an input the name stands where it is not the one wanted: so drift shows, and ignoreChanges can keep it.
+    inputs: (name === autoName ? others : { ...others, name }) as State,
   };
 }
 
@@ -341,6 +420,13 @@ function state(
   inputs: Partial<Inputs>,
   account: Pick<User, "name" | "roles">,
   tenantId: string,
+  autoName: string | undefined,
 ): State {
-  return { ...readInputs({ ...inputs, name: account.name, roles: account.roles }), tenantId };
+  return {
+    name: account.name,
+    ...(autoName === undefined ? {} : { autoName }),
+    roles: asSet(account.roles),
+    ...optional(inputs, "namePrefix", "forceDestroy", "adopt", "connection"),
+    tenantId,
+  };
 }

@@ -7,10 +7,17 @@ import { hasType, SERVICE_ACCOUNT_TYPE } from "./types";
 /** Inputs of a {@link ServiceAccount}. */
 export interface ServiceAccountArgs {
   /**
-   * What the dashboard shows: 1 to 255 characters, not blank. Names need not be unique.
-   * Default: the resource's logical name. Change: updates in place (`PUT /users/{id}`).
+   * What the dashboard shows: 1 to 255 characters, not blank. Names need not be unique. Takes a second request, since
+   * every account is made under a unique name at first.
+   * Default: a unique name, `<namePrefix>-<10 characters>`, which stays for the account's life.
+   * Change: updates in place (`PUT /users/{id}`); removing it keeps the name that the account has.
    */
   name?: pulumi.Input<string> | undefined;
+  /**
+   * What the unique name begins with, where `name` is not set; cut so that the name fits.
+   * Default: the resource's logical name. Change: nothing; it counts for the next account that the resource makes.
+   */
+  namePrefix?: pulumi.Input<string> | undefined;
   /**
    * What the account may do: at least one role; order and duplicates do not matter; `super_admin` only alone.
    * Change: replaces the account, new before old, since Flexprice fixes roles at creation; its keys, which carry
@@ -25,7 +32,7 @@ export interface ServiceAccountArgs {
   forceDestroy?: pulumi.Input<boolean> | undefined;
   /**
    * Id of an existing service account to take over instead of creating one. It must have the same roles; its name
-   * is set to `name`. From then on the account is managed: deleting the resource archives it. A resource of the
+   * is set to `name`, if that is given. From then on the account is managed: deleting the resource archives it. A resource of the
    * stack that held it before, under another name for instance, lets go of it.
    * Change: another id replaces; removing it changes nothing.
    */
@@ -70,6 +77,8 @@ export class ServiceAccount extends pulumi.CustomResource {
 
   /** What the dashboard shows. */
   declare readonly name: pulumi.Output<string>;
+  /** What the account is to be called where `name` is not set; undefined where it is. */
+  declare readonly autoName: pulumi.Output<string | undefined>;
   /** What the account may do, sorted. */
   declare readonly roles: pulumi.Output<string[]>;
   /** The tenant that the account belongs to. Updates and deletions by a credential of another tenant are refused. */
@@ -78,7 +87,7 @@ export class ServiceAccount extends pulumi.CustomResource {
   /**
    * Declares a service account.
    *
-   * @param name - The logical name, unique in the program; also the account's name unless `args.name` is given.
+   * @param name - The logical name, unique in the program; the account's name begins with it unless `args` say otherwise.
    * @param args - What the account is to be.
    * @param opts - Pulumi's options for custom resources.
    */
@@ -113,7 +122,9 @@ export class ServiceAccount extends pulumi.CustomResource {
 function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs {
   return {
     ...args,
-    name: withDefault(args.name, logicalName),
+    name: args.name,
+    namePrefix: withDefault(args.namePrefix, logicalName),
+    autoName: undefined,
     tenantId: undefined,
     __provider: PROVIDER,
   };
@@ -123,6 +134,7 @@ function existing({ connection }: ServiceAccountArgs): pulumi.Inputs {
   return {
     connection,
     name: undefined,
+    autoName: undefined,
     roles: undefined,
     tenantId: undefined,
     __provider: PROVIDER,

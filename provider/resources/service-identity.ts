@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ApiKey } from "./api-key";
+import { withDefault } from "./default";
 import { durationMs } from "./expiry";
 import type { ServiceAccountRole } from "./roles";
 import { ServiceAccount } from "./service-account";
@@ -12,10 +13,15 @@ export interface ServiceIdentityArgs {
    */
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
   /**
-   * What the dashboard shows for account and key: 1 to 255 characters, not blank. Default: the component's logical
-   * name. Change: renames the account in place and replaces the key.
+   * What the dashboard shows for the account: 1 to 255 characters, not blank. The names of its keys begin with it.
+   * Default: a unique name, `<namePrefix>-<10 characters>`. Change: renames the account in place; a key keeps its name.
    */
   name?: pulumi.Input<string> | undefined;
+  /**
+   * What the names of account and keys begin with, where `name` is not set.
+   * Default: the component's logical name. Change: nothing; it counts for what is made next.
+   */
+  namePrefix?: pulumi.Input<string> | undefined;
   /** Lifetime of the key from its creation. Default: "90d". Change: replaces the key. */
   expiresIn?: pulumi.Input<string> | undefined;
   /**
@@ -63,22 +69,25 @@ export class ServiceIdentity extends pulumi.ComponentResource {
   /**
    * Declares a service's account and its key.
    *
-   * @param name - The logical name, unique in the program; also the name of account and key unless `args.name` is given.
+   * @param name - The logical name, unique in the program; the names of account and keys begin with it unless `args` say otherwise.
    * @param args - What the service may do.
    * @param opts - Pulumi's options for components.
    */
   constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
     super("flexprice:index:ServiceIdentity", name, {}, opts);
-    const { roles, expiresIn = "90d", rotateBefore, rotationTriggers, ...both } = args;
+    const { roles, expiresIn = "90d", rotateBefore, rotationTriggers, connection } = args;
+    const namePrefix = withDefault(args.namePrefix, name);
     this.serviceAccount = new ServiceAccount(
       name,
-      { ...both, roles, forceDestroy: true },
+      { name: args.name, namePrefix, roles, forceDestroy: true, connection },
       { parent: this },
     );
     this.key = new ApiKey(
       name,
       {
-        ...both,
+        // Not the name itself: a rotation makes a key of its own each time, and each has to be told from the others.
+        namePrefix: withDefault(args.name, namePrefix),
+        connection,
         serviceAccountId: this.serviceAccount.id,
         expiresIn,
         rotateBefore: rotateBefore ?? overlapOf(expiresIn),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { World } from "../../provider/api/client";
 import { Connection } from "../../provider/api/connection";
 import { Journal } from "../../provider/api/journal";
-import { Managed } from "../../provider/api/managed";
+import { ManagedIds } from "../../provider/api/managed-ids";
 import { DEFAULT_TRANSPORT_LIMITS, httpTransport } from "../../provider/api/transport";
 import { Emulator, type Fault, type Operator } from "../../provider/emulator";
 import { redact } from "../../provider/redaction";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { Credential, World } from "../../provider/api/client";
 import { Connection } from "../../provider/api/connection";
-import type { Journal } from "../../provider/api/journal";
-import { Managed } from "../../provider/api/managed";
+import { Journal } from "../../provider/api/journal";
+import { ManagedIds } from "../../provider/api/managed-ids";
 import type { RetryLimits } from "../../provider/api/retry";
 import {
   DEFAULT_TRANSPORT_LIMITS,
@@ -65,7 +65,7 @@ export interface ProviderProcess {
   readonly accounts: ServiceAccountLifecycle;
   readonly keys: ApiKeyLifecycle;
   readonly connection: Connection;
-  readonly managed: Managed;
+  readonly managed: ManagedIds;
   readonly warnings: string[];
   /** Every pause, in milliseconds; none of them takes time. */
   readonly pauses: number[];
@@ -113,7 +113,8 @@ export class Stage {
 
   process(options: ProcessOptions = {}): ProviderProcess {
     const { preflight = true, configured = true, retry } = options;
-    const managed = new Managed();
+    const { journal = new Journal() } = options;
+    const managed = new ManagedIds(journal);
     const warnings: string[] = [];
     const pauses: number[] = [];
     const world = this.world(options.transport, pauses);
@@ -125,8 +126,8 @@ export class Stage {
         world,
         ...(retry === undefined ? {} : { retry }),
       },
+      journal,
       managed,
-      options.journal,
     );
     const surroundings: Surroundings = {
       connect: () => connection,

@@ -1,11 +1,11 @@
-import type { NewAccount, NewKey } from "../../../provider/api/routes";
+import type { AccountSpec, KeySpec } from "../../../provider/api/creates";
 import type { CreatedKey, User } from "../../../provider/api/wire";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
 import type { ProcessOptions, ProviderProcess, Stage } from "../harness";
 
 export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
 export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
-export const ACCOUNT: NewAccount = { name: "ci", roles: ["event_reader", "event_ingestor"] };
+export const ACCOUNT: AccountSpec = { namePrefix: "ci", roles: ["event_reader", "event_ingestor"] };
 
 /** A process that has asked who it is, as every create does first. */
 export async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
@@ -19,22 +19,22 @@ export async function makeAccount(
   { connection }: ProviderProcess,
   account = ACCOUNT,
 ): Promise<User> {
-  const { tenant } = await connection.caller();
-  const attempted = `create service account "${account.name}"`;
-  return await connection.creations.createAccount(account, tenant.id, attempted);
+  const caller = await connection.caller();
+  return await connection.creates.account(account, {
+    caller,
+    attempted: `create service account "${account.name ?? account.namePrefix}"`,
+  });
 }
 
 export async function makeKey(
   { connection }: ProviderProcess,
   accountId: string,
-  key: Partial<NewKey> = {},
+  key: Partial<KeySpec> = {},
 ): Promise<CreatedKey> {
-  const { tenant } = await connection.caller();
-  return await connection.creations.createKey(
-    { name: "k", type: "private_key", accountId, ...key },
-    accountId,
-    tenant.id,
-    'create API key "k"',
+  const caller = await connection.caller();
+  return await connection.creates.key(
+    { namePrefix: "k", type: "private_key", accountId, ...key },
+    { caller, attempted: 'create API key "k"' },
   );
 }
 

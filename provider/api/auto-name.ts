@@ -1,0 +1,25 @@
+import { randomBytes } from "node:crypto";
+
+/** Crockford's alphabet: no letter of it is taken for another. */
+const BASE_32 = "0123456789abcdefghjkmnpqrstvwxyz";
+
+const SUFFIX_LENGTH = 10;
+
+/** The server's limit on the names of accounts, in characters. Keys have none, and get the same. */
+const MAX_LENGTH = 255;
+
+/** `<prefix>-<10 random characters>`: a name that nothing else carries. A long prefix is cut. */
+export function uniqueName(prefix: string): string {
+  const kept = [...prefix].slice(0, MAX_LENGTH - SUFFIX_LENGTH - 1).join("");
+  const suffix = [...randomBytes(SUFFIX_LENGTH)].map((byte) => BASE_32.charAt(byte % 32)).join("");
+  return `${kept}-${suffix}`;
+}
+
+/** Whether {@link uniqueName} makes such a name from the prefix. */
+export function isUniqueNameOf(prefix: string, name: string): boolean {
+  const kept = [...prefix].slice(0, MAX_LENGTH - SUFFIX_LENGTH - 1).join("");
+  return (
+    name.startsWith(`${kept}-`) &&
+    new RegExp(`^[${BASE_32}]{${SUFFIX_LENGTH}}$`).test(name.slice(kept.length + 1))
+  );
+}

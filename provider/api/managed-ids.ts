@@ -1,0 +1,17 @@
+import type { Journal } from "./journal";
+
+/** Ids of the objects that the stack's state holds, as far as this process has been shown them. */
+export class ManagedIds {
+  private readonly ids = new Set<string>();
+
+  constructor(private readonly journal: Journal) {}
+
+  has(id: string): boolean {
+    return this.ids.has(id);
+  }
+
+  add(id: string): void {
+    this.ids.add(id);
+    this.journal.stateHolds(id);
+  }
+}
