@@ -86,8 +86,8 @@ interface Plan<Made> {
    * @throws FlexpriceError where nothing may be sent again.
    */
   readonly find: (name: string, lost: FlexpriceError) => Promise<Made | "cleared" | "nothing">;
-  /** What is left to do before the object is handed over. `again`: it was no good, and has been removed. */
-  readonly finish: (made: Made, note: Note) => Promise<Finished<Made> | "again">;
+  /** What is left to do before the object is handed over. Undefined: it was no good, and has been removed. */
+  readonly finish: (made: Made, note: Note) => Promise<Finished<Made> | undefined>;
   readonly idOf: (made: Made) => string;
   readonly remove: (made: Made) => Promise<void>;
 }
@@ -96,6 +96,15 @@ interface Finished<Made> {
   readonly made: Made;
   /** To be thrown once the note is taken away. */
   readonly failure?: UnnamedAccount;
+}
+
+/** How the POSTs of one create have gone so far. */
+interface Tries {
+  /** Those whose outcome stayed unknown. */
+  unknown: number;
+  /** Since the last of those. */
+  attempt: number;
+  startedAt: number;
 }
 
 /**
@@ -181,13 +190,14 @@ export class Creates {
         if (!isExact) throw await this.undecided(spec, ownerId, lost);
         return await this.revokeFound(name, ownerId);
       },
-      finish: async (made) => {
+      finish: async (made, note) => {
         const { created_at, expires_at } = made.secret;
         if (isLifetime(spec.lifetimeMs, created_at, expires_at)) return { made };
         await this.revoke(made.secret.id, "whose expiry came out wrong");
+        this.journal.close(note);
         ahead = Date.parse(created_at) - this.world.now();
         wrongExpiries += 1;
-        if (wrongExpiries <= MAX_WRONG_EXPIRIES) return "again";
+        if (wrongExpiries <= MAX_WRONG_EXPIRIES) return undefined;
         throw new FlexpriceError({
           kind: "refused",
           attempted,
@@ -206,68 +216,60 @@ export class Creates {
 
   /** Posts, under another name each time, until one object is there that only this create knows. */
   private async make<Made>(plan: Plan<Made>): Promise<Made> {
-    let unknown = 0;
-    let notesLost = 0;
-    let attempt = 1;
-    let startedAt = this.world.now();
-    for (;;) {
-      const name = plan.nextName();
-      const pending = plan.pending(name);
+    const tries: Tries = { unknown: 0, attempt: 1, startedAt: this.world.now() };
+    for (let notesLost = 0; ; ) {
+      const pending = plan.pending(plan.nextName());
       const note = notesLost < MAX_NOTES_LOST ? await this.journal.begin(pending) : { pending };
       try {
-        const result = await plan.post(name);
-        let made: Made | undefined;
-        if ("value" in result) {
-          made = result.value;
-        } else {
-          const { error, outcome } = result;
-          if (hadNoEffect(outcome)) this.journal.close(note);
-          const { world } = this;
-          const delay = retryDelay({
-            effect: "creates",
-            outcome,
-            attempt,
-            startedAt,
-            now: world.now(),
-            random: world.random,
-          });
-          if (delay !== "stop") {
-            this.journal.leave(note);
-            attempt += 1;
-            await world.sleep(delay);
-            continue;
-          }
-          if (!isFailure(error, "outcome_unknown")) throw error;
-          const found = await this.look(plan, name, error);
-          if (found === "cleared") this.journal.close(note);
-          if (found === "cleared" || found === "nothing") {
-            this.journal.leave(note);
-            unknown += 1;
-            if (unknown >= MAX_UNKNOWN) throw error;
-            attempt = 1;
-            startedAt = world.now();
-            continue;
-          }
-          made = found;
-        }
-        const finished = await plan.finish(made, note);
-        if (finished === "again") {
-          this.journal.close(note);
-          continue;
-        }
-        // Whoever can remove an object that nothing else makes need not know whether somebody claimed its note.
-        const isHandedOver = await this.journal.handOver(note, plan.idOf(made));
-        if (isHandedOver || pending.settle === "report") {
+        const made = await this.post(plan, note, tries);
+        const finished = made === undefined ? undefined : await plan.finish(made, note);
+        if (finished === undefined) continue;
+        const isOurs = await this.journal.handOver(note, plan.idOf(finished.made));
+        // Nobody acts on a note that only reports.
+        if (isOurs || pending.settle === "report") {
           if (finished.failure !== undefined) throw finished.failure;
           return finished.made;
         }
         notesLost += 1;
-        await plan.remove(made);
-      } catch (error) {
+        await plan.remove(finished.made);
+      } finally {
         this.journal.leave(note);
-        throw error;
       }
     }
+  }
+
+  /** Sends one POST and, where its answer is lost, looks for what it has made. Undefined: another is due. */
+  private async post<Made>(plan: Plan<Made>, note: Note, tries: Tries): Promise<Made | undefined> {
+    const { world } = this;
+    const { name } = note.pending;
+    const result = await plan.post(name);
+    if ("value" in result) return result.value;
+    const { error, outcome } = result;
+    if (hadNoEffect(outcome)) this.journal.close(note);
+    const { attempt, startedAt } = tries;
+    const { random } = world;
+    const delay = retryDelay({
+      effect: "creates",
+      outcome,
+      attempt,
+      startedAt,
+      now: world.now(),
+      random,
+    });
+    if (delay !== "stop") {
+      tries.attempt += 1;
+      await world.sleep(delay);
+      return undefined;
+    }
+    if (!isFailure(error, "outcome_unknown")) throw error;
+    const found = await this.look(plan, name, error);
+    if (found !== "cleared" && found !== "nothing") return found;
+    if (found === "cleared") this.journal.close(note);
+    tries.unknown += 1;
+    if (tries.unknown >= MAX_UNKNOWN) throw error;
+    tries.attempt = 1;
+    tries.startedAt = world.now();
+    return undefined;
   }
 
   /** A look that fails leaves the outcome as unknown as it was: that is what has to be said. */

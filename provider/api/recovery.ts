@@ -10,6 +10,9 @@ import type { Routes } from "./routes";
 /** How long a request can take to have its effect, gateways and queues included, in milliseconds. */
 const MAX_EFFECT_DELAY_MS = 60 * 60_000;
 
+/** How long what was made may not be visible yet, in milliseconds. */
+const MAX_REPLICA_LAG_MS = 10 * 60_000;
+
 /** How often to look for notes of others, in milliseconds. */
 const LOOK_EVERY_MS = 60_000;
 
@@ -149,7 +152,7 @@ export class Recovery {
     await this.world.sleep(GRACE_MS);
     for (const note of open()) {
       const { pending } = note;
-      if (pending.id !== undefined && this.managed.has(pending.id)) {
+      if (await this.isSettled(note)) {
         this.journal.drop(note);
         continue;
       }
@@ -166,6 +169,22 @@ export class Recovery {
       } else {
         await this.reportKeys(note, dismiss, warn);
       }
+    }
+  }
+
+  /** Whether a state has what was handed over, or somebody has removed it since. */
+  private async isSettled({ pending, ageMs }: AbandonedNote): Promise<boolean> {
+    const { id, kind, ownerId, keyType } = pending;
+    if (id === undefined) return false;
+    if (this.managed.has(id)) return true;
+    const couldSee = ageMs >= MAX_REPLICA_LAG_MS && this.sees(pending);
+    if (!couldSee || keyType === "publishable_key") return false;
+    try {
+      if (kind === "account") return (await this.inventory.account(id)) === undefined;
+      return !(await this.inventory.keys(ownerId)).some((key) => key.id === id);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return false;
     }
   }
 
