@@ -33,10 +33,13 @@ export interface World {
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Whether a Date header is believed however far from the local clock: a test moves the clock of its server. */
+  readonly trustsDateHeader?: boolean;
 }
 
 export function realWorld(): World {
   return {
+    trustsDateHeader: process.env["FLEXPRICE_TRUST_DATE_HEADER"] === "true",
     transport: httpTransport(),
     now: Date.now,
     random: Math.random,
@@ -88,7 +91,10 @@ export class ServerClock {
   /** By the newest object. */
   private confirmed = 0;
 
-  constructor(private readonly localNow: () => number) {}
+  constructor(
+    private readonly localNow: () => number,
+    private readonly maxSkewMs = MAX_HEADER_SKEW_MS,
+  ) {}
 
   /** Milliseconds of the epoch. */
   now(): number {
@@ -97,7 +103,7 @@ export class ServerClock {
 
   noteHeader(dateHeader: string | undefined): void {
     const offset = Date.parse(dateHeader ?? "") - this.localNow();
-    if (Math.abs(offset - this.confirmed) <= MAX_HEADER_SKEW_MS) this.offset = offset;
+    if (Math.abs(offset - this.confirmed) <= this.maxSkewMs) this.offset = offset;
   }
 
   /** @param createdAt - Of an object that the server has made a moment ago, in milliseconds of the epoch. */
@@ -105,7 +111,7 @@ export class ServerClock {
     if (createdAt === undefined || Number.isNaN(createdAt)) return;
     this.confirmed = createdAt - this.localNow();
     // A believed header is the better one: the answer may have been long under way.
-    if (Math.abs(this.offset - this.confirmed) > MAX_HEADER_SKEW_MS) this.offset = this.confirmed;
+    if (Math.abs(this.offset - this.confirmed) > this.maxSkewMs) this.offset = this.confirmed;
   }
 }
 

@@ -48,7 +48,8 @@ export class Connection {
     private readonly journal = new Journal(),
     managed = new ManagedIds(journal),
   ) {
-    const clock = new ServerClock(options.world.now);
+    const { now, trustsDateHeader } = options.world;
+    const clock = new ServerClock(now, trustsDateHeader ? Number.POSITIVE_INFINITY : undefined);
     this.routes = new Routes(new Client({ ...options, clock }));
     this.preflightRoutes = new Routes(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
     this.directory = new Directory(this.routes, options.world.sleep);
@@ -94,6 +95,12 @@ export class Connection {
   async recover(warn: Warn): Promise<void> {
     const { tenant } = await this.caller();
     await this.recovery.recover(tenant.id, warn);
+  }
+
+  /** Says what killed runs may have left, where nothing may be changed. Asks the server nothing but who the caller is. */
+  async remindOfPending(warn: Warn): Promise<void> {
+    const { tenant } = await this.caller();
+    await this.recovery.remind(tenant.id, warn);
   }
 
   /** Waits for keys of these names that a killed run may have made; see {@link Recovery.waitForKeys}. */

@@ -229,6 +229,11 @@ export class Journal {
     });
   }
 
+  /** What the notes of this server and tenant stand for that a run could claim. */
+  claimable(server: string, tenantId: string): PendingCreate[] {
+    return this.abandoned(server, tenantId, "remove").map(({ pending }) => pending);
+  }
+
   /** The notes of this server and tenant that are there for a person to read. */
   reports(server: string, tenantId: string): AbandonedNote[] {
     return this.abandoned(server, tenantId, "report");

@@ -27,6 +27,7 @@ const WAIT_PAUSE_MS = 5_000;
  * removed; nothing else is.
  */
 export class Recovery {
+  private hasReminded = false;
   private lookedAt: number | undefined;
   private running: Promise<void> = Promise.resolve();
 
@@ -48,6 +49,17 @@ export class Recovery {
       this.running = this.running.then(() => this.settleAll(tenantId, warn));
     }
     await this.running;
+  }
+
+  /** Says what a run that changes something would settle; a preview and a refresh change nothing. */
+  async remind(tenantId: string, warn: Warn): Promise<void> {
+    if (this.hasReminded) return;
+    this.hasReminded = true;
+    for (const pending of this.journal.claimable(this.origin.server, tenantId)) {
+      await warn(
+        `An earlier run was cut off while it made ${describe(pending)}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
+      );
+    }
   }
 
   /**

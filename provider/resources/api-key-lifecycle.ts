@@ -204,6 +204,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     const attempted = `read API key ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     const caller = await guardTenant(connection, props.tenantId, attempted);
+    await connection.remindOfPending(this.surroundings.warn);
     if (!isComplete(props)) return await this.readForeign(connection, id, props, caller, attempted);
     guardEnvironment(connection, props, attempted);
     // A list never shows a publishable key, and it opens nothing: only its expiry can be told, by the clock.

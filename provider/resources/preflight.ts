@@ -43,6 +43,7 @@ export async function lookAhead(
         );
         return BLIND;
       case "ready":
+        await connection.remindOfPending(surroundings.warn);
         return {
           connection,
           caller: seen.caller,

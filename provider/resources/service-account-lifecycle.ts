@@ -114,6 +114,10 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     managed.add(id);
     const name = nameWanted(olds, news);
     const { changed, replaced } = diffByTable(CHANGES, olds, { ...news, name });
+    // Written down without a request, so that drift from it shows. States of older releases stay as they are.
+    if (news.name === undefined && olds.autoName === undefined && olds.namePrefix !== undefined) {
+      changed.push("name");
+    }
     const takesAnother = news.adopt !== undefined && news.adopt !== id;
     if (takesAnother || replaced.length > 0 || changed.includes("name")) {
       await foreseeTenant(
@@ -122,7 +126,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
         `change service account ${label(id, olds.name)}`,
       );
     }
-    if (changed.includes("name") && news.name === undefined && replaced.length === 0) {
+    if (name !== olds.name && news.name === undefined && replaced.length === 0) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${JSON.stringify(olds.name)}, and its own name is ${JSON.stringify(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       );
@@ -171,6 +175,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     const attempted = `read service account ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
     const { tenant } = await guardTenant(connection, props.tenantId, attempted);
+    await connection.remindOfPending(this.surroundings.warn);
     let account: User | undefined;
     try {
       account = await connection.directory.account(id);
@@ -197,6 +202,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     if (name !== olds.name) {
       const connection = this.surroundings.connect(news.connection, attempted);
       await guardTenant(connection, olds.tenantId, attempted);
+      await connection.recover(this.surroundings.warn);
       await rename(connection, id, name, attempted);
     }
     const autoName = news.name === undefined ? name : undefined;
@@ -398,15 +404,14 @@ function refreshed(
   account: User,
   tenantId: string,
 ): dynamic.ReadResult<State> {
-  // A state of an older release has no autoName, nor has one whose program gives the name: what the account was
-  // called is then what it is to be called.
+  // A state of an older release has neither: what the account was called is then what it is to be called.
+  const isOld = props.autoName === undefined && props.namePrefix === undefined;
   const isRenamed = props.name !== undefined && props.name !== account.name;
-  const autoName = props.autoName ?? (isRenamed ? props.name : undefined);
+  const autoName = isOld && isRenamed ? props.name : props.autoName;
   const outs = state(props, account, tenantId, autoName);
   // The engine keeps the inputs that it has: only they tell whether the program gives a name.
-  if (isComplete(props) && autoName === undefined && sameRoles(props.roles, account.roles)) {
-    return { id, props: outs };
-  }
+  const isAsKnown = !isRenamed && autoName === undefined && sameRoles(props.roles, account.roles);
+  if (isComplete(props) && isAsKnown) return { id, props: outs };
   const { name, tenantId: _t, autoName: _a, ...others } = outs;
   return {
     id,
