@@ -9,7 +9,9 @@ export function answeredBy(module: "./do-nothing-answers.cjs" | "./requests-only
     constructor(name: string, args: { roles: pulumi.Input<string>[] }) {
       super("pulumi-nodejs:dynamic/donothing:ServiceAccount", name, {
         ...args,
-        name,
+        name: undefined,
+        namePrefix: name,
+        autoName: undefined,
         tenantId: undefined,
         __provider: `exports.handler = () => require("${module}").serviceAccount`,
       });
@@ -23,6 +25,7 @@ export function answeredBy(module: "./do-nothing-answers.cjs" | "./requests-only
         name,
         {
           apiKey: undefined,
+          autoName: undefined,
           displayId: undefined,
           roles: undefined,
           userId: undefined,
@@ -31,7 +34,8 @@ export function answeredBy(module: "./do-nothing-answers.cjs" | "./requests-only
           createdAt: undefined,
           tenantId: undefined,
           ...args,
-          name,
+          name: undefined,
+          namePrefix: name,
           type: "private_key",
           __provider: `exports.handler = () => require("${module}").apiKey`,
         },

@@ -23,9 +23,10 @@ async function ask(method, path, body) {
 exports.serviceAccount = {
   ...serviceAccount,
   create: async (inputs) => {
-    const { name, roles } = inputs;
+    const { outs } = await serviceAccount.create(inputs);
+    const { name, roles } = outs;
     const { id } = await ask("POST", "/users", { type: "service_account", name, roles });
-    return { ...(await serviceAccount.create(inputs)), id };
+    return { id, outs };
   },
   delete: async (id) => {
     await ask("DELETE", `/users/${id}`);
@@ -35,10 +36,11 @@ exports.serviceAccount = {
 exports.apiKey = {
   ...apiKey,
   create: async (inputs) => {
-    const { serviceAccountId, name, type } = inputs;
+    const { outs } = await apiKey.create(inputs);
+    const { serviceAccountId, name, type } = outs;
     const body = { name, type, service_account_id: serviceAccountId };
     const { secret } = await ask("POST", "/secrets/api/keys", body);
-    return { ...(await apiKey.create(inputs)), id: secret.id };
+    return { id: secret.id, outs };
   },
   delete: async (id) => {
     await ask("DELETE", `/secrets/api/keys/${id}`);

@@ -60,8 +60,9 @@ describe("the program", () => {
   it("makes one account with one key, and keeps the key secret", async () => {
     const { outputs } = await stack.up();
     const [account, ...others] = flexprice.accounts();
-    assert.deepEqual([account?.name, account?.roles], ["usage-ingestor", ["event_ingestor"]]);
     assert.deepEqual(others, []);
+    assert.deepEqual(account?.roles, ["event_ingestor"]);
+    assert.match(account.name, /^usage-ingestor-\w{10}$/);
     const [key] = liveKeys();
     assert.equal(key?.userId, account?.id);
     assert.deepEqual(outputs["apiKey"], { value: key?.value, secret: true });
@@ -80,10 +81,11 @@ describe("the program", () => {
   it("shows what was changed in the dashboard, and puts it right", async () => {
     const [account] = flexprice.accounts();
     assert(account);
-    flexprice.renameAccount(account.id, "renamed by hand");
+    const { id, name } = account;
+    flexprice.renameAccount(id, "renamed by hand");
     await assert.rejects(stack.preview({ refresh: true, expectNoChanges: true }), /no changes/);
     await stack.up({ refresh: true });
-    assert.equal(flexprice.accounts()[0]?.name, "usage-ingestor");
+    assert.equal(flexprice.accounts()[0]?.name, name);
   });
 
   it("rotates the key in time", async () => {
