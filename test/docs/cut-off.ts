@@ -1,3 +1,5 @@
+import { readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Scene } from "./follow";
 
@@ -19,6 +21,15 @@ export async function cutOff(
   if (victim === "Pulumi") up.kill("SIGKILL");
   else workspace.killProviders();
   await up.done;
-  // Without Pulumi the provider waits for the answer before it ends too.
+  // Without Pulumi the provider ends too.
   await workspace.providersEnd();
+}
+
+/** As if nobody had renewed the notes of creates for so long that a run may claim them. */
+export function endLeases({ bench }: Scene): void {
+  const folder = join(String(bench.workspace.env["PULUMI_HOME"]), "flexprice", "creates");
+  const threeMinutesAgo = Date.now() / 1_000 - 180;
+  for (const note of readdirSync(folder)) {
+    utimesSync(join(folder, note), threeMinutesAgo, threeMinutesAgo);
+  }
 }

@@ -17,7 +17,7 @@ new flexprice.ServiceAccount("usage-ingestor", { roles: ["event_ingestor"] });
 `;
 
 follow("docs/threat-model.md", {
-  before: { unfinished: (scene) => cutOff(scene, INGESTOR, "the provider") },
+  before: { "flexprice/creates": (scene) => cutOff(scene, INGESTOR, "the provider") },
 });
 
 describe("what the threat model says", () => {

@@ -1,4 +1,4 @@
-import { cutOff } from "./cut-off";
+import { cutOff, endLeases } from "./cut-off";
 import { follow, type Scene } from "./follow";
 
 const WITH_READER = `
@@ -21,6 +21,7 @@ follow("docs/troubleshooting.md", {
   before: {
     "Could not archive": destroyWithForeignKey,
     "currently locked": (scene) => cutOff(scene, WITH_READER, "Pulumi"),
+    "pulumi cancel\npulumi up": endLeases,
   },
   status: { "currently locked": 1 },
 });

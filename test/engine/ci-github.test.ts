@@ -58,16 +58,16 @@ describe("the GitHub workflows", () => {
     }
   });
 
-  it("keep the notes of unfinished creates between machines, also of runs that failed", () => {
+  it("keep the notes of creates between machines, also of runs that failed", () => {
     const caches = readWorkflow(FILES.up).jobs["up"]?.steps.flatMap((step) =>
       "uses" in step && step.uses.startsWith("actions/cache/") ? [step] : [],
     );
     const path = "~/.pulumi/flexprice";
-    const key = `flexprice-unfinished-\${{ github.run_id }}-\${{ github.run_attempt }}`;
+    const key = `flexprice-creates-\${{ github.run_id }}-\${{ github.run_attempt }}`;
     assert.deepEqual(caches, [
       {
         uses: "actions/cache/restore@v4",
-        with: { path, key, "restore-keys": "flexprice-unfinished-" },
+        with: { path, key, "restore-keys": "flexprice-creates-" },
       },
       { uses: "actions/cache/save@v4", if: "always()", with: { path, key } },
     ]);

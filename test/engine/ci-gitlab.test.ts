@@ -55,9 +55,9 @@ describe("the GitLab pipeline", () => {
     );
   });
 
-  it("keeps the notes of unfinished creates between machines, also of runs that failed", () => {
+  it("keeps the notes of creates between machines, also of runs that failed", () => {
     assert.deepEqual(jobs["up"]?.cache, {
-      key: "flexprice-unfinished",
+      key: "flexprice-creates",
       paths: [CACHED],
       when: "always",
     });

@@ -7,20 +7,22 @@ import {
   changes,
   failed,
   messages,
+  prefixOf,
   succeeded,
 } from "./harness";
 
 const REPLACEMENT = ["create-replacement", "replace", "delete-replaced"];
 const END = "2099-06-01T17:30:00+05:30";
 
-/** What happens behind the stack's back to an account and its key, both named after it. */
-const KINDS = ["renamed", "unnamed", "promoted", "archived", "revoked", "ended"] as const;
+/** What happens behind the stack's back to an account and its key; the program names only the account "titled". */
+const KINDS = ["renamed", "titled", "unnamed", "promoted", "archived", "revoked", "ended"] as const;
 type Kind = (typeof KINDS)[number];
 
 /** What a preview says of the resource that drifted. */
 const SEEN: Record<Kind, readonly [resource: string, pattern: RegExp]> = {
-  renamed: ["ServiceAccount::renamed", /~ name *: "renamed" => "in the dashboard"/],
-  unnamed: ["ServiceAccount::unnamed", /- name *: "unnamed"/],
+  renamed: ["ServiceAccount::renamed", /~ name *: "renamed-\w{10}" => "in the dashboard"/],
+  titled: ["ServiceAccount::titled", /~ name *: "titled" => "in the dashboard"/],
+  unnamed: ["ServiceAccount::unnamed", /- name *: "unnamed-\w{10}"/],
   promoted: ["ServiceAccount::promoted", /~ \[0\]: "event_ingestor" => "super_admin"/],
   archived: ["ApiKey::archived", /\+ ownerArchived *: true/],
   revoked: ["ApiKey::revoked", /- apiKey *: \[secret\]/],
@@ -30,6 +32,7 @@ const SEEN: Record<Kind, readonly [resource: string, pattern: RegExp]> = {
 /** How it is mended. */
 const MENDED: Record<Kind, readonly string[]> = {
   renamed: ["update ServiceAccount renamed"],
+  titled: ["update ServiceAccount titled"],
   unnamed: ["update ServiceAccount unnamed"],
   promoted: REPLACEMENT.flatMap((op) => [`${op} ServiceAccount promoted`, `${op} ApiKey promoted`]),
   archived: ["create ServiceAccount archived", ...REPLACEMENT.map((op) => `${op} ApiKey archived`)],
@@ -46,13 +49,17 @@ async function assertUnchanged(bench: Bench): Promise<void> {
 describe("drift of every kind at once", () => {
   let bench: Bench;
   let first: Record<string, string>;
+  let names: Map<string, string>;
 
   before(async () => {
     bench = await Bench.open(`
 import * as flexprice from "pulumi-flexprice";
 const ids: Record<string, unknown> = {};
 for (const kind of ${JSON.stringify(KINDS)}) {
-  const account = new flexprice.ServiceAccount(kind, { roles: ["event_ingestor"] });
+  const account = new flexprice.ServiceAccount(kind, {
+    roles: ["event_ingestor"],
+    ...(kind === "titled" ? { name: kind } : {}),
+  });
   const key = new flexprice.ApiKey(kind, { serviceAccountId: account.id, expiresAt: "${END}" });
   Object.assign(ids, { [kind + "Account"]: account.id, [kind + "Key"]: key.id });
 }
@@ -60,6 +67,7 @@ export = ids;
 `);
     succeeded(await bench.up());
     first = await bench.outputs();
+    names = new Map(bench.accounts().map(({ id, name }) => [id, name]));
   });
   after(() => bench.close());
 
@@ -79,7 +87,8 @@ export = ids;
 
   it("is shown by a preview, which fails and changes nothing", async () => {
     const id = (name: string): string => String(first[name]);
-    bench.emulator.renameAccount(id("renamedAccount"), "in the dashboard");
+    for (const account of ["renamedAccount", "titledAccount"])
+      bench.emulator.renameAccount(id(account), "in the dashboard");
     bench.emulator.renameAccount(id("unnamedAccount"), "");
     bench.emulator.setRoles(id("promotedAccount"), ["super_admin"]);
     bench.emulator.archiveAccount(id("archivedAccount"));
@@ -97,7 +106,18 @@ export = ids;
     }
     // Beside these only the account that is archived.
     assert.equal(parts.length - 1, KINDS.length + 1, refreshed);
-    assert.match(messages(preview, "warning").join(""), /is archived, and the key still works/);
+    const warnings = messages(preview, "warning").join("");
+    assert.match(warnings, /is archived, and the key still works/);
+    // Whose name stands in no program is told it.
+    assert.deepEqual(
+      [...warnings.matchAll(/it is called "(.*)", and its own name is "(\w+)-\w{10}"/g)]
+        .map(([, now, prefix]) => [prefix, now])
+        .sort(),
+      [
+        ["renamed", "in the dashboard"],
+        ["unnamed", ""],
+      ],
+    );
     assert.deepEqual(changes(preview).sort(), Object.values(MENDED).flat().sort());
     assert.deepEqual(bench.takeWrites(), []);
   });
@@ -117,12 +137,19 @@ export = ids;
       "promotedKey",
       "revokedKey",
     ]);
-    const accounts = bench.accounts().map(({ id, name, roles }) => [name, id, ...roles]);
+    const accounts = bench
+      .accounts()
+      .map(({ id, name, roles }) => [name === "titled" ? name : prefixOf(name), id, ...roles]);
     assert.deepEqual(
       accounts.sort(),
       KINDS.map((kind) => [kind, now[`${kind}Account`], "event_ingestor"]).sort(),
     );
-    const keys = bench.keys().map(({ id, name, userId }) => [name, id, userId]);
+    const kept = bench.accounts().filter(({ id }) => names.has(id));
+    assert.deepEqual(
+      kept.map(({ name }) => name),
+      kept.map(({ id }) => names.get(id)),
+    );
+    const keys = bench.keys().map(({ id, name, userId }) => [prefixOf(name), id, userId]);
     assert.deepEqual(
       keys.sort(),
       KINDS.map((kind) => [kind, now[`${kind}Key`], now[`${kind}Account`]]).sort(),
@@ -140,6 +167,7 @@ describe("drift", () => {
 
   it("in a name alone costs one request", async () => {
     const { accountId } = await bench.outputs();
+    const [account] = bench.accounts();
     bench.emulator.renameAccount(String(accountId), "in the dashboard");
     const preview = failed(await bench.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);
@@ -148,7 +176,7 @@ describe("drift", () => {
     succeeded(await bench.up("--refresh"));
     assert.deepEqual(
       bench.takeWrites().map(({ request, body }) => [request, body]),
-      [[`PUT /v1/users/${accountId}`, { name: "ci" }]],
+      [[`PUT /v1/users/${accountId}`, { name: account?.name }]],
     );
   });
 
@@ -166,7 +194,7 @@ describe("drift", () => {
     );
     assert.match(
       messages(preview, "warning").join(""),
-      new RegExp(`^API key "ci" .*expired at ${end}: it is to be replaced\\.`),
+      new RegExp(`^API key "ci-\\w{10}" .*expired at ${end}: it is to be replaced\\.`),
     );
     bench.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
     succeeded(await bench.up("--refresh"));

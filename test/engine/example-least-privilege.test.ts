@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Example } from "./example";
+import { prefixOf } from "./harness";
 
 describe("the example least-privilege", () => {
   let example: Example;
@@ -11,7 +12,7 @@ describe("the example least-privilege", () => {
   it("makes an identity for each service, with one role", async () => {
     await example.follow("Run it");
     const roles = (those: { name: string; roles: string[] }[]) =>
-      Object.fromEntries(those.map(({ name, roles }) => [name, roles]));
+      Object.fromEntries(those.map(({ name, roles }) => [prefixOf(name), roles]));
     const expected = { "usage-ingestor": ["event_ingestor"], "usage-dashboard": ["event_reader"] };
     assert.deepEqual(roles(example.bench.accounts()), expected);
     assert.deepEqual(roles(example.bench.keys()), expected);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { takeTraffic } from "./consumer";
 import { Example } from "./example";
+import { prefixOf } from "./harness";
 
 describe("the example multi-environment", () => {
   let example: Example;
@@ -22,7 +23,7 @@ describe("the example multi-environment", () => {
     example.bench
       .keys()
       .filter((key) => key.environmentId === environmentId)
-      .map(({ name }) => name);
+      .map(({ name }) => prefixOf(name));
 
   it("makes an account and a key through each connection, in its environment", async () => {
     await example.follow("Configure");

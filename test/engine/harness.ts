@@ -32,14 +32,26 @@ const SHELL_TIMEOUT_MS = 120_000;
 /** Nobody wants to read any of this: stack traces, values that were turned into text by accident, class names. */
 const NOISE = /\n\s+at .*:\d+:\d+|node:internal|\[object Object\]|\bundefined\b|FlexpriceError/;
 
-/** A program with one account `ci` and a private key `ci` of it; everything in braces is code. */
+/** How the provider ends names that it makes up. */
+const SUFFIX = /-[0-9a-hjkmnp-tv-z]{10}$/;
+
+/** What a name that the provider made up begins with. */
+export function prefixOf(name: unknown): string {
+  assert.match(String(name), SUFFIX);
+  return String(name).replace(SUFFIX, "");
+}
+
+/**
+ * A program with one account `ci` and a private key `ci` of it; everything in braces is code. The key's name is made
+ * up by the provider, and without `name` the account's too.
+ */
 export function accountWithKey(
   given: { name?: string; roles?: string; account?: string; key?: string; more?: string } = {},
 ): string {
-  const { name = "ci", roles = '["event_ingestor"]', account = "", key = "", more = "" } = given;
+  const { name, roles = '["event_ingestor"]', account = "", key = "", more = "" } = given;
   return `
 import * as flexprice from "pulumi-flexprice";
-const account = new flexprice.ServiceAccount("ci", { name: "${name}", roles: ${roles}, ${account} });
+const account = new flexprice.ServiceAccount("ci", { ${name === undefined ? "" : `name: "${name}", `}roles: ${roles}, ${account} });
 const key = new flexprice.ApiKey("ci", { serviceAccountId: account.id, ${key} });
 export const accountId = account.id;
 export const keyId = key.id;

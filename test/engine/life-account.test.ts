@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { ACCOUNT_TYPE, accountWithKey, Bench, changes, KEY_TYPE, succeeded } from "./harness";
+import {
+  ACCOUNT_TYPE,
+  accountWithKey,
+  Bench,
+  changes,
+  KEY_TYPE,
+  prefixOf,
+  succeeded,
+} from "./harness";
 
 /** Takes the key into a resource of its own, as a deployment would; serialised by the SDK. */
 const CONSUMER = `
@@ -46,21 +54,25 @@ describe("the life of an account and its key", () => {
     );
     first = await bench.outputs();
     const { accountId, keyId, apiKey } = first;
+    const [account] = bench.accounts();
+    const [key] = bench.keys();
+    for (const made of [account, key]) assert.equal(prefixOf(made?.name), "ci");
+    assert.notEqual(account?.name, key?.name);
     assert.deepEqual(bench.takeWrites(), [
       {
         request: "POST /v1/users",
         status: 201,
-        body: { type: "service_account", name: "ci", roles: ["event_ingestor"] },
+        body: { type: "service_account", name: account?.name, roles: ["event_ingestor"] },
       },
       {
         request: "POST /v1/secrets/api/keys",
         status: 201,
-        body: { name: "ci", type: "private_key", service_account_id: accountId },
+        body: { name: key?.name, type: "private_key", service_account_id: accountId },
       },
     ]);
     assert.deepEqual(
-      bench.accounts().map(({ id, name, roles }) => ({ id, name, roles })),
-      [{ id: accountId, name: "ci", roles: ["event_ingestor"] }],
+      bench.accounts().map(({ id, roles }) => ({ id, roles })),
+      [{ id: accountId, roles: ["event_ingestor"] }],
     );
     assert.deepEqual(
       bench.keys().map(({ id, value, userId, type }) => ({ id, value, userId, type })),
@@ -74,9 +86,12 @@ describe("the life of an account and its key", () => {
     const { tenantId } = bench.operator;
     const { accountId, keyId } = first;
     const held = await bench.held();
+    const [account] = bench.accounts();
     assert.deepEqual(held["ServiceAccount ci"]?.outputs, {
       __provider: 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount',
-      name: "ci",
+      name: account?.name,
+      autoName: account?.name,
+      namePrefix: "ci",
       roles: ["event_ingestor"],
       tenantId,
     });
@@ -87,7 +102,9 @@ describe("the life of an account and its key", () => {
     assert.deepEqual(rest, {
       __provider: 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey',
       displayId: key?.displayId,
-      name: "ci",
+      name: key?.name,
+      autoName: key?.name,
+      namePrefix: "ci",
       roles: ["event_ingestor"],
       serviceAccountId: accountId,
       tenantId,
@@ -111,7 +128,7 @@ describe("the life of an account and its key", () => {
     bench.setSource(program({ name: "renamed" }));
     const up = succeeded(await bench.up("--diff"));
     assert.deepEqual(changes(up), ["update ServiceAccount ci"]);
-    assert.match(up.output, /~ name *: "ci" => "renamed"/);
+    assert.match(up.output, /\+ name *: "renamed"/);
     assert.deepEqual(bench.takeWrites(), [
       {
         request: `PUT /v1/users/${first["accountId"]}`,
@@ -152,20 +169,27 @@ describe("the life of an account and its key", () => {
       [["roles"], ["serviceAccountId"]],
     );
     const now = await bench.outputs();
-    assert.deepEqual(bench.takeWrites(), [
+    const writes = bench.takeWrites();
+    const [made] = writes;
+    const { name: madeAs } = Object(made?.body);
+    assert.equal(prefixOf(madeAs), "renamed");
+    assert.equal(prefixOf(bench.keys()[0]?.name), "ci");
+    assert.deepEqual(writes, [
       {
         request: "POST /v1/users",
         status: 201,
-        body: {
-          type: "service_account",
-          name: "renamed",
-          roles: ["event_ingestor", "event_reader"],
-        },
+        body: { type: "service_account", name: madeAs, roles: ["event_ingestor", "event_reader"] },
       },
+      // Each account is made under a name of its own, and called by the program's then.
+      { request: `PUT /v1/users/${now["accountId"]}`, status: 200, body: { name: "renamed" } },
       {
         request: "POST /v1/secrets/api/keys",
         status: 201,
-        body: { name: "ci", type: "private_key", service_account_id: now["accountId"] },
+        body: {
+          name: bench.keys()[0]?.name,
+          type: "private_key",
+          service_account_id: now["accountId"],
+        },
       },
       { request: `DELETE /v1/secrets/api/keys/${first["keyId"]}`, status: 204, body: undefined },
       { request: `DELETE /v1/users/${first["accountId"]}`, status: 204, body: undefined },
@@ -174,8 +198,8 @@ describe("the life of an account and its key", () => {
       assert.notEqual(now[output], first[output], output);
     }
     assert.deepEqual(
-      bench.accounts().map(({ id }) => id),
-      [now["accountId"]],
+      bench.accounts().map(({ id, name }) => [id, name]),
+      [[now["accountId"], "renamed"]],
     );
     assert.deepEqual(
       bench.keys().map(({ id, value }) => [id, value]),

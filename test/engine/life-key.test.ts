@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KEY_REPLACED } from "./consumer";
-import { accountWithKey, Bench, changes, failed, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./harness";
 
 const NOON = "2099-06-01T12:00:00Z";
 
@@ -29,7 +29,10 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
     const posts = bench.takeWrites().filter(({ request }) => request.endsWith("/keys"));
     assert.deepEqual(
       posts
-        .map(({ body }) => body)
+        .map(({ body }) => {
+          const { name, ...rest } = Object(body);
+          return { name: prefixOf(name), ...rest };
+        })
         .sort((a, b) => JSON.stringify(a).localeCompare(JSON.stringify(b))),
       [
         { name: "ci", type: "private_key", expires_at: NOON, service_account_id: accountId },
@@ -101,7 +104,7 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
     const destroy = failed(await bench.destroy());
     assert.equal(
       messages(destroy, "error")[0],
-      `Could not archive service account "ci" (${accountId}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${bench.emulator.url}/users/${accountId}); visible here: "by hand" (${foreign.id}, ${foreign.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then; an account that has been replaced already keeps the forceDestroy it had. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.\n`,
+      `Could not archive service account "${bench.accounts()[0]?.name}" (${accountId}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${bench.emulator.url}/users/${accountId}); visible here: "by hand" (${foreign.id}, ${foreign.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then; an account that has been replaced already keeps the forceDestroy it had. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.\n`,
     );
     assert.deepEqual(Object.keys(await bench.held()), ["ServiceAccount ci"]);
     assert.deepEqual(

@@ -43,8 +43,9 @@ describe("rotation before the expiry, with an overlap", () => {
     const due = new Date(firstExpiry - 14 * 86_400_000).toISOString();
     const { keyId } = first;
     assert.deepEqual(changes(succeeded(preview)), KEY_REPLACED);
+    const { name, expiresAt } = await keyState(bench);
     assert.deepEqual(messages(preview, "warning"), [
-      `API key "ci" (${keyId}) expires at ${(await keyState(bench))["expiresAt"]}; with rotateBefore 14d it is due for rotation since ${due}: it is to be replaced.\n`,
+      `API key "${name}" (${keyId}) expires at ${expiresAt}; with rotateBefore 14d it is due for rotation since ${due}: it is to be replaced.\n`,
     ]);
     assert.equal((await bench.drift()).exitCode, CHANGES_SEEN);
     assert.deepEqual(bench.takeWrites(), []);
@@ -84,7 +85,8 @@ describe("rotation before the expiry, with an overlap", () => {
   it("keeps the account from being archived while the old key lives, and says until when", async () => {
     const destroy = failed(await bench.destroy());
     const [error = ""] = messages(destroy, "error");
-    assert.ok(error.includes(`"ci" (${first["keyId"]}, `), error);
+    const left = bench.keys().find(({ id }) => id === first["keyId"]);
+    assert.ok(error.includes(`"${left?.name}" (${left?.id}, `), error);
     assert.ok(error.includes(", until 20"), error);
     assert.match(error, /What to do: revoke them, wait for their expiry, or set forceDestroy/);
     succeeded(await bench.up());
@@ -128,12 +130,15 @@ describe("a role change of an account whose key is left to its expiry", () => {
     const old = await bench.outputs();
     bench.setSource(reader());
     const preview = succeeded(await bench.preview());
-    const { expiresAt } = await keyState(bench);
+    const { name, expiresAt } = await keyState(bench);
     assert.deepEqual(messages(preview, "warning"), [
-      `API key "ci" (${old["keyId"]}) goes on working until ${expiresAt} (onDelete: "expire"): service account ${old["accountId"]} cannot be archived before then, unless it has forceDestroy, which revokes the key.\n`,
+      `API key "${name}" (${old["keyId"]}) goes on working until ${expiresAt} (onDelete: "expire"): service account ${old["accountId"]} cannot be archived before then, unless it has forceDestroy, which revokes the key.\n`,
     ]);
     const up = failed(await bench.up());
-    assert.match(messages(up, "error").join(), /Could not archive service account "ci"/);
+    assert.match(
+      messages(up, "error").join(),
+      new RegExp(`Could not archive service account "ci-\\w{10}" \\(${old["accountId"]}\\)`),
+    );
     const now = await bench.outputs();
     assert.equal(now["sees"], "old 200, new 200");
     assert.equal(await use(bench, old["apiKey"]), 200);

@@ -37,9 +37,9 @@ describe("rotation without an overlap", () => {
     assert.equal(await use(bench, apiKey), 401);
     const preview = await bench.preview();
     assert.deepEqual(changes(succeeded(preview)), KEY_REPLACED);
-    const { expiresAt } = await keyState(bench);
+    const { name, expiresAt } = await keyState(bench);
     assert.deepEqual(messages(preview, "warning"), [
-      `API key "ci" (${keyId}) expired at ${expiresAt}: it is to be replaced.\n`,
+      `API key "${name}" (${keyId}) expired at ${expiresAt}: it is to be replaced.\n`,
     ]);
     const drift = await bench.drift();
     assert.equal(drift.exitCode, CHANGES_SEEN);

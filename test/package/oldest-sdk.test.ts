@@ -7,8 +7,8 @@ import { manifest } from "./manifest";
 /** The lower end of the peer range. */
 const [, OLDEST = ""] = /^>=(\S+)/.exec(manifest.peerDependencies["@pulumi/pulumi"] ?? "") ?? [];
 
-function program(name = "ci"): string {
-  return accountWithKey({ name, more: PROVIDER_PROCESS });
+function program(name?: string): string {
+  return accountWithKey({ ...(name === undefined ? {} : { name }), more: PROVIDER_PROCESS });
 }
 
 describe(`installed by npm beside @pulumi/pulumi ${OLDEST}`, () => {
