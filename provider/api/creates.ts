@@ -192,9 +192,18 @@ export class Creates {
       },
       finish: async (made, note) => {
         const { created_at, expires_at } = made.secret;
-        if (isLifetime(spec.lifetimeMs, created_at, expires_at)) return { made };
+        const isStillborn = spec.lifetimeMs === undefined && hasEnded(created_at, expires_at);
+        if (!isStillborn && isLifetime(spec.lifetimeMs, created_at, expires_at)) return { made };
         await this.revoke(made.secret.id, "whose expiry came out wrong");
         this.journal.close(note);
+        if (isStillborn) {
+          throw new FlexpriceError({
+            kind: "refused",
+            attempted,
+            answer: `expiresAt (${spec.expiresAt}) had passed for the server, which made the key at ${created_at}: it never works, and has been revoked`,
+            advice: "set a later expiresAt, and the clock of this machine.",
+          });
+        }
         ahead = Date.parse(created_at) - this.world.now();
         wrongExpiries += 1;
         if (wrongExpiries <= MAX_WRONG_EXPIRIES) return undefined;
@@ -382,6 +391,10 @@ export function describeKeys(keys: readonly Key[]): string {
 
 function hadNoEffect(outcome: Outcome): boolean {
   return outcome.kind === "not_sent" || (outcome.kind === "answered" && outcome.isRefusal === true);
+}
+
+function hasEnded(createdAt: string, expiresAt: string | null | undefined): boolean {
+  return Date.parse(expiresAt ?? "") <= Date.parse(createdAt);
 }
 
 function isLifetime(

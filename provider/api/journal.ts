@@ -210,7 +210,9 @@ export class Journal {
     for (const path of this.files()) {
       const pending = read(path)?.pending;
       if (pending?.server !== server || pending.tenantId !== tenantId) continue;
-      if (pending.id === object.id || pending.name === object.name) tryTo(() => unlinkSync(path));
+      // A note that only reports tells of a name that others bear too.
+      const isNamed = pending.settle === "remove" && pending.name === object.name;
+      if (pending.id === object.id || isNamed) tryTo(() => unlinkSync(path));
     }
   }
 

@@ -147,11 +147,12 @@ export class Routes {
       attempted,
       answer: wire.createdKey,
     });
-    if ("value" in result) {
-      rememberSecret(result.value.api_key);
-      this.client.noteCreation(Date.parse(result.value.secret.created_at));
-    }
-    return result;
+    if (!("value" in result)) return result;
+    const { secret, api_key } = result.value;
+    rememberSecret(api_key);
+    this.client.noteCreation(Date.parse(secret.created_at));
+    // A server that leaves the name out has taken the one it was given.
+    return { value: { api_key, secret: { ...secret, name: secret.name || key.name } } };
   }
 
   /** DELETE /secrets/api/keys/{id}: revokes; answers 204 for a revoked key as well. */

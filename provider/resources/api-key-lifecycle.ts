@@ -97,6 +97,8 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     const toBeMade =
       Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema().safeParse(inputs).error);
+    const adopted: unknown = inputs.adopt?.id;
+    if (typeof adopted === "string") this.surroundings.managed.want(adopted);
     const ahead = await lookAhead(this.surroundings, inputs.connection);
     if (failures.length === 0) {
       const now = this.surroundings.now(inputs.connection);
@@ -250,6 +252,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
+    this.surroundings.managed.add(id);
     if (await isLetGo(this.surroundings, id, `API key ${label(id, props.name)}`)) return;
     if (isLeftToExpire(props, this.surroundings.now(props.connection))) {
       const unless =
@@ -382,8 +385,8 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     props: State,
     error: FlexpriceError,
   ): Promise<void> {
-    if (hasPassed(props.expiresAt, connection.routes.serverNow())) return;
     if (props.type === "publishable_key") {
+      if (hasPassed(props.expiresAt, connection.routes.serverNow())) return;
       throw error.during(
         error.attempted,
         'use a credential of the environment in which the key was made. A publishable key cannot be tried out: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',

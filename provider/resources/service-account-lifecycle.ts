@@ -93,15 +93,16 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
     const inputs = ownInputs(news);
     const failures = toCheckFailures(schema().safeParse(inputs).error);
+    if (isKnownText(inputs.adopt)) this.surroundings.managed.want(inputs.adopt);
     const ahead = await lookAhead(this.surroundings, news.connection);
     const roles = Array.isArray(news.roles) ? news.roles.filter(isKnownText) : [];
     failures.push(...ahead.failures);
     failures.push(...roleProblems(roles, ahead.offered).map((reason) => failure("roles", reason)));
-    if (failures.length === 0 && isToBeMade(olds, news)) {
+    if (failures.length === 0 && isToBeMade(olds, inputs)) {
       failures.push(
-        ...(news.adopt === undefined
+        ...(inputs.adopt === undefined
           ? await accountCreationFailures(ahead, roles)
-          : await this.adoptionFailures(ahead, news)),
+          : await this.adoptionFailures(ahead, inputs)),
       );
     }
     const settled =
@@ -115,7 +116,8 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     const name = nameWanted(olds, news);
     const { changed, replaced } = diffByTable(CHANGES, olds, { ...news, name });
     // Written down without a request, so that drift from it shows. States of older releases stay as they are.
-    if (news.name === undefined && olds.autoName === undefined && olds.namePrefix !== undefined) {
+    const hasNoneYet = olds.autoName === undefined && olds.name !== "";
+    if (news.name === undefined && hasNoneYet && olds.namePrefix !== undefined) {
       changed.push("name");
     }
     const takesAnother = news.adopt !== undefined && news.adopt !== id;
@@ -126,7 +128,8 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
         `change service account ${label(id, olds.name)}`,
       );
     }
-    if (name !== olds.name && news.name === undefined && replaced.length === 0) {
+    const isReplaced = takesAnother || replaced.length > 0;
+    if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${JSON.stringify(olds.name)}, and its own name is ${JSON.stringify(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       );
@@ -143,12 +146,12 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     const attempted = `create service account ${JSON.stringify(name ?? namePrefix)}`;
     const connection = this.surroundings.connect(inputs.connection, attempted);
     const caller = await connection.caller();
-    const tenantId = caller.tenant.id;
-    await connection.recover(this.surroundings.warn);
     if (adopt !== undefined) {
-      const account = await this.adopt(connection, adopt, inputs, tenantId);
+      // Before anything is recovered: a note of this account would have it archived.
+      const account = await this.adopt(connection, adopt, inputs, caller.tenant.id);
       return { id: account.id, outs: made(inputs, account) };
     }
+    await connection.recover(this.surroundings.warn);
     try {
       const account = await connection.creates.account(
         { name, namePrefix, roles },
@@ -205,11 +208,12 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
       await connection.recover(this.surroundings.warn);
       await rename(connection, id, name, attempted);
     }
-    const autoName = news.name === undefined ? name : undefined;
+    const autoName = ownName(news, name);
     return { outs: state(news, { name, roles: olds.roles }, olds.tenantId, autoName) };
   }
 
   async delete(id: string, props: State): Promise<void> {
+    this.surroundings.managed.add(id);
     if (await isLetGo(this.surroundings, id, `Service account ${label(id, props.name)}`)) return;
     const attempted = `archive service account ${label(id, props.name)}`;
     const connection = this.surroundings.connect(props.connection, attempted);
@@ -393,8 +397,12 @@ function nameWanted(olds: State, news: Inputs): string {
 
 /** What create hands over. */
 function made(inputs: Inputs, account: User): State {
-  const autoName = inputs.name === undefined ? account.name : undefined;
-  return state(inputs, account, account.tenant.id, autoName);
+  return state(inputs, account, account.tenant.id, ownName(inputs, account.name));
+}
+
+/** The name that is the account's own where the program gives none. No request gives an account no name back. */
+function ownName(inputs: Pick<Inputs, "name">, name: string): string | undefined {
+  return inputs.name === undefined && name !== "" ? name : undefined;
 }
 
 /** What a read found. */
@@ -407,7 +415,7 @@ function refreshed(
   // A state of an older release has neither: what the account was called is then what it is to be called.
   const isOld = props.autoName === undefined && props.namePrefix === undefined;
   const isRenamed = props.name !== undefined && props.name !== account.name;
-  const autoName = isOld && isRenamed ? props.name : props.autoName;
+  const autoName = isOld && isRenamed && props.name !== "" ? props.name : props.autoName;
   const outs = state(props, account, tenantId, autoName);
   // The engine keeps the inputs that it has: only they tell whether the program gives a name.
   const isAsKnown = !isRenamed && autoName === undefined && sameRoles(props.roles, account.roles);

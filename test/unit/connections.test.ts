@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { Connections } from "../../provider/connections";
-import { failureOf, HOUR, START, Stage } from "./harness";
+import { failureOf, MINUTE, START, Stage } from "./harness";
 
 describe("connections", () => {
   let stage: Stage;
   let connections: Connections;
   beforeEach(async () => {
-    stage = await Stage.start({ serverAheadMs: HOUR });
+    stage = await Stage.start({ serverAheadMs: MINUTE });
     const config: Record<string, string> = {
       "flexprice:baseUrl": stage.emulator.url,
       "flexprice:apiKey": stage.operator.apiKey,
@@ -39,7 +39,7 @@ describe("connections", () => {
     const connection = connections.connect(undefined, "try");
     assert.equal(connections.now(undefined), START);
     await connection.caller();
-    assert.equal(connections.now(undefined), START + HOUR);
+    assert.equal(connections.now(undefined), START + MINUTE);
     assert.equal(connections.now("blank"), START);
   });
 });

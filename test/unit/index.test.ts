@@ -93,7 +93,7 @@ describe("index", () => {
     );
     assert.deepEqual([type, name], [ACCOUNT_TYPE, "ci"]);
     assert.deepEqual(inputs, {
-      name: "ci",
+      namePrefix: "ci",
       roles: ["event_ingestor"],
       __provider: ACCOUNT_PROVIDER,
     });
@@ -108,25 +108,53 @@ describe("index", () => {
       connection: "india",
     };
     const { inputs } = await registration(() => new flexprice.ServiceAccount("ci", args));
-    assert.deepEqual(inputs, { ...args, __provider: ACCOUNT_PROVIDER });
+    assert.deepEqual(inputs, { ...args, namePrefix: "ci", __provider: ACCOUNT_PROVIDER });
+    const prefixed = { ...args, namePrefix: "robot" };
+    const other = await registration(() => new flexprice.ServiceAccount("ci", prefixed));
+    assert.deepEqual(other.inputs, { ...prefixed, __provider: ACCOUNT_PROVIDER });
   });
 
-  it("names an account by what an output holds, and by its logical name where that is nothing", async () => {
-    for (const [held, name] of [
-      ["CI", "CI"],
-      [undefined, "ci"],
-    ]) {
-      // Only JavaScript lets an output without a value through.
-      const args = { name: pulumi.output(held) as pulumi.Output<string>, roles: ["event_reader"] };
-      const { inputs } = await registration(() => new flexprice.ServiceAccount("ci", args));
-      assert.equal(inputs["name"], name);
+  describe("names", () => {
+    // Only JavaScript lets null, and an output without a value, through.
+    const nothing = null as unknown as undefined;
+    const empty = pulumi.output(undefined) as unknown as pulumi.Output<string>;
+    const cases: Record<string, [args: object, name: unknown, namePrefix: unknown]> = {
+      "by the logical name": [{}, undefined, "own"],
+      "by what an output holds": [{ name: pulumi.output("CI") }, "CI", "own"],
+      "by a prefix": [{ namePrefix: "robot" }, undefined, "robot"],
+      "by the prefix that an output holds": [
+        { namePrefix: pulumi.output("robot") },
+        undefined,
+        "robot",
+      ],
+      "by the logical name where outputs hold nothing": [
+        { name: empty, namePrefix: empty },
+        undefined,
+        "own",
+      ],
+      "by the logical name where a program gives null": [
+        { name: nothing, namePrefix: nothing },
+        null,
+        "own",
+      ],
+    };
+    for (const [what, [args, name, namePrefix]] of Object.entries(cases)) {
+      it(`an account and a key ${what}`, async () => {
+        const account = await registration(
+          () => new flexprice.ServiceAccount("own", { roles: ["event_reader"], ...args }),
+        );
+        const key = await registration(() => new flexprice.ApiKey("own", args));
+        for (const { inputs } of [account, key]) {
+          assert.deepEqual([inputs["name"], inputs["namePrefix"]], [name, namePrefix]);
+        }
+      });
     }
   });
 
   it("registers a key under its type, with the constant provider", async () => {
     const { type, name, inputs } = await registration(() => new flexprice.ApiKey("k"));
     assert.deepEqual([type, name], [KEY_TYPE, "k"]);
-    assert.deepEqual(inputs, { name: "k", type: "private_key", __provider: KEY_PROVIDER });
+    assert.deepEqual(inputs, { namePrefix: "k", type: "private_key", __provider: KEY_PROVIDER });
   });
 
   it("registers all inputs of a key", async () => {
@@ -141,7 +169,7 @@ describe("index", () => {
       connection: "india",
     } as const;
     const { inputs } = await registration(() => new flexprice.ApiKey("k", args));
-    assert.deepEqual(inputs, { ...args, __provider: KEY_PROVIDER });
+    assert.deepEqual(inputs, { ...args, namePrefix: "k", __provider: KEY_PROVIDER });
   });
 
   it("keeps the key to adopt, and the key itself, secret", async () => {
@@ -224,8 +252,8 @@ describe("index", () => {
     it("is an account and a key of 90 days that overlaps with its successor", async () => {
       assert.deepEqual(await registrations({ roles: ["event_ingestor"] }), [
         { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
-        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, name: "ingestor" } },
-        { type: KEY_TYPE, name: "ingestor", inputs: { ...key, name: "ingestor" } },
+        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, namePrefix: "ingestor" } },
+        { type: KEY_TYPE, name: "ingestor", inputs: { ...key, namePrefix: "ingestor" } },
       ]);
     });
 
@@ -242,17 +270,67 @@ describe("index", () => {
     });
 
     it("hands on what is given", async () => {
-      const both = { name: "Ingestor", connection: "india" };
+      const names = { name: "Ingestor", namePrefix: "robot" };
+      const connection = "india";
       const ofKey = {
         expiresIn: "30d",
         rotateBefore: "7d",
         rotationTriggers: { release: "1" },
       };
-      assert.deepEqual(await registrations({ roles: ["event_ingestor"], ...both, ...ofKey }), [
+      const roles = ["event_ingestor"];
+      assert.deepEqual(await registrations({ roles, connection, ...names, ...ofKey }), [
         { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
-        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, ...both } },
-        { type: KEY_TYPE, name: "ingestor", inputs: { ...key, ...both, ...ofKey } },
+        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, connection, ...names } },
+        {
+          type: KEY_TYPE,
+          name: "ingestor",
+          inputs: { ...key, connection, namePrefix: "Ingestor", ...ofKey },
+        },
       ]);
     });
+
+    // Only JavaScript lets null, and an output without a value, through.
+    const nothing = null as unknown as undefined;
+    const empty = pulumi.output(undefined) as unknown as pulumi.Output<string>;
+    const cases: Record<
+      string,
+      [args: object, account: [name: unknown, prefix: string], keyPrefix: string]
+    > = {
+      "a name: the account has it, the key's name begins with it": [
+        { name: "Ingestor" },
+        ["Ingestor", "ingestor"],
+        "Ingestor",
+      ],
+      "a name that an output holds": [
+        { name: pulumi.output("Ingestor") },
+        ["Ingestor", "ingestor"],
+        "Ingestor",
+      ],
+      "a prefix: both begin with it": [{ namePrefix: "robot" }, [undefined, "robot"], "robot"],
+      "a prefix that an output holds": [
+        { namePrefix: pulumi.output("robot") },
+        [undefined, "robot"],
+        "robot",
+      ],
+      "outputs that hold nothing": [
+        { name: empty, namePrefix: empty },
+        [undefined, "ingestor"],
+        "ingestor",
+      ],
+      "a prefix beside a name that is nothing": [
+        { name: empty, namePrefix: "robot" },
+        [undefined, "robot"],
+        "robot",
+      ],
+      null: [{ name: nothing, namePrefix: nothing }, [null, "ingestor"], "ingestor"],
+    };
+    for (const [what, [args, ofAccount, keyPrefix]] of Object.entries(cases)) {
+      it(`takes ${what}`, async () => {
+        const [, account, key] = await registrations({ roles: ["event_ingestor"], ...args });
+        const { name, namePrefix } = account?.inputs ?? {};
+        assert.deepEqual([name, namePrefix], ofAccount);
+        assert.deepEqual([key?.inputs["name"], key?.inputs["namePrefix"]], [undefined, keyPrefix]);
+      });
+    }
   });
 });

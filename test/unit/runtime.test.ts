@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
@@ -72,11 +72,11 @@ describe("runtime", () => {
       "flexprice:baseUrl": stage.emulator.url,
       "flexprice:apiKey": apiKey,
     });
-    const account = { name: "ci", roles: ["event_ingestor"] };
+    const account = { namePrefix: "ci", roles: ["event_ingestor"] };
     const created = await runtime.serviceAccount.create?.(account);
     await configured;
     assert(created);
-    const inputs = { name: "k", type: "private_key", serviceAccountId: created.id } as KeyInputs;
+    const inputs: KeyInputs = { type: "private_key", serviceAccountId: created.id };
     const key = await runtime.apiKey.create?.(inputs);
     assert.equal(key?.outs?.userId, created.id);
     // One connection for both: who the caller is was asked once.
@@ -86,6 +86,44 @@ describe("runtime", () => {
     assert.deepEqual(
       stage.emulator.accounts().map(({ status }) => status),
       ["archived"],
+    );
+  });
+
+  it("keeps notes of creates under way in Pulumi's home", async () => {
+    await configure({
+      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:apiKey": stage.operator.apiKey,
+    });
+    const notes = () => {
+      const folder = join(home, "flexprice", "creates");
+      return existsSync(folder) ? readdirSync(folder).length : 0;
+    };
+    let during = 0;
+    stage.emulator.faults.decide = ({ path }) => {
+      if (path === "/v1/users") during = notes();
+      return undefined;
+    };
+    await runtime.serviceAccount.create?.({ namePrefix: "ci", roles: ["event_ingestor"] });
+    assert.deepEqual([during, notes()], [1, 0]);
+  });
+
+  it("goes on without notes where it can keep none, and says so once", async () => {
+    const shown: unknown[] = [];
+    console.error = (...parts: unknown[]) => shown.push(parts.join(" "));
+    writeFileSync(join(home, "flexprice"), "a file where the folder is to be");
+    runtime = load();
+    await configure({
+      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:apiKey": stage.operator.apiKey,
+    });
+    for (const namePrefix of ["one", "two"]) {
+      await runtime.serviceAccount.create?.({ namePrefix, roles: ["event_ingestor"] });
+    }
+    assert.equal(stage.emulator.accounts().length, 2);
+    assert.equal(shown.length, 1);
+    assert.match(
+      String(shown[0]),
+      /^warning: No notes of creates can be kept in .*creates \(E\w+\)\./,
     );
   });
 

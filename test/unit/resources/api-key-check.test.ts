@@ -13,6 +13,7 @@ const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").ap
 const LIFETIME = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
 const INSTANT = 'expiresAt: must be an instant as in RFC 3339, e.g. "2030-06-01T12:00:00Z"';
 const BLANK = "name: must not be blank nor contain NUL";
+const BLANK_PREFIX = "namePrefix: must not be blank nor contain NUL";
 const TOO_LONG =
   "rotateBefore: must be shorter than the key's lifetime, or every up would rotate it";
 const TOO_NEAR =
@@ -63,6 +64,9 @@ describe("resources/api-key: check", () => {
       "an instant in another zone": { expiresAt: "2030-06-01T12:00:00+05:30" },
       "an instant to the nanosecond": { expiresAt: "2030-06-01T12:00:00.123456789Z" },
       "a long name": { name: "x".repeat(5_000) },
+      "no name": { name: undefined },
+      "a prefix of any length": { name: undefined, namePrefix: "x".repeat(5_000) },
+      "a prefix with white space around and within": { name: undefined, namePrefix: " a\n\tb " },
       "a map without triggers": { rotationTriggers: {} },
       "rotation just within the lifetime": { expiresIn: "1d", rotateBefore: "23h" },
       "rotation just before an instant": { expiresAt: at(DAY + 1), rotateBefore: "1d" },
@@ -76,7 +80,15 @@ describe("resources/api-key: check", () => {
 
   describe("refuses", () => {
     const refused: Record<string, [inputs: object, ...reasons: string[]]> = {
-      "no name": [{ name: undefined }, "name: must be a text"],
+      "a name that is no text": [{ name: 7 }, "name: must be a text"],
+      "an empty prefix": [{ namePrefix: "" }, BLANK_PREFIX],
+      "a blank prefix": [{ namePrefix: " \n" }, BLANK_PREFIX],
+      "a prefix with NUL": [{ namePrefix: "a\0" }, BLANK_PREFIX],
+      "a prefix that is no text": [{ namePrefix: 7 }, BLANK_PREFIX],
+      "a prefix that ends in half a character": [
+        { namePrefix: "a\ud83d" },
+        "namePrefix: must be well-formed Unicode",
+      ],
       "an empty name": [{ name: "" }, BLANK],
       "a blank name": [{ name: " \n" }, BLANK],
       "a name with NUL": [{ name: "a\0" }, BLANK],
@@ -166,10 +178,17 @@ describe("resources/api-key: check", () => {
     });
   });
 
+  it("takes null, by which JavaScript says that there is none, for nothing", async () => {
+    const inputs = { type: "private_key", expiresIn: "90d" };
+    const given = { ...inputs, name: null, namePrefix: null, adopt: null, serviceAccountId: null };
+    assert.deepEqual(await check(given), { inputs, failures: [] });
+  });
+
   describe("waits for what is not known yet", () => {
     const fields = [
       "serviceAccountId",
       "name",
+      "namePrefix",
       "type",
       "expiresAt",
       "expiresIn",

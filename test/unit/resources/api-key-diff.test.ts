@@ -3,6 +3,7 @@ import {
   DAY,
   type KeyInputs,
   type KeyState,
+  MINUTE,
   type ProviderProcess,
   START,
   Stage,
@@ -10,13 +11,18 @@ import {
 } from "../harness";
 
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
+const AUTO = { name: "k-0123456789", autoName: "k-0123456789", namePrefix: "k" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
 describe("resources/api-key: diff", () => {
   let stage: Stage;
   let process: ProviderProcess;
   const id = "secret_1";
-  const inputs: KeyInputs = { name: "k", type: "private_key", serviceAccountId: "user_1" };
+  const inputs = {
+    name: "k",
+    type: "private_key",
+    serviceAccountId: "user_1",
+  } satisfies KeyInputs;
   const state: KeyState = {
     ...inputs,
     apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z",
@@ -52,6 +58,18 @@ describe("resources/api-key: diff", () => {
     "an unknown account": [{}, { serviceAccountId: UNKNOWN }, true, ["serviceAccountId"]],
     "another name": [{}, { name: "k2" }, true, ["name"]],
     "an unknown name": [{}, { name: UNKNOWN }, true, ["name"]],
+    "no name any more": [{}, { name: undefined }, false, []],
+    "no name any more, and another prefix": [{}, { name: undefined, namePrefix: "b" }, false, []],
+    "an unknown prefix": [{}, { name: undefined, namePrefix: UNKNOWN }, false, []],
+    "a name for a key that had made one up": [AUTO, { name: "k" }, true, ["name"]],
+    "the name that was made up": [AUTO, { name: AUTO.name }, false, []],
+    "nothing, of a name that was made up": [AUTO, { name: undefined, namePrefix: "k" }, false, []],
+    "another prefix of a name that was made up": [
+      AUTO,
+      { name: undefined, namePrefix: "other" },
+      false,
+      [],
+    ],
     "another type": [{}, { type: "publishable_key" }, true, ["type"]],
     "another connection": [{}, { connection: "india" }, true, ["connection"]],
     "a new expiry": [{}, { expiresAt: later }, true, ["expiresAt"]],
@@ -172,14 +190,27 @@ describe("resources/api-key: diff", () => {
     });
 
     it("goes by the server's clock, once the server has shown it", async () => {
-      const ahead = await Stage.start({ serverAheadMs: 76 * DAY });
+      const ahead = await Stage.start({ serverAheadMs: MINUTE });
       try {
         process = ahead.process();
         const { tenantId } = ahead.operator;
+        ahead.clock.now = START + 75 * DAY - MINUTE / 2;
         assert.deepEqual(await diff({ ...rotating, tenantId }, program), [false, []]);
         await process.connection.preflight();
         assert.deepEqual(await diff({ ...rotating, tenantId }, program), [true, ["expiresAt"]]);
         assert.deepEqual(process.warnings, [due(75 * DAY)]);
+      } finally {
+        await ahead.stop();
+      }
+    });
+
+    it("does not go by a Date header that is far from our clock", async () => {
+      const ahead = await Stage.start({ serverAheadMs: 76 * DAY });
+      try {
+        process = ahead.process();
+        const { tenantId } = ahead.operator;
+        await process.connection.preflight();
+        assert.deepEqual(await diff({ ...rotating, tenantId }, program), [false, []]);
       } finally {
         await ahead.stop();
       }

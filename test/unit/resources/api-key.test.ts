@@ -8,6 +8,7 @@ import {
   failureOf,
   HOUR,
   type KeyState,
+  MINUTE,
   type ProviderProcess,
   reasons,
   START,
@@ -17,6 +18,8 @@ import {
 
 const ROLES = ["event_reader", "event_ingestor"];
 const POST = "POST /secrets/api/keys";
+
+const optionalName = (name: string | undefined) => (name === undefined ? {} : { name });
 
 describe("resources/api-key: create and update", () => {
   let stage: Stage;
@@ -124,10 +127,10 @@ describe("resources/api-key: create and update", () => {
     });
 
     it("fixes a lifetime by the server's clock, once", async () => {
-      await set({ serverAheadMs: 3 * HOUR });
+      await set({ serverAheadMs: MINUTE });
       const inputs = { name: "k", serviceAccountId: account, expiresIn: "90d" };
       const { state } = await createKey(process, inputs);
-      const expiresAt = new Date(START + 3 * HOUR + 90 * DAY);
+      const expiresAt = new Date(START + MINUTE + 90 * DAY);
       assert.deepEqual(posted(), [
         {
           name: "k",
@@ -147,19 +150,68 @@ describe("resources/api-key: create and update", () => {
     });
 
     it("fixes the lifetime of a key of its own by the server's clock too", async () => {
-      await set({ serverAheadMs: 3 * HOUR });
+      await set({ serverAheadMs: MINUTE });
       const { state } = await createKey(process, { name: "k", expiresIn: "90d" });
-      assert.equal(Date.parse(state.expiresAt ?? ""), START + 3 * HOUR + 90 * DAY);
+      assert.equal(Date.parse(state.expiresAt ?? ""), START + MINUTE + 90 * DAY);
+      assert.equal(posted().length, 1);
+    });
+
+    for (const [what, serverAheadMs] of [
+      ["ahead of", 3 * HOUR],
+      ["behind", -3 * HOUR],
+    ] as const) {
+      for (const name of [undefined, "k"]) {
+        it(`revokes a key whose lifetime came out wrong, and makes it again: ${name === undefined ? "no name" : "a name"}, a server far ${what} our clock`, async () => {
+          await set({ serverAheadMs });
+          const inputs = { serviceAccountId: account, expiresIn: "2h", ...optionalName(name) };
+          const { id, state } = await createKey(process, inputs);
+          const lifetime = Date.parse(state.expiresAt ?? "") - Date.parse(state.createdAt);
+          assert(Math.abs(lifetime - 2 * HOUR) < 5_000, String(lifetime));
+          const made = stage.emulator.keys().filter(({ userId }) => userId === account);
+          assert.deepEqual(
+            made.map((key) => [key.id === id, key.status]),
+            [
+              [false, "deleted"],
+              [true, "published"],
+            ],
+          );
+          assert.equal(state.apiKey, keyOf(id).value);
+          const { changes } = await process.keys.diff(id, state, {
+            ...inputs,
+            type: "private_key",
+          });
+          assert.equal(changes, false);
+        });
+      }
+    }
+
+    it("hands no key over whose lifetime comes out wrong each time, and leaves none behind", async () => {
+      // Each request is under way for an hour.
+      stage.emulator.faults.decide = ({ method, path }) => {
+        if (method === "POST" && path.endsWith("/keys")) stage.clock.now += HOUR;
+        return undefined;
+      };
+      const made = createKey(process, { serviceAccountId: account, expiresIn: "2h" });
+      const error = await failureOf(made, "refused");
+      assert.match(
+        error.answer,
+        /^the key was made at \S+ to expire at \S+, which is not the lifetime that was asked for; it has been revoked$/,
+      );
+      const statuses = stage.emulator
+        .keys()
+        .filter(({ userId }) => userId === account)
+        .map(({ status }) => status);
+      assert.deepEqual(statuses, ["deleted", "deleted", "deleted"]);
     });
 
     it("refuses an instant that has passed by the server's clock", async () => {
-      await set({ serverAheadMs: 3 * HOUR });
-      const expiresAt = new Date(START + 2 * HOUR).toISOString();
+      await set({ serverAheadMs: MINUTE });
+      const expiresAt = new Date(START + MINUTE / 2).toISOString();
       const inputs = { name: "k", type: "private_key", serviceAccountId: account, expiresAt };
       const blind = stage.process({ preflight: false }); // by our clock, all it has, it is to come
       assert.deepEqual((await blind.keys.check({}, inputs)).failures, []);
       assert.deepEqual(reasons(await process.keys.check({}, inputs)), [
-        `expiresAt: has passed (now ${new Date(START + 3 * HOUR).toISOString()}): give a later instant`,
+        `expiresAt: has passed (now ${new Date(START + MINUTE).toISOString()}): give a later instant`,
       ]);
       const error = await failureOf(process.keys.create(inputs), "refused");
       assert.equal(
@@ -167,6 +219,22 @@ describe("resources/api-key: create and update", () => {
         `Could not create API key "k" for service account ${account}.\n  Reason: expiresAt (${expiresAt}) has passed: the server would make a key that never works\n  What to do: set a later expiresAt.`,
       );
       assert.deepEqual(stage.writes, []);
+    });
+
+    it("revokes a key that has expired by the time it was made, by a clock far from ours", async () => {
+      await set({ serverAheadMs: 3 * HOUR });
+      const expiresAt = new Date(START + 2 * HOUR).toISOString();
+      const made = createKey(process, { serviceAccountId: account, expiresAt });
+      const error = await failureOf(made, "refused");
+      assert.match(
+        error.answer,
+        /^expiresAt \(\S+\) had passed for the server, which made the key at/,
+      );
+      const statuses = stage.emulator
+        .keys()
+        .filter(({ userId }) => userId === account)
+        .map(({ status }) => status);
+      assert.deepEqual(statuses, ["deleted"]);
     });
 
     it("refuses an account that is archived, foreign or not there: some of them would get a key", async () => {
@@ -192,7 +260,7 @@ describe("resources/api-key: create and update", () => {
     for (const when of ["before", "after"] as const) {
       it(`ends in one key whose value is in the state: reset ${when} the effect`, async () => {
         stage.fault({ kind: "reset" }, when, { match: { method: "POST", path: /keys$/ } });
-        const { id, state } = await createKey(process, { name: "k", serviceAccountId: account });
+        const { id, state } = await createKey(process, { serviceAccountId: account });
         const alive = stage.emulator
           .keys()
           .filter(({ userId, status }) => userId === account && status === "published");
@@ -202,6 +270,28 @@ describe("resources/api-key: create and update", () => {
         );
       });
     }
+
+    it("neither sends a named key again whose answer was lost, nor revokes what it may be", async () => {
+      const { environmentId } = stage.operator;
+      const twin = stage.emulator.createKey(account, environmentId, { name: "k" });
+      process.managed.add(twin.id);
+      stage.fault({ kind: "reset" }, "after", { match: { method: "POST", path: /keys$/ } });
+      const inputs = { name: "k", serviceAccountId: account };
+      const error = await failureOf(createKey(process, inputs), "outcome_unknown");
+      const lost = stage.emulator.keys().at(-1);
+      assert(lost !== undefined && lost.id !== twin.id && lost.status === "published");
+      assert.match(
+        error.answer,
+        new RegExp(
+          `${account} has keys named "k" that this run does not know: ${lost.id} \\(\\S+, made at \\S+\\)$`,
+        ),
+      );
+      assert.match(
+        error.advice,
+        /^look at the keys of this name in the dashboard\. Revoke the one/,
+      );
+      assert.deepEqual(stage.writes, [POST]);
+    });
 
     it("loses no value over fields that the server leaves out", async () => {
       const secret = {

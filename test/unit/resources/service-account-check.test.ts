@@ -11,6 +11,7 @@ import {
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 const NAME_RULE = "name: must be 1 to 255 characters long, not blank, without NUL";
+const PREFIX_RULE = "namePrefix: must not be blank nor contain NUL";
 const NO_ROLE = "roles: Service accounts must have at least one role assigned";
 const ALLOWED = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
@@ -53,6 +54,9 @@ describe("resources/service-account: check and diff", () => {
         "a name of 255 characters": { name: "é".repeat(255) },
         "a name of 255 characters that are two units each": { name: "😀".repeat(255) },
         "a name with white space around and within": { name: " a\n\tb " },
+        "no name": { name: undefined },
+        "a prefix of any length": { name: undefined, namePrefix: "x".repeat(5_000) },
+        "a prefix with white space around and within": { name: undefined, namePrefix: " a\n\tb " },
         "forceDestroy false": { forceDestroy: false },
       };
       for (const [what, inputs] of Object.entries(accepted)) {
@@ -92,7 +96,14 @@ describe("resources/service-account: check and diff", () => {
         "a name of 256 characters": [{ name: "é".repeat(256) }, NAME_RULE],
         "a name with NUL": [{ name: "a\0b" }, NAME_RULE],
         "a name that is no text": [{ name: 7 }, NAME_RULE],
-        "no name": [{ name: undefined }, NAME_RULE],
+        "an empty prefix": [{ namePrefix: "" }, PREFIX_RULE],
+        "a blank prefix": [{ namePrefix: " \n\t" }, PREFIX_RULE],
+        "a prefix with NUL": [{ namePrefix: "a\0b" }, PREFIX_RULE],
+        "a prefix that is no text": [{ namePrefix: 7 }, PREFIX_RULE],
+        "a prefix that ends in half a character": [
+          { namePrefix: "a\ud83d" },
+          "namePrefix: must be well-formed Unicode",
+        ],
         "half a character": [{ name: "a\ud83d" }, "name: must be well-formed Unicode"],
         "forceDestroy of another type": [
           { forceDestroy: "true" },
@@ -115,8 +126,14 @@ describe("resources/service-account: check and diff", () => {
       }
     });
 
+    it("takes null, by which JavaScript says that there is none, for nothing", async () => {
+      const inputs = { roles: ["event_reader"] };
+      const given = { ...inputs, name: null, namePrefix: null, forceDestroy: null, adopt: null };
+      assert.deepEqual(await check({ ...given, connection: null }), { inputs, failures: [] });
+    });
+
     describe("waits for what is not known yet", () => {
-      for (const field of ["name", "roles", "forceDestroy", "adopt", "connection"]) {
+      for (const field of ["name", "namePrefix", "roles", "forceDestroy", "adopt", "connection"]) {
         it(field, async () => {
           const inputs = { name: "ci", roles: ["event_reader"], [field]: UNKNOWN };
           assert.deepEqual(await check(inputs), { inputs, failures: [] });

@@ -26,7 +26,7 @@ describe("resources/service-account: create, read and update", () => {
   const accountOf = (id: string) => stage.emulator.accounts().find((account) => account.id === id);
 
   describe("create", () => {
-    it("makes one account with one request, and keeps inputs and tenant", async () => {
+    it("makes one account and names it, and keeps inputs and tenant", async () => {
       const inputs = { name: "ci", roles: ["event_reader", "event_ingestor"], forceDestroy: true };
       const { id, state } = await createAccount(process, inputs);
       assert.deepEqual(state, {
@@ -35,13 +35,17 @@ describe("resources/service-account: create, read and update", () => {
         forceDestroy: true,
         tenantId,
       });
-      const [request] = stage.emulator.writes();
-      assert.deepEqual(stage.writes, ["POST /users"]);
-      assert.deepEqual(request?.body, {
+      const [post, put] = stage.emulator.writes();
+      assert.deepEqual(stage.writes, ["POST /users", `PUT /users/${id}`]);
+      assert(post);
+      const { name: first, ...body } = post.body as { name: string };
+      assert.match(first, /^ci-[0-9a-hjkmnp-tv-z]{10}$/);
+      assert.deepEqual(body, {
         type: "service_account",
-        name: "ci",
         roles: ["event_ingestor", "event_reader"],
       });
+      assert.deepEqual(put?.body, { name: "ci" });
+      assert.equal(accountOf(id)?.name, "ci");
       assert.equal(accountOf(id)?.status, "published");
       assert(process.managed.has(id));
     });
@@ -154,11 +158,7 @@ describe("resources/service-account: create, read and update", () => {
 
     it("finds an account unchanged, and asks for nothing but it", async () => {
       const props = { ...state, __provider: PROVIDER };
-      assert.deepEqual(await process.accounts.read(id, props), {
-        id,
-        props: state,
-        inputs: { name: "ci", roles: ROLES },
-      });
+      assert.deepEqual(await process.accounts.read(id, props), { id, props: state });
       assert.deepEqual(stage.log, ["GET /users/me", "POST /users/search"]);
       assert(process.managed.has(id));
     });
@@ -168,7 +168,6 @@ describe("resources/service-account: create, read and update", () => {
       assert.deepEqual(await process.accounts.read(id, { ...state, ...more }), {
         id,
         props: { ...state, ...more },
-        inputs: { name: "ci", roles: ROLES, ...more },
       });
     });
 
@@ -177,7 +176,8 @@ describe("resources/service-account: create, read and update", () => {
       stage.emulator.setRoles(id, ["event_reader", "event_ingestor", "event_reader"]);
       const drifted = { name: "renamed", roles: ["event_ingestor", "event_reader"] };
       const read = await process.accounts.read(id, state);
-      assert.deepEqual(read, { id, props: { ...drifted, tenantId }, inputs: drifted });
+      const props = { ...drifted, autoName: "ci", tenantId };
+      assert.deepEqual(read, { id, props, inputs: drifted });
       const { replaces } = await process.accounts.diff(id, read.props as AccountState, {
         name: "ci",
         roles: ROLES,

@@ -16,7 +16,7 @@ const PARALLEL = 16;
 const ROLES = ["event_ingestor"];
 
 interface Pair {
-  readonly name: string;
+  readonly namePrefix: string;
   readonly account: { readonly id: string; readonly state: AccountState };
   readonly key: { readonly id: string; readonly state: KeyState };
 }
@@ -44,11 +44,11 @@ describe("a thousand accounts with a key each", function () {
   before(async () => {
     stage = await Stage.start();
     const process = stage.process();
-    const names = Array.from({ length: COUNT }, (_, i) => `service-${i}`);
-    pairs = await inParallel(names, async (name) => {
-      const account = await createAccount(process, { name, roles: ROLES });
-      const key = await createKey(process, { name, serviceAccountId: account.id });
-      return { name, account, key };
+    const prefixes = Array.from({ length: COUNT }, (_, i) => `service-${i}`);
+    pairs = await inParallel(prefixes, async (namePrefix) => {
+      const account = await createAccount(process, { namePrefix, roles: ROLES });
+      const key = await createKey(process, { namePrefix, serviceAccountId: account.id });
+      return { namePrefix, account, key };
     });
     const posts = stage.log.filter((line) => line.startsWith("POST") && !line.includes("search"));
     making = { posts: posts.length, others: stage.log.length - posts.length };
@@ -66,15 +66,20 @@ describe("a thousand accounts with a key each", function () {
     assert.deepEqual(making, { posts: 2 * COUNT, others: 2 });
   });
 
+  it("have a name each", () => {
+    const names = pairs.flatMap(({ account, key }) => [account.state.name, key.state.name]);
+    assert.equal(new Set(names).size, 2 * COUNT);
+  });
+
   it("take two requests for a preview that finds them unchanged", async () => {
     const process = stage.process();
-    await inParallel(pairs, async ({ name, account, key }) => {
-      const inputs = { name, roles: ROLES } as AccountInputs;
+    await inParallel(pairs, async ({ namePrefix, account, key }) => {
+      const inputs: AccountInputs = { namePrefix, roles: ROLES };
       const accounts = await process.accounts.check(inputs, inputs);
       assert.deepEqual(accounts.failures, []);
       const made = await process.accounts.diff(account.id, account.state, inputs);
       assert.equal(made.changes, false);
-      const given = { name, type: "private_key", serviceAccountId: account.id } as KeyInputs;
+      const given: KeyInputs = { namePrefix, type: "private_key", serviceAccountId: account.id };
       const keys = await process.keys.check(given, given);
       assert.deepEqual(keys.failures, []);
       assert.equal((await process.keys.diff(key.id, key.state, given)).changes, false);
