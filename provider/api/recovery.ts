@@ -57,7 +57,7 @@ export class Recovery {
     this.hasReminded = true;
     for (const pending of this.journal.claimable(this.origin.server, tenantId)) {
       await warn(
-        `An earlier run was cut off while it made ${describe(pending)}. A "pulumi up" that changes something looks for it, and removes it if it is there.`,
+        `An earlier run was cut off while it made ${describe(pending)}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
       );
     }
   }
