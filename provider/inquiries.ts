@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isUniqueNameOf } from "./api/auto-name";
 import type { Connection } from "./api/connection";
 import type { Key, User } from "./api/wire";
 import type { Connections } from "./connections";
@@ -23,7 +24,7 @@ export type GetServiceAccountArgs = OverConnection &
         readonly name?: undefined;
       }
     | {
-        /** The account's name, exactly. */
+        /** The account's name, exactly: as the program that manages it sets it. Without, it has a unique one. */
         readonly name: string;
         /** Not with a name. */
         readonly id?: undefined;
@@ -34,7 +35,7 @@ export type GetServiceAccountArgs = OverConnection &
 export interface GetServiceAccountsArgs extends OverConnection {
   /** A role that the accounts have, possibly among others. */
   readonly role?: ServiceAccountRole | undefined;
-  /** The accounts' name, exactly. */
+  /** The accounts' name, exactly: as the programs that manage them set it. Without, each has a unique one. */
   readonly name?: string | undefined;
 }
 
@@ -112,7 +113,7 @@ export interface CallerInfo {
   readonly tenantId: string;
 }
 
-/** So many ids an error names; nobody reads more. */
+/** So many accounts an error names; nobody reads more. */
 const MOST_NAMED = 10;
 
 const text = z.string("must be a text");
@@ -240,6 +241,8 @@ function checked<Args>(schema: z.ZodType<Args>, args: unknown, attempted: string
 function onlyOne(accounts: readonly User[], name: string | undefined, attempted: string): User {
   const [found, ...others] = accounts.filter((account) => account.name === name);
   if (found === undefined) {
+    const madeFromIt = accounts.filter((account) => isUniqueNameOf(name ?? "", account.name));
+    if (madeFromIt.length > 0) throw onlyUniqueNames(madeFromIt, name, attempted);
     const near = nearest(
       name ?? "",
       accounts.map((account) => account.name),
@@ -253,13 +256,32 @@ function onlyOne(accounts: readonly User[], name: string | undefined, attempted:
   }
   if (others.length === 0) return found;
   const ids = [found, ...others].map(({ id }) => id);
-  const unnamed = ids.length - MOST_NAMED;
   throw new FlexpriceError({
     kind: "refused",
     attempted,
-    answer: `${ids.length} service accounts have this name: ${ids.slice(0, MOST_NAMED).join(", ")}${unnamed > 0 ? ` and ${unnamed} more` : ""}`,
+    answer: `${ids.length} service accounts have this name: ${firstOf(ids)}`,
     advice: "look it up by its id: names are not unique.",
   });
+}
+
+/** The name of the program's resource was looked up, and the account has a unique one. */
+function onlyUniqueNames(
+  accounts: readonly User[],
+  name: string | undefined,
+  attempted: string,
+): FlexpriceError {
+  const found = accounts.map((account) => `${JSON.stringify(account.name)} (${account.id})`);
+  return new FlexpriceError({
+    kind: "not_found",
+    attempted,
+    answer: `no service account that is not archived has exactly this name; there is ${firstOf(found)}: without "name" in its program an account gets a unique name`,
+    advice: `look it up by its id, or set name: ${JSON.stringify(name)} on its ServiceAccount, which renames it in place.`,
+  });
+}
+
+function firstOf(texts: readonly string[]): string {
+  const unnamed = texts.length - MOST_NAMED;
+  return `${texts.slice(0, MOST_NAMED).join(", ")}${unnamed > 0 ? ` and ${unnamed} more` : ""}`;
 }
 
 /** A slip in a role must not pass for a role that nobody has; a server that tells no roles leaves it at that. */

@@ -52,12 +52,16 @@ export class LookupError extends pulumi.RunError {
  * One service account, by id or name: `POST /users/search`. It is asked for as the program runs, in previews too,
  * and shows the server as it is at that moment: not what the same `pulumi up` is about to create.
  *
+ * To look an account up by name, set `name` in the program that manages it. Without, the account has a unique name, and
+ * the one that replaces it has another.
+ *
  * @throws LookupError of kind `not_found` when there is none that is not archived; `refused` when several have the
  *   name, with their ids; `forbidden` when the credential may not read users; others when the server gives no
  *   answer.
  *
  * @example
  * ```ts
+ * // In the stack that manages it: new flexprice.ServiceAccount("ingestor", { name: "usage-ingestor", … })
  * const { id } = await flexprice.getServiceAccount({ name: "usage-ingestor" });
  * ```
  */

@@ -1,3 +1,6 @@
+import { redact } from "../redaction";
+import { prefixOf } from "./name-prefix";
+
 /** Logical names are for people: what comes behind so many characters tells them little. */
 const LONGEST = 60;
 
@@ -7,7 +10,9 @@ export class ProgramNames {
 
   /** A logical name for what is called so on the server, where every text can be a name. */
   logical(name: string, otherwise: string): string {
-    const readable = name.normalize().replace(/[^\p{L}\p{M}\p{N}._-]+/gu, "-");
+    const readable = redact(withoutSuffix(name))
+      .normalize()
+      .replace(/[^\p{L}\p{M}\p{N}._-]+/gu, "-");
     const short = [...readable.replace(/^[-._]+/, "")].slice(0, LONGEST).join("");
     return this.unique(short.replace(/[-._]+$/, "") || otherwise, "-");
   }
@@ -25,4 +30,13 @@ export class ProgramNames {
     this.taken.add(candidate);
     return candidate;
   }
+}
+
+/**
+ * A unique name without its random characters: what is made instead of the account later gets others. Words can look
+ * the same; with a digit in them they hardly do.
+ */
+function withoutSuffix(name: string): string {
+  const prefix = prefixOf(name);
+  return prefix !== undefined && /\d/.test(name.slice(prefix.length)) ? prefix : name;
 }

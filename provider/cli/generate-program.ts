@@ -1,15 +1,8 @@
 import type { Key, User } from "../api/wire";
-import {
-  ACCOUNT_NAME_RULE,
-  isAccountName,
-  isKeyName,
-  isWellFormed,
-  NOT_WELL_FORMED,
-} from "../resources/names";
 import { asSet, roleProblems } from "../resources/roles";
 import { ProgramNames } from "./generate-names";
 import { byAge, byOwner } from "./rows";
-import { bare, quoted } from "./wording";
+import { bare, quoted, shown } from "./wording";
 
 /** What a tenant holds, and who asks. */
 export interface Holdings {
@@ -60,6 +53,7 @@ export function programFor(holdings: Holdings): Program {
     const code = accountCode(account, logicalName, variable, holdings);
     const reason = refused.get(account.id);
     return [
+      ...nameComment(account.name, logicalName),
       ...(reason === undefined ? code : [`Not taken over: ${reason}`, ...code].map(comment)),
       ...own.flatMap((key) => keyComment(key, String(variable), names.keys, holdings)),
     ];
@@ -89,6 +83,9 @@ function header({ baseUrl, now, caller, keysMissing }: Holdings, isProgram: bool
     "remove a resource from the program archives its account. Leave out what another stack manages.",
     'Once they are taken over, the lines with "adopt" can go.',
     "",
+    "Accounts and keys keep the names that they have. A new one that replaces an account later is",
+    'called after the resource; where others look the account up by its name, set "name" to that.',
+    "",
     "API keys stand in comments, because a key's value cannot be read back. For each of them:",
     "- Where you have its value, put that into the config under the key's id, and take the comment",
     '  signs off its ApiKey, and off the two lines about "config" below:',
@@ -110,27 +107,25 @@ function whyNotAdopted(account: User, { caller, offered }: Holdings): string | u
   if (account.id === caller.id) {
     return "the credential that was used acts for it, and a destroy would archive it.";
   }
-  if (account.name === "") {
-    return 'it has no name, and a ServiceAccount needs one. With a name put in here, "pulumi up" takes it over and names it so.';
-  }
-  if (!isAccountName(account.name) || !isWellFormed(account.name)) {
-    const rule = isAccountName(account.name) ? NOT_WELL_FORMED : ACCOUNT_NAME_RULE;
-    return `the name of a ServiceAccount ${rule}. With another name put in here, "pulumi up" takes it over and renames it so.`;
-  }
   const problems = roleProblems(account.roles, offered);
   if (account.roles.length === 0) return "it has no role, and a ServiceAccount needs one.";
   return problems.length === 0 ? undefined : bare(problems.join(" "));
 }
 
+/** What the account is called, where the logical name does not tell. */
+function nameComment(name: string, logicalName: string): string[] {
+  if (name === logicalName) return [];
+  return [comment(name === "" ? "Without a name:" : `${shown(name)}:`)];
+}
+
 function accountCode(
-  { id, name, roles }: User,
+  { id, roles }: User,
   logicalName: string,
   variable: string | undefined,
   { connection }: Holdings,
 ): string[] {
   return [
     `${variable === undefined ? "" : `const ${variable} = `}new flexprice.ServiceAccount(${quoted(logicalName)}, {`,
-    `  name: ${quoted(name)},`,
     `  roles: [${asSet(roles).map(quoted).join(", ")}],`,
     `  adopt: ${quoted(id)},`,
     ...connectionLine(connection),
@@ -149,16 +144,10 @@ function keyComment(
   if (expiresAt !== undefined && Date.parse(expiresAt) <= now) {
     return [comment(`${title}, has expired: nothing is left to take over.`)];
   }
-  if (!isKeyName(key.name) || !isWellFormed(key.name)) {
-    return [
-      comment(`${title}, has a name that no ApiKey can have: make a new one, and revoke it.`),
-    ];
-  }
   return [
     `${title}${expiresAt === undefined ? "" : `, expires ${bare(expiresAt)}`}:`,
     `new flexprice.ApiKey(${quoted(names.logical(key.name, "key"))}, {`,
     `  serviceAccountId: ${variable}.id,`,
-    `  name: ${quoted(key.name)},`,
     ...(expiresAt === undefined ? [] : [`  expiresAt: ${quoted(expiresAt)},`]),
     "  adopt: {",
     `    id: ${quoted(key.id)},`,
@@ -176,8 +165,8 @@ function strayComment(keys: readonly Key[]): string[] {
   ].map(comment);
 }
 
-function named({ id, display_id, created_at }: Key): string {
-  return `${bare(display_id)} (${bare(id)}), made on ${bare(created_at.slice(0, 10))}`;
+function named({ id, name, display_id, created_at }: Key): string {
+  return `${shown(name)}, ${bare(display_id)} (${bare(id)}), made on ${bare(created_at.slice(0, 10))}`;
 }
 
 function connectionLine(connection: string | undefined): string[] {

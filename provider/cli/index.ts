@@ -80,7 +80,7 @@ function commandLine(shell: Shell, end: (status: ExitStatus) => void): Command {
     .addOption(
       new Option(
         "--older-than <duration>",
-        "younger objects do not count: an update may have made them after the export",
+        "how much older than the state in every export something must be to count",
       )
         .argParser(duration)
         .default(durationMs("24h"), "24h"),

@@ -45,6 +45,8 @@ const EXCUSES: Readonly<Record<Excuse, (count: number) => string>> = {
     `${counted(count, "key")} that ${count === 1 ? "has" : "have"} expired (--expired counts them)`,
   leftToExpire: (count) =>
     `${counted(count, "key")} that a rotation left to ${count === 1 ? "its" : "their"} own expiry`,
+  pending: (count) =>
+    `${counted(count, "object")} that a pending operation may have made (run "pulumi up", which settles it)`,
   young: (count) => `${counted(count, "object")} too young to be in every export (--older-than)`,
   inUse: (count) => `${counted(count, "account")} with a key that is left out`,
 };

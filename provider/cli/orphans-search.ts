@@ -1,8 +1,9 @@
 import { createdAt } from "../api/ids";
 import type { Key, User } from "../api/wire";
 import { hasPassed } from "../resources/expiry";
+import { findPending, isLeftToExpire } from "./orphans-names";
 import { byAge, byOwner } from "./rows";
-import type { KnownObject } from "./stack-export";
+import type { KnownObject, PendingObject } from "./stack-export";
 
 /** What an owner of this type is; any other is taken for a user, whose keys are nobody else's to judge. */
 const ACCOUNT = "service_account";
@@ -14,6 +15,8 @@ export interface Evidence {
   readonly keys: readonly Key[];
   /** What the stacks know. */
   readonly known: readonly KnownObject[];
+  /** What their operations that are not over may have made. */
+  readonly pending: readonly PendingObject[];
   readonly caller: User;
   /** Of the credential's own key; undefined for an access token. */
   readonly ownDisplayId: string | undefined;
@@ -57,7 +60,15 @@ export interface OrphanAccount {
 }
 
 /** Why something that no stack knows does not count. */
-export type Excuse = "own" | "kept" | "ofUser" | "expired" | "leftToExpire" | "young" | "inUse";
+export type Excuse =
+  | "own"
+  | "kept"
+  | "ofUser"
+  | "expired"
+  | "leftToExpire"
+  | "pending"
+  | "young"
+  | "inUse";
 
 export interface Orphans {
   readonly keys: readonly OrphanKey[];
@@ -77,19 +88,15 @@ export function findOrphans(evidence: Evidence): Orphans {
   const known = new Set(evidence.known.map(({ id }) => id));
   // An account that a stack has a key of is in use, wherever it was made.
   for (const { ownerId } of evidence.known) if (ownerId !== undefined) known.add(ownerId);
-  const leftToExpire = new Set(
-    evidence.known
-      .filter(({ isLeftToExpire }) => isLeftToExpire)
-      .map(({ ownerId, name }) => lineOf(ownerId, name)),
-  );
+  const pending = findPending(evidence.accounts, evidence.keys, evidence.pending);
 
   const keys = [...evidence.keys]
     .sort(byAge)
-    .map((key) => ({ ...key, verdict: judgeKey(key, known, leftToExpire, evidence) }));
+    .map((key) => ({ ...key, verdict: judgeKey(key, known, pending, evidence) }));
   const active = byOwner(keys.filter((key) => !hasExpired(key, evidence.now)));
   const judged = [...evidence.accounts].sort(byAge).map((account) => {
     const activeKeys = active.get(account.id) ?? [];
-    const verdict = judgeAccount(account, known, activeKeys, evidence);
+    const verdict = judgeAccount(account, known, pending, activeKeys, evidence);
     return { ...account, activeKeys, verdict };
   });
 
@@ -118,29 +125,35 @@ export function findOrphans(evidence: Evidence): Orphans {
 function judgeKey(
   key: Key,
   known: ReadonlySet<string>,
-  leftToExpire: ReadonlySet<string>,
-  { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs }: Evidence,
+  pending: ReadonlySet<string>,
+  evidence: Evidence,
 ): Verdict {
+  const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = evidence;
   // Display ids are not unique: rather spare a key of the caller too many than the one in use.
   if (key.user_id === caller.id && key.display_id === ownDisplayId) return "own";
   if (known.has(key.id)) return "known";
   if (keep.has(key.id) || keep.has(key.user_id)) return "kept";
   if (key.user_type !== ACCOUNT && !userKeys) return "ofUser";
-  if (hasExpired(key, now)) return expired ? "orphan" : "expired";
-  // A rotation takes such a key out of the state and leaves it to consumers that have not changed over yet.
-  if (key.expires_at && leftToExpire.has(lineOf(key.user_id, key.name))) return "leftToExpire";
+  if (hasExpired(key, now)) {
+    if (!expired) return "expired";
+  } else if (isLeftToExpire(key, evidence.known)) {
+    return "leftToExpire";
+  }
+  if (pending.has(key.id)) return "pending";
   return isYoung(Date.parse(key.created_at), now, minimumAgeMs) ? "young" : "orphan";
 }
 
 function judgeAccount(
   { id }: User,
   known: ReadonlySet<string>,
+  pending: ReadonlySet<string>,
   activeKeys: readonly Judged[],
   { caller, keep, now, minimumAgeMs }: Evidence,
 ): Verdict {
   if (id === caller.id) return "own";
   if (known.has(id)) return "known";
   if (keep.has(id)) return "kept";
+  if (pending.has(id)) return "pending";
   if (!activeKeys.every(isOrphan)) return "inUse";
   return isYoung(createdAt(id), now, minimumAgeMs) ? "young" : "orphan";
 }
@@ -152,11 +165,6 @@ function isYoung(made: number | undefined, now: number, minimumAgeMs: number): b
 
 function hasExpired({ expires_at }: Key, now: number): boolean {
   return hasPassed(expires_at ?? undefined, now);
-}
-
-/** Keys that follow each other by rotation have the same owner and name. */
-function lineOf(ownerId: string | undefined, name: string | undefined): string {
-  return JSON.stringify([ownerId, name]);
 }
 
 function ownerOf(

@@ -9,7 +9,10 @@ import { findOrphans, type Orphans } from "./orphans-search";
 import type { Shell } from "./shell";
 import { readStackExport, type StackExport } from "./stack-export";
 import { withProgress } from "./terminal";
-import { counted } from "./wording";
+import { counted, shown } from "./wording";
+
+/** How far the clock of the engine's machine may be ahead of the server's before its time says nothing. */
+const MAX_AHEAD_MS = 60_000;
 
 export interface SurveyOptions extends ConnectOptions {
   /** Files, or "-" for standard input. */
@@ -50,19 +53,21 @@ export async function survey(options: SurveyOptions, shell: Shell): Promise<Surv
     const keep = new Set(options.keep);
     guardKept(keep, [...accounts, ...keys]);
     const now = connection.routes.serverNow();
+    const ages = exports.map(({ time }) => ageOf(time, now));
     const found = findOrphans({
       accounts,
       keys,
       known: exports.flatMap(({ objects }) => objects),
+      pending: exports.flatMap(({ pendingObjects }) => pendingObjects),
       caller,
       ownDisplayId: credential.kind === "apiKey" ? displayIdOf(credential.value) : undefined,
       now,
-      minimumAgeMs: Math.max(options.olderThan, ...exports.map(({ ageMs }) => ageMs)),
+      minimumAgeMs: options.olderThan + Math.max(...ages),
       keep,
       userKeys: options.userKeys === true,
       expired: options.expired === true,
     });
-    const warnings = warningsOf(exports, caller, options.olderThan);
+    const warnings = warningsOf(exports, caller, options.olderThan, now);
     return { contact, caller, exports, orphans: found, now, warnings };
   });
 }
@@ -97,8 +102,9 @@ function warningsOf(
   exports: readonly StackExport[],
   caller: User,
   olderThan: number,
+  now: number,
 ): readonly string[] {
-  const ofExports = exports.flatMap(({ source, objects, ageMs, pendingOperations }) => [
+  const ofExports = exports.flatMap(({ source, time, objects, pendingOperations }) => [
     ...(objects.length === 0
       ? [
           `${source} has no Flexprice resource in it. If its stack has some, this is not its export, and what they are would be taken for orphans.`,
@@ -107,14 +113,10 @@ function warningsOf(
     ...(objects.length > 0 && objects.every(({ tenantId }) => isForeign(tenantId, caller))
       ? [`${source} has resources of other tenants only: ${caller.tenant.id} is not in it.`]
       : []),
-    ...(ageMs > olderThan
-      ? [
-          `${source} was written ${ms(ageMs, { long: true })} ago. What was made since is not judged: export the stack again.`,
-        ]
-      : []),
+    ...ageWarning(source, time, olderThan, now),
     ...(pendingOperations > 0
       ? [
-          `${source} has ${counted(pendingOperations, "pending operation")}: an update is running or was cut off. Wait for it, or run "pulumi up", and export the stack again.`,
+          `${source} has ${counted(pendingOperations, "pending operation")}: an update is running, or was cut off. What it may have made is not judged. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates"; then export the stack again.`,
         ]
       : []),
   ]);
@@ -122,6 +124,41 @@ function warningsOf(
   return [
     ...ofExports,
     `the credential belongs to ${described(caller)}, and only a super_admin user sees the keys of others: they are not looked at.`,
+  ];
+}
+
+/**
+ * How long ago the state in an export was written, in milliseconds; infinite where its time cannot be right. It is that
+ * of the machine on which Pulumi ran.
+ */
+function ageOf(time: string, now: number): number {
+  const written = Date.parse(time);
+  if (!isTime(written) || written - now > MAX_AHEAD_MS) return Number.POSITIVE_INFINITY;
+  // A clock that is ahead is so by no less than this.
+  return Math.abs(now - written);
+}
+
+/** Go's zero time, in a stack that was never updated, lies before the epoch. */
+function isTime(milliseconds: number): boolean {
+  return milliseconds > 0;
+}
+
+function ageWarning(source: string, time: string, olderThan: number, now: number): string[] {
+  const age = ageOf(time, now);
+  const again = `Run "pulumi up" or "pulumi refresh", which write it, and export the stack again.`;
+  if (!isTime(Date.parse(time))) {
+    return [
+      `${source} does not tell when its state was written (${shown(time)}), so nothing is judged. ${again}`,
+    ];
+  }
+  if (age === Number.POSITIVE_INFINITY) {
+    return [
+      `${source} has a state that was written at ${time}, which is ahead of the server's clock, so nothing is judged. Set the clock of the machine that runs Pulumi. ${again}`,
+    ];
+  }
+  if (age <= olderThan) return [];
+  return [
+    `${source} has a state that was written ${ms(age, { long: true })} ago. What was made since, or less than ${ms(olderThan, { long: true })} before, is not judged. ${again}`,
   ];
 }
 

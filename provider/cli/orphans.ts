@@ -147,9 +147,10 @@ function asJson(survey: Survey, removal: Removal | undefined): Record<string, un
     baseUrl: contact.baseUrl,
     tenantId: caller.tenant.id,
     seesEveryKey: seesEveryKey(caller),
-    exports: exports.map(({ source, stack, objects }) => ({
+    exports: exports.map(({ source, stack, time, objects }) => ({
       source,
       stack,
+      time,
       accounts: objects.filter(({ kind }) => kind === "account").map(({ id }) => id),
       keys: objects.filter(({ kind }) => kind === "key").map(({ id }) => id),
     })),

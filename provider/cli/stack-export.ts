@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { FlexpriceError } from "../errors";
@@ -12,10 +12,27 @@ export interface KnownObject {
   /** Undefined where it is encrypted. */
   readonly tenantId: string | undefined;
   readonly name: string | undefined;
+  /** The name, where the program gives none. */
+  readonly autoName: string | undefined;
+  /** What the names of those begin with that its resource makes. */
+  readonly namePrefix: string | undefined;
   /** Of a key: who it acts for. */
   readonly ownerId: string | undefined;
   /** Of a key: whether its resource leaves it to its own expiry. */
   readonly isLeftToExpire: boolean;
+}
+
+/** What an operation without an id may have made: what its inputs tell of it. Undefined fits anything. */
+export interface PendingObject {
+  readonly kind: "account" | "key";
+  /** Of an object that is adopted. */
+  readonly id: string | undefined;
+  /** The name, or what a unique name begins with. */
+  readonly name: string | undefined;
+  /** Of an account. */
+  readonly roles: readonly string[] | undefined;
+  /** Of a key: who it acts for. */
+  readonly ownerId: string | undefined;
 }
 
 /** The part of `pulumi stack export` that counts here. */
@@ -24,11 +41,13 @@ export interface StackExport {
   readonly source: string;
   /** `project/stack`; undefined when nothing is in it. */
   readonly stack: string | undefined;
-  /** How long ago it was written, in milliseconds: what was made since cannot be in it. */
-  readonly ageMs: number;
+  /** When the state in it was written, in the export's own words: what was made since cannot be in it. */
+  readonly time: string;
   readonly objects: readonly KnownObject[];
-  /** Operations that were under way, or cut off. */
+  /** How many operations were under way, or cut off, of whatever package. */
   readonly pendingOperations: number;
+  /** What those may have made that is not among the objects. */
+  readonly pendingObjects: readonly PendingObject[];
 }
 
 /** Stands for standard input. */
@@ -42,8 +61,30 @@ const resourceShape = z.object({
   id: z.string().default(""),
   // Encrypted values are objects: they are of no use here.
   outputs: z
-    .object({ tenantId: text, name: text, userId: text, serviceAccountId: text, onDelete: text })
+    .object({
+      tenantId: text,
+      name: text,
+      autoName: text,
+      namePrefix: text,
+      userId: text,
+      serviceAccountId: text,
+      onDelete: text,
+    })
     .default({}),
+});
+
+const pendingShape = resourceShape.extend({
+  inputs: z
+    .object({
+      name: z.unknown(),
+      namePrefix: z.unknown(),
+      roles: z.array(z.string()).optional().catch(undefined),
+      serviceAccountId: text,
+      adopt: z.unknown(),
+    })
+    .partial()
+    .default({})
+    .catch({}),
 });
 
 const exportShape = z.object({
@@ -52,61 +93,85 @@ const exportShape = z.object({
     manifest: z.object({ time: z.string() }),
     resources: z.array(resourceShape).default([]),
     pending_operations: z
-      .array(z.object({ resource: resourceShape }))
+      .array(z.object({ resource: pendingShape }))
       .nullish()
       .transform((operations) => operations ?? []),
   }),
 });
 
 type Resource = z.infer<typeof resourceShape>;
+type PendingResource = z.infer<typeof pendingShape>;
 
 /**
  * Reads what `pulumi stack export` wrote; secrets may be encrypted in it.
  * @throws FlexpriceError of kind `configuration` where it is something else.
  */
 export async function readStackExport(shell: Shell, source: string): Promise<StackExport> {
-  const { content, ageMs } = await readSource(shell, source);
-  const { resources, pending_operations } = parseExport(content, source).deployment;
-  const all = [...resources, ...pending_operations.map(({ resource }) => resource)];
+  const content = await readSource(shell, source);
+  const { manifest, resources, pending_operations } = parseExport(content, source).deployment;
+  const pending = pending_operations.map(({ resource }) => resource);
   const [, , stack, project] = resources[0]?.urn.split(":").filter((part) => part !== "") ?? [];
   return {
     source: source === STDIN ? "standard input" : source,
     stack: stack === undefined ? undefined : `${project}/${stack}`,
-    ageMs,
-    objects: all.flatMap(knownObject),
-    pendingOperations: pending_operations.length,
+    time: manifest.time,
+    objects: [...resources, ...pending].flatMap(knownObject),
+    pendingOperations: pending.length,
+    pendingObjects: pending.flatMap(pendingObject),
   };
 }
 
 function knownObject({ type, id, outputs }: Resource): KnownObject[] {
-  if (id === "" || (type !== SERVICE_ACCOUNT_TYPE && type !== API_KEY_TYPE)) return [];
+  const kind = kindOf(type);
+  if (id === "" || kind === undefined) return [];
   return [
     {
-      kind: type === API_KEY_TYPE ? "key" : "account",
+      kind,
       id,
       tenantId: outputs.tenantId,
       name: outputs.name,
+      autoName: outputs.autoName,
+      namePrefix: outputs.namePrefix,
       ownerId: outputs.userId ?? outputs.serviceAccountId,
       isLeftToExpire: outputs.onDelete === "expire",
     },
   ];
 }
 
-async function readSource(
-  { stdin, directory, world }: Shell,
-  source: string,
-): Promise<{ content: string; ageMs: number }> {
+function pendingObject({ type, id, inputs }: PendingResource): PendingObject[] {
+  const kind = kindOf(type);
+  if (id !== "" || kind === undefined) return [];
+  const { roles, serviceAccountId: ownerId, adopt } = inputs;
+  return [{ kind, id: adoptedId(adopt), name: nameOf(inputs), roles, ownerId }];
+}
+
+/** Inputs may be encrypted: then nothing is said, which fits anything. */
+function nameOf({ name, namePrefix, adopt }: PendingResource["inputs"]): string | undefined {
+  // What is adopted has any name.
+  if (adopt !== undefined && adopt !== null) return undefined;
+  const given = name ?? namePrefix;
+  return typeof given === "string" ? given : undefined;
+}
+
+/** Of an account the id itself is given, of a key the id beside the value. */
+function adoptedId(adopt: unknown): string | undefined {
+  const id = typeof adopt === "object" && adopt !== null && "id" in adopt ? adopt.id : adopt;
+  return typeof id === "string" ? id : undefined;
+}
+
+function kindOf(type: string): KnownObject["kind"] | undefined {
+  if (type === API_KEY_TYPE) return "key";
+  return type === SERVICE_ACCOUNT_TYPE ? "account" : undefined;
+}
+
+async function readSource({ stdin, directory }: Shell, source: string): Promise<string> {
   if (source === STDIN) {
     const pieces: Buffer[] = [];
     for await (const piece of stdin) pieces.push(Buffer.from(piece));
-    return { content: Buffer.concat(pieces).toString("utf8"), ageMs: 0 };
+    return Buffer.concat(pieces).toString("utf8");
   }
   try {
-    const path = resolve(directory, source);
-    return {
-      content: readFileSync(path, "utf8"),
-      ageMs: Math.max(0, world.now() - statSync(path).mtimeMs),
-    };
+    return readFileSync(resolve(directory, source), "utf8");
   } catch (error) {
     throw unusable(source, String(Object(error).message));
   }

@@ -44,6 +44,9 @@ export function noSuperAdmin(options: PolicyOptions = {}): ResourceValidationPol
  * name, which no dashboard tells apart, and several private keys of one account, which is what two services that
  * share it look like. Keys and accounts of different connections are compared with their like only.
  *
+ * Accounts whose program sets no `name` have unique names. Several may share a `namePrefix`, such as that of their
+ * team: it does not tell who uses them.
+ *
  * At the end of a preview or an update. Not seen: who uses a key, and what other stacks make.
  *
  * @param options - Options of the policy.
@@ -57,7 +60,7 @@ export function accountPerService(options: PolicyOptions = {}): StackValidationP
       const accounts = resources.filter((resource) => resource.isType(ServiceAccount));
       for (const { names, urn } of alike(accounts, ({ props }) => known(props, "name"))) {
         reportViolation(
-          `Service accounts ${names} have the same name. Name each after its service.`,
+          `Service accounts ${names} have the same name, which no dashboard tells apart. Name each after its service.`,
           urn,
         );
       }

@@ -23,6 +23,7 @@ describe("the policy pack", () => {
   it("refuses a preview with all that it finds, and says what it cannot know yet", async () => {
     bench = await Bench.open(
       accountWithKey({
+        name: "ci",
         roles: '["super_admin"]',
         more: `
 new flexprice.ApiKey("long", { serviceAccountId: account.id, expiresIn: "91d" });
@@ -57,12 +58,14 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
   });
 
   it("lets a good program through, when it is made, changed and rotated", async () => {
-    bench = await Bench.open(GOOD);
+    const good = `${GOOD}
+new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"] });`;
+    bench = await Bench.open(good);
     assert.deepEqual(violations(succeeded(await bench.up(...PACK))), []);
-    bench.setSource(GOOD.replace("14d", "15d"));
+    bench.setSource(good.replace("14d", "15d"));
     const updating = succeeded(await bench.preview(...PACK));
     assert.deepEqual([changes(updating), violations(updating)], [["update ApiKey ci"], []]);
-    bench.setSource(GOOD.replace("90d", "80d"));
+    bench.setSource(good.replace("90d", "80d"));
     const rotating = succeeded(await bench.up(...PACK));
     assert.deepEqual(violations(rotating), []);
     assert.equal(bench.keys().length, 1);

@@ -5,8 +5,15 @@ interface ExportedResource {
   type: string;
   id?: string;
   delete?: boolean;
+  inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
 }
+
+/** What stands in an export for a secret. */
+export const ENCRYPTED = {
+  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+  ciphertext: "v1:abc",
+};
 
 /** Text of a `pulumi stack export` with these resources and no others. */
 export function exported(
@@ -29,6 +36,22 @@ export function exported(
   });
 }
 
+/** The same export, its state written at another time. */
+export function writtenAt(text: string, time: string): string {
+  const content = JSON.parse(text);
+  content.deployment.manifest.time = time;
+  return JSON.stringify(content);
+}
+
+/** A create that is not over, as an export has it. */
+export function pendingCreate(
+  type: "ServiceAccount" | "ApiKey",
+  inputs: Record<string, unknown>,
+): { type: string; resource: ExportedResource } {
+  const { outputs: _, ...pending } = resource(type, "", {});
+  return { type: "creating", resource: { ...pending, inputs } };
+}
+
 /** An account as a stack's state has it. */
 export function accountResource({ id, name, tenantId, roles }: EmulatedUser): ExportedResource {
   return resource("ServiceAccount", id, { name, roles, tenantId });
@@ -39,8 +62,7 @@ export function keyResource(
   { id, name, tenantId, userId, displayId }: EmulatedKey,
   more: Record<string, unknown> = {},
 ): ExportedResource {
-  const apiKey = { "4dabf18193072939515e22adb298388d": "1b4…", ciphertext: "v1:abc" };
-  return resource("ApiKey", id, { name, apiKey, displayId, tenantId, userId, ...more });
+  return resource("ApiKey", id, { name, apiKey: ENCRYPTED, displayId, tenantId, userId, ...more });
 }
 
 /** Any resource of this package as a stack's state has it. */

@@ -26,6 +26,13 @@ describe("cli/generate", () => {
       name,
       ...(expiresAt && { expiresAt }),
     });
+  /** Of a program that a compiler takes. */
+  const statementsOf = (program: string) => {
+    const { diagnostics } = ts.transpileModule(program, { reportDiagnostics: true });
+    assert.deepEqual(diagnostics, []);
+    const { statements } = ts.createSourceFile("index.ts", program, ts.ScriptTarget.ES2022);
+    return statements.map(({ kind }) => ts.SyntaxKind[kind]);
+  };
   /** The program behind its header. */
   const body = (program: string) => program.slice(program.indexOf("\n\n") + 2);
 
@@ -36,7 +43,6 @@ describe("cli/generate", () => {
     assert.equal(
       body(out),
       `new flexprice.ServiceAccount("ci-bot", {
-  name: "ci-bot",
   roles: ["event_ingestor", "event_reader"],
   adopt: "${id}",
 });
@@ -76,23 +82,20 @@ describe("cli/generate", () => {
     assert.equal(
       body(out),
       `const accountCiBot = new flexprice.ServiceAccount("ci-bot", {
-  name: "ci-bot",
   roles: ["event_ingestor"],
   adopt: "${id}",
 });
-// API key ${forever.displayId} (${forever.id}), made on 2026-11-24:
+// API key "the \\"old\\" one", ${forever.displayId} (${forever.id}), made on 2026-11-24:
 // new flexprice.ApiKey("the-old-one", {
 //   serviceAccountId: accountCiBot.id,
-//   name: "the \\"old\\" one",
 //   adopt: {
 //     id: "${forever.id}",
 //     apiKey: config.requireSecret("${forever.id}"),
 //   },
 // });
-// API key ${limited.displayId} (${limited.id}), made on 2026-11-24, expires ${limited.expiresAt}:
+// API key "limited", ${limited.displayId} (${limited.id}), made on 2026-11-24, expires ${limited.expiresAt}:
 // new flexprice.ApiKey("limited", {
 //   serviceAccountId: accountCiBot.id,
-//   name: "limited",
 //   expiresAt: "${limited.expiresAt}",
 //   adopt: {
 //     id: "${limited.id}",
@@ -108,25 +111,56 @@ describe("cli/generate", () => {
   it("says which keys cannot be taken over, and leaves those of users out", async () => {
     const id = account("a");
     key(id, "dead", new Date(START - DAY));
-    stage.clock.now += 1_000;
-    key(id, " ");
     key(stage.operator.userId, "the operator's second");
     const archived = account("gone");
     const stray = key(archived, "stray");
     stage.emulator.archiveAccount(archived);
     const { out, err } = await shell.command("generate");
-    const comments = body(out).split("\n").slice(5);
+    const comments = body(out).split("\n").slice(4);
     const patterns = [
-      /^\/\/ API key .*, has expired: nothing is left to take over\.$/,
-      /^\/\/ API key .*, has a name that no ApiKey can have: make a new one, and revoke it\.$/,
+      /^\/\/ API key "dead", .*, has expired: nothing is left to take over\.$/,
       /^$/,
       /^\/\/ API keys of accounts that are archived\. They work all the same/,
-      new RegExp(`^// - .* \\(${stray.id}\\), made on [-0-9]{10}, of ${archived}$`),
+      new RegExp(`^// - "stray", .* \\(${stray.id}\\), made on [-0-9]{10}, of ${archived}$`),
       /^$/,
     ];
     assert.equal(comments.length, patterns.length, out);
     for (const [i, pattern] of patterns.entries()) assert.match(String(comments[i]), pattern);
-    assert.match(err, /3 API keys in comments/);
+    assert.match(err, /2 API keys in comments/);
+  });
+
+  it("says what an account is called, where the resource is called otherwise", async () => {
+    const names = ["CI Bot (prod)", "", " \n ", "x".repeat(70), stage.operator.apiKey, "same"];
+    for (const name of names) account(name);
+    const { out, err } = await shell.command("generate");
+    const found = [...body(out).matchAll(/(?:^\/\/ (.*)\n)?^new .*\("(.*)"/gm)];
+    assert.deepEqual(
+      found.map(([, comment, logical]) => [logical, comment]),
+      [
+        ["CI-Bot-prod", '"CI Bot (prod)":'],
+        ["account", "Without a name:"],
+        ["account-2", '" \\n ":'],
+        ["x".repeat(60), `"${"x".repeat(59)}…":`],
+        ["redacted", '"[redacted]":'],
+        ["same", undefined],
+      ],
+    );
+    assert.match(err, /6 service accounts to take over, 0 API keys/);
+    assert(!out.includes(stage.operator.apiKey));
+  });
+
+  it("calls a resource after the prefix of a unique name, and says the name", async () => {
+    account("billing-7k3d9x2m4p");
+    account("api-management");
+    const { out } = await shell.command("generate");
+    assert.match(out, /^\/\/ "billing-7k3d9x2m4p":\nnew flexprice\.ServiceAccount\("billing", /m);
+    assert.match(out, /^\nnew flexprice\.ServiceAccount\("api-management", /m);
+  });
+
+  it("shows a key with any name", async () => {
+    const { id } = key(account("a"), " ");
+    const { out } = await shell.command("generate");
+    assert.match(out, new RegExp(`^// API key " ", .*${id}.*:\n// new .*ApiKey\\("key", `, "m"));
   });
 
   describe("leaves in a comment, with the reason,", () => {
@@ -141,21 +175,6 @@ describe("cli/generate", () => {
       assert.match(code.join("\n"), new RegExp(`adopt: "${id}",`));
       return first;
     }
-
-    it("an account without a name", async () => {
-      assert.equal(
-        await reason(""),
-        '// Not taken over: it has no name, and a ServiceAccount needs one. With a name put in here, "pulumi up" takes it over and names it so.',
-      );
-    });
-
-    it("one with a name that no ServiceAccount can have", async () => {
-      assert.match(await reason(" \n "), /name of a ServiceAccount must be 1 to 255 characters/);
-    });
-
-    it("one with half a character in its name", async () => {
-      assert.match(await reason("a\ud800"), /name of a ServiceAccount must be well-formed Unicode/);
-    });
 
     it("one without a role", async () => {
       assert.match(await reason("a", []), /it has no role, and a ServiceAccount needs one\./);
@@ -199,23 +218,17 @@ describe("cli/generate", () => {
     ];
     for (const name of evil) key(account(name), name);
     const { out } = await shell.command("generate");
-    const { statements } = ts.createSourceFile("index.ts", out, ts.ScriptTarget.ES2022);
-    const kinds = statements.map(({ kind }) => ts.SyntaxKind[kind]);
-    assert.deepEqual(kinds, ["ImportDeclaration", ...evil.map(() => "FirstStatement")]);
-    const bared = out.replaceAll(/^\/\/ (?=import|const|new|}\);| {2})/gm, "");
-    const full = ts.createSourceFile("index.ts", bared, ts.ScriptTarget.ES2022);
-    const names: string[] = [];
-    const visit = (node: ts.Node): void => {
-      if (ts.isPropertyAssignment(node) && node.name.getText(full) === "name") {
-        names.push((node.initializer as ts.StringLiteral).text);
-      }
-      ts.forEachChild(node, visit);
-    };
-    ts.forEachChild(full, visit);
-    assert.deepEqual(
-      names,
-      evil.flatMap((name) => [name, name]),
-    );
+    const resources = evil.map(() => "FirstStatement");
+    assert.deepEqual(statementsOf(out), ["ImportDeclaration", ...resources]);
+    // The same where the signs are off.
+    const header = out.slice(0, -body(out).length);
+    const bared =
+      header.replaceAll(/^\/\/ (?=import \*|const config)/gm, "") +
+      body(out).replaceAll(/^\/\/ (?=new|}\);| {2})/gm, "");
+    assert.deepEqual(statementsOf(bared), [
+      ...["ImportDeclaration", "ImportDeclaration", "FirstStatement"],
+      ...evil.flatMap(() => ["FirstStatement", "ExpressionStatement"]),
+    ]);
     assert.doesNotMatch(out, /[\p{Cf}\p{Zl}\p{Zp}]/u);
   });
 

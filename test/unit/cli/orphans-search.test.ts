@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { uniqueName } from "../../../provider/api/auto-name";
 import type { Key, User } from "../../../provider/api/wire";
 import { type Evidence, findOrphans } from "../../../provider/cli/orphans-search";
-import type { KnownObject } from "../../../provider/cli/stack-export";
+import type { KnownObject, PendingObject } from "../../../provider/cli/stack-export";
 import { DAY, START } from "../harness";
 
 const tenant = { id: "tenant_1" };
@@ -26,6 +27,7 @@ describe("cli/orphans-search", () => {
       accounts: [ACCOUNT],
       keys: [KEY],
       known: [],
+      pending: [],
       caller: CALLER,
       ownDisplayId: undefined,
       now: START,
@@ -62,23 +64,137 @@ describe("cli/orphans-search", () => {
     assert.deepEqual(ids(find({ keys: made(DAY - 1) }).keys), []);
   });
 
-  it("leaves to their expiry the predecessors of a rotated key only", () => {
+  describe("leaves to its expiry", () => {
     const expires_at = new Date(START + DAY).toISOString();
-    const keys = [
-      { ...KEY, expires_at },
-      { ...KEY, id: "secret_2", name: "another", expires_at },
-    ];
-    const known: KnownObject[] = [
-      {
+    /** A key of this name, and what is known of the resource that made its successor. */
+    const isLeft = (name: string, successor: Partial<KnownObject>, more: Partial<Key> = {}) => {
+      const known: KnownObject = {
         kind: "key",
         id: "secret_3",
         tenantId: tenant.id,
-        name: KEY.name,
+        name: undefined,
+        autoName: undefined,
+        namePrefix: undefined,
         ownerId: ACCOUNT.id,
         isLeftToExpire: true,
-      },
+        ...successor,
+      };
+      const { excused } = find({ keys: [{ ...KEY, name, expires_at, ...more }], known: [known] });
+      return excused.has("leftToExpire");
+    };
+    const [one, other] = [uniqueName("ci"), uniqueName("ci")];
+
+    it("a key of the same name", () => {
+      assert(isLeft("ci", { name: "ci", namePrefix: "logical" }));
+      assert(!isLeft("another", { name: "ci", namePrefix: "logical" }));
+    });
+
+    it("a key with another unique name of the same prefix", () => {
+      const auto = { name: other, autoName: other, namePrefix: "ci" };
+      assert(isLeft(one, auto));
+      assert(!isLeft(uniqueName("cicd"), auto));
+      assert(!isLeft("ci-prod", auto));
+    });
+
+    it("a key that an older release has named as the prefix is now", () => {
+      assert(isLeft("ci", { name: other, autoName: other, namePrefix: "ci" }));
+    });
+
+    it("a key with a unique name from before the program gave one", () => {
+      assert(isLeft(one, { name: "CI bot", namePrefix: "ci" }));
+      assert(isLeft(one, { name: "ci", namePrefix: "logical" }));
+    });
+
+    it("a key of the prefix that the program had before", () => {
+      assert(isLeft(one, { name: other, autoName: other, namePrefix: "later" }));
+    });
+
+    it("any that expires, where its successor's name is not readable", () => {
+      assert(isLeft("any", {}));
+      assert(!isLeft("any", {}, { expires_at: null }));
+    });
+
+    it("only keys of the same owner, and of a resource that leaves them", () => {
+      assert(!isLeft("ci", { name: "ci" }, { user_id: "user_b" }));
+      assert(isLeft("ci", { name: "ci", ownerId: undefined }, { user_id: "user_b" }));
+      assert(!isLeft("ci", { name: "ci", isLeftToExpire: false }));
+    });
+  });
+
+  describe("spares what a pending operation may have made:", () => {
+    const account = { ...ACCOUNT, id: "user_01M86938Z859W94MHA3429NM3G", roles: ["a", "b"] };
+    const key = { ...KEY, user_id: account.id };
+    const anything = { id: undefined, name: undefined, roles: undefined, ownerId: undefined };
+    /** The ids that are spared of an account and a key of it with these names. */
+    const spared = (
+      pending: Partial<PendingObject> & Pick<PendingObject, "kind">,
+      names: { account?: string; key?: string } = {},
+    ) => {
+      const { keys, accounts, excused } = find({
+        accounts: [{ ...account, name: names.account ?? "a" }],
+        keys: [{ ...key, name: names.key ?? "k" }],
+        pending: [{ ...anything, ...pending }],
+        now: START + 9 * DAY,
+      });
+      const orphans = ids([...keys, ...accounts]);
+      assert.equal(excused.get("pending") ?? 0, 2 - orphans.length - (excused.get("inUse") ?? 0));
+      return [account.id, key.id].filter((id) => !orphans.includes(id));
+    };
+
+    it("an account by prefix or name and roles, with its keys", () => {
+      const both = [account.id, key.id];
+      const roles = ["b", "a"];
+      assert.deepEqual(
+        spared({ kind: "account", name: "ci", roles }, { account: uniqueName("ci") }),
+        both,
+      );
+      assert.deepEqual(spared({ kind: "account", name: "ci", roles }, { account: "ci" }), both);
+      assert.deepEqual(spared({ kind: "account", name: "ci", roles }, { account: "ci-prod" }), []);
+      assert.deepEqual(
+        spared({ kind: "account", name: "ci", roles: ["a"] }, { account: uniqueName("ci") }),
+        [],
+      );
+    });
+
+    it("a key by prefix or name and owner, and so its account", () => {
+      const both = [account.id, key.id];
+      const of = (ownerId: string | undefined) => ({ kind: "key", name: "ci", ownerId }) as const;
+      assert.deepEqual(spared(of(account.id), { key: uniqueName("ci") }), both);
+      assert.deepEqual(spared(of(account.id), { key: "ci" }), both);
+      assert.deepEqual(spared(of(undefined), { key: uniqueName("ci") }), both);
+      assert.deepEqual(spared(of("user_b"), { key: uniqueName("ci") }), []);
+      assert.deepEqual(spared(of(account.id), { key: uniqueName("cicd") }), [account.id]);
+    });
+
+    it("all of its kind, where nothing is readable", () => {
+      assert.deepEqual(spared({ kind: "account" }), [account.id, key.id]);
+      assert.deepEqual(spared({ kind: "key" }), [account.id, key.id]);
+      assert.deepEqual(spared({ kind: "account", roles: ["a"] }), []);
+    });
+
+    it("what it adopts, and no other", () => {
+      assert.deepEqual(spared({ kind: "account", id: account.id }), [account.id, key.id]);
+      assert.deepEqual(spared({ kind: "account", id: "user_b" }), []);
+      assert.deepEqual(spared({ kind: "key", id: key.id }), [account.id, key.id]);
+      assert.deepEqual(spared({ kind: "key", id: "secret_b" }), []);
+    });
+  });
+
+  it("spares young and pending keys that have expired, too", () => {
+    const keys = [{ ...KEY, expires_at: new Date(START - 1).toISOString() }];
+    const excuses = (evidence: Partial<Evidence>) => [
+      ...find({ accounts: [], keys, expired: true, ...evidence }).excused.keys(),
     ];
-    assert.deepEqual(ids(find({ keys, known }).keys), ["secret_2"]);
+    assert.deepEqual(excuses({}), []);
+    assert.deepEqual(excuses({ minimumAgeMs: 10 * DAY }), ["young"]);
+    const pending: PendingObject = {
+      kind: "key",
+      id: undefined,
+      name: KEY.name,
+      roles: undefined,
+      ownerId: ACCOUNT.id,
+    };
+    assert.deepEqual(excuses({ pending: [pending] }), ["pending"]);
   });
 
   it("does not keep an account for a key that has expired", () => {

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
+import { uniqueName } from "../../../provider/api/auto-name";
 import type { EmulatedKey, EmulatedUser, FaultKind } from "../../../provider/emulator";
-import { DAY, HOUR, Stage } from "../harness";
-import { accountResource, exported, keyResource } from "./exported";
+import { DAY, HOUR, MINUTE, Stage } from "../harness";
+import {
+  accountResource,
+  ENCRYPTED,
+  exported,
+  keyResource,
+  pendingCreate,
+  writtenAt,
+} from "./exported";
 import { TestShell } from "./shell";
 
 describe("cli/orphans", () => {
@@ -9,7 +17,7 @@ describe("cli/orphans", () => {
   let shell: TestShell;
   /** What the stack of the export has. */
   let known: { account: EmulatedUser; key: EmulatedKey };
-  const files = new Map<string, { content: string; ageMs: number }>();
+  const files = new Map<string, { content: string; age: number | string }>();
 
   beforeEach(async () => {
     stage = await Stage.start();
@@ -43,20 +51,30 @@ describe("cli/orphans", () => {
     stage.clock.now += ms;
   }
 
-  /** Has this export written just before the next run, or so long before it. */
-  function put(file: string, content: string, ageMs = 0): void {
-    files.set(file, { content, ageMs });
+  /** Has the state of this export written just before the next run, so long before it, or at this time. */
+  function put(file: string, content: string, age: number | string = 0): void {
+    files.set(file, { content, age });
+  }
+
+  function timeOf(age: number | string): string {
+    return typeof age === "string" ? age : new Date(stage.clock.now - age).toISOString();
   }
 
   /** As {@link put}, of the stack that has the known ones. */
-  function putExport(more: Parameters<typeof exported>[0] = [], ageMs = 0): void {
+  function putExport(
+    more: Parameters<typeof exported>[0] = [],
+    age: number | string = 0,
+    deployment: Record<string, unknown> = {},
+  ): void {
     const own = [accountResource(known.account), keyResource(known.key)];
-    put("a.json", exported([...own, ...more]), ageMs);
+    put("a.json", exported([...own, ...more], deployment), age);
   }
 
   /** Runs it against the export in a.json. */
   async function run(...args: string[]) {
-    for (const [file, { content, ageMs }] of files) shell.write(file, content, ageMs);
+    for (const [file, { content, age }] of files) {
+      shell.write(file, writtenAt(content, timeOf(age)));
+    }
     stage.emulator.clearRequests();
     return await shell.command("orphans", "--stack-export", "a.json", ...args);
   }
@@ -124,6 +142,8 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     it("told to scripts, too", async () => {
       const stray = key(known.account.id, "stray");
       age(2 * DAY);
+      const time = timeOf(1_000);
+      putExport([], time);
       const { status, out } = await run("--json");
       assert.equal(status, 1);
       const { tenantId } = stage.operator;
@@ -136,6 +156,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
           {
             source: "a.json",
             stack: "shop/prod",
+            time,
             accounts: [known.account.id],
             keys: [known.key.id],
           },
@@ -234,6 +255,19 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       assert.match((await run("--expired")).out, /made 2 days ago, expired 1 day ago$/m);
     });
 
+    it("not auto-named keys that a rotation has left to their own expiry", async () => {
+      const expiresAt = new Date(stage.clock.now + 30 * DAY);
+      const [before, now] = [uniqueName("ci"), uniqueName("ci")];
+      key(known.account.id, before, expiresAt);
+      const other = key(known.account.id, uniqueName("cicd"), expiresAt);
+      const successor = key(known.account.id, now);
+      age(2 * DAY);
+      const auto = { autoName: now, namePrefix: "ci", onDelete: "expire" };
+      putExport([keyResource(successor, auto)]);
+      const { keys, leftOut } = await found();
+      assert.deepEqual([keys, leftOut], [[other.id], { own: 1, leftToExpire: 1 }]);
+    });
+
     it("not keys that a rotation has left to their own expiry", async () => {
       const expiresAt = new Date(stage.clock.now + 30 * DAY);
       const before = key(known.account.id, known.key.name, expiresAt);
@@ -262,17 +296,119 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       assert.deepEqual(all.accounts, [young.id]);
     });
 
-    it("not what was made since an old export was written", async () => {
+    it("not what was made since the state in any export was written, nor shortly before", async () => {
       const old = key(known.account.id, "old");
       age(10 * DAY);
+      key(known.account.id, "made shortly before");
+      age(DAY);
       key(known.account.id, "made since");
       age(3 * DAY);
-      putExport([], 4 * DAY);
-      const { keys, leftOut, warnings } = await found();
-      assert.deepEqual([keys, leftOut], [[old.id], { own: 1, young: 1 }]);
+      putExport([], 3.5 * DAY);
+      put("b.json", exported([accountResource(known.account)]));
+      const { keys, leftOut, warnings } = await found("--stack-export", "b.json");
+      assert.deepEqual([keys, leftOut], [[old.id], { own: 1, young: 2 }]);
       assert.deepEqual(warnings, [
-        "a.json was written 4 days ago. What was made since is not judged: export the stack again.",
+        'a.json has a state that was written 4 days ago. What was made since, or less than 1 day before, is not judged. Run "pulumi up" or "pulumi refresh", which write it, and export the stack again.',
       ]);
+      const more = await found("--stack-export", "b.json", "--older-than", "1h");
+      assert.equal(more.keys.length, 2);
+    });
+
+    it("not by the time of the file: standard input has none", async () => {
+      key(known.account.id, "made since");
+      age(2 * DAY);
+      putExport([], 3 * DAY);
+      shell.stdin.end(writtenAt(String(files.get("a.json")?.content), timeOf(3 * DAY)));
+      const { out } = await shell.command("orphans", "--json", "--stack-export", "-");
+      const { keys, leftOut, warnings } = JSON.parse(out);
+      assert.deepEqual([keys, leftOut], [[], { own: 1, young: 1 }]);
+      assert.match(warnings.join(), /^standard input has a state that was written 3 days ago\./);
+    });
+
+    for (const [what, time, reason] of [
+      [
+        "ahead of the server's",
+        "2100-01-01T00:00:00Z",
+        "has a state that was written at 2100-01-01T00:00:00Z, which is ahead of the server's clock, so nothing is judged. Set the clock of the machine that runs Pulumi.",
+      ],
+      [
+        "no time",
+        "soon",
+        'does not tell when its state was written ("soon"), so nothing is judged.',
+      ],
+      [
+        "Go's zero time",
+        "0001-01-01T00:00:00Z",
+        'does not tell when its state was written ("0001-01-01T00:00:00Z"), so nothing is judged.',
+      ],
+    ] as const) {
+      it(`none where the time of an export is ${what}`, async () => {
+        key(known.account.id, "stray");
+        age(400 * DAY);
+        putExport([], time);
+        put("b.json", exported([accountResource(known.account)]));
+        const { keys, leftOut, warnings } = await found("--stack-export", "b.json");
+        assert.deepEqual([keys, leftOut], [[], { own: 1, young: 1 }]);
+        assert.deepEqual(warnings, [
+          `a.json ${reason} Run "pulumi up" or "pulumi refresh", which write it, and export the stack again.`,
+        ]);
+      });
+    }
+
+    it("none where the clock that wrote an export is more than a minute ahead", async () => {
+      key(known.account.id, "stray");
+      age(2 * DAY);
+      putExport([], -50_000);
+      assert.equal((await found()).keys.length, 1);
+      putExport([], -70_000);
+      assert.equal((await found()).keys.length, 0);
+    });
+
+    it("told where the clock that wrote an export is a little ahead, by so much older ones", async () => {
+      const old = key(known.account.id, "old");
+      age(MINUTE);
+      key(known.account.id, "young");
+      age(HOUR);
+      putExport([], -MINUTE / 2);
+      const { keys, leftOut, warnings } = await found("--older-than", "1h");
+      assert.deepEqual([keys, leftOut, warnings], [[old.id], { own: 1, young: 1 }, []]);
+    });
+
+    it("not what a pending operation may have made", async () => {
+      const made = account(uniqueName("bot"));
+      key(made.id, "by hand");
+      const rotated = key(known.account.id, uniqueName("bot"));
+      const stray = key(known.account.id, "stray");
+      age(2 * DAY);
+      putExport([], 0, {
+        pending_operations: [
+          pendingCreate("ServiceAccount", { namePrefix: "bot", roles: ["event_ingestor"] }),
+          pendingCreate("ApiKey", { namePrefix: "bot", serviceAccountId: known.account.id }),
+        ],
+      });
+      const { keys, accounts, leftOut } = await found();
+      assert.deepEqual([keys, accounts, leftOut], [[stray.id], [], { own: 1, pending: 3 }]);
+      const { out } = await run();
+      assert.match(
+        out,
+        /^Left out: .*; 3 objects that a pending operation may have made \(run "pulumi up", which settles it\)\.$/m,
+      );
+      putExport();
+      assert.equal((await found()).keys.length, 3);
+      assert.deepEqual((await found()).accounts, [made.id]);
+      assert.ok((await found()).keys.includes(rotated.id));
+    });
+
+    it("not what a pending operation makes with inputs that are secrets", async () => {
+      account("any");
+      age(2 * DAY);
+      putExport([], 0, {
+        pending_operations: [
+          pendingCreate("ServiceAccount", { namePrefix: ENCRYPTED, roles: ["event_ingestor"] }),
+        ],
+      });
+      const { accounts, leftOut } = await found();
+      assert.deepEqual([accounts, leftOut], [[], { own: 1, pending: 1 }]);
     });
 
     it("not what is to stay, an account with its keys and a key with its account", async () => {
@@ -376,9 +512,9 @@ warning: other.json has resources of other tenants only: ${stage.operator.tenant
         pending_operations: [{ resource: keyResource(known.key), type: "creating" }],
       }),
     );
-    assert.match(
+    assert.equal(
       (await run()).err,
-      /^warning: a\.json has 1 pending operation: an update is running/,
+      'warning: a.json has 1 pending operation: an update is running, or was cut off. What it may have made is not judged. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates"; then export the stack again.\n',
     );
   });
 

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { manifest } from "../../../provider/cli/manifest";
 import { DAY, Stage } from "../harness";
-import { exported, resource } from "./exported";
+import { exported, resource, writtenAt } from "./exported";
 import { TestShell } from "./shell";
 
 const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "command-line.md"), "utf8");
@@ -98,7 +98,10 @@ describe("the page of the command line", () => {
       .parse(await search.json()).items;
     shell.write(
       "prod.json",
-      exported([resource("ServiceAccount", String(newest?.id), { tenantId })]),
+      writtenAt(
+        exported([resource("ServiceAccount", String(newest?.id), { tenantId })]),
+        new Date(stage.clock.now).toISOString(),
+      ),
     );
     const { out } = await shell.command("orphans", "--stack-export", "prod.json");
     assertShown(out);

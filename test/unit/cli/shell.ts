@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -72,13 +72,10 @@ export class TestShell implements Shell {
     if (typed !== undefined) this.stdin.end(typed);
   }
 
-  /** Writes a file, as long ago by the test's clock. */
-  write(path: string, content: string, ageMs = 0): void {
+  write(path: string, content: string): void {
     const file = join(this.directory, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, content);
-    const time = (this.world.now() - ageMs) / 1_000;
-    utimesSync(file, time, time);
   }
 
   read(path: string): string {

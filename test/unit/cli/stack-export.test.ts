@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { readStackExport, type StackExport } from "../../../provider/cli/stack-export";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import { failureOf, HOUR, Stage } from "../harness";
-import { accountResource, exported, keyResource } from "./exported";
+import { failureOf, Stage } from "../harness";
+import { accountResource, ENCRYPTED, exported, keyResource, pendingCreate } from "./exported";
 import { TestShell } from "./shell";
+
+/** Of the exports that tests make. */
+const TIME = "2026-11-24T08:00:00Z";
 
 describe("cli/stack-export", () => {
   let stage: Stage;
@@ -22,8 +25,8 @@ describe("cli/stack-export", () => {
     await stage.stop();
   });
 
-  function read(text: string, ageMs = 0): Promise<StackExport> {
-    shell.write("a.json", text, ageMs);
+  function read(text: string): Promise<StackExport> {
+    shell.write("a.json", text);
     return readStackExport(shell, "a.json");
   }
 
@@ -36,19 +39,21 @@ describe("cli/stack-export", () => {
     const text = exported([
       accountResource(account),
       other,
-      keyResource(key, { onDelete: "expire" }),
+      keyResource(key, { onDelete: "expire", autoName: "k", namePrefix: "worker" }),
     ]);
     const { tenantId } = stage.operator;
-    assert.deepEqual(await read(text, HOUR), {
+    assert.deepEqual(await read(text), {
       source: "a.json",
       stack: "shop/prod",
-      ageMs: HOUR,
+      time: TIME,
       objects: [
         {
           kind: "account",
           id: account.id,
           tenantId,
           name: "ci",
+          autoName: undefined,
+          namePrefix: undefined,
           ownerId: undefined,
           isLeftToExpire: false,
         },
@@ -57,18 +62,21 @@ describe("cli/stack-export", () => {
           id: key.id,
           tenantId,
           name: "k",
+          autoName: "k",
+          namePrefix: "worker",
           ownerId: account.id,
           isLeftToExpire: true,
         },
       ],
       pendingOperations: 0,
+      pendingObjects: [],
     });
   });
 
   it("reads standard input", async () => {
     shell.stdin.end(exported([accountResource(account)]));
-    const { source, ageMs, objects } = await readStackExport(shell, "-");
-    assert.deepEqual([source, ageMs, objects.length], ["standard input", 0, 1]);
+    const { source, time, objects } = await readStackExport(shell, "-");
+    assert.deepEqual([source, time, objects.length], ["standard input", TIME, 1]);
   });
 
   it("counts what is to be deleted and what is under way as known", async () => {
@@ -78,18 +86,99 @@ describe("cli/stack-export", () => {
         { type: "creating", resource: { ...keyResource(key), id: undefined } },
       ],
     });
-    const { objects, pendingOperations } = await read(text);
+    const { objects, pendingOperations, pendingObjects } = await read(text);
     assert.deepEqual(
       objects.map(({ id }) => id),
       [account.id, key.id],
     );
     assert.equal(pendingOperations, 2);
+    // What has an id is not looked for by its name as well.
+    assert.equal(pendingObjects.length, 1);
+  });
+
+  describe("of an operation without an id", () => {
+    const nothing = { id: undefined, name: undefined, roles: undefined, ownerId: undefined };
+    async function pending(...given: Parameters<typeof pendingCreate>) {
+      const { pendingObjects } = await read(
+        exported([accountResource(account)], { pending_operations: [pendingCreate(...given)] }),
+      );
+      const [object, ...others] = pendingObjects;
+      assert.deepEqual(others, []);
+      return object;
+    }
+
+    it("says what it makes, by name or prefix", async () => {
+      const roles = ["event_reader"];
+      assert.deepEqual(
+        await pending("ServiceAccount", { namePrefix: "ci", roles, __provider: "" }),
+        {
+          ...nothing,
+          kind: "account",
+          name: "ci",
+          roles,
+        },
+      );
+      const named = { name: "CI", namePrefix: "ci", serviceAccountId: account.id };
+      assert.deepEqual(await pending("ApiKey", named), {
+        ...nothing,
+        kind: "key",
+        name: "CI",
+        ownerId: account.id,
+      });
+    });
+
+    it("says nothing of what is encrypted", async () => {
+      for (const inputs of [
+        { name: ENCRYPTED, namePrefix: "ci", roles: ENCRYPTED },
+        { namePrefix: ENCRYPTED, roles: ["event_reader", ENCRYPTED] },
+      ]) {
+        assert.deepEqual(await pending("ServiceAccount", inputs), { ...nothing, kind: "account" });
+      }
+      assert.deepEqual(
+        await pending("ApiKey", { namePrefix: ENCRYPTED, serviceAccountId: ENCRYPTED }),
+        { ...nothing, kind: "key" },
+      );
+    });
+
+    it("says nothing where there are no inputs", async () => {
+      const { resource } = pendingCreate("ApiKey", {});
+      const { inputs: _, ...bare } = resource;
+      const { pendingObjects } = await read(
+        exported([], { pending_operations: [{ type: "creating", resource: bare }] }),
+      );
+      assert.deepEqual(pendingObjects, [{ ...nothing, kind: "key" }]);
+    });
+
+    it("says what it adopts, whatever its name is", async () => {
+      const roles = ["event_reader"];
+      assert.deepEqual(
+        await pending("ServiceAccount", { namePrefix: "ci", roles, adopt: account.id }),
+        { ...nothing, kind: "account", id: account.id, roles },
+      );
+      const prefixed = { namePrefix: "ci", serviceAccountId: account.id };
+      assert.deepEqual(
+        await pending("ApiKey", { ...prefixed, adopt: { id: key.id, apiKey: ENCRYPTED } }),
+        { ...nothing, kind: "key", id: key.id, ownerId: account.id },
+      );
+      assert.deepEqual(await pending("ApiKey", { ...prefixed, adopt: ENCRYPTED }), {
+        ...nothing,
+        kind: "key",
+        ownerId: account.id,
+      });
+    });
+
+    it("says nothing of other packages", async () => {
+      const bucket = { urn: "urn:pulumi:prod::shop::aws:s3:Bucket::b", type: "aws:s3:Bucket" };
+      const { pendingObjects, pendingOperations } = await read(
+        exported([], { pending_operations: [{ type: "creating", resource: bucket }] }),
+      );
+      assert.deepEqual([pendingObjects, pendingOperations], [[], 1]);
+    });
   });
 
   it("makes do without what is encrypted or absent", async () => {
     const { tenantId: _, ...outputs } = keyResource(key).outputs ?? {};
-    const secret = { "4dabf18193072939515e22adb298388d": "1b4…", ciphertext: "v1:abc" };
-    const bare = { ...keyResource(key), outputs: { ...outputs, tenantId: secret } };
+    const bare = { ...keyResource(key), outputs: { ...outputs, tenantId: ENCRYPTED } };
     const { objects } = await read(exported([bare, { ...accountResource(account), outputs: {} }]));
     assert.deepEqual(
       objects.map(({ id, tenantId }) => [id, tenantId]),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { UnknownValueError } from "@pulumi/policy";
+import { uniqueName } from "../../../provider/api/auto-name";
 import { accountPerService, noSuperAdmin } from "../../../provider/policies";
 import { UNKNOWN } from "../harness";
 import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./harness";
@@ -53,11 +54,31 @@ describe("policies/accounts", () => {
       props: { name, type: "private_key", serviceAccountId, ...props },
     });
 
+    /** What an account has that was made without a name. */
+    const unique = () => {
+      const name = uniqueName("team-a");
+      return { name, autoName: name };
+    };
+
     it("refuses accounts of the same name", async () => {
       const same = [account("b", { name: "ci" }), account("a", { name: "ci" }), account("c", {})];
       assert.deepEqual(await stackReports(policy, same), [
-        'ServiceAccount::b: Service accounts "a", "b" have the same name. Name each after its service.',
+        'ServiceAccount::b: Service accounts "a", "b" have the same name, which no dashboard tells apart. Name each after its service.',
       ]);
+    });
+
+    it("lets accounts share the prefix of their unique names, before and after they are made", async () => {
+      const shared = { namePrefix: "team-a" };
+      const preview = ["a", "b"].map((name) => ({ type: ACCOUNT, name, props: shared }));
+      const up = ["a", "b"].map((name) => account(name, { ...shared, ...unique() }));
+      for (const accounts of [preview, up]) {
+        assert.deepEqual(await stackReports(policy, accounts), []);
+      }
+    });
+
+    it("refuses an account that is named as an adopted one is, without a name in the program", async () => {
+      const same = [account("a", { name: "ci", autoName: "ci" }), account("b", { name: "ci" })];
+      assert.match((await stackReports(policy, same)).join(), /"a", "b" have the same name/);
     });
 
     it("takes accounts of two connections for two, and waits for names", async () => {

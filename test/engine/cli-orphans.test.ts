@@ -1,0 +1,88 @@
+import assert from "node:assert/strict";
+import { readdirSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ok } from "../../toolchain/workspace";
+import { runCli } from "./command-line";
+import { Bench, messages, succeeded } from "./harness";
+
+const PROGRAM = `
+import * as flexprice from "pulumi-flexprice";
+new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"] });`;
+
+/** An answer that takes about ten seconds: time enough to kill who waits for it. */
+const SLOW = { kind: "slow", bytesPerSecond: 40, when: "after" } as const;
+
+interface Found {
+  readonly keys: readonly { readonly id: string }[];
+  readonly accounts: readonly { readonly id: string }[];
+  readonly leftOut: Readonly<Record<string, number>>;
+}
+
+describe("orphans of a stack", () => {
+  let bench: Bench;
+  beforeEach(async () => {
+    bench = await Bench.open(PROGRAM);
+  });
+  afterEach(() => bench.close());
+
+  /** By the stack's export; a second is enough for what is surely in it. */
+  async function orphans(...args: string[]): Promise<Pick<Found, "leftOut"> & { ids: string[] }> {
+    const { stdout: input } = await ok(bench.workspace.run(["stack", "export"]));
+    const { stdout } = await runCli(
+      bench,
+      [
+        ...["orphans", "--stack", "test", "--older-than", "1s", "--json"],
+        ...["--stack-export", "-", ...args],
+      ],
+      { input },
+    );
+    const { keys, accounts, leftOut }: Found = JSON.parse(stdout);
+    return { ids: [...keys, ...accounts].map(({ id }) => id), leftOut };
+  }
+
+  it("are what was made before its last update, which a refresh without changes is, too", async () => {
+    succeeded(await bench.up());
+    const { tenantId } = bench.operator;
+    const stray = bench.emulator.createAccount(tenantId, { name: "s", roles: ["event_reader"] });
+    await sleep(1_100);
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, young: 1 } });
+    succeeded(await bench.refresh());
+    assert.deepEqual(await orphans(), { ids: [stray.id], leftOut: { own: 1 } });
+  });
+
+  it("are not what a killed up may have made, however often the state is written", async () => {
+    bench.emulator.faults.add({ ...SLOW, match: { method: "POST", path: /^\/v1\/users$/ } });
+    const up = bench.workspace.start("up");
+    while (bench.accounts().length === 0) await sleep(5);
+    up.kill("SIGKILL");
+    bench.workspace.killProviders();
+    await up.done;
+    await ok(bench.workspace.run(["cancel", "--yes"]));
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
+
+    // The operation stays in the state, whose time is now later than the account.
+    await sleep(1_100);
+    succeeded(await bench.refresh());
+    assert.deepEqual((await orphans()).leftOut, { own: 1, pending: 1 });
+    assert.deepEqual((await orphans("--revoke", "--yes")).ids, []);
+    assert.equal(bench.accounts().length, 1);
+
+    const notes = join(bench.workspace.scratch, "home", "flexprice", "creates");
+    const past = Date.now() / 1_000 - 180;
+    for (const note of readdirSync(notes)) utimesSync(join(notes, note), past, past);
+    const settled = succeeded(await bench.up());
+    assert.match(messages(settled, "warning").join(), /"ci-\w+" .* has been archived/);
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1 } });
+
+    // Until it is cleared, what is called so stays left out; then it does not any more.
+    const { tenantId } = bench.operator;
+    const roles = ["event_ingestor"];
+    const alike = bench.emulator.createAccount(tenantId, { name: "ci", roles });
+    await sleep(1_100);
+    succeeded(await bench.refresh());
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
+    succeeded(await bench.refresh("--clear-pending-creates"));
+    assert.deepEqual(await orphans(), { ids: [alike.id], leftOut: { own: 1 } });
+  });
+});
