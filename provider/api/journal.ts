@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import {
+  type BigIntStats,
   closeSync,
   fstatSync,
   mkdirSync,
@@ -58,7 +59,7 @@ const pendingCreate = once(() =>
 /** A create whose outcome no state has yet. Names and ids only. */
 export type PendingCreate = z.infer<ReturnType<typeof pendingCreate>>;
 
-const firstLine = once(() => pendingCreate().extend({ inode: z.string() }));
+const firstLine = once(() => pendingCreate().extend({ file: z.string() }));
 const laterLine = once(() => z.object({ id: z.string() }));
 
 /** A note of this process, for a create that is under way. */
@@ -233,7 +234,9 @@ export class Journal {
 
   /** What the notes of this server and tenant stand for that a run could claim. */
   claimable(server: string, tenantId: string): PendingCreate[] {
-    return this.abandoned(server, tenantId, "remove").map(({ pending }) => pending);
+    return this.abandoned(server, tenantId, "remove")
+      .filter(({ isStale }) => !isStale)
+      .map(({ pending }) => pending);
   }
 
   /** The notes of this server and tenant that are there for a person to read. */
@@ -335,14 +338,19 @@ function write(directory: string, pending: PendingCreate): { path: string; descr
   const descriptor = openSync(path, "ax", 0o600);
   try {
     // A copy of the file, out of a backup for instance, has another: it tells of another day.
-    const inode = String(fstatSync(descriptor, { bigint: true }).ino);
-    writeFileSync(descriptor, `${JSON.stringify({ ...pending, inode })}\n`);
+    const file = identityOf(fstatSync(descriptor, { bigint: true }));
+    writeFileSync(descriptor, `${JSON.stringify({ ...pending, file })}\n`);
     return { path, descriptor };
   } catch (error) {
     closeSync(descriptor);
     rmSync(path, { force: true });
     throw error;
   }
+}
+
+/** Tells a file from a copy of it; file systems give the number of a file that is gone to the next one. */
+function identityOf({ ino, birthtimeNs }: BigIntStats): string {
+  return `${ino} ${birthtimeNs}`;
 }
 
 interface ReadNote {
@@ -355,15 +363,15 @@ interface ReadNote {
 /** Undefined where it was taken away meanwhile, or cut off by the death of its writer, before anything was sent. */
 function read(path: string): ReadNote | undefined {
   try {
-    const { ino, mtimeMs, size } = statSync(path, { bigint: true });
+    const stats = statSync(path, { bigint: true });
     const [first = "", ...later] = readFileSync(path, "utf8").split("\n");
-    const { inode, ...pending } = firstLine().parse(JSON.parse(first));
+    const { file, ...pending } = firstLine().parse(JSON.parse(first));
     const ids = later.flatMap((line) => idIn(line) ?? []);
     return {
       pending: { ...pending, ...(ids[0] === undefined ? {} : { id: ids[0] }) },
-      mtimeMs: Number(mtimeMs),
-      size: Number(size),
-      isCopy: inode !== String(ino),
+      mtimeMs: Number(stats.mtimeMs),
+      size: Number(stats.size),
+      isCopy: file !== identityOf(stats),
     };
   } catch {
     return undefined;
