@@ -1,0 +1,336 @@
+import assert from "node:assert/strict";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { StackState } from "../../toolchain/workspace";
+import {
+  accountWithKey,
+  Bench,
+  CHANGES_SEEN,
+  changes,
+  failed,
+  messages,
+  prefixOf,
+  succeeded,
+} from "./harness";
+import { assertStatesAreTheServer } from "./shared-home";
+
+/** An account and a key of this logical name; everything else is code. */
+const pair = (name: string, given: { options?: string; before?: string } = {}) => `
+import * as flexprice from "pulumi-flexprice";
+import * as pulumi from "@pulumi/pulumi";
+${given.before ?? ""}
+const options = ${given.options ?? "{}"};
+const account = new flexprice.ServiceAccount("${name}", { roles: ["event_ingestor"] }, options);
+new flexprice.ApiKey("${name}", { serviceAccountId: account.id }, options);`;
+
+const TEAM = `
+class Team extends pulumi.ComponentResource {
+  constructor(name: string) {
+    super("test:index:Team", name);
+  }
+}
+const team = new Team("team");`;
+
+const held = async (bench: Bench, what: string) => {
+  const found = (await bench.held())[what];
+  assert.ok(found?.outputs, `${what} is not in the state`);
+  return { id: String(found.id), inputs: found.inputs ?? {}, outputs: found.outputs };
+};
+
+/** Names in the state, and on the server. */
+async function namesOf(bench: Bench) {
+  const resources = await bench.resources();
+  return {
+    held: resources.map(({ outputs }) => String(outputs?.["name"])).sort(),
+    live: [...bench.accounts(), ...bench.keys()].map(({ name }) => name).sort(),
+  };
+}
+
+describe("names that the provider makes up", () => {
+  let bench: Bench;
+  let first: Awaited<ReturnType<typeof namesOf>>;
+
+  before(async () => {
+    bench = await Bench.open(pair("ci"));
+    succeeded(await bench.up());
+    first = await namesOf(bench);
+    bench.takeWrites();
+  });
+  after(() => bench.close());
+
+  async function assertUntouched() {
+    assert.deepEqual(await namesOf(bench), first);
+    assert.deepEqual(bench.takeWrites(), []);
+  }
+
+  it("are those of the server, begin with the logical name, and are no input", async () => {
+    assert.deepEqual(first.held.map(prefixOf), ["ci", "ci"]);
+    assert.deepEqual(first.live, first.held);
+    assert.notEqual(first.held[0], first.held[1]);
+    for (const { inputs, outputs } of await bench.resources()) {
+      assert.equal(inputs?.["name"], undefined);
+      assert.equal(outputs?.["autoName"], outputs?.["name"]);
+      assert.equal(outputs?.["namePrefix"], "ci");
+    }
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    await assertUntouched();
+  });
+
+  // Each step goes on from the one before.
+  for (const [what, source] of [
+    [
+      "another logical name with an alias",
+      pair("bot", { options: '{ aliases: [{ name: "ci" }] }' }),
+    ],
+    [
+      "a move into a component",
+      pair("bot", {
+        before: TEAM,
+        options: "{ parent: team, aliases: [{ parent: pulumi.rootStackResource }] }",
+      }),
+    ],
+    ["a move out of it", pair("bot", { before: TEAM, options: "{ aliases: [{ parent: team }] }" })],
+  ] as const) {
+    it(`outlive ${what}`, async () => {
+      bench.setSource(source);
+      assert.deepEqual(changes(succeeded(await bench.up())), []);
+      assert.deepEqual(changes(succeeded(await bench.drift())), []);
+      await assertUntouched();
+    });
+  }
+
+  it("outlive another name of stack and project", async () => {
+    const { programDirectory, scratch } = bench.workspace;
+    for (const [from, to, project] of [
+      ["test", "organization/test/moved", "test"],
+      ["moved", "organization/elsewhere/moved", "elsewhere"],
+    ] as const) {
+      const config = join(scratch, `Pulumi.${from}.yaml`);
+      const renamed = await bench.shell(
+        `pulumi stack rename ${to} --stack ${from} --non-interactive`,
+        scratch,
+      );
+      assert.equal(renamed.exitCode, 0, renamed.output);
+      for (const folder of [programDirectory, scratch]) {
+        const file = join(folder, "Pulumi.yaml");
+        const settings = JSON.parse(readFileSync(file, "utf8")) as object;
+        writeFileSync(file, JSON.stringify({ ...settings, name: project }));
+      }
+      const moved = join(scratch, "Pulumi.moved.yaml");
+      const settings = readFileSync(moved, "utf8").replace(/^ {2}test:/gm, `  ${project}:`);
+      writeFileSync(moved, settings);
+      if (config !== moved) rmSync(config, { force: true });
+      const up = await bench.shell(
+        `pulumi up --yes --skip-preview --expect-no-changes --non-interactive --stack moved --config-file ${moved}`,
+        programDirectory,
+      );
+      assert.equal(up.exitCode, 0, up.output);
+      assert.deepEqual(bench.takeWrites(), []);
+      assert.deepEqual(
+        [...bench.accounts(), ...bench.keys()].map(({ name }) => name).sort(),
+        first.live,
+      );
+    }
+  });
+});
+
+describe("an update plan", () => {
+  it("holds for names that are made up in its up", async () => {
+    const program = (roles: string, round: number) =>
+      accountWithKey({ roles, key: `rotationTriggers: { round: "${round}" }` });
+    const bench = await Bench.open(program('["event_ingestor"]', 1), {
+      env: { PULUMI_EXPERIMENTAL: "true" },
+    });
+    try {
+      const made = [["create ServiceAccount ci", "create ApiKey ci"]];
+      const replaced = (type: string) =>
+        ["create-replacement", "replace", "delete-replaced"].map((op) => `${op} ${type} ci`);
+      for (const [n, [source, expected]] of [
+        [program('["event_ingestor"]', 1), made.flat()] as const,
+        [program('["event_ingestor"]', 2), replaced("ApiKey")] as const,
+        [
+          program('["event_reader"]', 2),
+          [...replaced("ServiceAccount"), ...replaced("ApiKey")],
+        ] as const,
+      ].entries()) {
+        bench.setSource(source);
+        const plan = join(bench.workspace.scratch, `plan-${n}.json`);
+        succeeded(await bench.preview("--save-plan", plan));
+        assert.ok(readFileSync(plan, "utf8").includes('"resourcePlans"'));
+        const up = succeeded(await bench.up("--plan", plan));
+        assert.deepEqual(changes(up).sort(), [...expected].sort());
+        const { held: names, live } = await namesOf(bench);
+        assert.deepEqual(names.map(prefixOf), ["ci", "ci"]);
+        assert.deepEqual(names, live);
+        await assertStatesAreTheServer(bench);
+      }
+    } finally {
+      await bench.close();
+    }
+  });
+});
+
+describe("an account that was renamed outside of Pulumi", () => {
+  for (const [whose, name] of [
+    ["made up by the provider", undefined],
+    ["given by the program", "given"],
+  ] as const) {
+    it(`is shown with both names, can keep the new one, and gets back the one ${whose}`, async () => {
+      const program = (options = "{}") => `
+import * as flexprice from "pulumi-flexprice";
+new flexprice.ServiceAccount("ci", { ${name === undefined ? "" : `name: "${name}", `}roles: ["event_ingestor"] }, ${options});`;
+      const bench = await Bench.open(program());
+      try {
+        succeeded(await bench.up());
+        const { id, outputs } = await held(bench, "ServiceAccount ci");
+        const own = String(outputs["name"]);
+        const live = () => bench.accounts().map((account) => account.name);
+        bench.emulator.renameAccount(id, "in the dashboard");
+        bench.takeWrites();
+
+        const preview = failed(await bench.drift());
+        assert.equal(preview.exitCode, CHANGES_SEEN);
+        assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
+        assert.match(preview.output, new RegExp(`name *: "${own}" => "in the dashboard"`));
+        if (name === undefined) {
+          const [warning = "", ...more] = messages(preview, "warning");
+          assert.deepEqual(more, []);
+          assert.ok(
+            warning.includes(`"${own}"`) && warning.includes('"in the dashboard"'),
+            warning,
+          );
+        }
+
+        bench.setSource(program('{ ignoreChanges: ["name"] }'));
+        assert.deepEqual(changes(succeeded(await bench.up("--refresh"))), []);
+        assert.deepEqual(changes(succeeded(await bench.drift())), []);
+        assert.deepEqual(changes(succeeded(await bench.up())), []);
+        assert.deepEqual([bench.takeWrites(), live()], [[], ["in the dashboard"]]);
+
+        bench.setSource(program());
+        assert.deepEqual(changes(succeeded(await bench.up())), ["update ServiceAccount ci"]);
+        assert.deepEqual(live(), [own]);
+        assert.deepEqual(changes(succeeded(await bench.drift())), []);
+      } finally {
+        await bench.close();
+      }
+    });
+  }
+});
+
+describe("a name in the program", () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await Bench.open(accountWithKey());
+    succeeded(await bench.up());
+    bench.takeWrites();
+  });
+  after(() => bench.close());
+
+  const requests = () => bench.takeWrites().map(({ request }) => request.replace(/user_\w+/, "ID"));
+
+  it("that is added renames the account in place, and ends its own name", async () => {
+    bench.setSource(accountWithKey({ name: "given" }));
+    assert.deepEqual(changes(succeeded(await bench.up())), ["update ServiceAccount ci"]);
+    assert.deepEqual(requests(), ["PUT /v1/users/ID"]);
+    const { outputs } = await held(bench, "ServiceAccount ci");
+    assert.deepEqual([outputs["name"], outputs["autoName"]], ["given", undefined]);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+
+  it("that is removed stays, as the account's own", async () => {
+    bench.setSource(accountWithKey());
+    succeeded(await bench.up());
+    assert.deepEqual(requests(), []);
+    assert.deepEqual(
+      bench.accounts().map(({ name }) => name),
+      ["given"],
+    );
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+
+    const { id } = await held(bench, "ServiceAccount ci");
+    bench.emulator.renameAccount(id, "in the dashboard");
+    const preview = failed(await bench.drift());
+    assert.match(preview.output, /name *: "given" => "in the dashboard"/);
+    succeeded(await bench.up("--refresh"));
+    assert.deepEqual(
+      bench.accounts().map(({ name }) => name),
+      ["given"],
+    );
+  });
+
+  it("of a key replaces it when added, and stays when removed", async () => {
+    bench.takeWrites();
+    bench.setSource(accountWithKey({ key: 'name: "given"' }));
+    succeeded(await bench.up());
+    assert.deepEqual(
+      bench.keys().map(({ name }) => name),
+      ["given"],
+    );
+    const { id } = await held(bench, "ApiKey ci");
+    bench.takeWrites();
+    bench.setSource(accountWithKey());
+    succeeded(await bench.up());
+    assert.deepEqual(requests(), []);
+    assert.equal((await held(bench, "ApiKey ci")).id, id);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+});
+
+describe("a state of release 0.1.0, with a program that gives no names", () => {
+  const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");
+  let bench: Bench;
+  let accountId: string;
+
+  before(async () => {
+    bench = await Bench.open(accountWithKey({ key: 'expiresAt: "2099-06-01T12:00:00Z"' }));
+    const { tenantId, environmentId, apiKey } = bench.operator;
+    const account = bench.emulator.createAccount(tenantId, {
+      name: "ci",
+      roles: ["event_ingestor"],
+    });
+    const key = bench.emulator.createKey(account.id, environmentId, {
+      name: "ci",
+      expiresAt: new Date("2099-06-01T12:00:00Z"),
+    });
+    accountId = account.id;
+    const config = readFileSync(join(bench.workspace.scratch, "Pulumi.test.yaml"), "utf8");
+    const places = {
+      ACCOUNT_ID: account.id,
+      KEY_ID: key.id,
+      KEY_VALUE: key.value,
+      DISPLAY_ID: key.displayId,
+      TENANT_ID: tenantId,
+      OPERATOR_KEY: apiKey,
+      SALT: /^encryptionsalt: (\S+)$/m.exec(config)?.[1] ?? "",
+    };
+    const state = Object.entries(places).reduce(
+      (text, [place, value]) => text.replaceAll(place, value),
+      STATE,
+    );
+    await bench.workspace.importState(JSON.parse(state) as StackState);
+    // It holds keys in the clear, which nothing that the provider writes may.
+    rmSync(join(bench.workspace.scratch, "import.json"));
+  });
+  after(() => bench.close());
+
+  const live = () => [...bench.accounts(), ...bench.keys()].map(({ name }) => name);
+
+  it("stays as it is in the next up, with and without a refresh", async () => {
+    assert.deepEqual(changes(succeeded(await bench.up())), []);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await bench.up("--refresh"))), []);
+    assert.deepEqual([bench.takeWrites(), live()], [[], ["ci", "ci"]]);
+  });
+
+  it("shows an account that is renamed, and gives the name back", async () => {
+    bench.emulator.renameAccount(accountId, "in the dashboard");
+    const preview = failed(await bench.drift());
+    assert.equal(preview.exitCode, CHANGES_SEEN);
+    assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
+    assert.match(preview.output, /name *: "ci" => "in the dashboard"/);
+    succeeded(await bench.up("--refresh"));
+    assert.deepEqual(live(), ["ci", "ci"]);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+});

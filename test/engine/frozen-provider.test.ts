@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import type { PulumiWorkspace } from "../../toolchain/workspace";
+import { accountWithKey, Bench, succeeded } from "./harness";
+import type { HoldingGateway } from "./holding-gateway";
+import {
+  ACCOUNT_POST,
+  assertStatesAreTheServer,
+  gatewayBefore,
+  KEY_POST,
+  Notes,
+  reached,
+  secondStack,
+  warningsOf,
+} from "./shared-home";
+
+describe("a provider that is frozen until its lease is over, while its answer waits", () => {
+  let bench: Bench;
+  let second: PulumiWorkspace;
+  let gateway: HoldingGateway;
+  let notes: Notes;
+
+  beforeEach(async () => {
+    bench = await Bench.open(accountWithKey());
+    gateway = await gatewayBefore(bench);
+    second = await secondStack(bench, accountWithKey());
+    notes = new Notes(bench);
+  });
+  afterEach(async () => {
+    await second.dispose();
+    await gateway.close();
+    await bench.close();
+  });
+
+  /** The first stack stops at the answer to a request; the second runs; the first goes on. */
+  async function freezeAt(method: string, path: RegExp) {
+    const hold = gateway.hold(method, path, "answer", 1);
+    const running = bench.workspace.start("up");
+    await reached(hold, running);
+    const frozen = bench.workspace
+      .processes()
+      .filter(({ command }) => command.includes("dynamic-provider"));
+    assert.notEqual(frozen.length, 0);
+    for (const { pid } of frozen) process.kill(pid, "SIGSTOP");
+    const [noted] = notes.names;
+    assert.equal(notes.names.length, 1);
+    notes.age("3m");
+    const other = succeeded(await second.up());
+    hold.release();
+    for (const { pid } of frozen) process.kill(pid, "SIGCONT");
+    const first = succeeded(await running.done);
+    return { noted, other, first };
+  }
+
+  async function assertAllIsWell() {
+    await assertStatesAreTheServer(bench, bench.workspace, second);
+    assert.deepEqual(notes.paths, []);
+    for (const workspace of [bench.workspace, second]) {
+      succeeded(await workspace.preview(["--refresh", "--expect-no-changes"]));
+    }
+  }
+
+  for (const [what, path, done] of [
+    ["an account", ACCOUNT_POST, "archived"],
+    ["a key", KEY_POST, "revoked"],
+  ] as const) {
+    it(`makes ${what} anew where another run has ${done} it`, async () => {
+      const { noted, other } = await freezeAt("POST", path);
+      const [warning = "", ...more] = warningsOf(other);
+      assert.deepEqual(more, []);
+      assert.match(warning, new RegExp(`"${noted}" .* made by a run that was cut off, .* ${done}`));
+      assert.equal(bench.accounts().length, 2);
+      assert.equal(bench.keys().length, 2);
+      await assertAllIsWell();
+    });
+  }
+
+  it("makes an account anew that was being given its name", async () => {
+    bench.setSource(accountWithKey({ name: "ci" }));
+    const { other } = await freezeAt("PUT", /^\/v1\/users\/user_/);
+    assert.equal(warningsOf(other).length, 1);
+    assert.equal(bench.accounts().filter(({ name }) => name === "ci").length, 1);
+    assert.equal(bench.keys().length, 2);
+    await assertAllIsWell();
+  });
+
+  it("keeps a key with a name of the program's, which nobody removes", async () => {
+    bench.setSource(accountWithKey({ key: 'name: "ci"' }));
+    const { other } = await freezeAt("POST", KEY_POST);
+    const [warning = "", ...more] = warningsOf(other);
+    assert.deepEqual(more, []);
+    assert.match(warning, /may have made API key "ci" .* without hearing of it/);
+    const revoked = bench.emulator
+      .keys(bench.operator.tenantId)
+      .filter(({ status }) => status !== "published");
+    assert.deepEqual(revoked, []);
+    await assertAllIsWell();
+  });
+});

@@ -1,0 +1,212 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { accountWithKey, Bench, messages, succeeded } from "./harness";
+import type { HoldingGateway } from "./holding-gateway";
+import {
+  ACCOUNT_POST,
+  assertStatesAreTheServer,
+  gatewayBefore,
+  KEY_POST,
+  Notes,
+  reached,
+  secondStack,
+  warningsOf,
+} from "./shared-home";
+
+/** What keeps notes from being kept in a folder. */
+interface Obstacle {
+  readonly put: (folder: string) => void;
+  readonly clear: (folder: string) => void;
+}
+
+const run = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { stdio: "ignore" });
+
+const OBSTACLES: Record<string, Obstacle> = {
+  "is a file": {
+    put: (folder) => {
+      mkdirSync(dirname(dirname(folder)), { recursive: true });
+      writeFileSync(dirname(folder), "");
+    },
+    clear: (folder) => rmSync(dirname(folder)),
+  },
+  "may not be written": {
+    put: (folder) => {
+      mkdirSync(folder, { recursive: true });
+      chmodSync(folder, 0o500);
+    },
+    clear: (folder) => chmodSync(folder, 0o700),
+  },
+  "is another user's": {
+    put: (folder) => {
+      mkdirSync(folder, { recursive: true });
+      chmodSync(folder, 0o700);
+      run("chown", "65534", folder);
+    },
+    clear: (folder) => run("chown", "0", folder),
+  },
+  "is frozen": {
+    put: (folder) => {
+      mkdirSync(folder, { recursive: true });
+      run("chattr", "+i", folder);
+    },
+    clear: (folder) => run("chattr", "-i", folder),
+  },
+  "is full": {
+    put: (folder) => {
+      mkdirSync(folder, { recursive: true });
+      run("mount", "-t", "tmpfs", "-o", "size=4k", "none", folder);
+      writeFileSync(join(folder, "whatever"), "x".repeat(4_096));
+    },
+    clear: (folder) => run("umount", folder),
+  },
+};
+
+/** Needs the rights of root, and a file system that goes along; the others can be tried anywhere. */
+const isPossible = ({ put, clear }: Obstacle): boolean => {
+  const folder = join(
+    __dirname,
+    "..",
+    "..",
+    ".scratch",
+    `obstacle-${process.pid}`,
+    "flexprice",
+    "x",
+  );
+  try {
+    put(folder);
+    clear(folder);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(dirname(dirname(folder)), { recursive: true, force: true });
+  }
+};
+
+/** Permissions do not bind root, unless it goes without its privileges. */
+function bindByPermissions({ workspace }: Bench): void {
+  if (process.getuid?.() !== 0) return;
+  const privileges = "-dac_override,-dac_read_search,-fowner";
+  const folder = join(workspace.scratch, "bound");
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, "node"),
+    `#!/bin/sh\nexec setpriv --bounding-set=${privileges} --inh-caps=${privileges} "${process.execPath}" "$@"\n`,
+    { mode: 0o755 },
+  );
+  workspace.env["PATH"] = `${folder}:${workspace.env["PATH"]}`;
+}
+
+/** Replaces the key with each round; `accounts` of them come on top. */
+const program = (round: number, accounts = 0) =>
+  accountWithKey({
+    name: "ci",
+    key: `rotationTriggers: { round: "${round}" }`,
+    more: `for (let n = 0; n < ${accounts}; n += 1) new flexprice.ServiceAccount("more" + n, { roles: ["event_reader"] });`,
+  });
+
+describe("a folder of notes that cannot be written", () => {
+  let bench: Bench;
+  let notes: Notes;
+  beforeEach(async () => {
+    bench = await Bench.open(program(1));
+    notes = new Notes(bench);
+    bindByPermissions(bench);
+  });
+  afterEach(() => bench.close());
+
+  for (const [what, obstacle] of Object.entries(OBSTACLES)) {
+    if (!isPossible(obstacle)) continue;
+    it(`because it ${what}: up says so once, and works`, async () => {
+      obstacle.put(notes.folder);
+      try {
+        for (const round of [1, 2]) {
+          bench.setSource(program(round));
+          const up = succeeded(await bench.up());
+          const [warning = "", ...more] = messages(up, "warning");
+          assert.deepEqual([more, messages(up, "error")], [[], []]);
+          assert.ok(warning.includes(`can be kept in ${notes.folder} (`), warning);
+          assert.match(warning, /Make the folder writable .*, or set PULUMI_HOME to one that is/);
+          assert.deepEqual([bench.accounts().length, bench.keys().length], [1, 1]);
+          await assertStatesAreTheServer(bench);
+        }
+      } finally {
+        obstacle.clear(notes.folder);
+      }
+    });
+  }
+});
+
+/** What keeps a note that is there from being taken away. */
+const LOCKS: Record<string, Obstacle> = {
+  "may not be written any more": {
+    put: (folder) => chmodSync(folder, 0o500),
+    clear: (folder) => chmodSync(folder, 0o700),
+  },
+  "lets files be added only": {
+    put: (folder) => {
+      mkdirSync(folder, { recursive: true });
+      run("chattr", "+a", folder);
+    },
+    clear: (folder) => run("chattr", "-a", folder),
+  },
+};
+
+describe("a note that cannot be taken away", () => {
+  let bench: Bench;
+  let notes: Notes;
+  let gateway: HoldingGateway;
+  beforeEach(async () => {
+    bench = await Bench.open(program(1));
+    gateway = await gatewayBefore(bench);
+    notes = new Notes(bench);
+    bindByPermissions(bench);
+  });
+  afterEach(async () => {
+    await gateway.close();
+    await bench.close();
+  });
+
+  for (const [how, lock] of Object.entries(LOCKS)) {
+    if (how !== "may not be written any more" && !isPossible(lock)) continue;
+    for (const [what, path] of [
+      ["an account", ACCOUNT_POST],
+      ["a key", KEY_POST],
+    ] as const) {
+      it(`while ${what} is made, in a folder that ${how}: one object each is there, however often`, async () => {
+        try {
+          const hold = gateway.hold("POST", path, "answer", 1);
+          const running = bench.workspace.start("up");
+          await reached(hold, running);
+          lock.put(notes.folder);
+          hold.release();
+          const up = succeeded(await running.done);
+          const [warning = "", ...more] = messages(up, "warning");
+          assert.deepEqual(more, []);
+          assert.ok(warning.includes(notes.folder), warning);
+          // More is made each time, and each time there is a note that stays.
+          for (const accounts of [1, 2]) {
+            bench.setSource(program(1, accounts));
+            succeeded(await bench.up());
+            assert.deepEqual([bench.accounts().length, bench.keys().length], [1 + accounts, 1]);
+            await assertStatesAreTheServer(bench);
+          }
+        } finally {
+          lock.clear(notes.folder);
+        }
+        // Whatever note is left now is one that another run acts on.
+        notes.age("3m");
+        const second = await secondStack(bench, accountWithKey());
+        try {
+          assert.deepEqual(warningsOf(succeeded(await second.up())), []);
+          await assertStatesAreTheServer(bench, bench.workspace, second);
+        } finally {
+          await second.dispose();
+        }
+      });
+    }
+  }
+});

@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { OperationResult, PulumiWorkspace } from "../../toolchain/workspace";
+import { accountWithKey, Bench, succeeded } from "./harness";
+import type { HoldingGateway } from "./holding-gateway";
+import {
+  ACCOUNT_POST,
+  assertStatesAreTheServer,
+  endedIds,
+  gatewayBefore,
+  KEY_POST,
+  killAll,
+  Notes,
+  reached,
+  secondStack,
+  warningsOf,
+} from "./shared-home";
+
+const program = (round: number) =>
+  accountWithKey({ key: `rotationTriggers: { round: "${round}" }` });
+
+const COPIED_OR_OLD = /too old, or a copy, and nothing is done about it/;
+
+/**
+ * A copy of a note that got the inode of the original, which is gone: file systems give numbers again at once. Which
+ * one is not ours to choose, so the note is made to name the one that came.
+ */
+function copyWithSameInode(original: string, inode: bigint, target: string): void {
+  writeFileSync(target, "");
+  const { ino } = statSync(target, { bigint: true });
+  const text = readFileSync(original, "utf8");
+  const changed = text.replace(`"${inode}`, `"${ino}`);
+  assert.notEqual(changed, text, "the note does not say its inode");
+  writeFileSync(target, changed);
+}
+
+describe("a PULUMI_HOME that is put back from a copy which was made during a create", () => {
+  let bench: Bench;
+  let second: PulumiWorkspace;
+  let gateway: HoldingGateway;
+  let notes: Notes;
+  beforeEach(async () => {
+    bench = await Bench.open(program(1));
+    gateway = await gatewayBefore(bench);
+    second = await secondStack(bench, program(1));
+    notes = new Notes(bench);
+  });
+  afterEach(async () => {
+    await second.dispose();
+    await gateway.close();
+    await bench.close();
+  });
+
+  for (const [what, path] of [
+    ["account", ACCOUNT_POST],
+    ["key", KEY_POST],
+  ] as const) {
+    for (const whose of ["an inode of its own", "the inode of the old one"]) {
+      it(`has no ${what} removed by a note whose file has ${whose}`, async () => {
+        const hold = gateway.hold("POST", path, "answer", 1);
+        const running = bench.workspace.start("up");
+        await reached(hold, running);
+        const copy = join(bench.workspace.scratch, "copy");
+        cpSync(notes.folder, copy, { recursive: true, preserveTimestamps: true });
+        const [original = ""] = notes.paths;
+        const { ino } = statSync(original, { bigint: true });
+        const [name] = notes.names;
+        hold.release();
+        succeeded(await running.done);
+        assert.deepEqual(notes.paths, []);
+        if (whose === "an inode of its own") {
+          cpSync(copy, notes.folder, { recursive: true, preserveTimestamps: true });
+        } else {
+          copyWithSameInode(join(copy, basename(original)), ino, original);
+        }
+        assert.deepEqual(notes.names, [name]);
+        notes.age("3m");
+
+        const up = succeeded(await second.up());
+        assert.deepEqual(endedIds(bench), []);
+        const [warning = "", ...more] = warningsOf(up);
+        assert.deepEqual(more, []);
+        assert.match(warning, COPIED_OR_OLD);
+        assert.ok(warning.includes(`"${name}"`), warning);
+        assert.deepEqual(notes.paths, []);
+        await assertStatesAreTheServer(bench, bench.workspace, second);
+        assert.deepEqual(warningsOf(succeeded(await bench.up())), []);
+      });
+    }
+  }
+});
+
+describe("the note of an account whose run was killed", () => {
+  let bench: Bench;
+  let gateway: HoldingGateway;
+  let notes: Notes;
+  let orphan: string;
+  let rounds: number;
+
+  beforeEach(async () => {
+    rounds = 1;
+    bench = await Bench.open(program(rounds));
+    gateway = await gatewayBefore(bench);
+    notes = new Notes(bench);
+  });
+  afterEach(async () => {
+    await gateway.close();
+    await bench.close();
+  });
+
+  /** Killed with the request under way: with an effect (`answer`), or without one for good. */
+  async function killedAtPost(what: "request" | "answer") {
+    const hold = gateway.hold("POST", ACCOUNT_POST, what, 1);
+    const running = bench.workspace.start("up");
+    await reached(hold, running);
+    await killAll(bench);
+    orphan = bench.accounts()[0]?.id ?? "";
+    assert.equal(orphan !== "", what === "answer");
+    assert.equal(notes.paths.length, 1);
+  }
+
+  async function upWithAChange(): Promise<OperationResult> {
+    rounds += 1;
+    bench.setSource(program(rounds));
+    return succeeded(await bench.up());
+  }
+
+  const isLive = () => bench.accounts().some(({ id }) => id === orphan);
+
+  it("is not acted on before the lease is over, and then its account is archived", async () => {
+    await killedAtPost("answer");
+    assert.deepEqual(warningsOf(await upWithAChange()), []);
+    assert.ok(isLive());
+    notes.age("3m");
+    const [warning = "", ...more] = warningsOf(await upWithAChange());
+    assert.deepEqual(more, []);
+    assert.match(
+      warning,
+      new RegExp(`\\(${orphan}\\), made by a run that was cut off, has been arch`),
+    );
+    await assertStatesAreTheServer(bench);
+    assert.deepEqual(notes.paths, []);
+  });
+
+  it("of 25 hours ago is reported and dropped, and nothing is removed", async () => {
+    await killedAtPost("answer");
+    const [name = ""] = notes.names;
+    notes.age("25h");
+    const [warning = "", ...more] = warningsOf(await upWithAChange());
+    assert.deepEqual(more, []);
+    assert.match(warning, COPIED_OR_OLD);
+    assert.ok(warning.includes(`"${name}"`), warning);
+    assert.ok(isLive());
+    assert.deepEqual(notes.paths, []);
+    assert.deepEqual(warningsOf(await upWithAChange()), []);
+    assert.ok(isLive());
+  });
+
+  it("with nothing there is kept for an hour, and is closed then", async () => {
+    await killedAtPost("request");
+    const { names } = notes;
+    for (const age of ["3m", "59m"] as const) {
+      notes.age(age);
+      await upWithAChange();
+      assert.deepEqual(notes.names, names, age);
+    }
+    notes.age("61m");
+    assert.deepEqual(warningsOf(await upWithAChange()), []);
+    assert.deepEqual(notes.paths, []);
+    await assertStatesAreTheServer(bench);
+  });
+
+  it("with nothing there is closed by the credential that wrote it, and by no other", async () => {
+    await killedAtPost("request");
+    const { names } = notes;
+    const { tenantId, environmentId, apiKey } = bench.operator;
+    const { userId } = bench.emulator.createUser(tenantId, ["super_admin"]);
+    const other = bench.emulator.createKey(userId, environmentId, { name: "another operator" });
+    bench.hide(other.value);
+    await bench.workspace.setConfig({ "flexprice:apiKey": { value: other.value, secret: true } });
+    notes.age("61m");
+    await upWithAChange();
+    assert.deepEqual(notes.names, names);
+    await bench.workspace.setConfig({ "flexprice:apiKey": { value: apiKey, secret: true } });
+    await upWithAChange();
+    assert.deepEqual(notes.paths, []);
+  });
+
+  it("of another credential is settled all the same where its account is there", async () => {
+    await killedAtPost("answer");
+    const { tenantId, environmentId } = bench.operator;
+    const { userId } = bench.emulator.createUser(tenantId, ["super_admin"]);
+    const other = bench.emulator.createKey(userId, environmentId, { name: "another operator" });
+    bench.hide(other.value);
+    await bench.workspace.setConfig({ "flexprice:apiKey": { value: other.value, secret: true } });
+    notes.age("3m");
+    await upWithAChange();
+    assert.ok(!isLive());
+    assert.deepEqual(notes.paths, []);
+  });
+
+  for (const [when, age] of [
+    ["before the lease is over", "1m"],
+    ["once the lease is over", "3m"],
+  ] as const) {
+    it(`is forgotten where the program adopts the account ${when}`, async () => {
+      await killedAtPost("answer");
+      const adopting = (round: number) =>
+        accountWithKey({
+          account: `adopt: "${orphan}"`,
+          key: `rotationTriggers: { round: "${round}" }`,
+        });
+      notes.age(age);
+      bench.setSource(adopting(1));
+      succeeded(await bench.up());
+      assert.deepEqual(notes.paths, []);
+      notes.age("3m");
+      bench.setSource(adopting(2));
+      succeeded(await bench.up());
+      assert.ok(isLive());
+      await assertStatesAreTheServer(bench);
+    });
+  }
+});

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import ms from "ms";
+import { Clock } from "./clock";
+import { accountWithKey, Bench, messages, succeeded } from "./harness";
+import type { HoldingGateway } from "./holding-gateway";
+import { gatewayBefore, KEY_POST } from "./shared-home";
+
+/** How far a lifetime may be off: what it takes to ask for a key. */
+const TOLERANCE_MS = 60_000;
+
+const KEY_ALONE = `
+import * as flexprice from "pulumi-flexprice";
+new flexprice.ApiKey("ci", { expiresIn: "1h" });`;
+
+describe("a key that is to live for an hour", () => {
+  let bench: Bench;
+  let gateway: HoldingGateway;
+  beforeEach(async () => {
+    bench = await Bench.open(accountWithKey({ key: 'expiresIn: "1h"' }));
+    gateway = await gatewayBefore(bench);
+  });
+  afterEach(async () => {
+    await gateway.close();
+    await bench.close();
+  });
+
+  /** The one key that is live ends an hour from now by the server's clock. */
+  async function assertLifetime() {
+    const now = Date.now();
+    const { id, outputs } = (await bench.held())["ApiKey ci"] ?? {};
+    const [key, ...more] = bench.emulator
+      .keys(bench.operator.tenantId)
+      .filter(({ status, value }) => status === "published" && value !== bench.operator.apiKey);
+    assert.deepEqual(more, []);
+    assert.equal(key?.id, id);
+    const lifetime = Date.parse(String(key?.expiresAt)) - now;
+    assert.ok(Math.abs(lifetime - ms("1h")) < TOLERANCE_MS, `it ends in ${ms(lifetime)}`);
+    assert.equal(Date.parse(String(outputs?.["expiresAt"])), Date.parse(String(key?.expiresAt)));
+  }
+
+  const keyRequests = () =>
+    bench
+      .takeWrites()
+      .map(({ request }) => request.split(" "))
+      .filter(([, path = ""]) => path.startsWith("/v1/secrets/api/keys"))
+      .map(([method, path = ""]) => (KEY_POST.test(path) ? method : `${method} ID`));
+
+  for (const offset of ["2h", "-2h"] as const) {
+    it(`does so behind a gateway whose Date header is off by ${offset}`, async () => {
+      gateway.dateOffsetMs = ms(offset);
+      const up = succeeded(await bench.up());
+      assert.deepEqual(messages(up, "warning"), []);
+      await assertLifetime();
+      assert.deepEqual(keyRequests(), ["POST"]);
+    });
+
+    describe(`made by a machine whose clock is off by ${offset}`, () => {
+      beforeEach(() => {
+        const clock = new Clock();
+        clock.advance(offset);
+        Object.assign(bench.workspace.env, clock.env);
+      });
+
+      it("does so at once, after its account", async () => {
+        succeeded(await bench.up());
+        await assertLifetime();
+        assert.deepEqual(keyRequests(), ["POST"]);
+      });
+
+      it("does so after a first one that did not, and is revoked", async () => {
+        bench.setSource(KEY_ALONE);
+        succeeded(await bench.up());
+        await assertLifetime();
+        assert.deepEqual(keyRequests(), ["POST", "DELETE ID", "POST"]);
+      });
+    });
+  }
+});

@@ -1,0 +1,122 @@
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, utimesSync } from "node:fs";
+import { join } from "node:path";
+import ms from "ms";
+import {
+  endProcess,
+  type OperationResult,
+  ok,
+  PulumiWorkspace,
+  type RunningOperation,
+} from "../../toolchain/workspace";
+import { type Bench, messages } from "./harness";
+import { type Hold, HoldingGateway } from "./holding-gateway";
+
+export const ACCOUNT_POST = /^\/v1\/users$/;
+export const KEY_POST = /^\/v1\/secrets\/api\/keys$/;
+
+/** Every request of the bench's stack goes through a gateway from now on. */
+export async function gatewayBefore(bench: Bench): Promise<HoldingGateway> {
+  const gateway = await HoldingGateway.before(bench.emulator.url);
+  bench.workspace.env["FLEXPRICE_BASE_URL"] = gateway.url;
+  return gateway;
+}
+
+export function homeOf({ workspace }: Bench): string {
+  return join(workspace.scratch, "home");
+}
+
+/** Another stack of the same tenant on the same machine: with the same PULUMI_HOME and the same settings. */
+export async function secondStack(bench: Bench, source: string): Promise<PulumiWorkspace> {
+  return await PulumiWorkspace.create({
+    program: { source },
+    stack: "second",
+    env: {
+      FLEXPRICE_BASE_URL: bench.workspace.env["FLEXPRICE_BASE_URL"],
+      PULUMI_HOME: homeOf(bench),
+    },
+    config: { "flexprice:apiKey": { value: bench.operator.apiKey, secret: true } },
+  });
+}
+
+/** Resolves once so many requests are held; an operation that ends before them has failed. */
+export async function reached(hold: Hold, running: RunningOperation, count = 1): Promise<void> {
+  const early = running.done.then(({ output }) => assert.fail(`It ended too early:\n${output}`));
+  await Promise.race([hold.arrived(count), early]);
+  early.catch(() => undefined);
+}
+
+/** Ids of what the states hold. */
+export async function idsIn(workspaces: readonly PulumiWorkspace[]): Promise<string[]> {
+  const states = await Promise.all(workspaces.map((workspace) => workspace.exportState()));
+  return states.flatMap(({ deployment }) =>
+    (deployment.resources ?? []).flatMap(({ type, id }) =>
+      type.includes("/flexprice:") && id !== undefined ? [id] : [],
+    ),
+  );
+}
+
+/** Each live object is in exactly one of the states, and what a state holds is live. */
+export async function assertStatesAreTheServer(
+  bench: Bench,
+  ...workspaces: readonly PulumiWorkspace[]
+): Promise<void> {
+  const live = [...bench.accounts(), ...bench.keys()].map(({ id }) => id);
+  const held = await idsIn(workspaces.length === 0 ? [bench.workspace] : workspaces);
+  assert.deepEqual(held.sort(), live.sort());
+}
+
+/** Ids of what was archived or revoked. */
+export function endedIds({ emulator, operator }: Bench): string[] {
+  return [...emulator.accounts(operator.tenantId), ...emulator.keys(operator.tenantId)]
+    .filter(({ status }) => status !== "published")
+    .map(({ id }) => id);
+}
+
+/** What a run says of earlier ones, without what a preview of it says too and what the engine says on its own. */
+export function warningsOf(result: OperationResult): string[] {
+  return messages(result, "warning").filter(
+    (message) => !/pending operations|The next "pulumi up" that changes something/.test(message),
+  );
+}
+
+/** CLI, program and provider end in one moment, as with the machine. */
+export async function killAll({ workspace }: Bench): Promise<void> {
+  while (workspace.processes().length > 0) {
+    for (const { pid } of workspace.processes()) endProcess(pid);
+    await new Promise((wake) => setTimeout(wake, 20));
+  }
+  await ok(workspace.run(["cancel", "--yes"]));
+}
+
+/** The notes of creates in a bench's PULUMI_HOME. */
+export class Notes {
+  readonly folder: string;
+
+  constructor(bench: Bench) {
+    this.folder = join(homeOf(bench), "flexprice", "creates");
+  }
+
+  get paths(): string[] {
+    if (!existsSync(this.folder)) return [];
+    return readdirSync(this.folder)
+      .filter((file) => file.endsWith(".json"))
+      .map((file) => join(this.folder, file));
+  }
+
+  /** The names in them. */
+  get names(): string[] {
+    return this.paths
+      .map((path) => {
+        const [first = ""] = readFileSync(path, "utf8").split("\n");
+        return String((JSON.parse(first) as { name: unknown }).name);
+      })
+      .sort();
+  }
+
+  /** So long ago they were renewed last. */
+  age(duration: ms.StringValue): void {
+    const then = (Date.now() - ms(duration)) / 1_000;
+    for (const path of this.paths) utimesSync(path, then, then);
+  }
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { type RunningChild, startChild } from "../../toolchain/child";
+import { ensurePulumi } from "../../toolchain/pulumi-cli";
+import type { PulumiWorkspace } from "../../toolchain/workspace";
+import { Clock } from "./clock";
+import { Bench } from "./harness";
+import type { HoldingGateway } from "./holding-gateway";
+import {
+  ACCOUNT_POST,
+  assertStatesAreTheServer,
+  endedIds,
+  gatewayBefore,
+  Notes,
+  secondStack,
+} from "./shared-home";
+
+const SIZE = 20;
+
+const MANY = `
+import * as flexprice from "pulumi-flexprice";
+for (let n = 0; n < ${SIZE}; n += 1) {
+  const account = new flexprice.ServiceAccount("a" + n, { roles: ["event_reader"] });
+  new flexprice.ApiKey("a" + n, { serviceAccountId: account.id });
+}`;
+
+/** Gives whatever it starts process ids of its own, and leaves the host name as it is. */
+const UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+function canUnshare(): boolean {
+  try {
+    execFileSync("unshare", [...UNSHARE.slice(1), "true"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const [AHEAD, LEVEL] = [new Clock(), new Clock()];
+AHEAD.advance("11m");
+
+describe(`two runs at once on one PULUMI_HOME, ${SIZE} accounts with a key each`, () => {
+  let bench: Bench;
+  let second: PulumiWorkspace;
+  let gateway: HoldingGateway;
+
+  beforeEach(async () => {
+    bench = await Bench.open(MANY);
+    gateway = await gatewayBefore(bench);
+    second = await secondStack(bench, MANY);
+  });
+  afterEach(async () => {
+    await second.dispose();
+    await gateway.close();
+    await bench.close();
+  });
+
+  async function start(
+    { stack, scratch, programDirectory, env }: PulumiWorkspace,
+    { clock, launcher }: { clock: Clock; launcher: readonly string[] },
+  ): Promise<RunningChild> {
+    const { binary } = await ensurePulumi();
+    const [command = binary, ...args] = [
+      ...[...launcher, binary, "--non-interactive", "--color", "never"],
+      ...["up", "--yes", "--skip-preview", "--parallel", String(4 * SIZE), "--stack", stack],
+      ...["--config-file", join(scratch, `Pulumi.${stack}.yaml`)],
+    ];
+    return startChild(command, args, {
+      cwd: programDirectory,
+      env: { ...env, ...clock.env },
+      timeoutMs: 180_000,
+    });
+  }
+
+  /** The first run has a request out for each account, and a note, when the second looks for abandoned ones. */
+  async function overlap(
+    first: { clock: Clock; launcher: readonly string[] },
+    other: { clock: Clock; launcher: readonly string[] },
+  ) {
+    const hold = gateway.hold("POST", ACCOUNT_POST, "answer", SIZE);
+    const one = await start(bench.workspace, first);
+    await Promise.race([hold.arrived(SIZE), one.done]);
+    assert.equal(new Notes(bench).paths.length, SIZE, one.output);
+    const two = await (await start(second, other)).done;
+    hold.release();
+    for (const { exitCode, output } of [await one.done, two]) {
+      assert.equal(exitCode, 0, output);
+      assert.doesNotMatch(output, /warning/);
+    }
+    assert.deepEqual(endedIds(bench), []);
+    assert.equal(bench.accounts().length, 2 * SIZE);
+    assert.equal(bench.keys().length, 2 * SIZE);
+    await assertStatesAreTheServer(bench, bench.workspace, second);
+    assert.deepEqual(new Notes(bench).paths, []);
+  }
+
+  for (const [who, first, other] of [
+    ["first", AHEAD, LEVEL],
+    ["second", LEVEL, AHEAD],
+  ] as const) {
+    it(`leave each other alone where the clock of the ${who} is eleven minutes ahead`, () =>
+      overlap({ clock: first, launcher: [] }, { clock: other, launcher: [] }));
+  }
+
+  const where = canUnshare() ? "in a space of process ids each" : "on one machine";
+  it(`leave each other alone ${where}, with one host name`, async () => {
+    const launcher = canUnshare() ? UNSHARE : [];
+    await overlap({ clock: LEVEL, launcher }, { clock: LEVEL, launcher });
+  });
+});

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import type { FaultKind } from "../../provider/emulator";
+import { accountWithKey, Bench, failed, messages, prefixOf, succeeded } from "./harness";
+import type { HoldingGateway } from "./holding-gateway";
+import {
+  assertStatesAreTheServer,
+  endedIds,
+  gatewayBefore,
+  killAll,
+  Notes,
+  reached,
+} from "./shared-home";
+
+const RENAMING = /^\/v1\/users\/user_/;
+
+const program = (round = 1) =>
+  accountWithKey({ name: "named", key: `rotationTriggers: { round: "${round}" }` });
+
+describe("an account with a name of the program's, which takes two requests", () => {
+  let bench: Bench;
+  let notes: Notes;
+  beforeEach(async () => {
+    bench = await Bench.open(program());
+    notes = new Notes(bench);
+  });
+  afterEach(() => bench.close());
+
+  const names = () => bench.accounts().map(({ name }) => name);
+  const requests = () => bench.takeWrites().map(({ request }) => request.replace(/user_\w+/, "ID"));
+
+  function failPut(fault: FaultKind, times: number) {
+    bench.emulator.faults.add({
+      ...fault,
+      when: "before",
+      times,
+      match: { method: "PUT", path: RENAMING },
+    });
+  }
+
+  it("is in the state under its unique name where the second is refused, and is named by the next up", async () => {
+    failPut({ kind: "status", status: 403, body: { error: "forbidden", code: "forbidden" } }, 1);
+    const up = failed(await bench.up());
+    assert.match(messages(up, "error").join("\n"), /is in the state, and gets its name then/);
+    const [account, ...more] = bench.accounts();
+    assert.deepEqual(more, []);
+    assert.equal(prefixOf(account?.name), "named");
+    const { id, outputs } = (await bench.held())["ServiceAccount ci"] ?? {};
+    assert.equal(id, account?.id);
+    assert.equal(outputs?.["name"], account?.name);
+    assert.deepEqual(notes.paths, []);
+    await assertStatesAreTheServer(bench);
+
+    bench.takeWrites();
+    succeeded(await bench.up());
+    assert.deepEqual(requests(), ["PUT /v1/users/ID", "POST /v1/secrets/api/keys"]);
+    assert.deepEqual(names(), ["named"]);
+    await assertStatesAreTheServer(bench);
+    succeeded(await bench.drift());
+  });
+
+  it("gets its name where a replica does not know it yet", async () => {
+    const body = { code: "not_found", message: "User not found", http_status_code: 404 };
+    failPut({ kind: "status", status: 404, body }, 2);
+    succeeded(await bench.up());
+    assert.deepEqual(requests(), [
+      "POST /v1/users",
+      ...["PUT /v1/users/ID", "PUT /v1/users/ID", "PUT /v1/users/ID"],
+      "POST /v1/secrets/api/keys",
+    ]);
+    assert.deepEqual(names(), ["named"]);
+    await assertStatesAreTheServer(bench);
+    succeeded(await bench.drift());
+  });
+
+  describe("whose run is killed", () => {
+    let gateway: HoldingGateway;
+    beforeEach(async () => {
+      gateway = await gatewayBefore(bench);
+    });
+    afterEach(() => gateway.close());
+
+    for (const [when, what, lost] of [
+      ["before the second has arrived", "request", /^named-\w{10}$/],
+      ["before the second is answered", "answer", /^named$/],
+    ] as const) {
+      for (const leaseIsOver of [false, true]) {
+        it(`${when} is archived by its id ${leaseIsOver ? "in the next run" : "once the lease is over"}`, async () => {
+          const hold = gateway.hold("PUT", RENAMING, what, 1);
+          await reached(hold, bench.workspace.start("up"));
+          await killAll(bench);
+          const [orphan, ...more] = bench.accounts();
+          assert.deepEqual(more, []);
+          assert.match(orphan?.name ?? "", lost);
+          if (!leaseIsOver) {
+            succeeded(await bench.up());
+            assert.deepEqual(endedIds(bench), []);
+            assert.equal(notes.paths.length, 1);
+            bench.setSource(program(2));
+          }
+          const [before] = bench.keys();
+          notes.age("3m");
+          const up = succeeded(await bench.up());
+          assert.match(
+            messages(up, "warning").join("\n"),
+            new RegExp(`${orphan?.id}.*has been archived`),
+          );
+          const ended = [orphan?.id, before?.id].filter((id) => id !== undefined);
+          assert.deepEqual(endedIds(bench).sort(), ended.sort());
+          assert.deepEqual(names(), ["named"]);
+          assert.deepEqual(notes.paths, []);
+          await assertStatesAreTheServer(bench);
+        });
+      }
+    }
+  });
+});
