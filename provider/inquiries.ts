@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { isUniqueNameOf } from "./api/auto-name";
 import type { Connection } from "./api/connection";
+import { seesEveryKey } from "./api/proof";
 import type { Key, User } from "./api/wire";
 import type { Connections } from "./connections";
 import { FlexpriceError, isFailure } from "./errors";
-import { described, seesEveryKey } from "./resources/guards";
+import { described } from "./resources/guards";
 import { toCheckFailures } from "./resources/lifecycle";
 import { asSet, nearest, roleProblems, type ServiceAccountRole } from "./resources/roles";
 

@@ -93,8 +93,7 @@ export class Connection {
 
   /** Settles what killed runs have left, before this one changes something. */
   async recover(warn: Warn): Promise<void> {
-    const { tenant } = await this.caller();
-    await this.recovery.recover(tenant.id, warn);
+    await this.recovery.recover(await this.caller(), warn);
   }
 
   /** Says what killed runs may have left, where nothing may be changed. Asks the server nothing but who the caller is. */
@@ -105,8 +104,7 @@ export class Connection {
 
   /** Waits for keys of these names that a killed run may have made; see {@link Recovery.waitForKeys}. */
   async waitForKeys(names: readonly string[], warn: Warn): Promise<boolean> {
-    const { tenant } = await this.caller();
-    return await this.recovery.waitForKeys(names, tenant.id, warn);
+    return await this.recovery.waitForKeys(names, await this.caller(), warn);
   }
 
   /** The program takes an object over: a note of it would have a later run remove it. */

@@ -7,7 +7,7 @@ import type { Inventory } from "./inventory";
 import type { Journal, Note, PendingCreate } from "./journal";
 import type { ManagedIds } from "./managed-ids";
 import { type Outcome, retryDelay } from "./retry";
-import type { Routes } from "./routes";
+import type { NewKey, Routes } from "./routes";
 import type { CreatedKey, Key, User } from "./wire";
 
 /** POSTs of one create whose outcome may stay unknown, before it fails. */
@@ -149,7 +149,6 @@ export class Creates {
       idOf: ({ id }) => id,
       remove: (made) => this.archive(made.id),
     });
-    this.managed.add(account.id);
     this.directory.noteAccount(account);
     return account;
   }
@@ -187,7 +186,7 @@ export class Creates {
         return this.routes.createKey({ name, type, expiresAt, accountId }, attempted);
       },
       find: async (name, lost) => {
-        if (!isExact) throw await this.undecided(spec, ownerId, lost);
+        if (!isExact) throw await this.undecided({ ...spec, name }, ownerId, lost);
         return await this.revokeFound(name, ownerId);
       },
       finish: async (made, note) => {
@@ -218,7 +217,6 @@ export class Creates {
       idOf: ({ secret }) => secret.id,
       remove: ({ secret }) => this.revoke(secret.id, "which cannot be handed over"),
     });
-    this.managed.add(created.secret.id);
     this.directory.noteKey(created.secret);
     return created;
   }
@@ -236,6 +234,7 @@ export class Creates {
         const isOurs = await this.journal.handOver(note, plan.idOf(finished.made));
         // Nobody acts on a note that only reports.
         if (isOurs || pending.settle === "report") {
+          this.managed.add(plan.idOf(finished.made));
           if (finished.failure !== undefined) throw finished.failure;
           return finished.made;
         }
@@ -271,7 +270,7 @@ export class Creates {
       return undefined;
     }
     if (!isFailure(error, "outcome_unknown")) throw error;
-    const found = await this.look(plan, name, error);
+    const found = await this.look(plan, note.pending, error);
     if (found !== "cleared" && found !== "nothing") return found;
     if (found === "cleared") this.journal.close(note);
     tries.unknown += 1;
@@ -284,7 +283,7 @@ export class Creates {
   /** A look that fails leaves the outcome as unknown as it was: that is what has to be said. */
   private async look<Made>(
     plan: Plan<Made>,
-    name: string,
+    { name, settle }: PendingCreate,
     lost: FlexpriceError,
   ): Promise<Made | "cleared" | "nothing"> {
     for (const delay of LOOKUP_DELAYS_MS) {
@@ -299,7 +298,9 @@ export class Creates {
           attempted: lost.attempted,
           answer: `${lost.answer}; and a look for what it may have made, under the name "${name}", failed: ${error.answer}`,
           advice:
-            "run the command again once the server answers: the provider looks for this name, and removes what bears it.",
+            settle === "remove"
+              ? "run the command again once the server answers: the provider looks for this name, and removes what bears it."
+              : "look at the keys of this name in the dashboard once the server answers, and revoke the one that was made just now, if there is one: nobody has its value. Then run the command again.",
           status: lost.status,
           code: lost.code,
         });
@@ -351,7 +352,7 @@ export class Creates {
 
   /** Says that nobody can tell what has become of a request, and what to look at. */
   private async undecided(
-    { name, type }: KeySpec,
+    { name, type }: Pick<NewKey, "name" | "type">,
     ownerId: string,
     lost: FlexpriceError,
   ): Promise<FlexpriceError> {
@@ -364,7 +365,7 @@ export class Creates {
         advice: `run the command again for a new one. If an account cannot be archived later "until all API keys are revoked" although none is listed, this is the key in its way; only the dashboard or Flexprice's support can revoke it.`,
       });
     }
-    const keys = await keysThatMayBe(this.inventory, this.managed, { name: name ?? "", ownerId });
+    const keys = await keysThatMayBe(this.inventory, this.managed, { name, ownerId });
     return new FlexpriceError({
       ...parts,
       answer: `${lost.answer}; ${ownerId} has ${keys.length === 0 ? `no key named "${name}" yet that this run does not know` : `keys named "${name}" that this run does not know: ${describeKeys(keys)}`}`,

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import {
-  type BigIntStats,
   closeSync,
   fstatSync,
   mkdirSync,
@@ -59,7 +58,7 @@ const pendingCreate = once(() =>
 /** A create whose outcome no state has yet. Names and ids only. */
 export type PendingCreate = z.infer<ReturnType<typeof pendingCreate>>;
 
-const firstLine = once(() => pendingCreate().extend({ file: z.string() }));
+const firstLine = once(() => pendingCreate().extend({ inode: z.string(), born: z.string() }));
 const laterLine = once(() => z.object({ id: z.string() }));
 
 /** A note of this process, for a create that is under way. */
@@ -151,7 +150,9 @@ export class Journal {
   /** Ends the care for a create whose outcome stays open: its note is for a later run. */
   leave(note: Note): void {
     if (!this.held.delete(note) || note.file === undefined) return;
-    closeSync(note.file.descriptor);
+    // A network file system may tell of a full quota as late as here.
+    const { descriptor } = note.file;
+    tryTo(() => closeSync(descriptor));
     if (this.held.size > 0) return;
     clearInterval(this.renewal);
     this.renewal = undefined;
@@ -172,12 +173,13 @@ export class Journal {
         if (codeOf(error) !== "ENOENT") await this.giveUp(error);
         return false;
       }
-      // After a power cut the note would be back, and the object is in a state by then.
-      await this.sync();
     }
+    // From here on nothing else tells of the object, should the engine end.
     const now = this.monotonic();
     this.handedOver = this.handedOver.filter(({ at }) => now - at <= HANDED_OVER_MS);
     this.handedOver.push({ pending: { ...pending, id, settle: "report" }, at: now });
+    // After a power cut the note would be back, and the object is in a state by then.
+    if (file !== undefined) await this.sync(dirname(file.path));
     return true;
   }
 
@@ -311,6 +313,7 @@ export class Journal {
   }
 
   private async giveUp(error: unknown): Promise<void> {
+    if (this.isBroken) return;
     this.isBroken = true;
     await this.warn(
       `No notes of creates can be kept in ${this.directory} (${codeOf(error) ?? String(error)}). Creates go on without: if this run is killed in the middle of one, the next run does not know of what it made. Make the folder writable for this user, or set PULUMI_HOME to one that is.`,
@@ -318,12 +321,14 @@ export class Journal {
   }
 
   /** Writes the folder itself to disk; those who ask together share it. */
-  private sync(): Promise<void> {
-    this.nextSync ??= this.syncing.then(async () => {
-      this.syncing = this.nextSync ?? Promise.resolve();
-      this.nextSync = undefined;
-      if (this.directory !== undefined) await syncFolder(this.directory);
-    });
+  private sync(directory: string): Promise<void> {
+    if (this.nextSync === undefined) {
+      this.syncing = this.syncing.then(() => {
+        this.nextSync = undefined;
+        return syncFolder(directory);
+      });
+      this.nextSync = this.syncing;
+    }
     return this.nextSync;
   }
 }
@@ -337,20 +342,15 @@ function write(directory: string, pending: PendingCreate): { path: string; descr
   const path = noteFile(directory);
   const descriptor = openSync(path, "ax", 0o600);
   try {
-    // A copy of the file, out of a backup for instance, has another: it tells of another day.
-    const file = identityOf(fstatSync(descriptor, { bigint: true }));
-    writeFileSync(descriptor, `${JSON.stringify({ ...pending, file })}\n`);
+    const { ino, birthtimeNs } = fstatSync(descriptor, { bigint: true });
+    const file = { inode: String(ino), born: String(birthtimeNs) };
+    writeFileSync(descriptor, `${JSON.stringify({ ...pending, ...file })}\n`);
     return { path, descriptor };
   } catch (error) {
     closeSync(descriptor);
     rmSync(path, { force: true });
     throw error;
   }
-}
-
-/** Tells a file from a copy of it; file systems give the number of a file that is gone to the next one. */
-function identityOf({ ino, birthtimeNs }: BigIntStats): string {
-  return `${ino} ${birthtimeNs}`;
 }
 
 interface ReadNote {
@@ -363,15 +363,17 @@ interface ReadNote {
 /** Undefined where it was taken away meanwhile, or cut off by the death of its writer, before anything was sent. */
 function read(path: string): ReadNote | undefined {
   try {
-    const stats = statSync(path, { bigint: true });
+    const { ino, birthtimeNs, mtimeMs, size } = statSync(path, { bigint: true });
     const [first = "", ...later] = readFileSync(path, "utf8").split("\n");
-    const { file, ...pending } = firstLine().parse(JSON.parse(first));
+    const { inode, born, ...pending } = firstLine().parse(JSON.parse(first));
     const ids = later.flatMap((line) => idIn(line) ?? []);
     return {
       pending: { ...pending, ...(ids[0] === undefined ? {} : { id: ids[0] }) },
-      mtimeMs: Number(stats.mtimeMs),
-      size: Number(stats.size),
-      isCopy: file !== identityOf(stats),
+      mtimeMs: Number(mtimeMs),
+      size: Number(size),
+      // A copy, out of a backup for instance, tells of another day. Some file systems give the number of a file that
+      // is gone away again at once; others let the time of birth be set back. None does both.
+      isCopy: inode !== String(ino) || birthtimeNs > BigInt(born),
     };
   } catch {
     return undefined;

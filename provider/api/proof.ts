@@ -10,6 +10,11 @@ import type { User } from "./wire";
  */
 const PAUSES: readonly number[] = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
 
+/** Whether the key list shows this caller every private key of its environment, and not only its own. */
+export function seesEveryKey(caller: User): boolean {
+  return caller.type === "user" && caller.roles.includes("super_admin");
+}
+
 /** Who a key acts for, asked with the key itself; undefined when the server does not accept it. */
 export async function ownerByUse(routes: Routes, apiKey: string): Promise<User | undefined> {
   const self = routes.as({ kind: "apiKey", value: apiKey, source: "the API key itself" });

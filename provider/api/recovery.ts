@@ -5,7 +5,9 @@ import type { Directory } from "./directory";
 import type { Inventory } from "./inventory";
 import { type AbandonedNote, type Journal, LEASE_MS, type PendingCreate } from "./journal";
 import type { ManagedIds } from "./managed-ids";
+import { seesEveryKey } from "./proof";
 import type { Routes } from "./routes";
+import type { User } from "./wire";
 
 /** How long a request can take to have its effect, gateways and queues included, in milliseconds. */
 const MAX_EFFECT_DELAY_MS = 60 * 60_000;
@@ -42,11 +44,12 @@ export class Recovery {
   ) {}
 
   /** To be called before a change. Trouble is a warning: a later change, or a later run, tries again. */
-  async recover(tenantId: string, warn: Warn): Promise<void> {
+  async recover(caller: User, warn: Warn): Promise<void> {
     const now = this.world.now();
     if (this.lookedAt === undefined || Math.abs(now - this.lookedAt) >= LOOK_EVERY_MS) {
       this.lookedAt = now;
-      this.running = this.running.then(() => this.settleAll(tenantId, warn));
+      const settle = () => this.settleAll(caller, warn);
+      this.running = this.running.then(settle, settle);
     }
     await this.running;
   }
@@ -67,10 +70,10 @@ export class Recovery {
    * archived until the lease of its note is over.
    * @returns Whether there was one.
    */
-  async waitForKeys(names: readonly string[], tenantId: string, warn: Warn): Promise<boolean> {
+  async waitForKeys(names: readonly string[], caller: User, warn: Warn): Promise<boolean> {
     const open = () =>
       this.journal
-        .pending(this.origin.server, tenantId)
+        .pending(this.origin.server, caller.tenant.id)
         .filter(
           ({ kind, name, settle }) => kind === "key" && settle === "remove" && names.includes(name),
         );
@@ -80,21 +83,21 @@ export class Recovery {
       `API key "${first.name}" keeps its service account from being archived. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out.`,
     );
     for (let waited = 0; open().length > 0 && waited <= LEASE_MS; waited += WAIT_PAUSE_MS) {
-      await this.settleAll(tenantId, warn);
+      await this.settleAll(caller, warn);
       if (open().length > 0) await this.world.sleep(WAIT_PAUSE_MS);
     }
     return true;
   }
 
-  private async settleAll(tenantId: string, warn: Warn): Promise<void> {
-    const claimed = this.journal.claimAbandoned(this.origin.server, tenantId);
+  private async settleAll(caller: User, warn: Warn): Promise<void> {
+    const claimed = this.journal.claimAbandoned(this.origin.server, caller.tenant.id);
     await Promise.all([
-      ...claimed.map((note) => this.settle(note, warn)),
-      this.report(tenantId, warn),
+      ...claimed.map((note) => this.settle(note, caller, warn)),
+      this.report(caller, warn),
     ]);
   }
 
-  private async settle(note: AbandonedNote, warn: Warn): Promise<void> {
+  private async settle(note: AbandonedNote, caller: User, warn: Warn): Promise<void> {
     const { pending } = note;
     if (note.isStale) {
       this.journal.drop(note);
@@ -110,7 +113,7 @@ export class Recovery {
         return;
       }
       for (const id of ids) await this.remove(pending, id, warn);
-      if (ids.length > 0 || (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending))) {
+      if (ids.length > 0 || (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending, caller))) {
         this.journal.drop(note);
       }
     } catch (error) {
@@ -149,22 +152,22 @@ export class Recovery {
     );
   }
 
-  /** Whether what this credential does not see is not there: keys are shown for one environment only. */
-  private sees({ credential, environmentId }: PendingCreate): boolean {
-    return (
-      credential === this.origin.credential ||
-      (environmentId !== undefined && environmentId === this.origin.environmentId)
-    );
+  /** Whether what this credential does not see is not there: keys are shown for one environment, and not to everyone. */
+  private sees({ kind, credential, environmentId }: PendingCreate, caller: User): boolean {
+    if (credential === this.origin.credential) return true;
+    const isSameEnvironment =
+      environmentId !== undefined && environmentId === this.origin.environmentId;
+    return isSameEnvironment && (kind === "account" || seesEveryKey(caller));
   }
 
   /** What only a person can settle: each run says so, until a state is seen to hold it. */
-  private async report(tenantId: string, warn: Warn): Promise<void> {
-    const open = () => this.journal.reports(this.origin.server, tenantId);
+  private async report(caller: User, warn: Warn): Promise<void> {
+    const open = () => this.journal.reports(this.origin.server, caller.tenant.id);
     if (open().length === 0) return;
     await this.world.sleep(GRACE_MS);
     for (const note of open()) {
       const { pending } = note;
-      if (await this.isSettled(note)) {
+      if (await this.isSettled(note, caller)) {
         this.journal.drop(note);
         continue;
       }
@@ -179,17 +182,17 @@ export class Recovery {
           `An earlier run may have made ${describe(pending)}, which no list shows, and whose value nobody has. ${dismiss}`,
         );
       } else {
-        await this.reportKeys(note, dismiss, warn);
+        await this.reportKeys(note, caller, dismiss, warn);
       }
     }
   }
 
   /** Whether a state has what was handed over, or somebody has removed it since. */
-  private async isSettled({ pending, ageMs }: AbandonedNote): Promise<boolean> {
+  private async isSettled({ pending, ageMs }: AbandonedNote, caller: User): Promise<boolean> {
     const { id, kind, ownerId, keyType } = pending;
     if (id === undefined) return false;
     if (this.managed.has(id)) return true;
-    const couldSee = ageMs >= MAX_REPLICA_LAG_MS && this.sees(pending);
+    const couldSee = ageMs >= MAX_REPLICA_LAG_MS && this.sees(pending, caller);
     if (!couldSee || keyType === "publishable_key") return false;
     try {
       if (kind === "account") return (await this.inventory.account(id)) === undefined;
@@ -200,7 +203,12 @@ export class Recovery {
     }
   }
 
-  private async reportKeys(note: AbandonedNote, dismiss: string, warn: Warn): Promise<void> {
+  private async reportKeys(
+    note: AbandonedNote,
+    caller: User,
+    dismiss: string,
+    warn: Warn,
+  ): Promise<void> {
     const { pending } = note;
     try {
       const keys = await keysThatMayBe(this.inventory, this.managed, pending);
@@ -208,7 +216,7 @@ export class Recovery {
         await warn(
           `An earlier run may have made ${describe(pending)} without hearing of it. These keys have the name, and this run does not know them: ${describeKeys(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,
         );
-      } else if (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending)) {
+      } else if (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending, caller)) {
         this.journal.drop(note);
       }
     } catch (error) {

@@ -1,6 +1,7 @@
+import { seesEveryKey } from "../api/proof";
 import type { User } from "../api/wire";
 import { isFailure } from "../errors";
-import { described, seesEveryKey } from "../resources/guards";
+import { described } from "../resources/guards";
 import { asSet, may } from "../resources/roles";
 import type { Contact } from "./connecting";
 import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";

@@ -1,9 +1,9 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Connection } from "../api/connection";
+import { seesEveryKey } from "../api/proof";
 import type { Key, User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
-import { seesEveryKey } from "../resources/guards";
 import { SERVICE_ACCOUNT_ROLES } from "../resources/roles";
 import { type ConnectOptions, connect } from "./connecting";
 import { EXIT, type ExitStatus } from "./exit-status";

@@ -1,8 +1,9 @@
 import ms from "ms";
 import { displayIdOf } from "../api/ids";
+import { seesEveryKey } from "../api/proof";
 import type { User } from "../api/wire";
 import { FlexpriceError } from "../errors";
-import { described, seesEveryKey } from "../resources/guards";
+import { described } from "../resources/guards";
 import { type ConnectOptions, type Contact, connect } from "./connecting";
 import { UsageError } from "./exit-status";
 import { findOrphans, type Orphans } from "./orphans-search";

@@ -1,6 +1,6 @@
+import { seesEveryKey } from "../api/proof";
 import { FlexpriceError } from "../errors";
 import { redact } from "../redaction";
-import { seesEveryKey } from "../resources/guards";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
 import { type Outcome, type Removal, removeOrphans } from "./orphans-removal";

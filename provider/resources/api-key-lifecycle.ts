@@ -2,7 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Connection } from "../api/connection";
 import { displayIdOf } from "../api/ids";
-import { hasStoppedWorking, ownerByUse } from "../api/proof";
+import { hasStoppedWorking, ownerByUse, seesEveryKey } from "../api/proof";
 import type { User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
 import { once } from "../once";
@@ -12,7 +12,7 @@ import { changedExpiry, dueReplacement, expiryFailures, isLeftToExpire } from ".
 import { type Inputs, isComplete, kept, present, type State, stateOf } from "./api-key-state";
 import { durationMs, hasPassed, sameDuration } from "./expiry";
 import { accountId, connectionName, namePrefix } from "./fields";
-import { guardTenant, seesEveryKey } from "./guards";
+import { guardTenant } from "./guards";
 import {
   type ChangeTable,
   diffByTable,

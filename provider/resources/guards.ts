@@ -23,11 +23,6 @@ export async function guardTenant(
   });
 }
 
-/** Whether the key list shows this caller every private key of its environment, and not only its own. */
-export function seesEveryKey(caller: User): boolean {
-  return caller.type === "user" && caller.roles.includes("super_admin");
-}
-
 /** The caller in a few words, for messages. */
 export function described(caller: User): string {
   const kind = caller.type === "service_account" ? "service account" : caller.type;

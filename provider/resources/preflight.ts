@@ -1,8 +1,9 @@
 import type { dynamic } from "@pulumi/pulumi";
 import type { Connection } from "../api/connection";
+import { seesEveryKey } from "../api/proof";
 import type { Role, User } from "../api/wire";
 import { isFailure } from "../errors";
-import { described, guardTenant, seesEveryKey } from "./guards";
+import { described, guardTenant } from "./guards";
 import { failure, type Surroundings } from "./lifecycle";
 import { may, missingToGrant, SERVICE_ACCOUNT_ROLES } from "./roles";
 import { isUnknown } from "./unknowns";

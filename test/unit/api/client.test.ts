@@ -5,11 +5,10 @@ import {
   Client,
   type ClientOptions,
   type Credential,
-  ServerClock,
 } from "../../../provider/api/client";
 import { type HttpRequest, TransportFailure } from "../../../provider/api/transport";
-import type { ErrorKind } from "../../../provider/errors";
-import { credential, failureOf, START, token } from "../harness";
+import { type ErrorKind, FlexpriceError } from "../../../provider/errors";
+import { credential, failureOf, HOUR, START, token } from "../harness";
 
 const BASE = "https://flexprice.example/v1";
 const CREDENTIAL = credential("sk_01M85FAKMEBXGA1EGXE598V40Z");
@@ -33,7 +32,6 @@ function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
   const client = new Client({
     baseUrl: BASE,
     credential: CREDENTIAL,
-    clock: new ServerClock(() => clock.now),
     ...options,
     world: {
       transport: async (request) => {
@@ -154,6 +152,8 @@ describe("api/client", () => {
   });
 
   describe("the server's clock", () => {
+    const date = (time: number) => ({ date: new Date(time).toUTCString() });
+
     it("is ours until the server has told its own", () => {
       const { client, clock } = scripted([{}]);
       clock.now += 5;
@@ -161,20 +161,175 @@ describe("api/client", () => {
     });
 
     it("follows the newest Date header, of refusals too, and goes on between two", async () => {
-      const date = (time: number) => ({ date: new Date(time).toUTCString() });
       const { client, clock } = scripted([
-        { headers: date(START + 3_600_000) },
+        { headers: date(START + 60_000) },
         { status: 404, headers: date(START - 60_000), body: "" },
         { headers: { date: "some day" } },
+        {},
       ]);
       await client.call(READ);
-      assert.equal(client.serverNow(), START + 3_600_000);
+      assert.equal(client.serverNow(), START + 60_000);
       clock.now += 250;
-      assert.equal(client.serverNow(), START + 3_600_250);
+      assert.equal(client.serverNow(), START + 60_250);
       await failureOf(client.call(READ), "malformed_answer");
-      assert.equal(client.serverNow(), START - 60_000);
+      for (const _ of [1, 2, 3]) {
+        assert.equal(client.serverNow(), START - 60_000);
+        await client.call(READ);
+      }
+    });
+
+    it("is not what a header says that is more than two minutes from ours", async () => {
+      for (const [ahead, believed] of [
+        [120_000, true],
+        [121_000, false],
+        [-120_000, true],
+        [-121_000, false],
+        [365 * 86_400_000, false],
+      ] as const) {
+        const { client } = scripted([{ headers: date(START + ahead) }]);
+        await client.call(READ);
+        assert.equal(client.serverNow() - START, believed ? ahead : 0, String(ahead));
+      }
+    });
+
+    it("is what an object says that was just made, and from then on headers near to that", async () => {
+      const { client, clock } = scripted([
+        { headers: date(START + HOUR) },
+        { headers: date(START + HOUR + 30_000) },
+        { headers: date(START) },
+      ]);
       await client.call(READ);
-      assert.equal(client.serverNow(), START - 60_000);
+      client.noteCreation(START + HOUR + 5_000);
+      assert.equal(client.serverNow(), START + HOUR + 5_000);
+      await client.call(READ);
+      assert.equal(client.serverNow(), START + HOUR + 30_000);
+      await client.call(READ);
+      assert.equal(client.serverNow(), START + HOUR + 30_000, "ours is not believed any more");
+      clock.now += 7;
+      assert.equal(client.serverNow(), START + HOUR + 30_007);
+    });
+
+    it("stays with a header that an object bears out, whose answer may have taken long", async () => {
+      const { client } = scripted([{ headers: date(START + 60_000) }]);
+      await client.call(READ);
+      for (const createdAt of [START - 60_000, START + 180_000]) {
+        client.noteCreation(createdAt);
+        assert.equal(client.serverNow(), START + 60_000);
+      }
+      client.noteCreation(START - 60_001);
+      assert.equal(client.serverNow(), START - 60_001);
+    });
+
+    it("learns nothing from an object that does not say when it was made", async () => {
+      const { client } = scripted([{ headers: date(START + HOUR) }]);
+      client.noteCreation(undefined);
+      client.noteCreation(Number.NaN);
+      await client.call(READ);
+      assert.equal(client.serverNow(), START);
+    });
+
+    it("is shared by whoever asks the same server with another credential", async () => {
+      const { client } = scripted([{ headers: date(START + 60_000) }]);
+      await client.as(token("another-token")).call(READ);
+      assert.equal(client.serverNow(), START + 60_000);
+      client.as(token("another-token")).noteCreation(START + HOUR);
+      assert.equal(client.serverNow(), START + HOUR);
+    });
+  });
+
+  describe("one attempt", () => {
+    const attempt = (step: Step, call = CREATE) => scripted([step]).client.attempt(call);
+    const outcomeOf = async (step: Step, call = CREATE) => {
+      const result = await attempt(step, call);
+      assert("outcome" in result);
+      return result.outcome;
+    };
+
+    it("gives the value of an answer that can be used", async () => {
+      assert.deepEqual(await attempt({ status: 201 }), { value: { id: "a" } });
+    });
+
+    it("is sent once, whatever comes of it", async () => {
+      for (const step of [reset, refused, { status: 429 }, { status: 500 }, { body: "<html>" }]) {
+        for (const call of [CREATE, READ]) {
+          const { client, sent, pauses } = scripted([step]);
+          await client.attempt(call);
+          assert.deepEqual([sent.length, pauses], [1, []]);
+        }
+      }
+    });
+
+    it("says how it ended, and fails as a call does", async () => {
+      const retry = { attempts: 1, totalMs: 0, firstPauseMs: 0, longestPauseMs: 0 };
+      for (const [step, outcome] of [
+        [reset, { kind: "interrupted" }],
+        [refused, { kind: "not_sent" }],
+        [{ body: "<html>" }, { kind: "interrupted" }],
+        [
+          { status: 503, headers: { "retry-after": "7" } },
+          { kind: "answered", status: 503, retryAfter: "7", isRefusal: false },
+        ],
+      ] as const) {
+        const result = await attempt(step);
+        assert("outcome" in result);
+        assert.deepEqual(result.outcome, outcome);
+        const called = scripted([step], { retry }).client.call(CREATE);
+        await assert.rejects(called, (error) => {
+          assert(error instanceof FlexpriceError);
+          assert.deepEqual([error.message, error.kind], [result.error.message, result.error.kind]);
+          return true;
+        });
+      }
+    });
+
+    const shapes = [
+      { code: "validation_error", message: "no" },
+      { message: "insufficient permissions" },
+      { error: "Unauthorized" },
+    ];
+    for (const [status, isRefusal] of [
+      [301, false],
+      [400, true],
+      [401, true],
+      [403, true],
+      [404, true],
+      [408, false],
+      [409, true],
+      [422, true],
+      [429, false],
+      [500, false],
+      [503, false],
+    ] as const) {
+      it(`${isRefusal ? "was" : "was not surely"} refused by a ${status} in Flexprice's shapes`, async () => {
+        for (const body of shapes) {
+          assert.deepEqual(await outcomeOf({ status, body }), {
+            kind: "answered",
+            status,
+            retryAfter: undefined,
+            isRefusal,
+          });
+        }
+      });
+    }
+
+    it("was not surely refused by a 4xx of any other shape", async () => {
+      for (const body of [
+        "",
+        "404 page not found",
+        "<html>",
+        "{}",
+        '{"message":""}',
+        '{"id":"a"}',
+      ]) {
+        const outcome = await outcomeOf({ status: 404, body });
+        assert(outcome.kind === "answered");
+        assert.equal(outcome.isRefusal, false, body);
+      }
+    });
+
+    it("lets a mistake of our own through", async () => {
+      const mistake = new TypeError("a mistake");
+      await assert.rejects(attempt(mistake), mistake);
     });
   });
 

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { realWorld } from "../../../provider/api/client";
+import { Connection } from "../../../provider/api/connection";
 import { failureOf, SECOND, START, Stage, token } from "../harness";
 
 const ME = "GET /users/me";
@@ -137,15 +139,69 @@ describe("api/connection", () => {
     });
   });
 
-  // The preflight has a client of its own; creates go by the clock that it learns of.
+  // The preflight has a client of its own; expiries go by the clock that it learns of.
   it("knows the server's clock after a preflight as well", async () => {
-    const late = await Stage.start({ serverAheadMs: 3_600 * SECOND });
+    const late = await Stage.start({ serverAheadMs: 60 * SECOND });
     try {
       const { connection } = late.process();
       await connection.preflight();
-      assert.equal(connection.routes.serverNow(), START + 3_600 * SECOND);
+      assert.equal(connection.routes.serverNow(), START + 60 * SECOND);
     } finally {
       await late.stop();
     }
+  });
+
+  it("believes any Date header only where its world says so", async () => {
+    const late = await Stage.start({ serverAheadMs: 3_600 * SECOND });
+    try {
+      const offsets = [undefined, false, true].map(async (trustsDateHeader) => {
+        const connection = new Connection({
+          baseUrl: late.emulator.url,
+          credential: late.admin,
+          world: {
+            ...late.world(),
+            ...(trustsDateHeader === undefined ? {} : { trustsDateHeader }),
+          },
+        });
+        await connection.caller();
+        return connection.routes.serverNow() - START;
+      });
+      assert.deepEqual(await Promise.all(offsets), [0, 0, 3_600 * SECOND]);
+    } finally {
+      await late.stop();
+    }
+  });
+
+  it("makes, forgets and waits without a journal too", async () => {
+    const { connection } = stage.process();
+    await connection.recover(async () => assert.fail("nothing to say"));
+    assert.equal(await connection.waitForKeys(["k"], async () => assert.fail()), false);
+    connection.forgetPending(stage.operator.tenantId, { id: "user_1", name: "ci" });
+    assert.deepEqual(stage.log, [ME]);
+  });
+
+  it("works in the real world, with a journal and ids of its own", async () => {
+    const world = realWorld();
+    const before = world.now();
+    await world.sleep(1);
+    assert(world.now() >= before && world.random() < 1);
+    const connection = new Connection({
+      baseUrl: stage.emulator.url,
+      credential: stage.admin,
+      world,
+    });
+    const caller = await connection.caller();
+    const account = await connection.creates.account(
+      { namePrefix: "ci", roles: ["event_reader"] },
+      { caller, attempted: "create it" },
+    );
+    assert.equal((await connection.directory.account(account.id))?.name, account.name);
+  });
+
+  it("takes no mistake of its own for an answer of the server's", async () => {
+    const { connection } = stage.process();
+    const mistake = new TypeError("a mistake");
+    connection.assignableRoles = () => Promise.reject(mistake);
+    await assert.rejects(connection.preflight(), mistake);
   });
 });

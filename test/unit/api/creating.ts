@@ -6,6 +6,8 @@ import type { ProcessOptions, ProviderProcess, Stage } from "../harness";
 export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
 export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
 export const ACCOUNT: AccountSpec = { namePrefix: "ci", roles: ["event_reader", "event_ingestor"] };
+/** An account that is there, to make keys for. */
+export const OWNER = { name: "owner", roles: ["event_ingestor"] };
 
 /** A process that has asked who it is, as every create does first. */
 export async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
@@ -51,4 +53,12 @@ export function liveKeys({ emulator }: Stage, owner: string): EmulatedKey[] {
 
 export function lostKeyOf({ emulator }: Stage, owner: string): string | undefined {
   return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
+}
+
+/** The names that the creates so far carried, in the order of their arrival. */
+export function namesSent({ emulator }: Stage): string[] {
+  return emulator
+    .writes()
+    .filter(({ method }) => method === "POST")
+    .map(({ body }) => (body as { name: string }).name);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createdAt } from "../../../provider/api/ids";
+import { createdAt, displayIdOf } from "../../../provider/api/ids";
 import { seeded } from "../../../provider/emulator";
 import { ulid } from "../../../provider/emulator/ulid";
 import { START } from "../harness";
@@ -42,4 +42,9 @@ describe("api/ids", () => {
       assert.equal(createdAt(id), undefined);
     });
   }
+
+  it("abbreviates a key as the server does", () => {
+    const emulated = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+    assert.equal(displayIdOf(emulated), "sk_01***0Z");
+  });
 });

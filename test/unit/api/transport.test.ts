@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import dns from "node:dns";
 import { createServer, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { mock } from "node:test";
 import {
   DEFAULT_TRANSPORT_LIMITS,
   type HttpRequest,
@@ -79,6 +81,21 @@ describe("api/transport", () => {
   });
 
   describe("that surely sent nothing", () => {
+    it("at none of the addresses of a host, which Node reports without a text", async () => {
+      const loopback = ["127.0.0.1", "127.0.0.2"].map((address) => ({ address, family: 4 }));
+      const lookup = mock.method(dns, "lookup", (_host: string, _options: unknown, done: unknown) =>
+        (done as (error: null, found: unknown) => void)(null, loopback),
+      );
+      try {
+        const url = "http://flexprice.example:1/v1";
+        const failure = await failing(transport()({ method: "GET", url, headers: {} }));
+        assert.equal(failure.sent, "surely not");
+        assert.equal(failure.message, "AggregateError (ECONNREFUSED)");
+      } finally {
+        lookup.mock.restore();
+      }
+    });
+
     it("a header that HTTP cannot carry, and those after it are sent", async () => {
       const request = await listen((_, response) => response.end("ok"));
       const send = transport({ connections: 1 });
