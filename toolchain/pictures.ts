@@ -10,7 +10,7 @@ const FOLDER = resolve(__dirname, "..", "docs", "images");
 /** A picture, and how to draw it anew: without a difference as long as Pulumi and the provider print the same. */
 export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
   "refused-preview.svg": () =>
-    withStack('["event_ingestr"]', async (workspace) => {
+    withStack('roles: ["event_ingestr"]', async (workspace) => {
       const { output } = await workspace.preview(COLOURED);
       return terminalPicture(
         "pulumi preview refuses a role with a slip in it, and proposes the right one",
@@ -18,7 +18,7 @@ export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
       );
     }),
   "drift.svg": () =>
-    withStack('["event_ingestor"]', async (workspace, emulator) => {
+    withStack('name: "usage-ingestor", roles: ["event_ingestor"]', async (workspace, emulator) => {
       await ok(workspace.up());
       for (const { id } of emulator.accounts()) emulator.renameAccount(id, "renamed by hand");
       const options = ["--refresh", "--diff", "--expect-no-changes"];
@@ -34,7 +34,7 @@ const COLOURED = ["--color", "always"];
 
 /** An account on a stack and a Flexprice whose ids and times are the same each time. */
 async function withStack(
-  roles: string,
+  args: string,
   draw: (workspace: PulumiWorkspace, emulator: Emulator) => Promise<string>,
 ): Promise<string> {
   const emulator = await Emulator.start({
@@ -47,7 +47,7 @@ async function withStack(
       project: "billing",
       source: `
 import * as flexprice from "pulumi-flexprice";
-new flexprice.ServiceAccount("usage-ingestor", { roles: ${roles} });`,
+new flexprice.ServiceAccount("usage-ingestor", { ${args} });`,
     },
     stack: "dev",
     env: { FLEXPRICE_BASE_URL: emulator.url, FLEXPRICE_API_KEY: apiKey },

@@ -88,6 +88,9 @@ export interface StackState {
   };
 }
 
+/** Tells what a workspace has started, whatever else is in its environment: several may share one PULUMI_HOME. */
+const MARK = "PULUMI_WORKSPACE_SCRATCH";
+
 const VERB_ARGUMENTS: Record<Verb, readonly string[]> = {
   preview: ["--diff=false"],
   up: ["--yes", "--skip-preview"],
@@ -238,7 +241,7 @@ export class PulumiWorkspace {
 
   /** Processes started by this workspace that still run: CLI, language host, program, provider. */
   processes(): ProcessInfo[] {
-    return processesWith("PULUMI_HOME", join(this.scratch, "home"));
+    return processesWith(MARK, this.scratch);
   }
 
   /** Ends Pulumi's provider processes without a chance to say anything. */
@@ -317,6 +320,7 @@ export class PulumiWorkspace {
       ...Object.fromEntries(inherited),
       // Programs and providers run under the same Node as the caller.
       PATH: [this.#cli.directory, dirname(process.execPath), PATH].join(delimiter),
+      [MARK]: this.scratch,
       PULUMI_HOME: join(this.scratch, "home"),
       PULUMI_BACKEND_URL: pathToFileURL(join(this.scratch, "state")).href,
       PULUMI_CONFIG_PASSPHRASE: "a scratch stack needs no real passphrase",

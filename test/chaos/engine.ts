@@ -1,9 +1,11 @@
-import type { Transport } from "../../provider/api/transport";
 import { describe as tell } from "../../provider/errors";
 import type { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
+import { PartlyCreated } from "../../provider/resources/lifecycle";
 import type { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
+import { Killed } from "./process";
+import type { Timeline } from "./timeline";
 
-type Props = Record<string, unknown>;
+type Props = Readonly<Record<string, unknown>>;
 
 /** What the engine calls of a resource type; both lifecycles have it. */
 interface Lifecycle {
@@ -25,9 +27,11 @@ export interface Declared {
 
 export interface Held {
   readonly declared: Declared;
-  id: string;
-  inputs: Props;
-  outs: Props;
+  readonly id: string;
+  readonly inputs: Props;
+  readonly outs: Props;
+  /** The create has failed behind the object: the next up calls update. */
+  readonly isPartlyMade?: boolean;
 }
 
 /** One provider process as the engine sees it. */
@@ -38,83 +42,133 @@ export interface Provider {
   readonly death: Promise<never>;
 }
 
-/** Rejects what was under way when a process is killed. */
-export class Killed extends Error {}
+interface Checkpoint {
+  readonly at: number;
+  readonly state: ReadonlyMap<string, Held>;
+  readonly toDelete: readonly Held[];
+}
+
+/** What the engine was handed so shortly before it was killed may not be written down. */
+const WRITING_MS = 5_000;
 
 /**
- * Pulumi's engine as far as it matters to a provider: order by dependency, replacement new before old, old ones
- * kept until they are deleted, nothing written down of a call that did not return.
+ * Pulumi's engine with one stack, as far as it matters to a provider: order by dependency, replacement new before
+ * old, old ones kept until they are deleted, nothing written down of a call that did not return.
  */
 export class Engine {
-  readonly state = new Map<string, Held>();
+  state = new Map<string, Held>();
   /** Replaced resources that are still to be deleted. */
-  readonly toDelete: Held[] = [];
+  toDelete: readonly Held[] = [];
+  /** Ids that the provider was asked to delete: their end is no surprise. */
+  readonly askedToDelete = new Set<string>();
   /** Handler calls so far. */
   operations = 0;
   /** Texts that a user would have read. */
   readonly texts: string[] = [];
   /** Dropped by a refresh: to be held against the truth. */
-  readonly saidGone: Held[] = [];
+  readonly saidGone: string[] = [];
+  private written: Checkpoint[] = [];
+  private end: (reason: Killed) => void = () => undefined;
+  private ended: Promise<never> = new Promise(() => undefined);
+
+  constructor(
+    readonly name: string,
+    private readonly timeline: Timeline,
+    private readonly random: () => number,
+  ) {}
+
+  /** Ends the command under way. The last of what it was handed may not be in the state. */
+  kill(): void {
+    this.end(new Killed());
+    const since = this.timeline.now - WRITING_MS;
+    const oldest = this.written.findLastIndex(({ at }) => at < since);
+    const left = this.written.slice(Math.max(0, oldest));
+    const last = left[Math.floor(this.random() * left.length)];
+    if (last === undefined) return;
+    this.state = new Map(last.state);
+    this.toDelete = last.toDelete;
+  }
 
   /** Whether everything went well. */
   async up(program: readonly Declared[], provider: Provider): Promise<boolean> {
+    this.begin();
+    const failed = new Set<string>();
+    const make = async (one: Declared, inputs: Props) => {
+      try {
+        await this.ensure(one, inputs, provider);
+      } catch (error) {
+        failed.add(one.urn);
+        throw error;
+      }
+    };
     const accounts = program.filter(({ type }) => type === "account");
     const keys = program.filter(({ type }) => type === "key");
-    let well = await this.all(accounts, (one) => this.ensure(one, one.inputs, provider));
-    well =
-      (await this.all(keys, async (one) => {
-        const owner = this.state.get(one.owner ?? "");
-        const replaced = this.toDelete.some(({ declared }) => declared.urn === one.owner);
-        // The engine does not go on with what depends on something that failed.
-        if (owner === undefined || (!sameInputs(owner, program) && !replaced))
-          throw new Error("no owner");
-        await this.ensure(one, { ...one.inputs, serviceAccountId: owner.id }, provider);
-      })) && well;
-    if (!well) return false;
+    await this.all(accounts, (one) => make(one, one.inputs));
+    this.writeForSure();
+    await this.all(keys, async (one) => {
+      const owner = this.state.get(one.owner ?? "");
+      // The engine does not go on with what depends on something that failed.
+      if (owner === undefined || failed.has(owner.declared.urn)) {
+        failed.add(one.urn);
+        return;
+      }
+      await make(one, { ...one.inputs, serviceAccountId: owner.id });
+    });
+    if (failed.size > 0) return false;
     const gone = [...this.state.values()].filter(
       ({ declared }) => !program.some(({ urn }) => urn === declared.urn),
     );
-    for (const held of gone) {
-      this.state.delete(held.declared.urn);
-      this.toDelete.push(held);
-    }
+    for (const { declared } of gone) this.state.delete(declared.urn);
+    this.toDelete = [...this.toDelete, ...gone];
+    this.writeForSure();
     return await this.deleteAll(provider);
   }
 
   async refresh(provider: Provider): Promise<boolean> {
+    this.begin();
     return await this.all([...this.state.values()], async (held) => {
       const { id, props, inputs } = await this.call(provider, () =>
         lifecycle(provider, held.declared).read(held.id, held.outs),
       );
       if (id === "") {
-        this.saidGone.push(held);
+        this.saidGone.push(held.id);
         this.state.delete(held.declared.urn);
         return;
       }
-      held.outs = props ?? held.outs;
-      held.inputs = inputs ?? held.inputs;
+      const outs = props ?? held.outs;
+      this.keep({ ...held, outs, inputs: inputs ?? held.inputs });
     });
+  }
+
+  /** Everything that the state knows of. */
+  get held(): readonly Held[] {
+    return [...this.state.values(), ...this.toDelete];
   }
 
   private async deleteAll(provider: Provider): Promise<boolean> {
     // Keys before the accounts that they depend on.
-    const order = [...this.toDelete].sort((a, b) =>
-      a.declared.type === b.declared.type ? 0 : a.declared.type === "key" ? -1 : 1,
-    );
+    const keys = this.toDelete.filter(({ declared }) => declared.type === "key");
+    const accounts = this.toDelete.filter(({ declared }) => declared.type === "account");
     let well = true;
-    for (const held of order) {
+    for (const held of [...keys, ...accounts]) {
       well =
         (await this.all([held], async () => {
+          this.askedToDelete.add(held.id);
           await this.call(provider, () =>
             lifecycle(provider, held.declared).delete(held.id, held.outs),
           );
-          this.toDelete.splice(this.toDelete.indexOf(held), 1);
+          this.toDelete = this.toDelete.filter((one) => one !== held);
+          this.write();
         })) && well;
     }
     return well;
   }
 
-  private async ensure(declared: Declared, wanted: Props, provider: Provider): Promise<void> {
+  private async ensure(declared: Declared, asked: Props, provider: Provider): Promise<void> {
+    // What is undefined does not reach the provider.
+    const wanted = Object.fromEntries(
+      Object.entries(asked).filter(([, value]) => value !== undefined),
+    );
     const life = lifecycle(provider, declared);
     const held = this.state.get(declared.urn);
     const { inputs = wanted, failures = [] } = await this.call(provider, () =>
@@ -129,28 +183,67 @@ export class Engine {
       life.diff(held.id, held.outs, inputs),
     );
     if (replaces.length > 0) {
-      await this.create(declared, inputs, provider);
-      this.toDelete.push(held);
-    } else if (changes) {
+      await this.create(declared, inputs, provider, held);
+    } else if (changes || held.isPartlyMade) {
       const { outs = held.outs } = await this.call(provider, () =>
         life.update(held.id, held.outs, inputs),
       );
-      this.state.set(declared.urn, { declared, id: held.id, inputs, outs });
+      this.keep({ declared, id: held.id, inputs, outs });
     } else {
-      this.state.set(declared.urn, { ...held, declared, inputs });
+      this.keep({ ...held, declared, inputs });
     }
   }
 
-  private async create(declared: Declared, inputs: Props, provider: Provider): Promise<void> {
-    const { id, outs = {} } = await this.call(provider, () =>
-      lifecycle(provider, declared).create(inputs),
-    );
-    this.state.set(declared.urn, { declared, id, inputs, outs });
+  private async create(
+    declared: Declared,
+    inputs: Props,
+    provider: Provider,
+    replaced?: Held,
+  ): Promise<void> {
+    const keep = (made: Held) => {
+      if (replaced !== undefined) this.toDelete = [...this.toDelete, replaced];
+      this.keep(made);
+    };
+    try {
+      const { id, outs = {} } = await this.call(provider, () =>
+        lifecycle(provider, declared).create(inputs),
+      );
+      keep({ declared, id, inputs, outs });
+    } catch (error) {
+      if (error instanceof PartlyCreated) {
+        keep({ declared, id: error.id, inputs, outs: error.properties, isPartlyMade: true });
+      }
+      throw error;
+    }
+  }
+
+  private keep(held: Held): void {
+    this.state.set(held.declared.urn, held);
+    this.write();
+  }
+
+  private begin(): void {
+    this.ended = new Promise((_, reject) => {
+      this.end = reject;
+    });
+    this.ended.catch(() => undefined);
+    this.writeForSure();
+  }
+
+  private write(): void {
+    const { state, toDelete, timeline } = this;
+    this.written.push({ at: timeline.now, state: new Map(state), toDelete });
+  }
+
+  /** What depends on something is called only once that is written down. */
+  private writeForSure(): void {
+    this.written = [];
+    this.write();
   }
 
   private async call<Result>({ death }: Provider, handler: () => Promise<Result>): Promise<Result> {
     this.operations += 1;
-    return await Promise.race([handler(), death]);
+    return await Promise.race([this.ended, handler(), death]);
   }
 
   private async all<Item>(
@@ -162,46 +255,9 @@ export class Engine {
     const killed = failed.find(({ reason }) => reason instanceof Killed);
     if (killed !== undefined) throw killed.reason;
     // What a user reads is the message alone, as the host passes it on.
-    this.texts.push(
-      ...failed.map(({ reason }) => (reason instanceof Error ? reason.message : tell(reason))),
-    );
+    this.texts.push(...failed.map(({ reason }) => tell(reason)));
     return failed.length === 0;
   }
-}
-
-/** A transport of a process that can be killed: from then on nothing of it goes on. */
-export function killable(transport: Transport): {
-  transport: Transport;
-  death: Promise<never>;
-  kill: () => void;
-} {
-  let dead = false;
-  let die: (reason: Killed) => void = () => undefined;
-  const death = new Promise<never>((_, reject) => {
-    die = reject;
-  });
-  death.catch(() => undefined);
-  const never = new Promise<never>(() => undefined);
-  return {
-    transport: async (request) => {
-      if (dead) return await never;
-      try {
-        return await transport(request);
-      } finally {
-        if (dead) await never;
-      }
-    },
-    death,
-    kill: () => {
-      dead = true;
-      die(new Killed());
-    },
-  };
-}
-
-function sameInputs(owner: Held, program: readonly Declared[]): boolean {
-  const wanted = program.find(({ urn }) => urn === owner.declared.urn);
-  return JSON.stringify(wanted?.inputs) === JSON.stringify(owner.declared.inputs);
 }
 
 function lifecycle(provider: Provider, { type }: Declared): Lifecycle {

@@ -1,134 +1,117 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { World } from "../../provider/api/client";
+import crypto from "node:crypto";
 import { Connection } from "../../provider/api/connection";
-import { Journal } from "../../provider/api/journal";
 import { ManagedIds } from "../../provider/api/managed-ids";
-import { DEFAULT_TRANSPORT_LIMITS, httpTransport } from "../../provider/api/transport";
-import { Emulator, type Fault, type Operator } from "../../provider/emulator";
+import type { HttpRequest } from "../../provider/api/transport";
+import { Emulator, type Operator } from "../../provider/emulator";
 import { redact } from "../../provider/redaction";
 import { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
 import type { Surroundings } from "../../provider/resources/lifecycle";
 import { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
-import { killable, type Provider } from "./engine";
-
-/** Real milliseconds that a request may take: a fault that never answers is not waited for any longer. */
-const PATIENCE_MS = 40;
+import { Engine, type Provider } from "./engine";
+import { Gateway } from "./gateway";
+import { NoteFolder } from "./notes";
+import { Killed, ProviderProcess } from "./process";
+import type { Mishap } from "./scenario";
+import type { Tally } from "./tally";
+import { Timeline } from "./timeline";
 
 const START = Date.UTC(2026, 10, 24, 8, 0, 0);
 
-/** How often each kind of fault was met. */
-export type FaultCounts = Map<string, number>;
-
-/** A Flexprice that misbehaves by chance, and provider processes that use it. Time moves with pauses only. */
+/** One tenant of a Flexprice behind a bad gateway, one folder of notes, and two stacks with the same names. */
 export class ChaosWorld {
-  private readonly journals = mkdtempSync(join(tmpdir(), "pulumi-flexprice-chaos-"));
-  private readonly running = new Set<number>();
-  private readonly transport = httpTransport({
-    ...DEFAULT_TRANSPORT_LIMITS,
-    headersMs: PATIENCE_MS,
-    bodyMs: PATIENCE_MS,
-    totalMs: 2 * PATIENCE_MS,
-  });
-  private pids = 0;
-  /** Requests until the process is killed; undefined: it lives. */
-  private killIn: number | undefined;
-  private kill: () => void = () => undefined;
+  readonly notes: NoteFolder;
+  readonly gateway: Gateway;
+  readonly stacks: readonly [Engine, Engine];
   readonly warnings: string[] = [];
+  readonly operator: Operator;
+  private processes = 0;
+  private readonly randomBytes = crypto.randomBytes;
 
   private constructor(
     readonly emulator: Emulator,
-    readonly operator: Operator,
-    readonly clock: { now: number },
+    readonly timeline: Timeline,
     private readonly random: () => number,
-    private readonly met: FaultCounts,
-  ) {}
+    private readonly tally: Tally,
+  ) {
+    this.operator = emulator.createTenant();
+    this.notes = new NoteFolder(timeline, tally);
+    this.gateway = new Gateway(emulator, timeline, random, tally);
+    this.stacks = [new Engine("first", timeline, random), new Engine("second", timeline, random)];
+    // Names of objects and notes: a seed repeats them too, and with them the order of a folder.
+    const bytes = (size: number) => Buffer.from(Array.from({ length: size }, () => random() * 256));
+    Object.assign(crypto, { randomBytes: bytes });
+  }
 
   static async start(
     random: () => number,
-    met: FaultCounts,
+    tally: Tally,
     revocationDelayMs: number,
   ): Promise<ChaosWorld> {
-    const clock = { now: START };
-    const emulator = await Emulator.start({
-      clock: () => new Date(clock.now),
-      random,
-      revocationDelayMs,
-    });
-    return new ChaosWorld(emulator, emulator.createTenant(), clock, random, met);
+    const timeline = new Timeline(START);
+    const clock = () => new Date(timeline.now);
+    const emulator = await Emulator.start({ clock, random, revocationDelayMs });
+    return new ChaosWorld(emulator, timeline, random, tally);
   }
 
   async stop(): Promise<void> {
+    Object.assign(crypto, { randomBytes: this.randomBytes });
     await this.emulator.stop();
-    rmSync(this.journals, { recursive: true, force: true });
+    this.notes.remove();
   }
 
-  /** From now on one request in `oneIn` meets a fault. */
-  misbehave(oneIn: number): void {
-    this.emulator.faults.decide = ({ method, path }) => {
-      if (this.killIn !== undefined && --this.killIn < 0) {
-        this.killIn = undefined;
-        this.count("killed");
-        // Before or after the effect: the answer is not heard in either case.
-        this.kill();
-        return { kind: "reset", when: this.random() < 0.5 ? "before" : "after" };
+  /** One command of the CLI: a process of its own, whatever becomes of it. */
+  async command(
+    engine: Engine,
+    mishap: Mishap,
+    perform: (provider: Provider) => Promise<boolean>,
+  ): Promise<boolean> {
+    this.processes += 1;
+    const label = `${engine.name} ${this.processes}`;
+    const process = new ProviderProcess(label, this.timeline, this.notes, mishap, () =>
+      engine.kill(),
+    );
+    try {
+      return await perform(this.provider(process));
+    } catch (error) {
+      if (!(error instanceof Killed)) throw error;
+      return false;
+    } finally {
+      // A process whose engine was killed goes on until it notices.
+      if (!process.hasLostEngine) await this.timeline.hold(process.kill());
+    }
+  }
+
+  /** The live objects of the tenant: accounts, and the keys that are not the operator's. */
+  live(): { id: string; name: string; value?: string }[] {
+    const { emulator, operator } = this;
+    const isLive = ({ status }: { status: string }) => status === "published";
+    const keys = emulator
+      .keys(operator.tenantId)
+      .filter(({ userId }) => userId !== operator.userId);
+    return [...emulator.accounts(operator.tenantId), ...keys].filter(isLive);
+  }
+
+  private provider(process: ProviderProcess): Provider {
+    const warn = async (message: string) => {
+      this.warnings.push(redact(message));
+      if (message.includes("made by a run that was cut off, has been")) {
+        this.tally.count("removed by recovery");
       }
-      if (this.random() * oneIn >= 1) return undefined;
-      const fault = this.draw(method, path);
-      this.count(`${fault.kind}${fault.kind === "status" ? ` ${fault.status}` : ""} ${fault.when}`);
-      return fault;
+      this.timeline.tell(`${process.label}: warns: ${message}`);
     };
-  }
-
-  behave(): void {
-    this.emulator.faults.decide = undefined;
-    this.emulator.faults.outage = false;
-    this.killIn = undefined;
-  }
-
-  outage(on: boolean): void {
-    if (on) this.count("database outage");
-    this.emulator.faults.outage = on;
-  }
-
-  /** A provider process for one operation; `killIn`: how many requests it lives. */
-  process(killIn?: number): Provider & { end: () => void } {
-    this.pids += 1;
-    const pid = this.pids;
-    this.running.add(pid);
-    const { transport, death, kill } = killable(this.transport);
-    this.killIn = killIn;
-    this.kill = () => {
-      this.running.delete(pid);
-      kill();
-    };
-    const world: World = {
-      transport,
-      now: () => this.clock.now,
-      random: this.random,
-      sleep: async (ms) => {
-        this.clock.now += ms;
-        await new Promise((turn) => setImmediate(turn));
-      },
-    };
-    const managed = new Managed();
-    const journal = new Journal({
-      directory: this.journals,
-      pid,
-      isRunning: (other) => this.running.has(other),
-      now: world.now,
-    });
-    const { apiKey } = this.operator;
+    const journal = process.openJournal(warn);
+    const managed = new ManagedIds(journal);
+    const transport = (request: HttpRequest) => this.gateway.send(process, request);
+    const world = process.world(transport, this.random);
     const credential = {
       kind: "apiKey",
-      value: apiKey,
+      value: this.operator.apiKey,
       source: "config key flexprice:apiKey",
     } as const;
     const connection = new Connection(
       { baseUrl: this.emulator.url, credential, world },
-      managed,
       journal,
+      managed,
     );
     const surroundings: Surroundings = {
       connect: () => connection,
@@ -136,56 +119,14 @@ export class ChaosWorld {
       wantsPreflight: () => true,
       managed,
       adopted: new Set(),
-      now: world.now,
+      now: () => connection.routes.serverNow(),
       sleep: world.sleep,
-      warn: async (message) => {
-        this.warnings.push(redact(message));
-      },
+      warn,
     };
     return {
       account: new ServiceAccountLifecycle(surroundings),
       key: new ApiKeyLifecycle(surroundings),
-      death,
-      end: () => {
-        this.running.delete(pid);
-        // A moment between two commands of a person or a CI job.
-        this.clock.now += 5_000;
-      },
+      death: process.death,
     };
   }
-
-  private draw(method: string, path: string): Fault {
-    const faults: Fault[] = [
-      ...(["before", "after"] as const).flatMap((when): Fault[] => [
-        { kind: "reset", when },
-        { kind: "timeout", when },
-        { kind: "truncated", when },
-        { kind: "slow", bytesPerSecond: 400, when },
-        { kind: "not_json", when },
-        { kind: "wrong_shape", when },
-        { kind: "status", status: 500, body: { message: "Internal server error" }, when },
-        { kind: "status", status: 502, body: "Bad Gateway", when },
-        { kind: "status", status: 504, body: "Gateway Timeout", when },
-      ]),
-      { kind: "status", status: 429, body: {}, headers: { "retry-after": "2" }, when: "before" },
-      { kind: "status", status: 503, body: {}, headers: { "retry-after": "2" }, when: "before" },
-      { kind: "status", status: 401, body: { error: "Unauthorized" }, when: "before" },
-      { kind: "status", status: 404, body: NOT_FOUND, when: "before" },
-      // A create that a proxy delivers twice makes two objects that nothing tells apart: see the README.
-      ...(method === "POST" && !path.includes("search")
-        ? []
-        : [{ kind: "duplicate", when: "after" } as const]),
-    ];
-    return faults[Math.floor(this.random() * faults.length)] ?? { kind: "reset", when: "before" };
-  }
-
-  private count(kind: string): void {
-    this.met.set(kind, (this.met.get(kind) ?? 0) + 1);
-  }
 }
-
-const NOT_FOUND = {
-  code: "not_found",
-  message: "Failed to retrieve user",
-  http_status_code: 404,
-};

@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import type { Declared, Engine, Held } from "./engine";
+import type { Tally } from "./tally";
+import type { ChaosWorld } from "./world";
+
+export const INVARIANTS = [
+  "no convergence in fault-free runs",
+  "objects in a state that are not live",
+  "live objects of a state that a provider ended",
+  "objects in two states",
+  "live objects in no state that nothing reported",
+  "key values lost",
+  "lifetimes wrong",
+  "names wrong",
+  "false gone",
+  "notes that stay",
+  "keys in plain text in what users read",
+] as const;
+type Invariant = (typeof INVARIANTS)[number];
+
+/** What tells a person to look at an object that no run may touch. */
+const REPORT =
+  /may be in no state|These keys have the name, and this run does not know them|that this run does not know:/;
+
+/** How far a lifetime may be off. */
+const TOLERANCE_MS = 60_000;
+
+/** Holds what the stacks believe against what the server has. */
+export class Verdict {
+  /** Ended by a person: their end is no surprise. */
+  readonly endedByHand = new Set<string>();
+
+  constructor(
+    private readonly world: ChaosWorld,
+    private readonly happened: Tally,
+    private readonly broken: Tally,
+  ) {
+    world.gateway.onArrival = ({ method, url }, by) => {
+      const id = method === "DELETE" ? url.slice(url.lastIndexOf("/") + 1) : "";
+      const holder = this.world.stacks.find((stack) => holds(stack, id));
+      if (holder === undefined || holder.askedToDelete.has(id) || this.endedByHand.has(id)) return;
+      this.expect(false, "live objects of a state that a provider ended", `${id}, by ${by}`);
+    };
+  }
+
+  /** What holds at any time. */
+  always(): void {
+    const live = new Set(this.world.live().map(({ id }) => id));
+    for (const stack of this.world.stacks) {
+      for (const id of stack.saidGone) this.expect(!live.has(id), "false gone", id);
+      stack.saidGone.length = 0;
+      for (const { id } of stack.held) {
+        const isLive = live.has(id) || stack.askedToDelete.has(id) || this.endedByHand.has(id);
+        this.expect(isLive, "objects in a state that are not live", `${id} of ${stack.name}`);
+      }
+    }
+    const [first, second] = this.world.stacks;
+    for (const { id } of first.held) {
+      this.expect(!holds(second, id), "objects in two states", id);
+    }
+  }
+
+  converged(is: boolean): void {
+    const told = this.world.stacks.flatMap(({ texts }) => texts.slice(-3)).join("\n");
+    this.expect(is, "no convergence in fault-free runs", told);
+  }
+
+  /** A person does what the reports ask for: what is in no state is removed. */
+  followReports(): void {
+    const { emulator, stacks } = this.world;
+    for (const { id } of this.world.live()) {
+      if (stacks.some((stack) => holds(stack, id)) || !this.isReported(id)) continue;
+      this.happened.count("reported, and removed by a person");
+      this.endedByHand.add(id);
+      if (id.startsWith("user_")) emulator.archiveAccount(id);
+      else emulator.revokeKey(id);
+    }
+  }
+
+  /** What holds when everything is settled. */
+  atTheEnd(program: readonly Declared[]): void {
+    this.always();
+    for (const stack of this.world.stacks) {
+      assert.deepEqual([...stack.state.keys()].sort(), program.map(({ urn }) => urn).sort());
+      for (const held of stack.state.values()) this.object(held);
+    }
+    for (const { id, name } of this.world.live()) {
+      const isHeld = this.world.stacks.some((stack) => holds(stack, id));
+      this.expect(isHeld, "live objects in no state that nothing reported", `${id} ${name}`);
+    }
+    for (const note of this.world.notes.toSettle()) this.expect(false, "notes that stay", note);
+    const texts = this.texts().join("\n");
+    for (const { value } of this.world.emulator.keys()) {
+      this.expect(!texts.includes(value), "keys in plain text in what users read", texts);
+    }
+  }
+
+  private object({ declared, id, outs }: Held): void {
+    const { emulator } = this.world;
+    const wanted = declared.inputs["name"] ?? outs["autoName"] ?? outs["name"];
+    const account = emulator.accounts().find((one) => one.id === id);
+    const key = emulator.keys().find((one) => one.id === id);
+    const live = account ?? key;
+    this.expect(live?.status === "published", "objects in a state that are not live", id);
+    this.expect(live?.name === wanted, "names wrong", `${id} ${live?.name}, not ${wanted}`);
+    if (key === undefined) return;
+    this.expect(key.value === outs["apiKey"], "key values lost", id);
+    const days = declared.inputs["expiresIn"];
+    if (typeof days !== "string") return;
+    const lifetime = Date.parse(key.expiresAt ?? "") - key.createdAt.getTime();
+    const off = Math.abs(lifetime - Number.parseInt(days, 10) * 24 * 60 * 60_000);
+    this.expect(off <= TOLERANCE_MS, "lifetimes wrong", `${id} ${days} ${key.expiresAt}`);
+  }
+
+  private isReported(id: string): boolean {
+    return this.texts().some((text) => REPORT.test(text) && text.includes(id));
+  }
+
+  private texts(): string[] {
+    return [...this.world.warnings, ...this.world.stacks.flatMap(({ texts }) => texts)];
+  }
+
+  private expect(holds: boolean, invariant: Invariant, about: string): void {
+    if (holds) return;
+    this.broken.count(invariant);
+    assert.fail(`${invariant}: ${about}`);
+  }
+}
+
+function holds(stack: Engine, id: string): boolean {
+  return stack.held.some((held) => held.id === id);
+}

@@ -1,0 +1,150 @@
+import assert from "node:assert/strict";
+import { messages } from "./harness";
+import {
+  ACCOUNT_POST,
+  anotherAccount,
+  identity,
+  KEY_POST,
+  SharedTenant,
+  type Stack,
+} from "./identity/fixture";
+import type { Rule } from "./identity/gateway";
+
+const NEXT_RUN = identity({ more: anotherAccount("other") });
+const RETRY_SOON = { "retry-after": "0" };
+
+let tenant: SharedTenant;
+let stack: Stack;
+beforeEach(async () => {
+  tenant = await SharedTenant.open();
+  stack = await tenant.stack(identity());
+});
+afterEach(() => tenant.close());
+
+const interceptBoth = (rule: Omit<Rule, "method" | "path">) =>
+  [ACCOUNT_POST, KEY_POST].map((post) => tenant.gateway.intercept({ ...post, ...rule }));
+
+/**
+ * A run that changes something, once nobody renews the notes any more.
+ * @returns A line for each object that it removes.
+ */
+async function nextRun(): Promise<string[]> {
+  tenant.endLeases();
+  stack.workspace.setSource(NEXT_RUN);
+  return messages(await stack.up(), "warning").filter((text) =>
+    /made by a run that was cut off, has been (archived|revoked)/.test(text),
+  );
+}
+
+describe("a gateway that gives up on a create which has its effect later", () => {
+  it("leaves an account and a key, which the next run removes", async () => {
+    const late = interceptBoth({ effect: "on release", answer: { status: 504 } });
+    await stack.up();
+    for (const requests of late) await requests.releaseEffects();
+    assert.equal(tenant.live().length, 4);
+    const before = await stack.ids();
+
+    const warnings = await nextRun();
+    assert.equal(warnings.length, 2, warnings.join("\n"));
+    assert.deepEqual({ ...(await stack.ids()), ...before }, await stack.ids());
+    await tenant.assertNothingIsLeft();
+  });
+
+  it("leaves an account and a key, which a run that changes nothing names", async () => {
+    const late = interceptBoth({ effect: "on release", answer: { status: 504 } });
+    await stack.up();
+    for (const requests of late) await requests.releaseEffects();
+    tenant.endLeases();
+    assert.equal((await tenant.census()).unreported.length, 2);
+    await stack.up("--expect-no-changes");
+    assert.equal(tenant.live().length, 4);
+    await tenant.assertAllIsWell();
+  });
+
+  it("leaves a key that keeps destroy waiting for its lease, and nothing then", async () => {
+    const [, key] = interceptBoth({ effect: "on release", answer: { status: 504 } });
+    await stack.up();
+    await key?.releaseEffects();
+    const destroy = stack.start("destroy");
+    await destroy.waitForOutput(/keeps its service account .* waiting/);
+    tenant.endLeases();
+    const { exitCode, output } = await destroy.done;
+    assert.equal(exitCode, 0, output);
+    assert.deepEqual(tenant.live(), []);
+  });
+
+  for (const [what, post] of [
+    ["an account", ACCOUNT_POST],
+    ["a key", KEY_POST],
+  ] as const) {
+    it(`after the kill of its run, leaves ${what}, which the next run removes`, async () => {
+      const late = tenant.gateway.intercept({
+        ...post,
+        effect: "on release",
+        answered: "on release",
+      });
+      const up = stack.start("up");
+      await late.arrived();
+      await stack.killAll(up);
+      await stack.cancel();
+      // Too early: there is nothing to be found yet, and the note has to stay.
+      tenant.endLeases();
+      await stack.up();
+      await late.releaseEffects();
+      assert.equal(tenant.live().length, 3);
+
+      const warnings = await nextRun();
+      assert.equal(warnings.length, 1, warnings.join("\n"));
+      assert.equal(tenant.live().length, 3);
+      await tenant.assertNothingIsLeft();
+    });
+  }
+});
+
+describe("a gateway whose clock is wrong and that loses the answers to creates", () => {
+  for (const [how, offset] of [
+    ["ten seconds fast", 10_000],
+    ["ten seconds slow", -10_000],
+    ["five hours fast", 5 * 3_600_000],
+    ["five hours slow", -5 * 3_600_000],
+  ] as const) {
+    it(`by ${how}: account and key are found, and live as long as they should`, async () => {
+      tenant.gateway.dateOffsetMs = offset;
+      stack.workspace.setSource(identity({ key: 'expiresIn: "1h",' }));
+      interceptBoth({ answer: { status: 504 } });
+      await stack.up();
+      await tenant.assertNothingIsLeft();
+      const [key] = tenant.emulator.keys(tenant.operator.tenantId).slice(-1);
+      const lifetime = Date.parse(String(key?.expiresAt)) - Number(key?.createdAt);
+      assert.ok(Math.abs(lifetime - 3_600_000) <= 60_000, `${lifetime} ms`);
+    });
+  }
+});
+
+describe("a gateway that says after a create that it was not taken up", () => {
+  for (const answer of [
+    { status: 429 },
+    { status: 429, headers: RETRY_SOON },
+    { status: 503, headers: RETRY_SOON },
+  ]) {
+    const how = "headers" in answer ? " and Retry-After" : "";
+    it(`with ${answer.status}${how}: an account and a key are left, which the next run removes`, async () => {
+      interceptBoth({ answer });
+      await stack.up();
+      assert.equal(tenant.live().length, 4);
+      const before = await stack.ids();
+      const warnings = await nextRun();
+      assert.equal(warnings.length, 2, warnings.join("\n"));
+      assert.deepEqual({ ...(await stack.ids()), ...before }, await stack.ids());
+      await tenant.assertNothingIsLeft();
+    });
+  }
+});
+
+describe("a gateway that delivers creates twice", () => {
+  it("leaves nothing where it loses the answers too", async () => {
+    interceptBoth({ deliveries: 2, answer: { status: 504 } });
+    await stack.up();
+    await tenant.assertNothingIsLeft();
+  });
+});

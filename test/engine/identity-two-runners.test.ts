@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { anotherAccount, identity, KEY_POST, SharedTenant, type Stack } from "./identity/fixture";
+
+const OTHER = anotherAccount("other");
+
+describe("a run that is interrupted on one runner while its key's create hangs, and retried on another", () => {
+  let tenant: SharedTenant;
+  let stack: Stack;
+  beforeEach(async () => {
+    tenant = await SharedTenant.open();
+    stack = await tenant.stack(identity(), "first");
+  });
+  afterEach(() => tenant.close());
+
+  /** @returns Id of the key in the state. */
+  async function interruptAndRetry(effect: "at once" | "never"): Promise<string> {
+    const hung = tenant.gateway.intercept({ ...KEY_POST, effect, answered: "on release" });
+    const up = stack.start("up");
+    await hung.arrived();
+    up.kill("SIGINT");
+    await up.waitForOutput(/cancel/i);
+    await stack.killAll(up);
+    assert.equal(tenant.notes("first").length, 1);
+    await stack.cancel();
+
+    stack.moveTo("second");
+    await stack.up();
+    await tenant.assertNothingIsTaken();
+    tenant.endLeases();
+    stack.moveTo("first");
+    return String((await stack.ids())["ApiKey ci"]);
+  }
+
+  for (const [whose, key] of [
+    ["made up by the provider", ""],
+    ["of the program's", 'name: "ci",'],
+  ] as const) {
+    const somethingNew = identity({ key, more: OTHER, keyOptions: "dependsOn: other" });
+
+    for (const [effect, lost] of [
+      ["at once", "made"],
+      ["never", "never made"],
+    ] as const) {
+      it(`keeps the key in the state, its name ${whose}, where the first was ${lost} and the key depends on something new`, async () => {
+        stack.workspace.setSource(identity({ key }));
+        const id = await interruptAndRetry(effect);
+        stack.workspace.setSource(somethingNew);
+        await stack.up();
+        await checkKept(id);
+      });
+    }
+
+    it(`keeps the key in the state, its name ${whose}, where the next job targets something else`, async () => {
+      stack.workspace.setSource(identity({ key }));
+      const id = await interruptAndRetry("never");
+      stack.workspace.setSource(identity({ key, more: OTHER }));
+      await stack.up("--target", "**ServiceAccount::other");
+      await checkKept(id);
+    });
+  }
+
+  async function checkKept(id: string): Promise<void> {
+    const ids = await stack.ids();
+    assert.equal(ids["ApiKey ci"], id);
+    assert.ok("ServiceAccount other" in ids);
+    assert.ok(tenant.liveKeys().includes(id));
+    await tenant.assertAllIsWell();
+  }
+});

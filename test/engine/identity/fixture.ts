@@ -1,0 +1,316 @@
+import assert from "node:assert/strict";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import ms from "ms";
+import { Emulator, type Operator } from "../../../provider/emulator";
+import {
+  endProcess,
+  type OperationResult,
+  ok,
+  PulumiWorkspace,
+  type RunningOperation,
+  type StateResource,
+  type Verb,
+} from "../../../toolchain/workspace";
+import { failed, succeeded } from "../harness";
+import { Gateway } from "./gateway";
+
+export const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ } as const;
+export const KEY_POST = { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } as const;
+
+interface IdentityOptions {
+  /** Further inputs of the account, as code, e.g. `name: "ci",`. */
+  account?: string;
+  /** Further inputs of the key. */
+  key?: string;
+  /** Options of the key. */
+  keyOptions?: string;
+  /** Further statements, between account and key. */
+  more?: string;
+  /** Whether account and key belong to a component. */
+  isComponent?: boolean;
+}
+
+/** A program with an account `ci` and a key `ci` of it. */
+export function identity(options: IdentityOptions = {}): string {
+  const { account = "", key = "", keyOptions = "", more = "", isComponent = false } = options;
+  const parent = isComponent
+    ? 'parent: new pulumi.ComponentResource("test:index:Part", "part")'
+    : "";
+  return `
+import * as pulumi from "@pulumi/pulumi";
+import * as flexprice from "pulumi-flexprice";
+const parent = { ${parent} };
+const account = new flexprice.ServiceAccount("ci", { ${account} roles: ["event_ingestor"] }, parent);
+${more}
+new flexprice.ApiKey("ci", { ${key} serviceAccountId: account.id }, { ...parent, ${keyOptions} });
+`;
+}
+
+/** One more account: a change, before which a run looks for what others have left. */
+export function anotherAccount(name: string): string {
+  return `const ${name} = new flexprice.ServiceAccount("${name}", { roles: ["event_reader"] });`;
+}
+
+/** What must not be, by ids; see {@link SharedTenant.census}. */
+export interface Census {
+  /** A state holds them, and the server does not. */
+  ended: string[];
+  inTwoStates: string[];
+  /** They are live and in no state, and no message of any run has named them. */
+  unreported: string[];
+}
+
+/** A tenant on an embedded Flexprice behind a gateway, and several stacks and machines that work with it. */
+export class SharedTenant {
+  private readonly stacks: Stack[] = [];
+  private readonly machines = mkdtempSync(join(tmpdir(), "pulumi-flexprice-machines-"));
+
+  private constructor(
+    readonly emulator: Emulator,
+    readonly operator: Operator,
+    readonly gateway: Gateway,
+  ) {}
+
+  static async open(): Promise<SharedTenant> {
+    const emulator = await Emulator.start();
+    const operator = emulator.createTenant();
+    return new SharedTenant(emulator, operator, await Gateway.before(emulator.url));
+  }
+
+  /** A stack of its own with a program; stacks on one machine share its PULUMI_HOME. */
+  async stack(source: string, machine = "laptop"): Promise<Stack> {
+    const workspace = await PulumiWorkspace.create({
+      program: { source },
+      env: { FLEXPRICE_BASE_URL: this.gateway.url, PULUMI_HOME: this.home(machine) },
+      config: { "flexprice:apiKey": { value: this.operator.apiKey, secret: true } },
+    });
+    const stack = new Stack(this, workspace);
+    this.stacks.push(stack);
+    return stack;
+  }
+
+  /** The PULUMI_HOME of a machine. */
+  home(machine: string): string {
+    const home = join(this.machines, machine);
+    mkdirSync(home, { recursive: true });
+    return home;
+  }
+
+  /** The notes of creates on a machine, by their paths. */
+  notes(machine = "laptop"): string[] {
+    const folder = join(this.home(machine), "flexprice", "creates");
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder)
+      .filter((file) => file.endsWith(".json"))
+      .map((file) => join(folder, file));
+  }
+
+  /** The texts of the notes on a machine. */
+  noteTexts(machine = "laptop"): string[] {
+    return this.notes(machine).map((path) => readFileSync(path, "utf8"));
+  }
+
+  /** Lets the notes of every machine, and what renews them, look as old as this. */
+  ageNotes(age: ms.StringValue): void {
+    const then = new Date(Date.now() - ms(age));
+    for (const machine of readdirSync(this.machines)) {
+      for (const path of this.notes(machine)) utimesSync(path, then, then);
+    }
+  }
+
+  /** Nobody renews the notes any more: whoever comes next may claim them. */
+  endLeases(): void {
+    this.ageNotes("3m");
+  }
+
+  /** Live objects, the operator's own key left out. */
+  live(): { id: string; name: string }[] {
+    const { emulator, operator } = this;
+    return [
+      ...emulator.accounts(operator.tenantId),
+      ...emulator.keys(operator.tenantId).filter(({ userId }) => userId !== operator.userId),
+    ]
+      .filter(({ status }) => status === "published")
+      .map(({ id, name }) => ({ id, name }));
+  }
+
+  liveAccounts(): string[] {
+    return this.live()
+      .map(({ id }) => id)
+      .filter((id) => id.startsWith("user_"));
+  }
+
+  liveKeys(): string[] {
+    return this.live()
+      .map(({ id }) => id)
+      .filter((id) => id.startsWith("secret_"));
+  }
+
+  /** Holds all states against the server. */
+  async census(): Promise<Census> {
+    const states = await Promise.all(this.stacks.map((stack) => stack.held()));
+    const held = states.flat().map(({ id }) => id);
+    const live = this.live();
+    const ids = new Set(live.map(({ id }) => id));
+    const messages = this.stacks.flatMap((stack) => stack.messages).join("\n");
+    return {
+      ended: held.filter((id) => !ids.has(id)),
+      inTwoStates: held.filter((id, place) => held.indexOf(id) !== place),
+      unreported: live
+        .filter(({ id }) => !held.includes(id))
+        .filter(({ id, name }) => !messages.includes(id) && !this.isNamedAlone(name, messages))
+        .map(({ id }) => id),
+    };
+  }
+
+  /** What is in a state is live, and in no other. To be held at any time; what was cut off may still be on its way. */
+  async assertNothingIsTaken(): Promise<void> {
+    const { unreported: _, ...taken } = await this.census();
+    assert.deepEqual(taken, { ended: [], inTwoStates: [] });
+  }
+
+  /** To be held once a run has come after the end of the leases. */
+  async assertAllIsWell(context?: string): Promise<void> {
+    const census = await this.census();
+    assert.deepEqual(
+      census,
+      { ended: [], inTwoStates: [], unreported: [] },
+      context && `${context}: ${JSON.stringify(census)}`,
+    );
+  }
+
+  /** As {@link assertAllIsWell}, and there was nothing to report: what is live is what the states hold. */
+  async assertNothingIsLeft(): Promise<void> {
+    await this.assertAllIsWell();
+    const states = await Promise.all(this.stacks.map((stack) => stack.held()));
+    const held = states.flat().map(({ id }) => id);
+    const live = this.live().map(({ id }) => id);
+    assert.deepEqual(live.sort(), held.sort());
+  }
+
+  async close(): Promise<void> {
+    for (const { workspace } of this.stacks) await workspace.dispose();
+    await this.gateway.close();
+    await this.emulator.stop();
+    rmSync(this.machines, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Whether messages name an object whose name nothing else bears. */
+  private isNamedAlone(name: string, messages: string): boolean {
+    const all = [...this.emulator.accounts(), ...this.emulator.keys()];
+    return (
+      all.filter((one) => one.name === name).length === 1 && messages.includes(JSON.stringify(name))
+    );
+  }
+}
+
+/** A stack of a shared tenant. */
+export class Stack {
+  /** Warnings and errors of every operation that has ended. */
+  readonly messages: string[] = [];
+
+  constructor(
+    private readonly tenant: SharedTenant,
+    readonly workspace: PulumiWorkspace,
+  ) {}
+
+  /** The operations to come run on this machine. */
+  moveTo(machine: string): void {
+    this.workspace.env["PULUMI_HOME"] = this.tenant.home(machine);
+  }
+
+  start(verb: Verb, ...args: string[]): RunningOperation {
+    const running = this.workspace.start(verb, args);
+    const { pid, kill, waitForOutput } = running;
+    const done = running.done.then((result) => this.noted(result));
+    return {
+      pid,
+      kill,
+      done,
+      waitForOutput,
+      get output() {
+        return running.output;
+      },
+    };
+  }
+
+  async up(...args: string[]): Promise<OperationResult> {
+    return succeeded(await this.start("up", ...args).done);
+  }
+
+  async failingUp(...args: string[]): Promise<OperationResult> {
+    return failed(await this.start("up", ...args).done);
+  }
+
+  async destroy(...args: string[]): Promise<OperationResult> {
+    return succeeded(await this.start("destroy", ...args).done);
+  }
+
+  /** As whoever was cut off has to do before anything else. */
+  async cancel(): Promise<void> {
+    await ok(this.workspace.run(["cancel", "--yes"]));
+  }
+
+  /** What the state holds of this package. */
+  async held(): Promise<(StateResource & { id: string })[]> {
+    const { deployment } = await this.workspace.exportState();
+    return (deployment.resources ?? []).flatMap((resource) => {
+      const { id, type } = resource;
+      return id !== undefined && id !== "" && type.includes("/flexprice:")
+        ? [{ ...resource, id }]
+        : [];
+    });
+  }
+
+  /** The ids in the state by `ServiceAccount ci`. */
+  async ids(): Promise<Record<string, string>> {
+    return Object.fromEntries(
+      (await this.held()).map(({ urn, type, id }) => [
+        `${type.split(":").at(-1)} ${urn.split("::").at(-1)}`,
+        id,
+      ]),
+    );
+  }
+
+  /** Resolves once the state holds so many objects. */
+  async holds(count: number): Promise<void> {
+    while ((await this.held()).length < count) await sleep(50);
+  }
+
+  /** The CLI alone is told to end. */
+  async killCli(running: RunningOperation, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    running.kill(signal);
+    await running.done;
+  }
+
+  /** CLI, program and provider end in one moment, as with their machine. */
+  async killAll(running: RunningOperation): Promise<void> {
+    for (
+      let left = this.workspace.processes();
+      left.length > 0;
+      left = this.workspace.processes()
+    ) {
+      for (const { pid } of left) endProcess(pid);
+      await sleep(20);
+    }
+    await running.done;
+  }
+
+  private noted(result: OperationResult): OperationResult {
+    for (const { severity, message } of result.diagnostics) {
+      if (severity === "warning" || severity === "error") this.messages.push(message);
+    }
+    return result;
+  }
+}

@@ -1,0 +1,225 @@
+import { once } from "node:events";
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** An answer that the gateway makes up. */
+export interface GatewayAnswer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What the gateway does with some requests; with all others nothing but passing them on. */
+export interface Rule {
+  readonly method: string;
+  readonly path: RegExp;
+  /** Tested against the body. Default: any. */
+  readonly body?: RegExp;
+  /** How many requests it is for. Default: 1. */
+  readonly times?: number;
+  /** How many such requests are passed on first. Default: none. */
+  readonly after?: number;
+  /** When the server gets the request; a number is milliseconds after the answer. Default: at once. */
+  readonly effect?: "at once" | "on release" | "never" | number;
+  /** How often the server gets it. Default: once. */
+  readonly deliveries?: number;
+  /** What the client is told. Default: what the server says. */
+  readonly answer?: GatewayAnswer;
+  /** When the client is told. Default: at once. */
+  readonly answered?: "at once" | "on release";
+}
+
+interface PassedOn {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+}
+
+/** Something to wait for. */
+class Gate {
+  private pass: () => void = () => undefined;
+  readonly opened = new Promise<void>((resolve) => {
+    this.pass = resolve;
+  });
+
+  open(): void {
+    this.pass();
+  }
+}
+
+/** The requests that meet a rule. */
+export class Interception {
+  readonly effectGate = new Gate();
+  readonly answerGate = new Gate();
+  readonly effects: Promise<unknown>[] = [];
+  private seen = 0;
+  private met = 0;
+  private isCancelled = false;
+  private readonly arrivals: (() => void)[] = [];
+
+  constructor(readonly rule: Rule) {}
+
+  /** Counts the request where it meets the rule. */
+  takes(method: string, path: string, body: string): boolean {
+    const { rule } = this;
+    if (this.isCancelled || this.met >= (rule.times ?? 1) || rule.method !== method) return false;
+    if (!rule.path.test(path) || rule.body?.test(body) === false) return false;
+    this.seen += 1;
+    if (this.seen <= (rule.after ?? 0)) return false;
+    this.met += 1;
+    return true;
+  }
+
+  /** The rule is for no request from now on. */
+  cancel(): void {
+    this.isCancelled = true;
+  }
+
+  noteArrival(): void {
+    for (const wake of this.arrivals.splice(0)) wake();
+  }
+
+  /** Resolves once so many requests have met the rule, and those with an effect at once have had it. */
+  async arrived(count = 1): Promise<void> {
+    while (this.met < count) await new Promise<void>((wake) => this.arrivals.push(wake));
+    if (typeof this.rule.effect !== "string" || this.rule.effect === "at once")
+      await this.settled();
+  }
+
+  /** Has the requests that are held reach the server, and those to come at once. */
+  async releaseEffects(): Promise<void> {
+    this.effectGate.open();
+    await this.settled();
+  }
+
+  /** Has the answers that are held reach the client, as far as it is still there, and those to come at once. */
+  releaseAnswers(): void {
+    this.answerGate.open();
+  }
+
+  /** Resolves once every effect that was asked for so far has happened. */
+  async settled(): Promise<void> {
+    await Promise.all(this.effects);
+  }
+}
+
+/**
+ * A gateway before an embedded Flexprice. It can keep requests and answers back, answer before it passes on or instead
+ * of what the server said, deliver twice, and have a clock of its own.
+ */
+export class Gateway {
+  /** How far its Date header is off, in milliseconds. */
+  dateOffsetMs = 0;
+  /** `POST /v1/users`, in the order of arrival. */
+  readonly requests: string[] = [];
+  private readonly interceptions: Interception[] = [];
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: URL,
+  ) {}
+
+  /** @param target - Base URL of the server. */
+  static async before(target: string): Promise<Gateway> {
+    const server = createServer({ keepAlive: true });
+    server.keepAliveTimeout = 0;
+    const gateway = new Gateway(server, new URL(target));
+    server.on("request", (asked, answer) => {
+      gateway.receive(asked, answer).catch(() => answer.destroy());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return gateway;
+  }
+
+  /** Base URL. */
+  get url(): string {
+    const { port } = this.server.address() as AddressInfo;
+    return `http://127.0.0.1:${port}${this.target.pathname}`;
+  }
+
+  /** Of several rules that a request meets, the one added first is used. */
+  intercept(rule: Rule): Interception {
+    const interception = new Interception(rule);
+    this.interceptions.push(interception);
+    return interception;
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.server, "close");
+    this.server.close();
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private async receive(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
+    const { method = "GET", url = "/" } = asked;
+    this.requests.push(`${method} ${url}`);
+    const body = await buffer(asked);
+    const interception = this.interceptions.find((each) =>
+      each.takes(method, url, body.toString()),
+    );
+    const pass = () => this.passOn(asked, body);
+    if (interception === undefined) {
+      this.send(answer, await pass());
+      return;
+    }
+    const { rule } = interception;
+    const effect = effectOf(interception, pass);
+    interception.effects.push(effect);
+    interception.noteArrival();
+    const comesFirst = rule.answer === undefined || (rule.effect ?? "at once") === "at once";
+    const said = comesFirst ? await effect : undefined;
+    if (rule.answered === "on release") await interception.answerGate.opened;
+    const told = rule.answer === undefined ? said : madeUp(rule.answer);
+    if (told !== undefined) this.send(answer, told);
+  }
+
+  private async passOn(asked: IncomingMessage, body: Buffer): Promise<PassedOn> {
+    const { method, url = "/", headers } = asked;
+    const passed = request(new URL(url, this.target), { method, headers });
+    passed.end(body);
+    const [got] = (await once(passed, "response")) as [IncomingMessage];
+    return { status: got.statusCode ?? 0, headers: got.headers, body: await buffer(got) };
+  }
+
+  private send(answer: ServerResponse, { status, headers, body }: PassedOn): void {
+    const { "transfer-encoding": _, connection: _c, date, ...others } = headers;
+    const now = Date.parse(date ?? "") || Date.now();
+    answer.writeHead(status, {
+      ...others,
+      date: new Date(now + this.dateOffsetMs).toUTCString(),
+      ...(status === 204 ? {} : { "content-length": body.length }),
+    });
+    answer.end(status === 204 ? undefined : body);
+  }
+}
+
+/** Resolves once the server has answered; of a request that is not to reach it, at once. */
+async function effectOf(
+  { rule, effectGate }: Interception,
+  pass: () => Promise<PassedOn>,
+): Promise<PassedOn | undefined> {
+  const { effect = "at once", deliveries = 1 } = rule;
+  if (effect === "never") return undefined;
+  if (effect === "on release") await effectGate.opened;
+  if (typeof effect === "number") await sleep(effect);
+  let last: PassedOn | undefined;
+  for (let time = 1; time <= deliveries; time += 1) last = await pass();
+  return last;
+}
+
+function madeUp({ status, headers = {} }: GatewayAnswer): PassedOn {
+  return {
+    status,
+    headers: { "content-type": "text/html", ...headers },
+    body: Buffer.from(`<html><body><h1>${status}</h1></body></html>`),
+  };
+}
