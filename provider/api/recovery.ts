@@ -142,9 +142,10 @@ export class Recovery {
     try {
       await this.routes.archiveAccount(id, `archive service account ${id}, which no state has`);
     } catch (error) {
-      // Its writer, or another run, was faster.
-      if (isFailure(error, "not_found")) return;
-      throw error;
+      if (!isFailure(error, "not_found")) throw error;
+      // Its writer, or another run, was faster; unless a search still knows it.
+      if ((await this.directory.freshAccount(id)) !== undefined) throw error;
+      return;
     }
     this.directory.dropAccount(id);
     await warn(

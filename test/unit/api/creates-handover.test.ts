@@ -69,6 +69,18 @@ describe("api/creates: handing over", () => {
       assert.deepEqual(stage.writes, ["POST /users", `DELETE /users/${archived}`, "POST /users"]);
     });
 
+    it("fails where the account cannot be archived, and a search still shows it", async () => {
+      during(POST_ACCOUNT.match, claim);
+      const body = { code: "not_found", message: "User not found", http_status_code: 404 };
+      const { decide } = stage.emulator.faults;
+      stage.emulator.faults.decide = (request) =>
+        request.method === "DELETE"
+          ? { kind: "status", status: 404, body, when: "before" }
+          : decide?.(request);
+      await failureOf(makeAccount(process), "not_found");
+      assert.equal(accountIds().length, 1);
+    });
+
     it("archives an account that has the program's name by then", async () => {
       during({ method: "PUT" }, claim);
       const made = await makeAccount(process, { ...ACCOUNT, name: "billing" });

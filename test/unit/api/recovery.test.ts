@@ -61,6 +61,18 @@ describe("api/recovery", () => {
     assert.equal(accountIds().length + keyIds().length, 2);
   });
 
+  it("believes no refused deletion while a search still shows the account", async () => {
+    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+    notes.age(LEASE_OVER);
+    const body = { code: "not_found", message: "User not found", http_status_code: 404 };
+    stage.fault({ kind: "status", status: 404, body }, "before", { match: { method: "DELETE" } });
+    const [warning = ""] = (await notes.recover()).warnings;
+    assert.match(warning, /could not be removed.*404 not_found/s);
+    assert.equal(accountIds().length, 1);
+    await notes.recover();
+    assert.deepEqual([accountIds(), notes.files], [[], []]);
+  });
+
   it("removes what bears the names of a killed run's notes, by id, and says so", async () => {
     const account = await makeAccount(notes.start());
     const key = await makeKey(notes.start(), owner);
