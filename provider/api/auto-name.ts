@@ -8,18 +8,24 @@ const SUFFIX_LENGTH = 10;
 /** The server's limit on the names of accounts, in characters. Keys have none, and get the same. */
 const MAX_LENGTH = 255;
 
+const UNIQUE_NAME = new RegExp(`^(.*)-[${BASE_32}]{${SUFFIX_LENGTH}}$`, "s");
+
 /** `<prefix>-<10 random characters>`: a name that nothing else carries. A long prefix is cut. */
 export function uniqueName(prefix: string): string {
-  const kept = [...prefix].slice(0, MAX_LENGTH - SUFFIX_LENGTH - 1).join("");
   const suffix = [...randomBytes(SUFFIX_LENGTH)].map((byte) => BASE_32.charAt(byte % 32)).join("");
-  return `${kept}-${suffix}`;
+  return `${cut(prefix)}-${suffix}`;
+}
+
+/** What a unique name was made from; undefined where it is none. */
+export function prefixOf(name: string): string | undefined {
+  return UNIQUE_NAME.exec(name)?.[1];
 }
 
 /** Whether {@link uniqueName} makes such a name from the prefix. */
 export function isUniqueNameOf(prefix: string, name: string): boolean {
-  const kept = [...prefix].slice(0, MAX_LENGTH - SUFFIX_LENGTH - 1).join("");
-  return (
-    name.startsWith(`${kept}-`) &&
-    new RegExp(`^[${BASE_32}]{${SUFFIX_LENGTH}}$`).test(name.slice(kept.length + 1))
-  );
+  return prefixOf(name) === cut(prefix);
+}
+
+function cut(prefix: string): string {
+  return [...prefix].slice(0, MAX_LENGTH - SUFFIX_LENGTH - 1).join("");
 }

@@ -1,7 +1,6 @@
-import { isUniqueNameOf } from "../api/auto-name";
+import { isUniqueNameOf, prefixOf } from "../api/auto-name";
 import type { Key, User } from "../api/wire";
 import { sameRoles } from "../resources/roles";
-import { prefixOf } from "./name-prefix";
 import type { KnownObject, PendingObject } from "./stack-export";
 
 /**
