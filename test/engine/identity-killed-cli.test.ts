@@ -93,8 +93,10 @@ describe("a CLI that is killed while a create is under way", () => {
     await stack.killCli(up);
     // To a provider that goes on, this is the moment to look what was made, and to make it again.
     hung.releaseAnswers();
-    await stack.workspace.providersEnd();
+    await stack.workspace.providersEnd(20_000);
     assert.deepEqual(tenant.gateway.requests.slice(sent), []);
+    const left = stack.workspace.processes().map(({ command }) => command);
+    assert.ok(!left.some((command) => command.includes("dynamic-provider")), left.join("\n"));
   });
 
   for (const [what, post, kind] of [

@@ -1,13 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -63,7 +55,7 @@ export function anotherAccount(name: string): string {
 }
 
 /** What must not be, by ids; see {@link SharedTenant.census}. */
-export interface Census {
+interface Census {
   /** A state holds them, and the server does not. */
   ended: string[];
   inTwoStates: string[];
@@ -116,22 +108,12 @@ export class SharedTenant {
       .map((file) => join(folder, file));
   }
 
-  /** The texts of the notes on a machine. */
-  noteTexts(machine = "laptop"): string[] {
-    return this.notes(machine).map((path) => readFileSync(path, "utf8"));
-  }
-
-  /** Lets the notes of every machine, and what renews them, look as old as this. */
-  ageNotes(age: ms.StringValue): void {
-    const then = new Date(Date.now() - ms(age));
+  /** Lets the notes of every machine look as if nobody renewed them any more: whoever comes next may claim them. */
+  endLeases(): void {
+    const then = new Date(Date.now() - ms("3m"));
     for (const machine of readdirSync(this.machines)) {
       for (const path of this.notes(machine)) utimesSync(path, then, then);
     }
-  }
-
-  /** Nobody renews the notes any more: whoever comes next may claim them. */
-  endLeases(): void {
-    this.ageNotes("3m");
   }
 
   /** Live objects, the operator's own key left out. */
@@ -143,12 +125,6 @@ export class SharedTenant {
     ]
       .filter(({ status }) => status === "published")
       .map(({ id, name }) => ({ id, name }));
-  }
-
-  liveAccounts(): string[] {
-    return this.live()
-      .map(({ id }) => id)
-      .filter((id) => id.startsWith("user_"));
   }
 
   liveKeys(): string[] {

@@ -11,7 +11,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** An answer that the gateway makes up. */
-export interface GatewayAnswer {
+interface GatewayAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
