@@ -22,7 +22,7 @@ export async function gatewayBefore(bench: Bench): Promise<HoldingGateway> {
   return gateway;
 }
 
-export function homeOf({ workspace }: Bench): string {
+function homeOf({ workspace }: Bench): string {
   return join(workspace.scratch, "home");
 }
 
@@ -47,7 +47,7 @@ export async function reached(hold: Hold, running: RunningOperation, count = 1):
 }
 
 /** Ids of what the states hold. */
-export async function idsIn(workspaces: readonly PulumiWorkspace[]): Promise<string[]> {
+async function idsIn(workspaces: readonly PulumiWorkspace[]): Promise<string[]> {
   const states = await Promise.all(workspaces.map((workspace) => workspace.exportState()));
   return states.flatMap(({ deployment }) =>
     (deployment.resources ?? []).flatMap(({ type, id }) =>
