@@ -35,8 +35,7 @@ describe("a CLI that is killed while a create is under way", () => {
         answer: GATEWAY_TIMEOUT,
         answered: "on release",
       });
-      const up = stack.start("up");
-      await hung.arrived();
+      const up = await stack.upTo(hung);
       await stack.killCli(up, signal);
       await stack.cancel();
       await stack.up();
@@ -59,8 +58,7 @@ describe("a CLI that is killed while a create is under way", () => {
     const named = 'name: "ci",';
     stack.workspace.setSource(identity({ key: named }));
     const hung = tenant.gateway.intercept({ ...KEY_POST, answered: "on release" });
-    const up = stack.start("up");
-    await hung.arrived();
+    const up = await stack.upTo(hung);
     await stack.killCli(up);
     await stack.cancel();
     await stack.up();
@@ -87,8 +85,7 @@ describe("a CLI that is killed while a create is under way", () => {
       answer: GATEWAY_TIMEOUT,
       answered: "on release",
     });
-    const up = stack.start("up");
-    await hung.arrived();
+    const up = await stack.upTo(hung);
     const { length: sent } = tenant.gateway.requests;
     await stack.killCli(up);
     // To a provider that goes on, this is the moment to look what was made, and to make it again.
@@ -105,8 +102,7 @@ describe("a CLI that is killed while a create is under way", () => {
   ] as const) {
     it(`with ${what} that its provider has just handed over: the next run reports it`, async () => {
       const held = tenant.gateway.intercept({ ...post, answered: "on release" });
-      const up = stack.start("up");
-      await held.arrived();
+      const up = await stack.upTo(held);
       assert.equal(tenant.notes().length, 1);
       if (up.pid === undefined) throw new Error("The CLI did not start.");
       process.kill(up.pid, "SIGSTOP");
@@ -135,8 +131,7 @@ describe("destroy soon after a kill", () => {
     try {
       const stack = await tenant.stack(identity());
       const hung = tenant.gateway.intercept({ ...KEY_POST, answered: "on release" });
-      const up = stack.start("up");
-      await hung.arrived();
+      const up = await stack.upTo(hung);
       await stack.killAll(up);
       await stack.cancel();
       assert.equal(tenant.live().length, 2);

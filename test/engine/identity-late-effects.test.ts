@@ -83,8 +83,7 @@ describe("a gateway that gives up on a create which has its effect later", () =>
         effect: "on release",
         answered: "on release",
       });
-      const up = stack.start("up");
-      await late.arrived();
+      const up = await stack.upTo(late);
       await stack.killAll(up);
       await stack.cancel();
       // Too early: there is nothing to be found yet, and the note has to stay.

@@ -15,8 +15,7 @@ describe("a run that is interrupted on one runner while its key's create hangs, 
   /** @returns Id of the key in the state. */
   async function interruptAndRetry(effect: "at once" | "never"): Promise<string> {
     const hung = tenant.gateway.intercept({ ...KEY_POST, effect, answered: "on release" });
-    const up = stack.start("up");
-    await hung.arrived();
+    const up = await stack.upTo(hung);
     up.kill("SIGINT");
     await up.waitForOutput(/cancel/i);
     await stack.killAll(up);

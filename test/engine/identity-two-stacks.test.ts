@@ -27,8 +27,7 @@ afterEach(() => tenant.close());
 /** The CLI alone is killed, moments after account and key have come into the state. */
 async function killOnceHeld(stack: Stack): Promise<void> {
   const late = tenant.gateway.intercept({ ...LATE_POST, answered: "on release" });
-  const up = stack.start("up");
-  await late.arrived();
+  const up = await stack.upTo(late);
   await stack.holds(2);
   await stack.killCli(up);
   await stack.workspace.providersEnd();

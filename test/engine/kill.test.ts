@@ -25,13 +25,9 @@ describe("a kill -9 in the middle of up", () => {
   });
   afterEach(() => tenant.close());
 
-  /** Starts an up and waits until the server has done what it is to be killed at; it does not hear of that. */
-  async function upTo(rule: Rule, ...args: string[]) {
-    const request = tenant.gateway.intercept({ ...rule, answered: "on release" });
-    const up = stack.start("up", ...args);
-    await request.arrived();
-    return up;
-  }
+  /** An up that is to be killed once the server has done this: it does not hear of it. */
+  const upTo = (rule: Rule) =>
+    stack.upTo(tenant.gateway.intercept({ ...rule, answered: "on release" }));
 
   async function converges() {
     tenant.endLeases();

@@ -15,7 +15,7 @@ import {
   type Verb,
 } from "../../../toolchain/workspace";
 import { failed, succeeded } from "../harness";
-import { Gateway } from "./gateway";
+import { Gateway, type Interception } from "./gateway";
 
 export const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ } as const;
 export const KEY_POST = { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } as const;
@@ -219,6 +219,14 @@ export class Stack {
         return running.output;
       },
     };
+  }
+
+  /** Starts an up and waits until a request of it is intercepted. */
+  async upTo(request: Interception, ...args: string[]): Promise<RunningOperation> {
+    const up = this.start("up", ...args);
+    const ended = await Promise.race([request.arrived(), up.done]);
+    if (ended !== undefined) throw new Error(`The up has ended without it:\n${ended.output}`);
+    return up;
   }
 
   async up(...args: string[]): Promise<OperationResult> {
