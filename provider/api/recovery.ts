@@ -59,8 +59,9 @@ export class Recovery {
     if (this.hasReminded) return;
     this.hasReminded = true;
     for (const pending of this.journal.claimable(this.origin.server, tenantId)) {
+      const known = pending.id === undefined ? "" : ` (${pending.id})`;
       await warn(
-        `An earlier run was cut off while it made ${describe(pending)}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
+        `An earlier run was cut off while it made ${describe(pending)}${known}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
       );
     }
   }

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -106,6 +114,14 @@ export class SharedTenant {
     return readdirSync(folder)
       .filter((file) => file.endsWith(".json"))
       .map((file) => join(folder, file));
+  }
+
+  /** What is noted on a machine as under way; reports of what was handed over just before a kill are left out. */
+  pendingKinds(machine = "laptop"): string[] {
+    return this.notes(machine)
+      .map((path) => JSON.parse(readFileSync(path, "utf8").split("\n")[0] ?? ""))
+      .filter(({ id }: { id?: string }) => id === undefined)
+      .map(({ kind }: { kind: string }) => kind);
   }
 
   /** Lets the notes of every machine look as if nobody renewed them any more: whoever comes next may claim them. */

@@ -516,6 +516,15 @@ describe("api/recovery", () => {
       return process;
     };
 
+    it("names the id of an account that may bear another name by now", async () => {
+      const named = (process: ProviderProcess) =>
+        makeAccount(process, { ...ACCOUNT, name: "billing" });
+      await notes.dieAsking(named, "after", { match: { method: "PUT" } });
+      notes.age(LEASE_OVER);
+      const [id = ""] = accountIds();
+      assert.match((await remind()).warnings.join(), new RegExp(`\\(${id}\\)`));
+    });
+
     it("says once what a change would settle, and asks the server nothing about it", async () => {
       await killed("after");
       assert.deepEqual((await remind()).warnings, [], "its run may still be busy with it");
