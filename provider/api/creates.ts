@@ -6,6 +6,7 @@ import type { Directory } from "./directory";
 import type { Inventory } from "./inventory";
 import type { Journal, Note, PendingCreate } from "./journal";
 import type { ManagedIds } from "./managed-ids";
+import { archiveAccount } from "./proof";
 import { type Outcome, retryDelay } from "./retry";
 import type { NewKey, Routes } from "./routes";
 import type { CreatedKey, Key, User } from "./wire";
@@ -327,13 +328,13 @@ export class Creates {
   }
 
   private async archive(id: string): Promise<void> {
-    try {
-      await this.routes.archiveAccount(id, `archive service account ${id}, which no state has`);
-    } catch (error) {
-      if (!isFailure(error, "not_found")) throw error;
-      // Whoever has claimed its note was faster; unless a search still knows it.
-      if ((await this.directory.freshAccount(id)) !== undefined) throw error;
-    }
+    // Whoever has claimed its note may have been faster.
+    const { routes, directory } = this;
+    await archiveAccount(
+      { routes, directory },
+      id,
+      `archive service account ${id}, which no state has`,
+    );
   }
 
   private async giveName(account: User, name: string, attempted: string): Promise<Finished<User>> {

@@ -44,3 +44,22 @@ export async function hasStoppedWorking(
   }
   return false;
 }
+
+/**
+ * Archives an account, and takes "not found" for done only where a search in the same tenant does not know it either.
+ * @returns Whether this call has archived it; false: it was archived before.
+ */
+export async function archiveAccount(
+  { routes, directory }: Pick<Connection, "routes" | "directory">,
+  id: string,
+  attempted: string,
+): Promise<boolean> {
+  try {
+    await routes.archiveAccount(id, attempted);
+    return true;
+  } catch (error) {
+    if (!isFailure(error, "not_found")) throw error;
+    if ((await directory.freshAccount(id)) !== undefined) throw error;
+    return false;
+  }
+}

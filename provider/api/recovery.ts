@@ -5,7 +5,7 @@ import type { Directory } from "./directory";
 import type { Inventory } from "./inventory";
 import { type AbandonedNote, type Journal, LEASE_MS, type PendingCreate } from "./journal";
 import type { ManagedIds } from "./managed-ids";
-import { seesEveryKey } from "./proof";
+import { archiveAccount, seesEveryKey } from "./proof";
 import type { Routes } from "./routes";
 import type { User } from "./wire";
 
@@ -140,14 +140,10 @@ export class Recovery {
       await warn(`API key "${name}" (${id}), made by a run that was cut off, has been revoked.`);
       return;
     }
-    try {
-      await this.routes.archiveAccount(id, `archive service account ${id}, which no state has`);
-    } catch (error) {
-      if (!isFailure(error, "not_found")) throw error;
-      // Its writer, or another run, was faster; unless a search still knows it.
-      if ((await this.directory.freshAccount(id)) !== undefined) throw error;
-      return;
-    }
+    const { routes, directory } = this;
+    const attempted = `archive service account ${id}, which no state has`;
+    // Its writer, or another run, may have been faster.
+    if (!(await archiveAccount({ routes, directory }, id, attempted))) return;
     this.directory.dropAccount(id);
     await warn(
       `Service account "${name}" (${id}), made by a run that was cut off, has been archived.`,

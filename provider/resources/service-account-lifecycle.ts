@@ -2,6 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Connection } from "../api/connection";
 import { UnnamedAccount } from "../api/creates";
+import { archiveAccount } from "../api/proof";
 import type { Key, User } from "../api/wire";
 import { FlexpriceError, isFailure } from "../errors";
 import { once } from "../once";
@@ -230,7 +231,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
         connection.directory.dropKey(key.id);
       }
       try {
-        await archive(connection, id, attempted);
+        await archiveAccount(connection, id, attempted);
       } catch (again) {
         throw isFailure(again, "has_active_keys") ? blockedBy([], again) : again;
       }
@@ -245,12 +246,12 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     attempted: string,
   ): Promise<void> {
     try {
-      await archive(connection, id, attempted);
+      await archiveAccount(connection, id, attempted);
     } catch (error) {
       if (!isFailure(error, "has_active_keys")) throw error;
       const names = (await visibleActiveKeys(connection, id)).map(({ name }) => name);
       if (!(await connection.waitForKeys(names, this.surroundings.warn))) throw error;
-      await archive(connection, id, attempted);
+      await archiveAccount(connection, id, attempted);
     }
   }
 
@@ -329,16 +330,6 @@ async function rename(
       attempted,
       'run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.',
     );
-  }
-}
-
-/** Archives, and takes "not found" for done only when a search in the same tenant does not know the account either. */
-async function archive(connection: Connection, id: string, attempted: string): Promise<void> {
-  try {
-    await connection.routes.archiveAccount(id, attempted);
-  } catch (error) {
-    if (!isFailure(error, "not_found")) throw error;
-    if ((await connection.directory.freshAccount(id)) !== undefined) throw error;
   }
 }
 
