@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Credential } from "./api/client";
+import { isLoopback } from "./api/transport";
 import { FlexpriceError } from "./errors";
-import { broken, SETTINGS, type SettingName } from "./settings";
+import { quoted } from "./redaction";
+import { broken, SECRET_SETTINGS, SETTINGS, type SettingName } from "./settings";
 
 /** Where the settings of one Flexprice server and credential come from. */
 export interface SettingsSource {
@@ -20,13 +23,6 @@ export interface Settings {
 }
 
 export const DEFAULT_BASE_URL = "https://us.api.flexprice.io/v1";
-
-/** Keys of the stack's config whose values belong encrypted. */
-export const SECRET_SETTINGS: readonly string[] = [
-  "flexprice:apiKey",
-  "flexprice:accessToken",
-  "flexprice:connections",
-];
 
 interface Setting {
   readonly value: string;
@@ -53,6 +49,20 @@ export function readSettings(source: SettingsSource, connection?: string): Setti
   };
 }
 
+/** Tells one set of settings from another, and nothing else of it. */
+export function fingerprint({ baseUrl, credential, environmentId }: Settings): string {
+  const parts = [baseUrl, credential?.kind, credential?.value, environmentId];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+/** The names of all connections; none where they cannot be read, which is said when one is asked for. */
+export function connectionNames(source: SettingsSource): string[] {
+  const all = z
+    .record(z.string(), z.unknown())
+    .safeParse(parseJson(read(source, "connections")?.value ?? "{}"));
+  return Object.keys(all.data ?? {});
+}
+
 /** Whether previews may ask the server; `flexprice:preflight`, on by default. */
 export function wantsPreflight(source: SettingsSource): boolean {
   return readFlag(source, "preflight", true);
@@ -70,7 +80,7 @@ export function missingCredential(attempted: string, connection?: string): Flexp
     advice:
       connection === undefined
         ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.`
-        : `add one of them: "pulumi config set --secret --path flexprice:connections.${connection}.apiKey".`,
+        : `add one of them: "pulumi config set --secret --path ${connectionPath(connection)}.apiKey".`,
   });
 }
 
@@ -81,13 +91,16 @@ function readConnection(source: SettingsSource, name: string): Settings {
   if (!all.success) {
     throw broken(where, `${where} is not an object of named connections`, hint("connections"));
   }
-  const given = all.data[name];
+  const given = Object.hasOwn(all.data, name) ? all.data[name] : undefined;
+  if (UNUSABLE_NAMES.includes(name)) {
+    throw broken(where, `a connection cannot be called ${quoted(name)}`, "give it another name.");
+  }
   if (given === undefined) {
     const names = Object.keys(all.data);
     throw broken(
       where,
-      `there is no connection "${name}"; ${names.length === 0 ? "none is configured" : `there are: ${names.join(", ")}`}`,
-      `set it, e.g. "pulumi config set --secret --path flexprice:connections.${name}.apiKey", or correct the resource's connection.`,
+      `there is no connection ${quoted(name)}; ${names.length === 0 ? "none is configured" : `there are: ${names.join(", ")}`}`,
+      `set it, e.g. "pulumi config set --secret --path ${connectionPath(name)}.apiKey", or correct the resource's connection.`,
     );
   }
   const shape = z.strictObject({
@@ -103,12 +116,12 @@ function readConnection(source: SettingsSource, name: string): Settings {
     );
     throw broken(
       where,
-      `connection "${name}" is unusable: ${issues.join("; ")}`,
+      `connection ${quoted(name)} is unusable: ${issues.join("; ")}`,
       hint("connections"),
     );
   }
   const { apiKey, accessToken, environmentId, baseUrl } = parsed.data;
-  const inside = `connection "${name}" in ${where}`;
+  const inside = `connection ${quoted(name)} in ${where}`;
   const part = (value: string | undefined): Setting | undefined =>
     value === undefined
       ? undefined
@@ -118,6 +131,15 @@ function readConnection(source: SettingsSource, name: string): Settings {
     credential: oneCredential(part(apiKey), part(accessToken)),
     environmentId,
   };
+}
+
+/** What JavaScript keeps for itself: under such a name nothing can be kept, or something else is found. */
+const UNUSABLE_NAMES: readonly string[] = ["__proto__", "constructor", "prototype"];
+
+/** A connection as `pulumi config set --path` takes it. */
+function connectionPath(name: string): string {
+  const isPlain = /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name);
+  return `flexprice:connections${isPlain ? `.${name}` : `[${quoted(name)}]`}`;
 }
 
 function oneCredential(
@@ -142,6 +164,14 @@ function oneCredential(
       best.source,
       `${best.source} has white space or a line break around it`,
       "set it anew without; a value piped from a file often ends in a line break.",
+    );
+  }
+  const [extra] = /^(?:Bearer|Basic)\s|^["']/i.exec(best.value) ?? [];
+  if (extra !== undefined) {
+    throw broken(
+      best.source,
+      `${best.source} begins with ${extra.trim()}, which is no part of the credential`,
+      "set it to the credential alone, without quotes or the name of a scheme.",
     );
   }
   if (/[^\x20-\x7e]/.test(best.value)) {
@@ -182,13 +212,8 @@ function usableUrl(text: string, source: string, allowInsecure: boolean): string
       `use https, or accept it with "pulumi config set flexprice:allowInsecure true".`,
     );
   }
-  const path = url.pathname.replace(/\/+$/, "");
-  return `${url.origin}${path.endsWith("/v1") ? path : `${path}/v1`}`;
-}
-
-/** Whether only this machine can be meant. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
+  const path = url.pathname.replace(/\/{2,}/g, "/").replace(/(?:\/v1)*\/?$/, "");
+  return `${url.origin}${path}/v1`;
 }
 
 function readFlag(

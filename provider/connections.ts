@@ -2,7 +2,13 @@ import { realWorld } from "./api/client";
 import { Connection } from "./api/connection";
 import { Journal } from "./api/journal";
 import { ManagedIds } from "./api/managed-ids";
-import { missingCredential, readSettings, type SettingsSource } from "./config";
+import {
+  connectionNames,
+  fingerprint,
+  missingCredential,
+  readSettings,
+  type SettingsSource,
+} from "./config";
 
 /** The connections that a set of settings describes, by their names; each is made when it is first asked for. */
 export class Connections {
@@ -33,6 +39,19 @@ export class Connections {
   /** Whether the settings are enough to connect. */
   isConfigured(name: string | undefined): boolean {
     return this.made.has(name) || readSettings(this.source, name).credential !== undefined;
+  }
+
+  /**
+   * Tells the settings of this connection from others.
+   * @throws FlexpriceError of kind `configuration`.
+   */
+  fingerprint(name: string | undefined): string {
+    return fingerprint(readSettings(this.source, name));
+  }
+
+  /** The names that a resource can give. */
+  names(): readonly string[] {
+    return connectionNames(this.source);
   }
 
   /** Milliseconds of the epoch by the clock of the connection's server, or by ours as long as it has not answered. */

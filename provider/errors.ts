@@ -1,4 +1,4 @@
-import { redact } from "./redaction";
+import { escapeControl, escapeControlByLine, redact } from "./redaction";
 
 /**
  * What went wrong, for code that has to decide; people read the message.
@@ -68,9 +68,9 @@ export class FlexpriceError extends Error {
   readonly code: string | undefined;
 
   constructor(parts: ErrorParts) {
-    const attempted = redact(parts.attempted);
-    const answer = redact(parts.answer);
-    const advice = redact(parts.advice);
+    const attempted = escapeControl(redact(parts.attempted));
+    const answer = escapeControl(redact(parts.answer));
+    const advice = escapeControl(redact(parts.advice));
     super(`Could not ${attempted}.\n  Reason: ${answer}\n  What to do: ${advice}`);
     this.kind = parts.kind;
     this.attempted = attempted;
@@ -101,5 +101,5 @@ export function isFailure(error: unknown, ...kinds: ErrorKind[]): error is Flexp
 
 /** Any caught value as readable, redacted text. */
 export function describe(error: unknown): string {
-  return redact(error instanceof Error ? error.message : String(error));
+  return escapeControlByLine(redact(error instanceof Error ? error.message : String(error)));
 }

@@ -10,7 +10,7 @@ export type {
   GetServiceAccountsArgs,
   RoleInfo,
   ServiceAccountInfo,
-} from "./inquiries";
+} from "./function-types";
 export {
   type GetApiKeysOutputArgs,
   type GetCallerOutputArgs,

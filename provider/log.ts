@@ -1,26 +1,33 @@
 import { createRequire } from "node:module";
 import { SHOWN_BY_ENGINE, type Warn } from "./errors";
-import { redact } from "./redaction";
+import { escapeControlByLine, redact } from "./redaction";
 
 /**
- * Shows warnings in the CLI's output, each text once a process. The provider process is told the engine's address
+ * Shows warnings, or what is only worth knowing, in the CLI's output, each text once a process. The provider process is told the engine's address
  * in its first argument; where there is no engine, as in tests, warnings go to standard error.
  */
-export function engineLog(engineAddress: string | undefined = process.argv[2]): Warn {
+export function engineLog(
+  engineAddress: string | undefined = process.argv[2],
+  severity: "warning" | "info" = "warning",
+): Warn {
   const shown = new Set<string>();
   return async (message) => {
-    const clean = redact(message);
+    const clean = escapeControlByLine(redact(message));
     if (shown.has(clean)) return;
     shown.add(clean);
     if (engineAddress === undefined || !/^[\w.[\]:-]+:\d+$/.test(engineAddress)) {
-      console.error(`warning: ${clean}`);
+      console.error(`${severity}: ${clean}`);
       return;
     }
-    await sendWarning(engineAddress, clean).catch(() => console.error(`warning: ${clean}`));
+    await send(engineAddress, severity, clean).catch(() => console.error(`${severity}: ${clean}`));
   };
 }
 
-async function sendWarning(engineAddress: string, message: string): Promise<void> {
+async function send(
+  engineAddress: string,
+  severity: "warning" | "info",
+  message: string,
+): Promise<void> {
   // Loaded only when there is something to say: most operations have nothing. gRPC is the SDK's own copy.
   const sdk = createRequire(require.resolve("@pulumi/pulumi"));
   const { credentials }: typeof import("@grpc/grpc-js") = sdk("@grpc/grpc-js");
@@ -31,7 +38,7 @@ async function sendWarning(engineAddress: string, message: string): Promise<void
     "@pulumi/pulumi/proto/engine_pb",
   );
   const request = new LogRequest();
-  request.setSeverity(LogSeverity.WARNING);
+  request.setSeverity(severity === "warning" ? LogSeverity.WARNING : LogSeverity.INFO);
   request.setMessage(message);
   const client = new EngineClient(engineAddress, credentials.createInsecure());
   await new Promise<void>((resolve, reject) => {

@@ -13,6 +13,7 @@ import { Connections } from "./connections";
 import { endWithEngine } from "./engine-end";
 import { dropRepeatedErrors, engineLog } from "./log";
 import { ApiKeyLifecycle } from "./resources/api-key-lifecycle";
+import { DiffedResources } from "./resources/diffed";
 import type { Surroundings } from "./resources/lifecycle";
 import { ServiceAccountLifecycle } from "./resources/service-account-lifecycle";
 
@@ -25,7 +26,7 @@ const source: SettingsSource = {
   environment: process.env,
 };
 
-const world = realWorld();
+const world = { ...realWorld(), notify: engineLog(process.argv[2], "info") };
 const warn = engineLog();
 const journal = new Journal({
   directory: join(process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"), "flexprice", "creates"),
@@ -37,9 +38,13 @@ const connections = new Connections(source, world, journal, managed);
 const surroundings: Surroundings = {
   connect: (name, attempted) => connections.connect(name, attempted),
   isConfigured: (name) => connections.isConfigured(name),
+  connectionNames: () => connections.names(),
+  fingerprint: (name) => connections.fingerprint(name),
   wantsPreflight: () => wantsPreflight(source),
   managed,
   adopted: new Set(),
+  diffedAccounts: new DiffedResources(),
+  diffedKeys: new DiffedResources(),
   now: (connection) => connections.now(connection),
   sleep: world.sleep,
   warn,

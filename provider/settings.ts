@@ -12,6 +12,13 @@ export const SETTINGS = {
 } as const;
 export type SettingName = keyof typeof SETTINGS;
 
+/** Keys of the stack's config whose values belong encrypted. */
+export const SECRET_SETTINGS: readonly string[] = [
+  "flexprice:apiKey",
+  "flexprice:accessToken",
+  "flexprice:connections",
+];
+
 /** Every environment variable that means something. */
 export const ENVIRONMENT_VARIABLES: readonly string[] = Object.values(SETTINGS);
 

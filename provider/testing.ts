@@ -47,6 +47,11 @@ export interface FlexpriceOptions {
    * it is up to 120,000. Default: 0.
    */
   readonly revocationDelayMs?: number;
+  /**
+   * For how long one request does not see what another has written, in milliseconds, as with a server that has a read
+   * replica. Default: 0.
+   */
+  readonly replicaLagMs?: number;
 }
 
 /**

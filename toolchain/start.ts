@@ -2,7 +2,7 @@
  * `npm start`: the whole job in one go, on the real Pulumi engine. Against an embedded Flexprice, or against a real
  * one where FLEXPRICE_API_KEY is set.
  */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { z } from "zod";
 import { readSettings } from "../provider/config";
 import { Emulator } from "../provider/emulator";
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
 
   const flexprice = await findFlexprice();
   const workspace = await PulumiWorkspace.create({
-    program: CHECKOUT,
+    program: join(CHECKOUT, "examples", "quickstart"),
     stack: "dev",
     show: true,
     env: { FLEXPRICE_BASE_URL: flexprice.url },

@@ -73,6 +73,7 @@ export interface StateResource {
   parent?: string;
   provider?: string;
   delete?: boolean;
+  protect?: boolean;
   pendingReplacement?: boolean;
   initErrors?: string[];
   inputs?: Record<string, unknown>;

@@ -2,7 +2,9 @@
  * Stands for whoever made an account and a key before there was a program: makes both, and prints what is known of
  * them as variables for a shell.
  */
-const baseUrl = process.env["FLEXPRICE_BASE_URL"] ?? "https://us.api.flexprice.io/v1";
+const server = process.env["FLEXPRICE_BASE_URL"] || "https://us.api.flexprice.io";
+// With or without /v1, as the provider takes it.
+const baseUrl = server.replace(/(\/v1)?\/*$/, "/v1");
 
 async function post<Answer>(path: string, body: object): Promise<Answer> {
   const response = await fetch(baseUrl + path, {

@@ -1,5 +1,7 @@
 /** Tries out what the keys in INGESTOR_KEY and DASHBOARD_KEY may do: prints the status that Flexprice answers. */
-const baseUrl = process.env["FLEXPRICE_BASE_URL"] ?? "https://us.api.flexprice.io/v1";
+const server = process.env["FLEXPRICE_BASE_URL"] || "https://us.api.flexprice.io";
+// With or without /v1, as the provider takes it.
+const baseUrl = server.replace(/(\/v1)?\/*$/, "/v1");
 
 const event = { event_name: "api_call", external_customer_id: "example-customer" };
 

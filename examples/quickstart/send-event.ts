@@ -2,7 +2,9 @@
  * A consumer of the keys: sends one usage event with the key in FLEXPRICE_API_KEY and prints what Flexprice answers.
  * Exit status 0 when the event was accepted.
  */
-const baseUrl = process.env["FLEXPRICE_BASE_URL"] ?? "https://us.api.flexprice.io/v1";
+const server = process.env["FLEXPRICE_BASE_URL"] || "https://us.api.flexprice.io";
+// With or without /v1, as the provider takes it.
+const baseUrl = server.replace(/(\/v1)?\/*$/, "/v1");
 
 async function sendEvent(): Promise<void> {
   const response = await fetch(`${baseUrl}/events`, {

@@ -1,18 +1,22 @@
 import type { z } from "zod";
-import { type ErrorKind, FlexpriceError } from "../errors";
+import { type ErrorKind, FlexpriceError, type Warn } from "../errors";
 import { redact, rememberSecret } from "../redaction";
 import {
   DEFAULT_RETRY_LIMITS,
   type Effect,
+  type FinishedAttempt,
   isPassing,
   type Outcome,
   type RetryLimits,
   retryDelay,
+  waitNotice,
 } from "./retry";
 import {
+  DEFAULT_TRANSPORT_LIMITS,
   type HttpAnswer,
   type HttpRequest,
   httpTransport,
+  proxyVariable,
   type Transport,
   TransportFailure,
 } from "./transport";
@@ -33,6 +37,8 @@ export interface World {
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Says what a long wait is for, the same text only once; absent where nobody reads it. */
+  readonly notify?: Warn;
   /** Whether a Date header is believed however far from the local clock: a test moves the clock of its server. */
   readonly trustsDateHeader?: boolean;
 }
@@ -88,6 +94,8 @@ const MAX_HEADER_SKEW_MS = 2 * 60_000;
  */
 export class ServerClock {
   private offset = 0;
+  /** By the last header, believed or not. */
+  private heard = 0;
   /** By the newest object. */
   private confirmed = 0;
 
@@ -101,8 +109,14 @@ export class ServerClock {
     return this.localNow() + this.offset;
   }
 
+  /** The same where it is safer to take it for earlier than it is: a local clock that is far ahead proves nothing. */
+  earliestNow(): number {
+    return this.localNow() + Math.min(this.offset, this.heard);
+  }
+
   noteHeader(dateHeader: string | undefined): void {
     const offset = Date.parse(dateHeader ?? "") - this.localNow();
+    if (!Number.isNaN(offset)) this.heard = offset;
     if (Math.abs(offset - this.confirmed) <= this.maxSkewMs) this.offset = offset;
   }
 
@@ -136,6 +150,11 @@ export class Client {
     return this.clock.now();
   }
 
+  /** As {@link serverNow}, or by its last Date header where that is earlier. */
+  earliestNow(): number {
+    return this.clock.earliestNow();
+  }
+
   /** The server has just made something, and said when. */
   noteCreation(createdAt: number | undefined): void {
     this.clock.noteCreation(createdAt);
@@ -147,7 +166,7 @@ export class Client {
     for (let attempt = 1; ; attempt++) {
       const result = await this.attempt(call);
       if ("value" in result) return result.value;
-      const delay = retryDelay({
+      const finished: FinishedAttempt = {
         effect: call.effect,
         outcome: result.outcome,
         attempt,
@@ -155,10 +174,17 @@ export class Client {
         now: world.now(),
         random: world.random,
         limits: retry,
-      });
+      };
+      const delay = retryDelay(finished);
       if (delay === "stop") throw result.error;
+      await this.notify(waitNotice(result.error, finished, delay));
       await world.sleep(delay);
     }
+  }
+
+  /** Says what a long wait is for. */
+  async notify(message: string | undefined): Promise<void> {
+    if (message !== undefined) await this.options.world.notify?.(message);
   }
 
   /** Sends the request once. */
@@ -197,13 +223,18 @@ export class Client {
   private async send(request: HttpRequest): Promise<HttpAnswer | TransportFailure> {
     const { world } = this.options;
     try {
-      const answer = await world.transport(request);
+      const answer = await world.transport(request, () => void this.notify(this.slowNotice()));
       this.clock.noteHeader(answer.headers["date"]);
       return answer;
     } catch (error) {
       if (error instanceof TransportFailure) return error;
       throw error;
     }
+  }
+
+  private slowNotice(): string {
+    const seconds = DEFAULT_TRANSPORT_LIMITS.totalMs / 1_000;
+    return `Waiting for ${this.options.baseUrl}, which takes long to answer. Each request is given up to ${seconds} seconds.`;
   }
 
   /** The value of a 2xx; one that cannot be read says as little of what happened as none. */
@@ -226,20 +257,23 @@ export class Client {
     const said = readRefusal(result);
     const kind = kindOf(call, result, said);
     const { status } = result;
+    const target = redirectTarget(this.request(call).url, result);
+    const told = said === undefined ? excerpt(result.body) : words(said);
     return {
       outcome: {
         kind: "answered",
         status,
         retryAfter: result.headers["retry-after"],
         isRefusal: said !== undefined && status >= 400 && status < 500 && !isPassing(status),
+        isOutage: saysOutage(result, said),
       },
       error: new FlexpriceError({
         kind,
         attempted: call.attempted,
         answer: `Flexprice answered ${status}${said?.code === undefined ? "" : ` ${said.code}`}: ${
-          said === undefined ? excerpt(result.body) : words(said)
+          target === undefined ? told : `it redirects to ${target}`
         } (${this.where(call)})`,
-        advice: this.advice(kind),
+        advice: answerFix(call, result, target, this.options.baseUrl) ?? this.advice(kind),
         status,
         code: said?.code,
       }),
@@ -257,7 +291,11 @@ export class Client {
       kind,
       attempted: call.attempted,
       answer: `no answer from ${this.where(call)}: ${failure.message}`,
-      advice: this.advice(kind),
+      advice:
+        connectionFix(failure, this.options.baseUrl) ??
+        (kind === "server_error"
+          ? `run the command again; if it goes on, look whether ${this.options.baseUrl} can be reached from here without a gateway that cuts connections.`
+          : this.advice(kind)),
     });
   }
 
@@ -273,7 +311,11 @@ export class Client {
       case "forbidden":
         return `use a credential that may do this (now: ${credential.source}): accounts need a role with write access to users, keys of service accounts a super_admin user.`;
       case "wrong_environment":
-        return "set flexprice:environmentId (or FLEXPRICE_ENVIRONMENT_ID) to an environment of this tenant: access tokens need it.";
+        return `set flexprice:environmentId (or FLEXPRICE_ENVIRONMENT_ID) to an environment of this tenant: ${
+          credential.kind === "apiKey"
+            ? "an API key from a self-hosted server's own configuration needs it, as access tokens do."
+            : "access tokens need it."
+        }`;
       case "unreachable":
         return `check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that ${baseUrl} can be reached from here; nothing was sent.`;
       case "throttled":
@@ -283,11 +325,85 @@ export class Client {
       case "outcome_unknown":
         return "run the command again: the provider looks for what this request may have made.";
       case "server_error":
-        return "run the command again; if it goes on, look into the server's log.";
+        return "run the command again. The server failed; this request changes nothing twice.";
       default:
         return "correct the program or the settings and run the command again.";
     }
   }
+}
+
+/** What helps against a failure of the connection itself; undefined: nothing special. */
+function connectionFix(
+  { code = "", message, sent }: TransportFailure,
+  baseUrl: string,
+): string | undefined {
+  const { protocol, hostname } = new URL(baseUrl);
+  const set = "set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to";
+  if (/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(code)) {
+    return "this machine does not know who has signed the server's certificate: write the certificate of that authority into a file, and set the environment variable NODE_EXTRA_CA_CERTS to its path. Nothing was sent.";
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return `the certificate is for another name than ${hostname}: ${set} a name that it has. Nothing was sent.`;
+  }
+  if (/^CERT_/.test(code)) {
+    return "the server's certificate is not valid today: look at its dates, and at the clock of this machine. Nothing was sent.";
+  }
+  if (
+    protocol === "https:" &&
+    (code === "EPROTO" || /WRONG_VERSION_NUMBER|packet length/i.test(code + message))
+  ) {
+    return `the server does not speak TLS at this port: ${set} http://… if it is meant to be so, or to the port for https. Nothing was sent.`;
+  }
+  const proxy = proxyVariable(baseUrl);
+  if (proxy !== undefined && sent === "surely not") {
+    return `check the proxy that the environment variable ${proxy} names: it has to be reachable from here and to let ${hostname} through. To go without it to this host, add ${hostname} to NO_PROXY. Nothing was sent.`;
+  }
+  if (protocol === "http:" && /HPE_INVALID|ECONNRESET|UND_ERR_SOCKET/.test(code)) {
+    return `run the command again; if it goes on, and the server speaks TLS at this port, ${set} https://….`;
+  }
+  return undefined;
+}
+
+/** What servers answer who are spoken to without TLS where they expect it: nginx, Go and Apache. */
+const WANTS_TLS =
+  /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|speaking plain HTTP to an SSL/i;
+
+/** What helps against one answer in particular; undefined: what helps against its kind. */
+function answerFix(
+  { path }: ApiCall<unknown>,
+  { status, body }: HttpAnswer,
+  target: string | undefined,
+  baseUrl: string,
+): string | undefined {
+  const set = "set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to";
+  if (target !== undefined) {
+    const moved = target.endsWith(path) ? target.slice(0, -path.length) : undefined;
+    return moved === undefined || moved === baseUrl
+      ? `${set} the address of the API itself: a redirect is not followed, since the credential goes to one host only. If this is a page to sign in, it must let requests with an API key through.`
+      : `${set} ${moved}: a redirect is not followed, since the credential goes to one host only.`;
+  }
+  if (status === 400 && WANTS_TLS.test(body)) {
+    return `the server speaks TLS at this port: ${set} ${baseUrl.replace(/^http:/, "https:")}.`;
+  }
+  if (status === 403 && /suspended/i.test(body)) {
+    return "the tenant is suspended, and no credential can change anything in it: settle that with Flexprice, or with those who run the server, and run the command again.";
+  }
+  return undefined;
+}
+
+/** Where a redirect leads, without the query, which may hold what is to be kept secret; undefined: it is none. */
+function redirectTarget(asked: string, { status, headers }: HttpAnswer): string | undefined {
+  const { location } = headers;
+  if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, asked)) {
+    return undefined;
+  }
+  const { origin, pathname } = new URL(location, asked);
+  return `${origin}${pathname}`;
+}
+
+/** A server says so of a user whose database is away; one that is not there is "User not found". */
+function saysOutage({ status }: HttpAnswer, said: Refusal | undefined): boolean {
+  return status === 404 && said?.message === "Failed to retrieve user";
 }
 
 /** The value of a 2xx, or what is wrong with it. */
@@ -320,6 +436,7 @@ function kindOf(call: ApiCall<unknown>, answer: HttpAnswer, said: Refusal | unde
     case 403:
       return said?.error === "Access denied" ? "wrong_environment" : "forbidden";
     case 404:
+      if (saysOutage(answer, said)) return "server_error";
       // A path that the server does not route is plain text: the base URL is wrong, nothing is missing.
       return said?.code === "not_found" ? "not_found" : "malformed_answer";
     case 409:

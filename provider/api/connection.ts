@@ -1,7 +1,8 @@
 import { type FlexpriceError, isFailure, type Warn } from "../errors";
-import { Client, type ClientOptions, ServerClock } from "./client";
+import { Client, type ClientOptions, ServerClock, type World } from "./client";
 import { Creates, hashOf } from "./creates";
 import { Directory } from "./directory";
+import { displayIdOf } from "./ids";
 import { Inventory } from "./inventory";
 import { Journal } from "./journal";
 import { ManagedIds } from "./managed-ids";
@@ -14,6 +15,8 @@ import type { Role, User } from "./wire";
 const PREFLIGHT_RETRY: RetryLimits = {
   attempts: 2,
   totalMs: 10_000,
+  unreachableMs: 10_000,
+  throttledMs: 10_000,
   firstPauseMs: 500,
   longestPauseMs: 1_000,
 };
@@ -34,6 +37,7 @@ export type Preflight =
 /** One server with one credential, as long as the process lives. What it asks once it keeps. */
 export class Connection {
   readonly routes: Routes;
+  readonly world: World;
   readonly directory: Directory;
   readonly inventory: Inventory;
   readonly creates: Creates;
@@ -48,6 +52,7 @@ export class Connection {
     private readonly journal = new Journal(),
     managed = new ManagedIds(journal),
   ) {
+    this.world = options.world;
     const { now, trustsDateHeader } = options.world;
     const clock = new ServerClock(now, trustsDateHeader ? Number.POSITIVE_INFINITY : undefined);
     this.routes = new Routes(new Client({ ...options, clock }));
@@ -59,8 +64,7 @@ export class Connection {
       credential: hashOf(options.credential),
       environmentId: this.chosenEnvironment,
     };
-    const { routes, directory, inventory } = this;
-    const { world } = options;
+    const { routes, directory, inventory, world } = this;
     const of = [routes, directory, inventory, world, managed, journal, origin] as const;
     this.creates = new Creates(...of);
     this.recovery = new Recovery(...of);
@@ -69,6 +73,17 @@ export class Connection {
   /** Where the credential was configured. */
   get credentialSource(): string {
     return this.options.credential.source;
+  }
+
+  /** Whether a key is the very credential of this connection. */
+  usesKey(apiKey: string | undefined): boolean {
+    return apiKey !== undefined && apiKey === this.options.credential.value;
+  }
+
+  /** Whether a listed key of the caller may be the credential: the list shows no more of it. */
+  mayBeKey(displayId: string): boolean {
+    const { kind, value } = this.options.credential;
+    return kind === "apiKey" && displayIdOf(value) === displayId;
   }
 
   /** The environment that keys are made in, where the credential does not bring its own. */

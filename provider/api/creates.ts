@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { FlexpriceError, isFailure } from "../errors";
+import { quoted } from "../redaction";
 import { uniqueName } from "./auto-name";
 import type { Attempt, Credential, World } from "./client";
 import type { Directory } from "./directory";
@@ -7,7 +8,8 @@ import type { Inventory } from "./inventory";
 import type { Journal, Note, PendingCreate } from "./journal";
 import type { ManagedIds } from "./managed-ids";
 import { archiveAccount } from "./proof";
-import { type Outcome, retryDelay } from "./retry";
+import { despiteLag, isYoung, waitOutLag } from "./replica-lag";
+import { MAX_SILENT_MS, type Outcome, retryDelay, waitNotice } from "./retry";
 import type { NewKey, Routes } from "./routes";
 import type { CreatedKey, Key, User } from "./wire";
 
@@ -19,10 +21,6 @@ const LOOKUP_DELAYS_MS: readonly number[] = [250, 1_500, 4_000];
 
 /** How often an object is made again because its note was claimed, before the create goes on without notes. */
 const MAX_NOTES_LOST = 3;
-
-/** How long a read replica may not know of an account that was just made; asked again every second. */
-const REPLICA_LAG_MS = 30_000;
-const REPLICA_PAUSE_MS = 1_000;
 
 /** How often a key is made again whose expiry came out wrong. */
 const MAX_WRONG_EXPIRIES = 2;
@@ -89,6 +87,8 @@ interface Plan<Made> {
   readonly find: (name: string, lost: FlexpriceError) => Promise<Made | "cleared" | "nothing">;
   /** What is left to do before the object is handed over. Undefined: it was no good, and has been removed. */
   readonly finish: (made: Made, note: Note) => Promise<Finished<Made> | undefined>;
+  /** Whether a refusal is one that a server gives which does not know yet what this process has just done. */
+  readonly isLag?: (error: FlexpriceError) => boolean;
   readonly idOf: (made: Made) => string;
   readonly remove: (made: Made) => Promise<void>;
 }
@@ -115,10 +115,10 @@ interface Tries {
  */
 export class Creates {
   constructor(
-    private readonly routes: Routes,
+    readonly routes: Routes,
     private readonly directory: Directory,
     private readonly inventory: Inventory,
-    private readonly world: Pick<World, "sleep" | "now" | "random">,
+    private readonly world: Pick<World, "sleep" | "now" | "random" | "notify">,
     private readonly managed: ManagedIds,
     private readonly journal: Journal,
     private readonly origin: CreateOrigin,
@@ -215,6 +215,8 @@ export class Creates {
             "set the clock of this machine, and look whether the server or a gateway before it takes long to answer; then run the command again.",
         });
       },
+      isLag: ({ kind }) =>
+        kind === "not_found" && spec.accountId !== undefined && isYoung(this, spec.accountId),
       idOf: ({ secret }) => secret.id,
       remove: ({ secret }) => this.revoke(secret.id, "which cannot be handed over"),
     });
@@ -256,17 +258,15 @@ export class Creates {
     const { error, outcome } = result;
     if (hadNoEffect(outcome)) this.journal.close(note);
     const { attempt, startedAt } = tries;
+    const now = world.now();
+    if (plan.isLag?.(error) && (await waitOutLag(world, error, now - startedAt))) return undefined;
     const { random } = world;
-    const delay = retryDelay({
-      effect: "creates",
-      outcome,
-      attempt,
-      startedAt,
-      now: world.now(),
-      random,
-    });
+    const finished = { effect: "creates", outcome, attempt, startedAt, now, random } as const;
+    const delay = retryDelay(finished);
     if (delay !== "stop") {
       tries.attempt += 1;
+      const notice = waitNotice(error, finished, delay);
+      if (notice !== undefined) await world.notify?.(notice);
       await world.sleep(delay);
       return undefined;
     }
@@ -288,6 +288,11 @@ export class Creates {
     lost: FlexpriceError,
   ): Promise<Made | "cleared" | "nothing"> {
     for (const delay of LOOKUP_DELAYS_MS) {
+      if (delay > MAX_SILENT_MS) {
+        await this.world.notify?.(
+          `Waiting for the server, which may not show yet what a request without an answer has made: ${lost.answer}. Looking for ${quoted(name)} once more in ${delay / 1_000} seconds.`,
+        );
+      }
       await this.world.sleep(delay);
       try {
         const found = await plan.find(name, lost);
@@ -297,7 +302,7 @@ export class Creates {
         throw new FlexpriceError({
           kind: "outcome_unknown",
           attempted: lost.attempted,
-          answer: `${lost.answer}; and a look for what it may have made, under the name "${name}", failed: ${error.answer}`,
+          answer: `${lost.answer}; and a look for what it may have made, under the name ${quoted(name)}, failed: ${error.answer}`,
           advice:
             settle === "remove"
               ? "run the command again once the server answers: the provider looks for this name, and removes what bears it."
@@ -338,17 +343,16 @@ export class Creates {
   }
 
   private async giveName(account: User, name: string, attempted: string): Promise<Finished<User>> {
-    const deadline = this.world.now() + REPLICA_LAG_MS;
-    for (;;) {
-      try {
-        return { made: await this.routes.renameAccount(account.id, name, attempted) };
-      } catch (error) {
-        if (!isFailure(error)) throw error;
-        if (error.kind !== "not_found" || this.world.now() >= deadline) {
-          return { made: account, failure: new UnnamedAccount(account, error) };
-        }
-        await this.world.sleep(REPLICA_PAUSE_MS);
-      }
+    try {
+      const named = await despiteLag(
+        this.world,
+        () => this.routes.renameAccount(account.id, name, attempted),
+        ({ kind }) => kind === "not_found",
+      );
+      return { made: named };
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return { made: account, failure: new UnnamedAccount(account, error) };
     }
   }
 
@@ -370,7 +374,7 @@ export class Creates {
     const keys = await keysThatMayBe(this.inventory, this.managed, { name, ownerId });
     return new FlexpriceError({
       ...parts,
-      answer: `${lost.answer}; ${ownerId} has ${keys.length === 0 ? `no key named "${name}" yet that this run does not know` : `keys named "${name}" that this run does not know: ${describeKeys(keys)}`}`,
+      answer: `${lost.answer}; ${ownerId} has ${keys.length === 0 ? `no key named ${quoted(name)} yet that this run does not know` : `keys named ${quoted(name)} that this run does not know: ${describeKeys(keys)}`}`,
       advice: `look at the keys of this name in the dashboard. Revoke the one that was made just now, if there is one: nobody has its value. Then run the command again. Without "name" the provider gives each key a unique name, and settles this by itself.`,
     });
   }

@@ -19,6 +19,8 @@ export class Directory {
   private readonly accounts: Listing<User>;
   private readonly keys: Listing<Key>;
   private readonly database: Gathering<typeof ANSWER, unknown>;
+  private readonly revoked = new Set<string>();
+  private readonly revokedOwners = new Set<string>();
 
   constructor(
     private readonly routes: Routes,
@@ -26,12 +28,14 @@ export class Directory {
   ) {
     this.accounts = new Listing({
       sleep,
+      attempted: "list the service accounts",
       list: (page) => routes.searchAccounts(page, "list the service accounts"),
       ask: (ids) => accountsById(routes, ids),
       requestsFor: (ids) => Math.ceil(ids / MOST_SEARCH_IDS),
     });
     this.keys = new Listing({
       sleep,
+      attempted: "list the API keys",
       list: (page) => routes.listKeys(page, "list the API keys"),
       ask: (owners) => keysOf(routes, owners),
       requestsFor: (owners) => owners,
@@ -51,9 +55,9 @@ export class Directory {
     return await this.keys.find(id, ownerId);
   }
 
-  /** The visible keys of an owner, asked for anew. */
+  /** The visible keys of an owner, asked for anew; those left out that this process has revoked. */
   async freshKeysOf(ownerId: string): Promise<readonly Key[]> {
-    return await keysOf(this.routes, [ownerId]);
+    return (await keysOf(this.routes, [ownerId])).filter(({ id }) => !this.revoked.has(id));
   }
 
   /** The account, asked for anew. */
@@ -83,12 +87,22 @@ export class Directory {
     this.keys.note(key);
   }
 
-  dropKey(id: string): void {
+  /** This process has revoked it. */
+  dropKey(id: string, ownerId?: string): void {
     this.keys.drop(id);
+    this.revoked.add(id);
+    if (ownerId !== undefined) this.revokedOwners.add(ownerId);
+  }
+
+  /** Whether this process has revoked keys of an owner: a read replica may still show them. */
+  hasRevokedKeysOf(ownerId: string): boolean {
+    return this.revokedOwners.has(ownerId);
   }
 }
 
 interface ListingSource<Row> {
+  /** What a walk is for, in the infinitive. */
+  readonly attempted: string;
   readonly sleep: (ms: number) => Promise<void>;
   readonly list: (page: PageRequest) => Promise<Page<Row>>;
   /** The rows behind these questions: ids of accounts, owners of keys. */
@@ -178,7 +192,7 @@ class Listing<Row extends { readonly id: string }> {
   }
 
   private walk(): Promise<void> {
-    this.walked ??= everyRow(this.source.list).then(
+    this.walked ??= everyRow(this.source.list, this.source.attempted).then(
       // What single questions and our own writes have told is newer.
       (rows) => this.keep(rows.filter(({ id }) => !this.known.has(id))),
       (error) => {
@@ -210,9 +224,10 @@ export async function accountsById(routes: Routes, ids: readonly string[]): Prom
 
 async function keysOf(routes: Routes, owners: readonly string[]): Promise<Key[]> {
   const lists = await Promise.all(
-    owners.map((owner) =>
-      everyRow((page) => routes.listKeys(page, `list the API keys of ${owner}`, owner)),
-    ),
+    owners.map((owner) => {
+      const attempted = `list the API keys of ${owner}`;
+      return everyRow((page) => routes.listKeys(page, attempted, owner), attempted);
+    }),
   );
   return lists.flat();
 }

@@ -21,8 +21,11 @@ interface Walk<Row> {
 type Ask<Row> = (page: PageRequest) => Promise<Page<Row>>;
 
 /** All pages. Rows that turn up twice count once. */
-export async function everyRow<Row extends { readonly id: string }>(ask: Ask<Row>): Promise<Row[]> {
-  return (await walk(ask)).rows;
+export async function everyRow<Row extends { readonly id: string }>(
+  ask: Ask<Row>,
+  attempted: string,
+): Promise<Row[]> {
+  return (await walk(ask, attempted)).rows;
 }
 
 /**
@@ -34,7 +37,7 @@ export async function everyRowForSure<Row extends { readonly id: string }>(
   attempted: string,
 ): Promise<Row[]> {
   for (let time = 1; time <= MOST_WALKS; time++) {
-    const { rows, shrank } = await walk(ask);
+    const { rows, shrank } = await walk(ask, attempted);
     if (!shrank) return rows;
   }
   throw new FlexpriceError({
@@ -45,17 +48,38 @@ export async function everyRowForSure<Row extends { readonly id: string }>(
   });
 }
 
-async function walk<Row extends { readonly id: string }>(ask: Ask<Row>): Promise<Walk<Row>> {
+/** More pages than any list has: a million rows. */
+const MAX_PAGES = 1_000;
+
+/** Pages in a row without a new row. Others who make much meanwhile can shift a list by a page, not by so many. */
+const MAX_STALE_PAGES = 5;
+
+async function walk<Row extends { readonly id: string }>(
+  ask: Ask<Row>,
+  attempted: string,
+): Promise<Walk<Row>> {
   const rows = new Map<string, Row>();
   let shrank = false;
   let total = 0;
-  for (let offset = 0; ; ) {
+  let offset = 0;
+  let stalePages = 0;
+  for (let pages = 1; pages <= MAX_PAGES; pages++) {
     const page = await ask({ limit: PAGE_SIZE, offset });
     shrank ||= page.total < total || (page.items.length === 0 && offset < page.total);
     total = page.total;
+    const known = rows.size;
     for (const row of page.items) rows.set(row.id, row);
     offset += page.items.length;
     if (page.items.length === 0 || offset >= page.total)
       return { rows: [...rows.values()], shrank };
+    stalePages = rows.size === known ? stalePages + 1 : 0;
+    if (stalePages >= MAX_STALE_PAGES) break;
   }
+  throw new FlexpriceError({
+    kind: "malformed_answer",
+    attempted,
+    answer: `the list has ${total} rows by its own count, but its pages bring nothing new after ${rows.size}`,
+    advice:
+      "look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+  });
 }

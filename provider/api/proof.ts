@@ -1,8 +1,9 @@
-import { isFailure } from "../errors";
+import { type FlexpriceError, isFailure } from "../errors";
 import type { World } from "./client";
 import type { Connection } from "./connection";
+import { displayIdOf } from "./ids";
 import type { Routes } from "./routes";
-import type { User } from "./wire";
+import type { Key, User } from "./wire";
 
 /**
  * How long a revoked key can go on answering, and so how often to look, in milliseconds: a server keeps a key
@@ -36,8 +37,14 @@ export async function hasStoppedWorking(
   apiKey: string,
   sleep: World["sleep"],
 ): Promise<boolean> {
+  const seconds = PAUSES.reduce((sum, pause) => sum + pause, 0) / 1_000;
   for (const pause of [0, ...PAUSES]) {
-    if (pause > 0) await sleep(pause);
+    if (pause > 0) {
+      await routes.notify(
+        `Waiting for the server to stop accepting API key ${displayIdOf(apiKey)}, for up to ${seconds} seconds: a key that was used lately goes on working for two minutes after it is revoked.`,
+      );
+      await sleep(pause);
+    }
     if ((await ownerByUse(routes, apiKey)) !== undefined) continue;
     await directory.databaseAnswers();
     if ((await ownerByUse(routes, apiKey)) === undefined) return true;
@@ -47,19 +54,38 @@ export async function hasStoppedWorking(
 
 /**
  * Archives an account, and takes "not found" for done only where a search in the same tenant does not know it either.
- * @returns Whether this call has archived it; false: it was archived before.
+ * @returns The refusal of a server that does not know the account; undefined: this call has archived it.
  */
 export async function archiveAccount(
   { routes, directory }: Pick<Connection, "routes" | "directory">,
   id: string,
   attempted: string,
-): Promise<boolean> {
+): Promise<FlexpriceError | undefined> {
   try {
     await routes.archiveAccount(id, attempted);
-    return true;
+    return undefined;
   } catch (error) {
     if (!isFailure(error, "not_found")) throw error;
     if ((await directory.freshAccount(id)) !== undefined) throw error;
-    return false;
+    return error;
+  }
+}
+
+/** The keys of an account that work, as far as the caller sees them. */
+export async function visibleActiveKeys(
+  { routes, directory }: Pick<Connection, "routes" | "directory">,
+  id: string,
+): Promise<readonly Key[]> {
+  const keys = await unlessHidden(() => directory.freshKeysOf(id));
+  return keys.filter(({ expires_at }) => !(Date.parse(expires_at ?? "") <= routes.serverNow()));
+}
+
+/** A caller that may not list keys still gets to know what becomes of the account. */
+export async function unlessHidden(list: () => Promise<readonly Key[]>): Promise<readonly Key[]> {
+  try {
+    return await list();
+  } catch (error) {
+    if (isFailure(error, "forbidden", "wrong_environment")) return [];
+    throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { isFailure, type Warn } from "../errors";
+import { quoted } from "../redaction";
 import type { World } from "./client";
 import { type CreateOrigin, describeKeys, keysThatMayBe } from "./creates";
 import type { Directory } from "./directory";
@@ -81,7 +82,7 @@ export class Recovery {
     const [first] = open();
     if (first === undefined) return false;
     await warn(
-      `API key "${first.name}" keeps its service account from being archived. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out.`,
+      `API key ${quoted(first.name)} keeps its service account from being archived. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out.`,
     );
     for (let waited = 0; open().length > 0 && waited <= LEASE_MS; waited += WAIT_PAUSE_MS) {
       await this.settleAll(caller, warn);
@@ -136,17 +137,19 @@ export class Recovery {
     const { kind, name } = pending;
     if (kind === "key") {
       await this.routes.revokeKey(id, `revoke API key ${id}, which no state has`);
-      this.directory.dropKey(id);
-      await warn(`API key "${name}" (${id}), made by a run that was cut off, has been revoked.`);
+      this.directory.dropKey(id, pending.ownerId);
+      await warn(
+        `API key ${quoted(name)} (${id}), made by a run that was cut off, has been revoked.`,
+      );
       return;
     }
     const { routes, directory } = this;
     const attempted = `archive service account ${id}, which no state has`;
     // Its writer, or another run, may have been faster.
-    if (!(await archiveAccount({ routes, directory }, id, attempted))) return;
+    if ((await archiveAccount({ routes, directory }, id, attempted)) !== undefined) return;
     this.directory.dropAccount(id);
     await warn(
-      `Service account "${name}" (${id}), made by a run that was cut off, has been archived.`,
+      `Service account ${quoted(name)} (${id}), made by a run that was cut off, has been archived.`,
     );
   }
 
@@ -228,8 +231,8 @@ export class Recovery {
 
 function describe({ kind, name, ownerId }: PendingCreate): string {
   return kind === "account"
-    ? `service account "${name}"`
-    : `API key "${name}" of ${ownerId ?? "the caller"}`;
+    ? `service account ${quoted(name)}`
+    : `API key ${quoted(name)} of ${ownerId ?? "the caller"}`;
 }
 
 function capitalized(text: string): string {

@@ -9,6 +9,8 @@ export type Outcome =
       readonly retryAfter?: string | undefined;
       /** Whether Flexprice itself declined: a 4xx in one of its own shapes, and so before it did anything. */
       readonly isRefusal?: boolean;
+      /** Whether it declined because of trouble of its own: the same request may succeed later. */
+      readonly isOutage?: boolean;
     }
   /** The request surely did not reach the server: connection refused, name not resolved. */
   | { readonly kind: "not_sent" }
@@ -16,10 +18,14 @@ export type Outcome =
   | { readonly kind: "interrupted" };
 
 export interface RetryLimits {
-  /** Attempts in all, the first one included. */
-  readonly attempts: number;
+  /** Attempts in all, the first one included; absent: as many as fit into the time. */
+  readonly attempts?: number;
   /** From the first attempt to the start of the last, in milliseconds. */
   readonly totalMs: number;
+  /** The same where nothing ever reached the server: an address that is wrong stays so. */
+  readonly unreachableMs: number;
+  /** The same where the server asks to slow down: its quota comes back by the minute. */
+  readonly throttledMs: number;
   /** Upper bound of the first pause, doubled with every attempt, in milliseconds. */
   readonly firstPauseMs: number;
   /** Upper bound of any pause that the server did not ask for, in milliseconds. */
@@ -27,8 +33,9 @@ export interface RetryLimits {
 }
 
 export const DEFAULT_RETRY_LIMITS: RetryLimits = {
-  attempts: 6,
   totalMs: 60_000,
+  unreachableMs: 15_000,
+  throttledMs: 5 * 60_000,
   firstPauseMs: 250,
   longestPauseMs: 8_000,
 };
@@ -55,16 +62,22 @@ export function isPassing(status: number): boolean {
 
 /** Milliseconds to wait before the next attempt, or "stop". Pure: time and chance are arguments. */
 export function retryDelay(finished: FinishedAttempt): number | "stop" {
+  const { outcome, attempt, startedAt, now, random } = finished;
   const limits = finished.limits ?? DEFAULT_RETRY_LIMITS;
-  if (finished.attempt >= limits.attempts || !mayRepeat(finished)) return "stop";
-  const asked = askedPause(finished.outcome, finished.now);
-  // Full jitter: clients that failed together do not come back together.
-  const ceiling = Math.min(
-    limits.longestPauseMs,
-    limits.firstPauseMs * 2 ** (finished.attempt - 1),
-  );
-  const pause = asked ?? Math.round(finished.random() * ceiling);
-  return finished.now + pause - finished.startedAt > limits.totalMs ? "stop" : pause;
+  const { attempts = Number.POSITIVE_INFINITY } = limits;
+  if (attempt >= attempts || !mayRepeat(finished)) return "stop";
+  const ceiling = Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** (attempt - 1));
+  // Jitter: clients that failed together do not come back together. At least half, so that time passes.
+  const own = Math.round(((1 + random()) / 2) * ceiling);
+  const pause = Math.max(askedPause(outcome, now) ?? 0, own);
+  return now + pause - startedAt > patienceMs(outcome, limits) ? "stop" : pause;
+}
+
+/** How long an outcome like this one is put up with, in milliseconds. */
+function patienceMs(outcome: Outcome, limits: RetryLimits): number {
+  if (outcome.kind === "not_sent") return limits.unreachableMs;
+  const isThrottled = outcome.kind === "answered" && outcome.status === 429;
+  return isThrottled ? limits.throttledMs : limits.totalMs;
 }
 
 function mayRepeat({ effect, outcome, now }: FinishedAttempt): boolean {
@@ -74,12 +87,27 @@ function mayRepeat({ effect, outcome, now }: FinishedAttempt): boolean {
     case "interrupted":
       return effect !== "creates";
     case "answered":
+      if (outcome.isOutage === true) return true;
       if (effect !== "creates") return isPassing(outcome.status);
       // A create is repeated only where the server says that it did not take it up.
       return (
         outcome.status === 429 || (outcome.status === 503 && askedPause(outcome, now) !== undefined)
       );
   }
+}
+
+/** A wait up to so long, in milliseconds, is nothing to wonder about. */
+export const MAX_SILENT_MS = 2_000;
+
+/** What to say of the wait before the next attempt; undefined where all waits so far are short. */
+export function waitNotice(
+  { answer }: { readonly answer: string },
+  { outcome, startedAt, now, limits = DEFAULT_RETRY_LIMITS }: FinishedAttempt,
+  pause: number,
+): string | undefined {
+  if (now + pause - startedAt <= MAX_SILENT_MS) return undefined;
+  const seconds = Math.round(patienceMs(outcome, limits) / 1_000);
+  return `Waiting for the server: ${answer}. The request is repeated for up to ${seconds} seconds.`;
 }
 
 function askedPause(outcome: Outcome, now: number): number | undefined {

@@ -1,3 +1,4 @@
+import { isFailure } from "../errors";
 import { rememberSecret } from "../redaction";
 import type { Attempt, Client, Credential } from "./client";
 import { createdAt } from "./ids";
@@ -44,15 +45,33 @@ export class Routes {
     return this.client.serverNow();
   }
 
+  /** As {@link serverNow}, or by the server's last Date header where that is earlier. */
+  earliestNow(): number {
+    return this.client.earliestNow();
+  }
+
+  /** Says what a long wait is for. */
+  notify(message: string): Promise<void> {
+    return this.client.notify(message);
+  }
+
   /** GET /users/me: who the credential is; open to every key. */
-  me(attempted = "find out who the credential belongs to"): Promise<wire.User> {
-    return this.client.call({
-      method: "GET",
-      path: "/users/me",
-      effect: "none",
-      attempted,
-      answer: wire.user,
-    });
+  async me(attempted = "find out who the credential belongs to"): Promise<wire.User> {
+    try {
+      return await this.client.call({
+        method: "GET",
+        path: "/users/me",
+        effect: "none",
+        attempted,
+        answer: wire.user,
+      });
+    } catch (error) {
+      if (!isFailure(error, "not_found")) throw error;
+      throw error.during(
+        attempted,
+        "the server accepts the credential, but has no user behind it, as with an API key of a self-hosted server's own configuration: sign up there, make an API key in the dashboard, and use that one.",
+      );
+    }
   }
 
   /** POST /users/search, newest first. Archived accounts are never shown. */
@@ -140,7 +159,7 @@ export class Routes {
       body: {
         name: key.name,
         type: key.type,
-        ...(key.expiresAt === undefined ? {} : { expires_at: key.expiresAt }),
+        ...(key.expiresAt === undefined ? {} : { expires_at: inUtc(key.expiresAt) }),
         ...(key.accountId === undefined ? {} : { service_account_id: key.accountId }),
       },
       effect: "creates",
@@ -177,4 +196,12 @@ export class Routes {
     });
     return answer.roles;
   }
+}
+
+/** An instant with the digits that it was given, in UTC: PostgreSQL refuses offsets that are valid elsewhere. */
+function inUtc(instant: string): string {
+  const time = Date.parse(instant);
+  if (Number.isNaN(time)) return instant;
+  const [fraction = ""] = /\.\d+/.exec(instant) ?? [];
+  return `${new Date(time).toISOString().replace(/\.\d+Z$/, "")}${fraction}Z`;
 }

@@ -5,10 +5,13 @@ import { z } from "zod";
  * a server which adds some stays readable.
  */
 
+/** Ids go into paths: what is no id must not turn into another path. */
+const id = z.string().regex(/^\w[\w-]*$/, "is not an id");
+
 const tenant = z.object({ id: z.string().min(1) });
 
 export const user = z.object({
-  id: z.string().min(1),
+  id,
   // Left out by the server when empty.
   name: z.string().default(""),
   type: z.string(),
@@ -24,13 +27,15 @@ const pagination = z.object({ total: z.number().int().nonnegative() });
 export const userPage = z.object({ items: z.array(user), pagination });
 
 const key = z.object({
-  id: z.string().min(1),
+  id,
   name: z.string().default(""),
   type: z.string(),
   display_id: z.string().default(""),
   roles: z.array(z.string()).nullish(),
   user_type: z.string().default(""),
   user_id: z.string().default(""),
+  // Of a service account that is not archived.
+  service_account_name: z.string().optional(),
   expires_at: z.string().nullish(),
   status: z.string(),
   created_at: z.string(),

@@ -1,4 +1,4 @@
-import { isLoopback } from "../config";
+import { isLoopback } from "../api/transport";
 import { Emulator, type Operator, type RecordedRequest, seeded } from "../emulator";
 import { FlexpriceError } from "../errors";
 import { EXIT, type ExitStatus } from "./exit-status";

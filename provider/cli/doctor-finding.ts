@@ -1,5 +1,5 @@
 import type { FlexpriceError } from "../errors";
-import { redact } from "../redaction";
+import { escapeControlByLine, redact } from "../redaction";
 
 /** One thing that was looked at. */
 export interface Finding {
@@ -11,11 +11,11 @@ export interface Finding {
 }
 
 export function ok(check: string, finding: string): Finding {
-  return { check, status: "ok", finding: redact(finding) };
+  return { check, status: "ok", finding: escapeControlByLine(redact(finding)) };
 }
 
 export function warning(check: string, finding: string, cure: string): Finding {
-  return { ...ok(check, finding), status: "warning", cure: redact(cure) };
+  return { ...ok(check, finding), status: "warning", cure: escapeControlByLine(redact(cure)) };
 }
 
 export function problem(check: string, finding: string, cure: string): Finding {

@@ -74,9 +74,12 @@ async function examineKeys({ connection }: Contact, caller: User): Promise<Findi
         `the caller may make them for service accounts, and sees all of ${bare(where)} (${total})`,
       );
     }
+    const mayMake = may(caller.roles, "secret", "write", await connection.allRoles());
     return warning(
       check,
-      "the caller makes and sees its own keys only",
+      mayMake
+        ? "the caller makes and sees its own keys only"
+        : 'the caller sees its own keys, and may not make any: it lacks "write" on "secret"',
       "for keys of service accounts use a credential of a super_admin user.",
     );
   } catch (error) {

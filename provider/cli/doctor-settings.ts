@@ -1,14 +1,19 @@
 import { distance } from "fastest-levenshtein";
 import {
+  connectionNames,
   missingCredential,
   readSettings,
-  SECRET_SETTINGS,
   type Settings,
   settingSource,
   wantsPreflight,
 } from "../config";
 import { isFailure } from "../errors";
-import { ENVIRONMENT_VARIABLES, unknownSettingError, unknownSettings } from "../settings";
+import {
+  ENVIRONMENT_VARIABLES,
+  SECRET_SETTINGS,
+  unknownSettingError,
+  unknownSettings,
+} from "../settings";
 import { type ConnectOptions, type Contact, contactBy, settingsSource } from "./connecting";
 import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
 import { readStackConfig, type StackConfig } from "./pulumi";
@@ -101,6 +106,14 @@ function* examineConnection(
       "leave it out to have roles and permissions checked before anything is changed.",
     );
   }
+  const names = connectionNames(source);
+  if (credential === undefined && name === undefined && names.length > 0) {
+    yield ok(
+      "Credential",
+      `none but those of the connections ${names.join(", ")}; --connection looks at one of them`,
+    );
+    return undefined;
+  }
   if (credential === undefined) {
     yield problemOf("Credential", missingCredential("connect", name));
     return undefined;
@@ -109,8 +122,13 @@ function* examineConnection(
   return contactBy(shell, credential, settings);
 }
 
+/** A key that the server has made, and keeps in its database. */
+const KEPT_KEY = /^sk_[0-9A-HJKMNP-TV-Z]{26}$/;
+
 function* examineEnvironment({ credential, environmentId }: Settings): Generator<Finding> {
   if (credential?.kind !== "apiKey" || environmentId === undefined) return;
+  // One that stands in the configuration of a self-hosted server has no environment of its own.
+  if (!KEPT_KEY.test(credential.value)) return;
   yield warning(
     "Environment",
     `environmentId is set to ${bare(environmentId)}, and the credential is an API key: a key that Flexprice keeps belongs to its own environment, and the server ignores the setting`,

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { isFailure } from "../errors";
-import { redact } from "../redaction";
+import { escapeControlByLine, redact } from "../redaction";
 import { durationMs } from "../resources/expiry";
 import { type DevServerOptions, devServer } from "./dev-server";
 import { type DoctorOptions, doctor } from "./doctor";
@@ -36,7 +36,7 @@ function commandLine(shell: Shell, end: (status: ExitStatus) => void): Command {
     .exitOverride()
     .configureOutput({
       writeOut: (text) => shell.stdout.write(text),
-      writeErr: (text) => shell.stderr.write(text),
+      writeErr: (text) => shell.stderr.write(escapeControlByLine(redact(text))),
       getOutHelpWidth: () => shell.stdout.columns ?? 80,
       getErrHelpWidth: () => shell.stderr.columns ?? 80,
     })
@@ -116,7 +116,8 @@ function duration(text: string): number {
 
 /** A mistake of ours: what it takes to find it, and no credential. */
 function unexpected(error: unknown): string {
-  return redact(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return escapeControlByLine(redact(text));
 }
 
 if (require.main === module) {

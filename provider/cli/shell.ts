@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { realWorld, type World } from "../api/client";
+import { engineLog } from "../log";
 
 /** A stream for text that may be a terminal. */
 export interface Screen extends NodeJS.WritableStream {
@@ -45,7 +46,8 @@ export function realShell(): Shell {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    world: realWorld(),
+    // Without an engine it shows on standard error.
+    world: { ...realWorld(), notify: engineLog("", "info") },
     run: (command, args) => run(command, args, directory),
     untilStopped: () =>
       new Promise((resolve) => {

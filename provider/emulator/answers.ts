@@ -85,6 +85,16 @@ export function noRoute(): Answer {
   return { status: 404, text: "404 page not found", contentType: "text/plain" };
 }
 
+/** What Go's own server says of a request target that is none; no handler sees it. */
+export function malformed(): Answer {
+  return {
+    status: 400,
+    text: "400 Bad Request",
+    contentType: "text/plain; charset=utf-8",
+    headers: { Connection: "close" },
+  };
+}
+
 /** What is left of a request whose handler panicked: no body, no content type. */
 export function panic(): Answer {
   return { status: 500 };

@@ -1,7 +1,17 @@
-import { type Answer, created, noContent, ok, type Refusal, refuse } from "./answers";
+import { type Answer, created, noContent, ok, panic, type Refusal, refuse } from "./answers";
 import { bind, type Call, required } from "./call";
-import { asStored, formatInstant, type Instant, parseInstant, utc } from "./instant";
-import { displayId, type Key, type KeyType, type State, type User } from "./state";
+import type { Key, KeyType, User } from "./database";
+import { isInt64 } from "./decoding";
+import {
+  asStored,
+  formatInstant,
+  type Instant,
+  isStorableInstant,
+  isWritable,
+  parseInstant,
+  utc,
+} from "./instant";
+import { displayId, isStorable, type State } from "./state";
 import { findUser } from "./users";
 
 const INVALID_PAYLOAD = "Please check the request payload";
@@ -26,7 +36,7 @@ export function createKey(call: Call): Answer {
   const { name, type, expiresAt, accountId } = request;
   if (!isKeyType(type)) throw refuse("validation_error", "Invalid secret type");
   const owner = accountId === "" ? findOwner(call, caller.userId) : findAccount(call, accountId);
-  if (name.includes("\0")) {
+  if (!isStorable(name) || (expiresAt && !isStorableInstant(expiresAt))) {
     throw refuse("database_error", "Failed to create secret", {
       secret_id: state.newId("secret"),
     });
@@ -65,6 +75,10 @@ function findAccount(call: Call, id: string): User {
 
 function findOwner({ state, caller }: Call, id: string): User {
   if (state.down) throw outageWhileCreating(state, caller.tenantId, id);
+  if (!isStorable(id)) {
+    const details = { tenant_id: caller.tenantId, user_id: id };
+    throw refuse("not_found", "Failed to retrieve user", details);
+  }
   return findUser(state, caller.tenantId, id);
 }
 
@@ -86,7 +100,7 @@ export function listKeys(call: Call): Answer {
   const from = instant(query.get("start_time"));
   const until = instant(query.get("end_time"));
   const owner = isAdministrator(call) ? query.get("user_id") : caller.userId;
-  state.reach("Failed to list secrets");
+  state.reach("Failed to list secrets", undefined, [owner]);
 
   const found = [...state.keys.values()].filter((key) => {
     const createdAt = asStored(utc(key.createdAt)).nanos;
@@ -102,6 +116,7 @@ export function listKeys(call: Call): Answer {
   });
   const start = Math.max(offset, 0);
   const page = sorted(found, query).slice(start, limit > 0 ? start + limit : undefined);
+  if (page.some(({ expiresAt }) => expiresAt && !isWritable(asStored(expiresAt)))) return panic();
   return ok({
     items: page.map((key) => listedKey(state, key)),
     pagination: { total: found.length, limit, offset: offset + limit },
@@ -154,7 +169,8 @@ const SORTABLE: Readonly<Record<string, SortKey>> = {
 
 /** Any other column has one value in all rows; an unknown one leaves them unsorted. */
 function sorted(keys: Key[], query: URLSearchParams): Key[] {
-  const value = SORTABLE[query.get("sort") ?? "created_at"];
+  const column = query.get("sort") ?? "created_at";
+  const value = Object.hasOwn(SORTABLE, column) ? SORTABLE[column] : undefined;
   if (!value) return keys;
   const direction = (query.get("order") ?? "desc") === "desc" ? -1 : 1;
   return keys.sort((a, b) => direction * compare(value(a), value(b)));
@@ -172,7 +188,7 @@ function compare(a: string | bigint | undefined, b: string | bigint | undefined)
 export function deleteKey(call: Call): Answer {
   const { state, caller } = call;
   const [id = ""] = call.parameters;
-  state.reach("Failed to retrieve secret", { secret_id: id });
+  state.reach("Failed to retrieve secret", { secret_id: id }, [id]);
   const key = state.keys.get(id);
   if (key?.tenantId !== caller.tenantId || key.environmentId !== caller.environmentId) {
     throw refuse("not_found", "Secret not found", { secret_id: id });
@@ -180,14 +196,16 @@ export function deleteKey(call: Call): Answer {
   if (!isAdministrator(call) && key.userId !== caller.userId) {
     throw refuse("permission_denied", "Ask a tenant super_admin to revoke this API key");
   }
-  key.status = "deleted";
+  state.changeKey(id, { status: "deleted" });
   return noContent();
 }
 
 function integer(text: string | null): number | undefined {
   if (text === null) return undefined;
   if (!/^[+-]?\d+$/.test(text) && text !== "") throw refuse("validation_error", INVALID_QUERY);
-  return Number(text);
+  const value = Number(text);
+  if (!isInt64(value)) throw refuse("validation_error", INVALID_QUERY);
+  return value;
 }
 
 function instant(text: string | null): Instant | undefined {

@@ -1,8 +1,9 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { inaccessibleEnvironment, Refusal, unauthorized } from "./answers";
+import type { Key } from "./database";
 import { nanosOf } from "./instant";
-import { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type Key, type State } from "./state";
+import { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type State } from "./state";
 
 const TOKEN_LIFETIME_SECONDS = 30 * 24 * 60 * 60;
 
@@ -91,7 +92,7 @@ export class Authentication {
    * cache, using it does not extend it, and a key that is not in it needs the database.
    */
   private load(value: string): Key | undefined {
-    const key = this.state.keysByValue.get(value);
+    const key = this.state.keyByValue(value);
     if (key?.type !== "private_key") return undefined;
     const now = this.state.clock().getTime();
     const lifetime = this.revocationDelayMs || CACHE_LIFETIME_MS;

@@ -1,4 +1,4 @@
-import { type Answer, refuse } from "./answers";
+import { type Answer, type Refusal, refuse } from "./answers";
 import type { Caller } from "./auth";
 import { Body, DecodeError } from "./decoding";
 import type { State } from "./state";
@@ -36,4 +36,16 @@ export function required(body: Body, name: string): string {
   const value = body.string(name);
   if (value === "") throw new DecodeError(`${name} is required`);
   return value;
+}
+
+export function isEmail(text: string): boolean {
+  return /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/.test(text);
+}
+
+/** What the validator says of one field, which it names by its path; the tag is the rule that does not hold. */
+export function invalidField(request: string, path: string, tag: string): Refusal {
+  const field = path.split(".").at(-1) ?? path;
+  return refuse("validation_error", "Request validation failed", {
+    [field]: `Key: '${request}.${path}' Error:Field validation for '${field}' failed on the '${tag}' tag`,
+  });
 }

@@ -38,7 +38,7 @@ export class Body {
   optionalInteger(name: string): number | undefined {
     const value = this.fields.get(name) ?? undefined;
     if (value === undefined) return undefined;
-    if (typeof value !== "number" || !Number.isSafeInteger(value)) {
+    if (typeof value !== "number" || !isInt64(value)) {
       throw new DecodeError(`${name} is not an integer`);
     }
     return value;
@@ -62,13 +62,21 @@ export class Body {
   }
 
   /** undefined when absent or null. */
-  optionalStringMap(name: string): Record<string, string> | undefined {
+  optionalObject(name: string): object | undefined {
     const value = this.fields.get(name) ?? undefined;
     if (value === undefined) return undefined;
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new DecodeError(`${name} is not an object`);
     }
-    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, asString(v ?? "")]));
+    return value;
+  }
+
+  /** undefined when absent or null. */
+  optionalStringMap(name: string): Record<string, string> | undefined {
+    const value = this.optionalObject(name);
+    return (
+      value && Object.fromEntries(Object.entries(value).map(([key, v]) => [key, asString(v ?? "")]))
+    );
   }
 
   private list(name: string): unknown[] {
@@ -83,12 +91,28 @@ function asString(value: unknown): string {
   return value.replace(/\p{Surrogate}/gu, "\uFFFD"); // Go has no lone surrogates
 }
 
+/** What fits into an int of Go's; numbers of this size are rounded here. */
+export function isInt64(value: number): boolean {
+  return Number.isInteger(value) && value >= -(2 ** 63) && value <= 2 ** 63;
+}
+
+/** A string of JSON, or a number that Go takes for no integer, even one such as 1.0 or 1e3. */
+const STRING_OR_DECIMAL = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/gs;
+
+function parseJson(text: string): unknown {
+  const withoutDecimals = () =>
+    text.replace(STRING_OR_DECIMAL, (token) => (token.startsWith('"') ? token : "0.5"));
+  const value: unknown = JSON.parse(text);
+  return /\d[.eE]/.test(text) ? JSON.parse(withoutDecimals()) : value;
+}
+
 function parseFirstValue(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
+    if (/^\s*null\s/.test(text)) return null;
     try {
-      return JSON.parse(text.slice(0, endOfFirstValue(text)));
+      return parseJson(text.slice(0, endOfFirstValue(text)));
     } catch {
       throw new DecodeError("not JSON");
     }

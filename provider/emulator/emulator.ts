@@ -2,13 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Answer } from "./answers";
 import { Authentication } from "./auth";
+import type { Key, KeyType, User, UserType } from "./database";
 import { FaultPlan } from "./faults";
 import { formatInstant, nanosOf, utc } from "./instant";
 import { respond } from "./processing";
 import { isWrite, parseBody, type RecordedRequest } from "./recording";
 import { send, sendSpoilt, substitute } from "./sending";
 import { addTenantWithAdministrator } from "./sign-in";
-import { displayId, type Key, type KeyType, State, type User, type UserType } from "./state";
+import { displayId, State } from "./state";
 import { ulid } from "./ulid";
 
 /** How an emulator is started. */
@@ -30,6 +31,13 @@ export interface EmulatorOptions {
    * does not extend this. Expiry takes effect at once all the same. Default 0: so does revocation.
    */
   revocationDelayMs?: number;
+  /**
+   * For how long one request does not see what another has written, in milliseconds, as on a server with a read
+   * replica: a key for an account that was just made is refused with 404, an account whose keys were just revoked
+   * cannot be archived, lists and searches are late. What the methods of this class change is seen at once, and so
+   * is by then everything before it. Default 0.
+   */
+  replicaLagMs?: number;
   /** Called with each request once it is answered. Default: nothing. */
   onAnswer?: (request: RecordedRequest) => void;
 }
@@ -102,12 +110,32 @@ export interface EmulatedKey {
   expiresAt?: string;
 }
 
+/** Bytes that Go reads of a request line and its headers. */
+const LARGEST_HEAD = 1024 * 1024;
+
+/** What a server adds to every answer. */
+const HEADERS = {
+  "Access-Control-Allow-Origin": "*",
+  "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
+  "Access-Control-Allow-Headers": "*",
+  "Access-Control-Max-Age": "86400",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+};
+
 /** Flexprice in memory, over real HTTP. */
 export class Emulator {
   /** Starts one with an empty database of its own. */
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
     const host = options.host ?? "127.0.0.1";
-    const server = createServer({ keepAlive: true, requestTimeout: 0 });
+    const server = createServer({
+      keepAlive: true,
+      requestTimeout: 0,
+      maxHeaderSize: LARGEST_HEAD,
+    });
     // A Go server keeps idle connections; closing them would race with the next request.
     server.keepAliveTimeout = 0;
     await new Promise<void>((resolve, reject) => {
@@ -139,8 +167,9 @@ export class Emulator {
   ) {
     const { port } = server.address() as AddressInfo;
     this.url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/v1`;
-    const { clock = () => new Date(), random = Math.random, revocationDelayMs = 0 } = options;
-    this.state = new State(clock, random, () => this.faults.outage);
+    const { clock = () => new Date(), random = Math.random } = options;
+    const { revocationDelayMs = 0, replicaLagMs } = options;
+    this.state = new State(clock, random, () => this.faults.outage, replicaLagMs);
     this.authentication = new Authentication(this.state, revocationDelayMs);
     this.onAnswer = options.onAnswer;
     server.on("request", (request, response) => this.receive(request, response));
@@ -251,32 +280,32 @@ export class Emulator {
 
   /** Renames a service account. */
   renameAccount(id: string, name: string): void {
-    this.findUser(id).name = name;
+    this.state.changeUser(this.findUser(id).id, { name });
   }
 
   /** Changes the roles of a service account, which the API refuses; its keys keep theirs. */
   setRoles(id: string, roles: string[]): void {
-    this.findUser(id).roles = [...roles];
+    this.state.changeUser(this.findUser(id).id, { roles: [...roles] });
   }
 
   /** Archives a service account even when it has active keys. */
   archiveAccount(id: string): void {
-    this.findUser(id).status = "archived";
+    this.state.changeUser(this.findUser(id).id, { status: "archived" });
   }
 
   /** Revokes a key, as its deletion does: with the delay of `revocationDelayMs`. */
   revokeKey(id: string): void {
-    this.findKey(id).status = "deleted";
+    this.state.changeKey(this.findKey(id).id, { status: "deleted" });
   }
 
   /** Moves the expiry of a key. Default: one second ago. */
   expireKey(id: string, at: Date = new Date(this.state.clock().getTime() - 1000)): void {
-    this.findKey(id).expiresAt = utc(nanosOf(at));
+    this.state.changeKey(this.findKey(id).id, { expiresAt: utc(nanosOf(at)) });
   }
 
   /** From now on the tenant's writes answer 403; false ends that. */
   suspendTenant(tenantId: string, isSuspended = true): void {
-    this.state.tenantOf(tenantId).isSuspended = isSuspended;
+    this.state.changeTenant(this.state.tenantOf(tenantId).id, { isSuspended });
   }
 
   private receive(request: IncomingMessage, response: ServerResponse): void {
@@ -308,12 +337,13 @@ export class Emulator {
     response.sendDate = false; // Node would take the real clock
     response.setHeader("Date", this.state.clock().toUTCString());
     const requestId = record.headers["x-request-id"];
-    response.setHeader("X-Request-ID", requestId || this.newRequestId());
+    response.setHeader("X-Request-Id", requestId || this.newRequestId());
+    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
 
     const incoming = {
       method: record.method,
       target: record.path,
-      headers: request.headers,
+      headers: firstHeaders(request),
       body,
     };
     const effect = () => respond(incoming, this.state, this.authentication);
@@ -352,6 +382,13 @@ function recordAnswer(record: RecordedRequest, answer: Answer): void {
   record.status = answer.status;
   const sent = answer.json ?? answer.text;
   if (sent !== undefined) record.responseBody = structuredClone(sent);
+}
+
+/** Of a header that comes twice Go gives the first. */
+function firstHeaders({ headersDistinct }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headersDistinct).map(([name, [first = ""] = []]) => [name, first]),
+  );
 }
 
 function flatHeaders({ headers }: IncomingMessage): Record<string, string> {

@@ -1,7 +1,7 @@
 import { type Answer, created, ok, refuse } from "./answers";
-import { bind, type Call, required } from "./call";
+import { bind, type Call, invalidField } from "./call";
+import type { Environment } from "./database";
 import { formatSeconds } from "./instant";
-import type { Environment } from "./state";
 
 const PAGE = { offset: 0, limit: 50 };
 const MOST_PRODUCTION_ENVIRONMENTS = 0;
@@ -15,7 +15,7 @@ export function listEnvironments({ state, caller }: Call): Answer {
 }
 
 export function getEnvironment({ state, caller, parameters: [id = ""] }: Call): Answer {
-  state.reach("Failed to get environment");
+  state.reach("Failed to get environment", undefined, [id]);
   const environment = state.environments.get(id);
   if (environment?.tenantId !== caller.tenantId) {
     throw refuse("not_found", "Environment not found", { environment_id: id });
@@ -26,14 +26,16 @@ export function getEnvironment({ state, caller, parameters: [id = ""] }: Call): 
 export function createEnvironment(call: Call): Answer {
   const { state, caller } = call;
   const { name, type } = bind(call, "Invalid request payload", (body) => ({
-    name: required(body, "name"),
-    type: required(body, "type"),
+    name: body.string("name"),
+    type: body.string("type"),
   }));
-  state.reach("Failed to create environment");
-  if (type !== "development") {
+  if (name === "") throw invalidField("CreateEnvironmentRequest", "Name", "required");
+  if (type === "") throw invalidField("CreateEnvironmentRequest", "Type", "required");
+  state.reach("Failed to create environment", undefined, [name, type]);
+  if (type === "production") {
     throw refuse(
       "validation_error",
-      `You have reached the maximum limit of ${MOST_PRODUCTION_ENVIRONMENTS} ${type} environment(s)`,
+      `You have reached the maximum limit of ${MOST_PRODUCTION_ENVIRONMENTS} production environment(s)`,
     );
   }
   return created(environmentJson(state.addEnvironment(caller.tenantId, name, type)));

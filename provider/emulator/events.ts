@@ -1,8 +1,10 @@
 import { type Answer, accepted, failure, ok, refuse } from "./answers";
-import { bind, type Call, type OpenCall, required } from "./call";
-import type { Body } from "./decoding";
+import { bind, type Call, invalidField, type OpenCall, required } from "./call";
+import { Body, DecodeError } from "./decoding";
 
 const INVALID_EVENT = "Invalid request payload";
+const BULK_REQUEST = "BulkIngestEventRequest";
+const MOST_EVENTS = 1_000;
 const LARGEST_BODY = 32 * 1024 * 1024;
 
 export function ingestEvent(call: Call): Answer {
@@ -16,9 +18,26 @@ export function ingestEvent(call: Call): Answer {
 
 export function ingestEvents(call: Call): Answer {
   checkSize(call);
-  const ids = bind(call, INVALID_EVENT, (body) => body.objects("events").map(readEvent));
-  if (ids.length === 0) throw refuse("validation_error", INVALID_EVENT);
+  const events = readEvents(call.body);
+  if (events.length === 0) throw invalidField(BULK_REQUEST, "Events", "required");
+  if (events.length > MOST_EVENTS) throw invalidField(BULK_REQUEST, "Events", "max");
   return accepted({ message: "Events accepted for processing" });
+}
+
+/** What does not fit is answered as the validator does, the shape of the JSON included. */
+function readEvents(body: string): string[] {
+  let path = "Events";
+  try {
+    return Body.parse(body)
+      .objects("events")
+      .map((event, index) => {
+        path = `Events[${index}].EventName`;
+        return readEvent(event);
+      });
+  } catch (error) {
+    if (error instanceof DecodeError) throw invalidField(BULK_REQUEST, path, "required");
+    throw error;
+  }
 }
 
 /** Past the gate by role, this needs ClickHouse, which the embedded server does not have. */
@@ -40,6 +59,8 @@ function readEvent(body: Body): string {
   required(body, "event_name");
   required(body, "external_customer_id");
   body.optionalInstant("timestamp");
+  body.string("source");
+  body.optionalObject("properties");
   return body.string("event_id");
 }
 

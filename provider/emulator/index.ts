@@ -4,6 +4,7 @@
  *
  * @module
  */
+export type { KeyType, UserType } from "./database";
 export {
   type EmulatedKey,
   type EmulatedUser,
@@ -14,4 +15,4 @@ export {
 export type { Fault, FaultKind, FaultPlan, FaultRule } from "./faults";
 export type { RecordedRequest } from "./recording";
 export { seeded } from "./seeded";
-export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type KeyType, type UserType } from "./state";
+export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID } from "./state";

@@ -7,10 +7,15 @@ export interface Instant {
   offsetMinutes: number;
 }
 
-/** Reads what Go's `time.Time` accepts in JSON: strict RFC 3339; undefined for anything else. */
+/**
+ * Reads what Go's `time.Parse` takes for RFC 3339, which is a little more: an hour of one digit, a comma before the
+ * fraction, an offset of 24 hours or 60 minutes. undefined for anything else.
+ */
 export function parseInstant(text: string): Instant | undefined {
   const match =
-    /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(text);
+    /^(\d{4})-(\d\d)-(\d\d)T(\d\d?):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))$/.exec(
+      text,
+    );
   if (!match) return undefined;
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
     .slice(1, 7)
@@ -18,7 +23,7 @@ export function parseInstant(text: string): Instant | undefined {
   const [offsetHours, offsetRest] = [Number(match[9] ?? 0), Number(match[10] ?? 0)];
   if (month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return undefined;
   if (hour > 23 || minute > 59 || second > 59) return undefined;
-  if (offsetHours > 23 || offsetRest > 59) return undefined;
+  if (offsetHours > 24 || offsetRest > 60) return undefined;
 
   const offsetMinutes = (offsetHours * 60 + offsetRest) * (match[8] === "-" ? -1 : 1);
   const date = new Date(0);
@@ -39,6 +44,17 @@ export function formatInstant({ nanos, offsetMinutes }: Instant): string {
   const year = String(local.getUTCFullYear()).padStart(4, "0");
   const rest = local.toISOString().replace(/^.*?(-\d\d-\d\dT\d\d:\d\d:\d\d).*$/, "$1");
   return `${year}${rest}${fraction && `.${fraction}`}${formatOffset(offsetMinutes)}`;
+}
+
+/** PostgreSQL knows no offset of 16 hours or more. */
+export function isStorableInstant({ offsetMinutes }: Instant): boolean {
+  return Math.abs(offsetMinutes) < 16 * 60;
+}
+
+/** Go writes no JSON of a time outside of the years 0 to 9999, which rounding and UTC can lead to. */
+export function isWritable({ nanos }: Instant): boolean {
+  const year = new Date(Number(nanos / NANOS_PER_MILLISECOND)).getUTCFullYear();
+  return year >= 0 && year <= 9999;
 }
 
 /** What PostgreSQL gives back of an instant: UTC, rounded to the microsecond. */

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
-import { type Answer, forbidden, noRoute, Refusal } from "./answers";
+import { type Answer, forbidden, malformed, noRoute, Refusal } from "./answers";
 import type { Authentication, Caller } from "./auth";
 import { isAllowed } from "./rbac";
+import { decodePercent, decodeQuery } from "./request-target";
 import { findRoute, type Gate } from "./routes";
 import type { State } from "./state";
 
@@ -15,18 +16,23 @@ export interface Incoming {
 
 /** One request against the state: everything of the server but the wire. */
 export function respond(incoming: Incoming, state: State, authentication: Authentication): Answer {
-  const { method, target, headers, body } = incoming;
-  if (method === "OPTIONS") return { status: 200 };
+  return state.serve(() => answerTo(incoming, state, authentication));
+}
 
-  const [path = "", ...query] = target.split("?");
+function answerTo(incoming: Incoming, state: State, authentication: Authentication): Answer {
+  const { method, target, headers, body } = incoming;
+  const [encoded = "", ...query] = target.split("?");
+  const path = decodePercent(encoded);
+  if (path === undefined) return malformed();
+  if (method === "OPTIONS") return { status: 200 };
   const found = findRoute(method, path);
-  if (!found) return redirect(method, path, query.join("?")) ?? noRoute();
+  if (!found) return redirect(method, encoded, query.join("?")) ?? noRoute();
 
   const { route, parameters } = found;
   const open = {
     state,
-    parameters: parameters.map(decode),
-    query: new URLSearchParams(query.join("?")),
+    parameters,
+    query: decodeQuery(query.join("?")),
     body,
     issueToken: (userId: string, tenantId: string) => authentication.issueToken(userId, tenantId),
   };
@@ -65,14 +71,6 @@ function redirect(method: string, path: string, query: string): Answer | undefin
     contentType: "text/html; charset=utf-8",
     headers: { Location: location },
   };
-}
-
-function decode(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
 }
 
 /** Says so in the open: a bare 500 would look like one of the server's own panics. */

@@ -1,6 +1,6 @@
 import { ok, type Refusal, refuse } from "./answers";
 import type { Call } from "./call";
-import type { UserType } from "./state";
+import type { UserType } from "./database";
 
 interface Role {
   readonly id: string;
@@ -13,19 +13,21 @@ const ROLES: readonly Role[] = [
   {
     id: "super_admin",
     name: "Super Admin",
-    description: "Full access to all resources.",
+    description:
+      "Provides unrestricted access to all resources, operations, and administrative settings.",
     permissions: { "*": ["*"] },
   },
   {
     id: "all_reader",
     name: "All Reader",
-    description: "Provides read-only access to all resources.",
+    description: "Provides read-only access to all resources and operations.",
     permissions: { "*": ["read"] },
   },
   {
     id: "all_writer",
     name: "All Writer",
-    description: "Provides read and write access to all resources.",
+    description:
+      "Provides read and write access to all resources and operations, excluding user, role, and administrative management.",
     permissions: { "*": ["read", "write"] },
   },
   {
@@ -39,7 +41,7 @@ const ROLES: readonly Role[] = [
     id: "event_reader",
     name: "Event Reader",
     description:
-      "Provides read-only access to event data. Intended for services that only read events.",
+      "Provides read-only access to events. Intended for services that only consume or inspect events.",
     permissions: { event: ["read"] },
   },
 ];

@@ -8,6 +8,7 @@ import {
   createUser,
   deleteAccount,
   getMe,
+  getTenant,
   searchUsers,
   updateAccount,
   updateMe,
@@ -65,6 +66,9 @@ const ROUTES: ReadonlyMap<string, Route> = new Map([
     tenantWide(updateRoles, { ...write("user"), administratorOnly: true }),
   ],
 
+  ["POST /v1/users/chat/verify", tenantWide(notEmbedded)],
+  ["GET /v1/tenants/me", tenantWide(getTenant)],
+
   ["GET /v1/environments", tenantWide(listEnvironments, read("environment"))],
   ["POST /v1/environments", tenantWide(createEnvironment, write("environment"))],
   ["GET /v1/environments/:id", tenantWide(getEnvironment, read("environment"))],
@@ -78,6 +82,7 @@ const ROUTES: ReadonlyMap<string, Route> = new Map([
 
   ["POST /v1/events", inEnvironment(ingestEvent, write("event"))],
   ["POST /v1/events/bulk", inEnvironment(ingestEvents, write("event"))],
+  ["POST /v1/events/raw/bulk", inEnvironment(notEmbedded, write("event"))],
   ["POST /v1/events/query", inEnvironment(queryEvents)],
   ["GET /v1/events", inEnvironment(queryEvents)],
   ["GET /v1/customers", inEnvironment(emptyPage)],
@@ -86,6 +91,9 @@ const ROUTES: ReadonlyMap<string, Route> = new Map([
   ["GET /v1/plans", inEnvironment(emptyPage)],
   ["POST /v1/plans/search", inEnvironment(emptyPage)],
   ["POST /v1/plans", inEnvironment(notEmbedded, write("plan"))],
+  ["GET /v1/features", inEnvironment(emptyPage)],
+  ["GET /v1/invoices", inEnvironment(emptyPage)],
+  ["GET /v1/subscriptions", inEnvironment(emptyPage)],
 ]);
 
 export interface RouteMatch {

@@ -1,54 +1,16 @@
 import { refuse } from "./answers";
+import {
+  Database,
+  type Environment,
+  type Key,
+  type KeyType,
+  type Tables,
+  type Tenant,
+  type User,
+  type UserType,
+} from "./database";
 import { asStored, type Instant, nanosOf } from "./instant";
 import { ulid } from "./ulid";
-
-/** A person, or an account that only has keys. */
-export type UserType = "user" | "service_account";
-/** What the header x-api-key takes, or a key that never authenticates. */
-export type KeyType = "private_key" | "publishable_key";
-
-export interface Tenant {
-  readonly id: string;
-  readonly name: string;
-  readonly createdAt: bigint;
-  isSuspended: boolean;
-}
-
-export interface Environment {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly name: string;
-  readonly type: string;
-  readonly createdAt: bigint;
-}
-
-export interface User {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly type: UserType;
-  readonly email: string;
-  readonly password: string;
-  readonly createdAt: bigint;
-  name: string;
-  roles: string[];
-  metadata?: Record<string, string>;
-  status: "published" | "archived";
-}
-
-export interface Key {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly environmentId: string;
-  readonly userId: string;
-  readonly userType: UserType;
-  readonly type: KeyType;
-  readonly name: string;
-  readonly value: string;
-  readonly roles: readonly string[];
-  readonly createdAt: bigint;
-  expiresAt?: Instant;
-  status: "published" | "deleted";
-}
 
 export interface NewUser {
   tenantId: string;
@@ -79,24 +41,44 @@ const LONGEST_NAME = 255;
 
 /** The database: everything the server would keep, and the clock and chance it works by. */
 export class State {
-  readonly tenants = new Map<string, Tenant>();
-  readonly environments = new Map<string, Environment>();
-  readonly users = new Map<string, User>();
-  readonly keys = new Map<string, Key>();
-  readonly keysByValue = new Map<string, Key>();
+  private readonly database: Database;
   private lastNanos = 0n;
 
   constructor(
     readonly clock: () => Date,
     readonly random: () => number,
     private readonly isDown: () => boolean,
+    replicaLagMs = 0,
   ) {
+    this.database = new Database(() => clock().getTime(), replicaLagMs);
     this.addTenant("Default Tenant", DEFAULT_TENANT_ID);
     this.addEnvironment(DEFAULT_TENANT_ID, "Sandbox", "development", DEFAULT_TENANT_ID);
     this.addUser(
       { tenantId: DEFAULT_TENANT_ID, type: "user", roles: ["super_admin"] },
       DEFAULT_TENANT_ID,
     );
+  }
+
+  get environments(): Tables["environments"] {
+    return this.database.tables.environments;
+  }
+
+  get users(): Tables["users"] {
+    return this.database.tables.users;
+  }
+
+  get keys(): Tables["keys"] {
+    return this.database.tables.keys;
+  }
+
+  keyByValue(value: string): Key | undefined {
+    const { keys, keysByValue } = this.database.tables;
+    return keys.get(keysByValue.get(value) ?? "");
+  }
+
+  /** One request, which sees of what others have written only what the replica has. */
+  serve<Result>(request: () => Result): Result {
+    return this.database.serve(request);
   }
 
   now(): bigint {
@@ -107,9 +89,18 @@ export class State {
     return `${prefix}_${ulid(this.clock().getTime(), this.random)}`;
   }
 
-  /** Throws what a handler answers when it reaches for the database during an outage. */
-  reach(message: string, details?: Record<string, unknown>): void {
-    if (this.isDown()) throw refuse("database_error", message, details);
+  /**
+   * Throws what a handler answers when it reaches for the database during an outage, or with texts that PostgreSQL
+   * does not take.
+   */
+  reach(
+    message: string,
+    details?: Record<string, unknown>,
+    texts: readonly (string | null)[] = [],
+  ): void {
+    if (this.isDown() || texts.some((text) => text !== null && !isStorable(text))) {
+      throw refuse("database_error", message, details);
+    }
   }
 
   get down(): boolean {
@@ -118,7 +109,7 @@ export class State {
 
   addTenant(name: string, id = this.newId("tenant")): Tenant {
     const tenant = { id, name, createdAt: this.creationTime(), isSuspended: false };
-    this.tenants.set(id, tenant);
+    this.database.write(({ tenants }) => tenants.set(id, tenant));
     return tenant;
   }
 
@@ -129,7 +120,7 @@ export class State {
     id = this.newId("env"),
   ): Environment {
     const environment = { id, tenantId, name, type, createdAt: this.creationTime() };
-    this.environments.set(id, environment);
+    this.database.write(({ environments }) => environments.set(id, environment));
     return environment;
   }
 
@@ -145,7 +136,7 @@ export class State {
       roles: [...user.roles],
       status: "published",
     };
-    this.users.set(id, added);
+    this.database.write(({ users }) => users.set(id, added));
     return added;
   }
 
@@ -165,9 +156,25 @@ export class State {
       ...(key.expiresAt && { expiresAt: key.expiresAt }),
       status: "published",
     };
-    this.keys.set(added.id, added);
-    this.keysByValue.set(added.value, added);
+    this.database.write(({ keys, keysByValue }) => {
+      keys.set(added.id, added);
+      keysByValue.set(added.value, added.id);
+    });
     return added;
+  }
+
+  changeTenant(id: string, changes: Partial<Tenant>): void {
+    this.database.write(({ tenants }) => change(tenants, id, changes));
+  }
+
+  /** Changes these columns alone, whatever else the primary has that the caller did not see. */
+  changeUser(id: string, changes: Partial<User>): User {
+    this.database.write(({ users }) => change(users, id, changes));
+    return rowOf(this.users, id);
+  }
+
+  changeKey(id: string, changes: Partial<Key>): void {
+    this.database.write(({ keys }) => change(keys, id, changes));
   }
 
   user(tenantId: string, id: string): User | undefined {
@@ -176,7 +183,7 @@ export class State {
   }
 
   tenantOf(tenantId: string): Tenant {
-    const tenant = this.tenants.get(tenantId);
+    const tenant = this.database.tables.tenants.get(tenantId);
     if (!tenant) throw new Error(`the emulator has no tenant ${tenantId}`);
     return tenant;
   }
@@ -205,9 +212,27 @@ export class State {
   }
 }
 
-/** True for what the name column refuses: more than 255 characters, or a NUL. */
-export function isUnstorableName(name: string): boolean {
-  return name.includes("\0") || [...name].length > LONGEST_NAME;
+function change<Row>(rows: Map<string, Row>, id: string, changes: Partial<Row>): void {
+  rows.set(id, { ...rowOf(rows, id), ...changes });
+}
+
+function rowOf<Row>(rows: Map<string, Row>, id: string): Row {
+  const row = rows.get(id);
+  if (row === undefined) throw new Error(`the emulator has no row ${id}`);
+  return row;
+}
+
+/** PostgreSQL takes every text but one with a NUL in it. */
+export function isStorable(text: string): boolean {
+  return !text.includes("\0");
+}
+
+/** What the name column keeps: 255 characters, of which PostgreSQL cuts off spaces alone; undefined: it refuses. */
+export function storedName(name: string): string | undefined {
+  const characters = [...name];
+  const isRefused = characters.slice(LONGEST_NAME).some((character) => character !== " ");
+  if (isRefused || !isStorable(name)) return undefined;
+  return characters.slice(0, LONGEST_NAME).join("");
 }
 
 /** The first five and last two characters, so not unique. */

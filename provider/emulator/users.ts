@@ -1,9 +1,10 @@
 import { type Answer, created, failure, noContent, ok, panic, refuse } from "./answers";
-import { bind, type Call, required } from "./call";
+import { bind, type Call, invalidField, isEmail, required } from "./call";
+import type { Tenant, User } from "./database";
 import type { Body } from "./decoding";
 import { formatSeconds } from "./instant";
 import { checkAssignable, checkGrantable, INVALID_USER_TYPE, isUserType } from "./rbac";
-import { isUnstorableName, type NewUser, type State, type Tenant, type User } from "./state";
+import { isStorable, type NewUser, type State, storedName } from "./state";
 
 const INVALID_CREATE =
   "Invalid request. For user: type and email required. For service_account: type and roles required.";
@@ -18,6 +19,11 @@ export function getMe({ state, caller }: Call): Answer {
   return ok(userJson(state, findUser(state, caller.tenantId, caller.userId)));
 }
 
+export function getTenant({ state, caller }: Call): Answer {
+  state.reach("Failed to retrieve tenant");
+  return ok(tenantJson(state.tenantOf(caller.tenantId)));
+}
+
 /** Sets the caller's own name and adds to its metadata. */
 export function updateMe(call: Call): Answer {
   const { state, caller } = call;
@@ -27,10 +33,16 @@ export function updateMe(call: Call): Answer {
   }));
   state.reach("Failed to retrieve user");
   const user = findUser(state, caller.tenantId, caller.userId);
-  if (isUnstorableName(name)) throw cannotUpdate(user);
-  if (name !== "") user.name = name;
-  if (metadata) user.metadata = { ...user.metadata, ...metadata };
-  return ok(userJson(state, user));
+  const stored = storedName(name);
+  const isKept = Object.entries(metadata ?? {})
+    .flat()
+    .every(isStorable);
+  if (stored === undefined || !isKept) throw cannotUpdate(user);
+  const updated = state.changeUser(user.id, {
+    ...(name !== "" && { name: stored }),
+    ...(metadata && { metadata: { ...user.metadata, ...metadata } }),
+  });
+  return ok(userJson(state, updated));
 }
 
 export function createUser(call: Call): Answer {
@@ -40,11 +52,8 @@ export function createUser(call: Call): Answer {
     roles: body.strings("roles"),
     email: body.string("email"),
   }));
-  if (request.email !== "" && !/^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/.test(request.email)) {
-    throw refuse("validation_error", "Request validation failed", {
-      Email:
-        "Key: 'CreateUserRequest.Email' Error:Field validation for 'Email' failed on the 'email' tag",
-    });
+  if (request.email !== "" && !isEmail(request.email)) {
+    throw invalidField("CreateUserRequest", "Email", "email");
   }
   if (!isUserType(request.type)) throw refuse("validation_error", INVALID_USER_TYPE);
   return request.type === "user" ? inviteUser(call, request) : createAccount(call, request);
@@ -62,16 +71,16 @@ function createAccount({ state, caller }: Call, { name, email, roles }: CreateRe
   checkAssignable("service_account", roles);
   checkGrantable(caller.roles, roles);
   const { tenantId } = caller;
-  if (isUnstorableName(name) || state.down) {
+  const stored = storedName(name);
+  if (stored === undefined || state.down) {
     throw refuse("database_error", "Failed to create user", {
       email: "",
       tenant_id: tenantId,
       user_id: state.newId("user"),
     });
   }
-  return created(
-    userJson(state, state.addUser({ tenantId, type: "service_account", name, roles })),
-  );
+  const account = state.addUser({ tenantId, type: "service_account", name: stored, roles });
+  return created(userJson(state, { ...account, name }));
 }
 
 function inviteUser({ state, caller }: Call, { email, roles }: CreateRequest): Answer {
@@ -115,7 +124,7 @@ export function searchUsers(call: Call): Answer {
   const limit = filter.limit || DEFAULT_LIMIT;
   const parameters = 2 + ids.length + (type === "" ? 0 : 1);
   const details = { tenant_id: caller.tenantId };
-  if (state.down || parameters > MOST_PARAMETERS) {
+  if (state.down || parameters > MOST_PARAMETERS || ![type, ...ids].every(isStorable)) {
     throw refuse("database_error", "Failed to count users", details);
   }
   if (limit < 0 || offset < 0) {
@@ -178,7 +187,7 @@ export function updateAccount(call: Call): Answer {
   const { state, caller } = call;
   const [id = ""] = call.parameters;
   const name = bind(call, "Invalid request body", (body) => required(body, "name"));
-  state.reach("Failed to retrieve user", { tenant_id: caller.tenantId, user_id: id });
+  state.reach("Failed to retrieve user", { tenant_id: caller.tenantId, user_id: id }, [id]);
   const user = findUser(state, caller.tenantId, id);
   if (user.type !== "service_account") {
     throw refuse("not_found", "The provided ID does not belong to a service account", { id });
@@ -186,9 +195,9 @@ export function updateAccount(call: Call): Answer {
   if (user.status === "archived") {
     throw refuse("validation_error", "Archived service accounts cannot be updated", { id });
   }
-  if (isUnstorableName(name)) throw cannotUpdate(user);
-  user.name = name;
-  return ok(userJson(state, user));
+  const stored = storedName(name);
+  if (stored === undefined) throw cannotUpdate(user);
+  return ok(userJson(state, { ...state.changeUser(id, { name: stored }), name }));
 }
 
 export function updateRoles(call: Call): Answer {
@@ -200,7 +209,7 @@ export function updateRoles(call: Call): Answer {
   if (id === caller.userId) {
     throw refuse("permission_denied", "Ask another super_admin to change your roles");
   }
-  state.reach("Failed to retrieve user", { tenant_id: caller.tenantId, user_id: id });
+  state.reach("Failed to retrieve user", { tenant_id: caller.tenantId, user_id: id }, [id]);
   const user = findUser(state, caller.tenantId, id);
   if (user.type !== "user") {
     throw refuse(
@@ -217,14 +226,13 @@ export function updateRoles(call: Call): Answer {
       { id },
     );
   }
-  user.roles = roles;
-  return ok(userJson(state, user));
+  return ok(userJson(state, state.changeUser(id, { roles })));
 }
 
 export function deleteAccount({ state, caller, parameters }: Call): Answer {
   const [id = ""] = parameters;
   const details = { tenant_id: caller.tenantId, user_id: id };
-  state.reach("Failed to retrieve user", details);
+  state.reach("Failed to retrieve user", details, [id]);
   const user = findUser(state, caller.tenantId, id);
   if (user.type !== "service_account") {
     throw refuse("validation_error", "Deletion is supported for service accounts only");
@@ -235,7 +243,7 @@ export function deleteAccount({ state, caller, parameters }: Call): Answer {
   if (user.status === "archived") {
     return failure("not_found", "User not found or already archived", details);
   }
-  user.status = "archived";
+  state.changeUser(id, { status: "archived" });
   return noContent();
 }
 
@@ -277,7 +285,16 @@ function tenantJson({ id, name, createdAt }: Tenant): Record<string, unknown> {
   return {
     id,
     name,
-    billing_details: { address: {} },
+    billing_details: {
+      address: {
+        address_line1: "",
+        address_line2: "",
+        address_city: "",
+        address_state: "",
+        address_postal_code: "",
+        address_country: "",
+      },
+    },
     status: "published",
     created_at: time,
     updated_at: time,

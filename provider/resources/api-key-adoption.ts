@@ -1,17 +1,17 @@
 import type { Connection } from "../api/connection";
 import { displayIdOf } from "../api/ids";
-import type { ManagedIds } from "../api/managed-ids";
 import { ownerByUse } from "../api/proof";
 import type { Key } from "../api/wire";
 import { FlexpriceError } from "../errors";
-import { rememberSecret } from "../redaction";
+import { quoted, rememberSecret } from "../redaction";
 import type { Inputs } from "./api-key-state";
 import { sameInstant } from "./expiry";
+import { guardOwnCredential } from "./guards";
 import { label } from "./lifecycle";
 
 /**
  * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.
- * Without `owner`, an account that is to be adopted or made first, whoever the key acts for will do.
+ * `isHeld`: whether another resource of the program has it. Without `owner`, an account that is to be adopted or made first, whoever the key acts for will do.
  * @throws FlexpriceError of kind `refused`, saying what does not fit.
  */
 export async function adoptable(
@@ -19,18 +19,19 @@ export async function adoptable(
   { id, apiKey }: { readonly id: string; readonly apiKey: string },
   inputs: Inputs,
   owner: string | undefined,
-  managed: ManagedIds,
+  isHeld: boolean,
 ): Promise<Key> {
   rememberSecret(apiKey);
   const attempted = `adopt API key ${label(id, inputs.name)}`;
   const refuse = (answer: string, advice: string) =>
     new FlexpriceError({ kind: "refused", attempted, answer, advice });
-  if (managed.has(id)) {
+  if (isHeld) {
     throw refuse(
       "a resource of this stack manages it already",
       'remove "adopt" from this resource.',
     );
   }
+  guardOwnCredential(connection, apiKey, attempted);
   const user = await ownerByUse(connection.routes, apiKey);
   if (user === undefined) {
     throw refuse(
@@ -57,7 +58,7 @@ export async function adoptable(
       : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
     inputs.name === undefined || listed.name === inputs.name
       ? ""
-      : `its name is "${listed.name}", the program asks for "${inputs.name}"`,
+      : `its name is ${quoted(listed.name)}, the program asks for ${quoted(inputs.name)}`,
     listed.type === inputs.type
       ? ""
       : `its type is ${listed.type}, the program asks for ${inputs.type}`,

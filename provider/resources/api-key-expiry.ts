@@ -19,6 +19,16 @@ export function changedExpiry(
   return sameInstant(olds.expiresAt, news.expiresAt) ? undefined : "expiresAt";
 }
 
+/** How near two lifetimes are that the same program has computed, in milliseconds. */
+const SAME_LIFETIME_MS = 5 * 60_000;
+
+/** Whether the new instant looks like the old one computed again: as far from now as the old one was from creation. */
+export function isComputedAgain(olds: State, { expiresAt }: Inputs, now: number): boolean {
+  if (olds.expiresAt === undefined || typeof expiresAt !== "string") return false;
+  const before = Date.parse(olds.expiresAt) - Date.parse(olds.createdAt);
+  return Math.abs(Date.parse(expiresAt) - now - before) <= SAME_LIFETIME_MS;
+}
+
 /** What is wrong with the inputs around the expiry, each of them being valid by itself. */
 export function expiryFailures(
   inputs: Inputs,
@@ -44,37 +54,49 @@ export function expiryFailures(
       ),
     );
   }
-  // A key that exists and has expired is about to be replaced: its successor needs a later instant too.
-  if (expiresAt !== undefined && !isUnknown(expiresAt) && hasPassed(expiresAt, now)) {
-    failures.push(
-      failure("expiresAt", `has passed (now ${new Date(now).toISOString()}): give a later instant`),
-    );
-  }
-  const lifetime = lifetimeOf(inputs, toBeMade ? now : undefined);
-  const before = rotateBefore === undefined ? undefined : durationMs(rotateBefore);
-  if (lifetime !== undefined && before !== undefined && before >= lifetime) {
-    failures.push(
-      expiresIn === undefined
-        ? failure(
-            "expiresAt",
-            "is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant",
-          )
-        : failure(
-            "rotateBefore",
-            "must be shorter than the key's lifetime, or every up would rotate it",
-          ),
-    );
-  }
+  failures.push(...(toBeMade ? newExpiryFailures(inputs, now) : []));
   return failures;
 }
 
+/** What is wrong with the expiry of a key that is to be made. One that exists is judged by diff, which replaces it in time. */
+function newExpiryFailures(
+  { expiresAt, expiresIn, rotateBefore }: Inputs,
+  now: number,
+): dynamic.CheckFailure[] {
+  if (expiresAt !== undefined && !isUnknown(expiresAt) && hasPassed(expiresAt, now)) {
+    return [
+      failure("expiresAt", `has passed (now ${new Date(now).toISOString()}): give a later instant`),
+    ];
+  }
+  const lifetime = lifetimeOf({ expiresAt, expiresIn }, now);
+  const before = rotateBefore === undefined ? undefined : durationMs(rotateBefore);
+  if (lifetime === undefined || before === undefined || before < lifetime) return [];
+  return [
+    expiresIn === undefined
+      ? failure(
+          "expiresAt",
+          "is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant",
+        )
+      : failure(
+          "rotateBefore",
+          "must be shorter than the key's lifetime, or every up would rotate it",
+        ),
+  ];
+}
+
 /** A replacement that no change of the program asks for, but time or the server. */
+export interface Due {
+  /** Undefined: it is due, but the program's own expiry would make the successor end at the same time. */
+  readonly property: "serviceAccountId" | "expiresAt" | undefined;
+  readonly reason: string;
+}
+
 export function dueReplacement(
   id: string,
   olds: State,
   news: Inputs,
   now: number,
-): { property: string; reason: string } | undefined {
+): Due | undefined {
   const { expiresAt } = olds;
   const key = `API key ${label(id, olds.name)}`;
   if (olds.ownerArchived === true) {
@@ -90,26 +112,26 @@ export function dueReplacement(
       reason: `${key} expired at ${expiresAt}: it is to be replaced.`,
     };
   }
-  if (news.rotateBefore === undefined || isUnknown(news.rotateBefore)) return undefined;
+  if (typeof news.rotateBefore !== "string" || isUnknown(news.rotateBefore)) return undefined;
   const due = rotationDue(expiresAt, news.rotateBefore);
   if (due.getTime() > now) return undefined;
-  return {
-    property: "expiresAt",
-    reason: `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}: it is to be replaced.`,
-  };
+  const since = `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}`;
+  // A successor with the same end would be due at once, and each up would make another.
+  if (news.expiresIn === undefined) {
+    return {
+      property: undefined,
+      reason: `${since}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced.`,
+    };
+  }
+  return { property: "expiresAt", reason: `${since}: it is to be replaced.` };
 }
 
-/** Whether the key outlives its resource, up to its own expiry. */
-export function isLeftToExpire({ onDelete, expiresAt }: State, now: number): boolean {
-  return onDelete === "expire" && expiresAt !== undefined && !hasPassed(expiresAt, now);
-}
-
-/** Milliseconds from creation to expiry, as far as they can be told without the key's creation time. */
+/** Milliseconds from creation to expiry. */
 function lifetimeOf(
-  { expiresAt, expiresIn }: Inputs,
-  madeAt: number | undefined,
+  { expiresAt, expiresIn }: { expiresAt: string | undefined; expiresIn: string | undefined },
+  madeAt: number,
 ): number | undefined {
   if (expiresIn !== undefined) return durationMs(expiresIn);
-  if (expiresAt === undefined || madeAt === undefined || isUnknown(expiresAt)) return undefined;
+  if (expiresAt === undefined || isUnknown(expiresAt)) return undefined;
   return Date.parse(expiresAt) - madeAt;
 }

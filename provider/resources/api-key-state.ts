@@ -20,6 +20,12 @@ export interface Inputs {
   readonly connection?: string;
 }
 
+/** A key that a rotation has left to its own expiry. */
+export interface Predecessor {
+  readonly id: string;
+  readonly expiresAt: string;
+}
+
 /** What Pulumi's state holds of an API key. Without `adopt`: a second copy of the key is not kept. */
 export interface State extends Omit<Inputs, "adopt"> {
   readonly name: string;
@@ -32,6 +38,10 @@ export interface State extends Omit<Inputs, "adopt"> {
   readonly userType: string;
   readonly createdAt: string;
   readonly tenantId: string;
+  /** The id that "adopt" named when the key was taken over, or its predecessor: it is done. */
+  readonly adoptedId?: string;
+  /** Keys that rotations have left to their own expiry. They end with the resource. */
+  readonly predecessors?: readonly Predecessor[];
   /** Known only where the credential chooses its environment. */
   readonly environmentId?: string;
   /** Set by a refresh that finds the owner archived: the key goes on working without an account. */
@@ -73,8 +83,15 @@ export function present(
 export function stateOf(
   inputs: Partial<Inputs>,
   key: Key,
-  more: { apiKey: string; tenantId: string; environmentId: string | undefined },
+  more: {
+    apiKey: string;
+    tenantId: string;
+    environmentId: string | undefined;
+    adoptedId?: string | undefined;
+    predecessors?: readonly Predecessor[];
+  },
 ): State {
+  const { adoptedId, predecessors = [] } = more;
   const expiresAt = key.expires_at ?? undefined;
   return {
     ...optional(
@@ -98,6 +115,8 @@ export function stateOf(
     userType: key.user_type,
     createdAt: key.created_at,
     tenantId: more.tenantId,
+    ...(adoptedId === undefined ? {} : { adoptedId }),
+    ...(predecessors.length === 0 ? {} : { predecessors }),
     ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
   };
 }

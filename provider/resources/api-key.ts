@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withDefault } from "./default";
-import { refuseUnknownSettings } from "./program-config";
+import { rejectDeletedWith, rejectImport } from "./options";
+import { refuseUnknownSettings, settingsOfLookups } from "./program-config";
 import { API_KEY_TYPE, hasType } from "./types";
 
 /** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
 export type ApiKeyType = "private_key" | "publishable_key";
 
-/** What becomes of a key on the server when its resource is deleted or replaced. */
+/** What becomes of a key on the server when it is replaced. */
 export type OnDelete = "revoke" | "expire";
 
 /** An existing key to take over. */
@@ -58,9 +59,9 @@ export interface ApiKeyArgs {
    */
   rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /**
-   * `revoke` ends the key with its resource. `expire` leaves it to its own expiry, so that after a rotation its
-   * consumers have until then to take up the new one; needs `expiresAt` or `expiresIn`. Keys that are left active
-   * keep their account from being archived, unless that has `forceDestroy`.
+   * What becomes of a key that is replaced. `revoke` ends it once its successor is made. `expire` leaves it to its own
+   * expiry, so that its consumers have until then to change over; needs `expiresAt` or `expiresIn`. The keys that were
+   * left end with the resource: when it is deleted, or its account is replaced.
    * Default: `revoke`. Change: updates in place, without a request; with a replacement it is for the successor only.
    */
   onDelete?: pulumi.Input<OnDelete> | undefined;
@@ -147,10 +148,17 @@ export class ApiKey extends pulumi.CustomResource {
    */
   constructor(name: string, args: ApiKeyArgs = {}, opts?: pulumi.CustomResourceOptions) {
     refuseUnknownSettings();
-    super(API_KEY_TYPE, name, opts?.id === undefined ? declared(name, args) : existing(args), {
-      ...opts,
-      additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
-    });
+    rejectImport("ApiKey", name, opts);
+    rejectDeletedWith("ApiKey", name, opts);
+    super(
+      API_KEY_TYPE,
+      name,
+      opts?.id === undefined ? declared(name, args ?? {}) : existing(args),
+      {
+        ...opts,
+        additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
+      },
+    );
   }
 
   /**
@@ -196,6 +204,7 @@ function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
     ...args,
     name: args.name,
     namePrefix: withDefault(args.namePrefix, logicalName),
+    ...settingsOfLookups(),
     type: withDefault(args.type, "private_key"),
     ...(args.adopt === undefined ? {} : { adopt: pulumi.secret(args.adopt) }),
   };

@@ -5,12 +5,45 @@ const DURATION = /^\d+(?:\.\d+)?\s*(?:[smhdwy]|(?:sec|min|hour|day|week|year)s?)
 /** A thousand years: what ends after the year 9999 does not fit the format in which the server reads instants. */
 const LONGEST = 1_000 * 365.25 * 24 * 60 * 60 * 1_000;
 
+/** Longer texts the library refuses with an exception. */
+const MOST_CHARACTERS = 99;
+
 /** Milliseconds of a lifetime such as "90d" or "12h"; undefined for a text that is none. */
 export function durationMs(text: string): number | undefined {
-  if (!DURATION.test(text)) return undefined;
+  return durationFailure(text) === undefined ? ms(text as ms.StringValue) : undefined;
+}
+
+export const DURATION_RULE = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
+
+/** What is wrong with a text that is to be a lifetime. */
+export function durationFailure(text: string): string | undefined {
+  if (!DURATION.test(text)) return DURATION_RULE;
   // The pattern admits only what the library reads.
-  const length = ms(text as ms.StringValue);
-  return length > 0 && length <= LONGEST ? length : undefined;
+  const length =
+    text.length > MOST_CHARACTERS ? Number.POSITIVE_INFINITY : ms(text as ms.StringValue);
+  if (length > LONGEST) {
+    return "is too long: at most 1000 years; a key without an expiry never ends";
+  }
+  return length > 0 ? undefined : "must be longer than nothing";
+}
+
+const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00Z");
+const LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
+
+/** The server's database rounds to microseconds, and what becomes the year 10000 makes every list with it fail. */
+const ROUNDED_UP = /\.\d{3}999[5-9]/;
+
+/** What is wrong with an instant as in RFC 3339 that the server is to keep and to give back. */
+export function instantFailure(text: string): string | undefined {
+  const [, hours = "0"] = /[+-](\d{2}):\d{2}$/.exec(text) ?? [];
+  if (Number(hours) > 15) {
+    return "has an offset beyond ±15:59, which the server does not take: give it in UTC, with a Z at the end";
+  }
+  const time = Date.parse(text);
+  const isTooLate = time > LAST_INSTANT || (time === LAST_INSTANT && ROUNDED_UP.test(text));
+  return time < FIRST_INSTANT || isTooLate
+    ? "lies outside of the years 1 to 9999, which are all that the server can give back"
+    : undefined;
 }
 
 /** Whether two lifetimes are the same length; "1d" and "24h" are. */

@@ -12,7 +12,14 @@ export const namePrefix = once(() =>
 
 /** Id of a service account. */
 export const accountId = once(() =>
-  onceKnown(z.string().regex(/^user_\w+$/, 'must be the id of a service account ("user_…")')),
+  onceKnown(
+    z
+      .string()
+      .regex(
+        /^user_\w+$/,
+        'must be the id of a service account ("user_…"); getServiceAccount({ name }) looks one up by its name',
+      ),
+  ),
 );
 
 /** Name of a connection in `flexprice:connections`. */

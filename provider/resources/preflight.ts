@@ -3,6 +3,7 @@ import type { Connection } from "../api/connection";
 import { seesEveryKey } from "../api/proof";
 import type { Role, User } from "../api/wire";
 import { isFailure } from "../errors";
+import { quoted } from "../redaction";
 import { described, guardTenant } from "./guards";
 import { failure, type Surroundings } from "./lifecycle";
 import { may, missingToGrant, SERVICE_ACCOUNT_ROLES } from "./roles";
@@ -28,6 +29,11 @@ export async function lookAhead(
   const name = typeof connectionName === "string" ? connectionName : undefined;
   try {
     if (!surroundings.isConfigured(name)) {
+      const names = name === undefined ? surroundings.connectionNames() : [];
+      if (names.length > 0) {
+        const reason = `no connection is named, and no credential is configured outside of flexprice:connections. Set "connection" to one of those: ${names.map(quoted).join(", ")}`;
+        return { ...BLIND, failures: [failure("connection", reason)] };
+      }
       await surroundings.warn(
         'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
       );
@@ -60,6 +66,39 @@ export async function lookAhead(
 }
 
 /**
+ * Refuses a program whose look-ups work with other settings than its resources: an inline program of the Automation
+ * API runs in another process than its provider, and the two may see different environments.
+ * @param news - What the program declares; `__lookups` has the fingerprint of each connection that its look-ups use.
+ */
+export function lookupFailures(
+  surroundings: Pick<Surroundings, "fingerprint">,
+  news: object,
+): dynamic.CheckFailure[] {
+  const used: Readonly<Record<string, unknown>> = Reflect.get(news, "__lookups") ?? {};
+  return Object.entries(used)
+    .filter(([name, seen]) => fingerprintOf(surroundings, name || undefined) !== seen)
+    .map(([name]) => {
+      const which = name === "" ? "" : ` of connection ${quoted(name)}`;
+      return failure(
+        "",
+        `the settings${which} are not the same for this program's look-ups and for its resources: server, credential or environment differ. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
+      );
+    });
+}
+
+function fingerprintOf(
+  surroundings: Pick<Surroundings, "fingerprint">,
+  name: string | undefined,
+): string | undefined {
+  try {
+    return surroundings.fingerprint(name);
+  } catch (error) {
+    if (isFailure(error, "configuration")) return undefined;
+    throw error;
+  }
+}
+
+/**
  * Refuses ahead of time what the change or the deletion of an object would refuse: a credential of another tenant.
  * @throws FlexpriceError of kind `wrong_tenant`.
  */
@@ -70,6 +109,28 @@ export async function foreseeTenant(
 ): Promise<void> {
   const { connection } = await lookAhead(surroundings, name);
   if (connection !== undefined) await guardTenant(connection, tenantId, attempted);
+}
+
+/** The tenants that a connection's credential does not belong to, and that a warning has named. */
+const remarkedTenants = new WeakMap<Connection, Set<string>>();
+
+/**
+ * Says that nothing but a comparison is done with a resource whose tenant the credential does not belong to: once a
+ * tenant, since most often it is so for the whole stack.
+ */
+export async function remarkTenant(
+  surroundings: Surroundings,
+  { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
+  what: string,
+): Promise<void> {
+  const { connection, caller } = await lookAhead(surroundings, name);
+  if (connection === undefined || caller === undefined || caller.tenant.id === tenantId) return;
+  const remarked = remarkedTenants.get(connection) ?? new Set();
+  if (remarked.has(tenantId)) return;
+  remarkedTenants.set(connection, remarked.add(tenantId));
+  await surroundings.warn(
+    `${what} belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} belongs to tenant ${caller.tenant.id}: neither this resource nor any other of tenant ${tenantId} can be read, changed or deleted with it. Configure a credential of tenant ${tenantId}. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
+  );
 }
 
 /** What the caller lacks to create a service account with these roles. */
@@ -83,7 +144,12 @@ export async function accountCreationFailures(
   if (catalogue === undefined) return [];
   const who = `The credential from ${connection.credentialSource} (${described(caller)})`;
   if (!may(caller.roles, "user", "write", catalogue)) {
-    return [failure("", `${who} may not create service accounts: it lacks "write" on "user".`)];
+    return [
+      failure(
+        "",
+        `${who} may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.`,
+      ),
+    ];
   }
   return roles
     .filter((role) => offered.includes(role))

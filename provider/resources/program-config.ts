@@ -1,5 +1,5 @@
-import { RunError, runtime } from "@pulumi/pulumi";
-import { unknownSettingError, unknownSettings } from "../settings";
+import { log, type Resource, RunError, runtime } from "@pulumi/pulumi";
+import { SECRET_SETTINGS, unknownSettingError, unknownSettings } from "../settings";
 
 let checked = false;
 
@@ -10,7 +10,44 @@ let checked = false;
 export function refuseUnknownSettings(): void {
   if (checked) return;
   checked = true;
-  const [unknown] = unknownSettings(Object.keys(runtime.allConfig()));
+  const config = runtime.allConfig();
+  const [unknown] = unknownSettings(Object.keys(config));
   // A RunError is shown by its message alone, without the program's stack.
   if (unknown !== undefined) throw new RunError(unknownSettingError(unknown).message);
+  const secret = secretKeys();
+  const readable = SECRET_SETTINGS.filter(
+    (key) => Object.hasOwn(config, key) && secret?.includes(key) === false,
+  );
+  for (const key of readable) {
+    void log.warn(
+      `${key} stands in the stack's file in plain text, for everybody who can read the repository. Replace the credential, since it has been readable, and set the new one with "pulumi config set --secret ${key}".`,
+    );
+  }
+}
+
+/** The keys of the config that are encrypted, as the CLI tells a program that it runs; undefined: it did not. */
+function secretKeys(): readonly unknown[] | undefined {
+  try {
+    const keys: unknown = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "null");
+    return Array.isArray(keys) ? keys : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What look-ups have worked with, in each run of a program: by connection, "" for the unnamed one. */
+const lookups = new WeakMap<Resource, Record<string, string>>();
+
+/** A look-up of this run works with these settings. */
+export function noteLookup(connection: string | undefined, fingerprint: string): void {
+  const run = runtime.getStackResource();
+  if (run === undefined) return;
+  lookups.set(run, { ...lookups.get(run), [connection ?? ""]: fingerprint });
+}
+
+/** The input by which a resource tells its provider what the program's look-ups have worked with so far. */
+export function settingsOfLookups(): { readonly __lookups?: Readonly<Record<string, string>> } {
+  const run = runtime.getStackResource();
+  const seen = run && lookups.get(run);
+  return seen === undefined ? {} : { __lookups: seen };
 }

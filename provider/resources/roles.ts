@@ -1,5 +1,4 @@
 import { distance } from "fastest-levenshtein";
-import type { Role } from "../api/wire";
 
 /** What a service account of an unchanged Flexprice server can be given. */
 export const SERVICE_ACCOUNT_ROLES = ["event_ingestor", "event_reader", "super_admin"] as const;
@@ -10,8 +9,11 @@ export const SERVICE_ACCOUNT_ROLES = ["event_ingestor", "event_reader", "super_a
  */
 export type ServiceAccountRole = (typeof SERVICE_ACCOUNT_ROLES)[number] | (string & {});
 
-/** Of a role, what it allows. */
-type Grants = Pick<Role, "id" | "permissions">;
+/** Of a role, what it allows: actions by entity. */
+interface Grants {
+  readonly id: string;
+  readonly permissions: Readonly<Record<string, readonly string[]>>;
+}
 
 /** Roles of the server that only users can hold. */
 const USER_ROLES: ReadonlySet<string> = new Set(["all_reader", "all_writer"]);

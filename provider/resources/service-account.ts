@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { withDefault } from "./default";
-import { refuseUnknownSettings } from "./program-config";
+import { rejectImport, rejectMissingArgs } from "./options";
+import { refuseUnknownSettings, settingsOfLookups } from "./program-config";
 import type { ServiceAccountRole } from "./roles";
 import { hasType, SERVICE_ACCOUNT_TYPE } from "./types";
 
@@ -25,8 +26,10 @@ export interface ServiceAccountArgs {
    */
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
   /**
-   * Whether deleting the account first revokes the keys that still block it. Only keys that the credential sees
-   * can be revoked: no publishable ones, none of other environments.
+   * Whether deleting the account first revokes the keys that still block it, with a warning for each. Only keys that the
+   * credential sees can be revoked: no publishable ones, none of other environments. `pulumi up` revokes none that a
+   * program may go on using: one of this program that stays, or, with `--target` or from another stack, one with a
+   * name as this provider makes them. `pulumi destroy` revokes all.
    * Default: false, the deletion is refused. Change: updates in place, without a request.
    */
   forceDestroy?: pulumi.Input<boolean> | undefined;
@@ -93,6 +96,8 @@ export class ServiceAccount extends pulumi.CustomResource {
    */
   constructor(name: string, args: ServiceAccountArgs, opts?: pulumi.CustomResourceOptions) {
     refuseUnknownSettings();
+    rejectImport("ServiceAccount", name, opts);
+    rejectMissingArgs("ServiceAccount", name, args, "roles");
     super(
       SERVICE_ACCOUNT_TYPE,
       name,
@@ -124,6 +129,7 @@ function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs 
     ...args,
     name: args.name,
     namePrefix: withDefault(args.namePrefix, logicalName),
+    ...settingsOfLookups(),
     autoName: undefined,
     tenantId: undefined,
     __provider: PROVIDER,

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ApiKey } from "./api-key";
 import { withDefault } from "./default";
 import { durationMs } from "./expiry";
+import { rejectDeletedWith, rejectMissingArgs } from "./options";
 import type { ServiceAccountRole } from "./roles";
 import { ServiceAccount } from "./service-account";
 
@@ -48,6 +49,8 @@ const OVERLAP = "14d";
  * were left to their expiry and those made by hand. So a key that has leaked ends at once when it is revoked in the
  * dashboard, and `pulumi up --refresh` makes its successor; a rotation alone would leave it to its expiry.
  *
+ * The option `protect` protects the account alone: Pulumi replaces nothing that is protected, and the key rotates.
+ *
  * @example
  * ```ts
  * const ingestor = new flexprice.ServiceIdentity("usage-ingestor", { roles: ["event_ingestor"] });
@@ -74,6 +77,8 @@ export class ServiceIdentity extends pulumi.ComponentResource {
    * @param opts - Pulumi's options for components.
    */
   constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
+    rejectMissingArgs("ServiceIdentity", name, args, "roles");
+    rejectDeletedWith("ServiceIdentity", name, opts);
     super("flexprice:index:ServiceIdentity", name, {}, opts);
     const { roles, expiresIn = "90d", rotateBefore, rotationTriggers, connection } = args;
     const namePrefix = withDefault(args.namePrefix, name);
@@ -94,7 +99,8 @@ export class ServiceIdentity extends pulumi.ComponentResource {
         rotationTriggers,
         onDelete: "expire",
       },
-      { parent: this },
+      // Pulumi refuses to replace what is protected: each up would fail once the key is due. The account is protected.
+      { parent: this, protect: false },
     );
     this.serviceAccountId = this.serviceAccount.id;
     this.apiKey = this.key.apiKey;

@@ -5,6 +5,7 @@ import type { HttpRequest } from "../../provider/api/transport";
 import { Emulator, type Operator } from "../../provider/emulator";
 import { redact } from "../../provider/redaction";
 import { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
+import { DiffedResources } from "../../provider/resources/diffed";
 import type { Surroundings } from "../../provider/resources/lifecycle";
 import { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
 import { Engine, type Provider } from "./engine";
@@ -119,6 +120,10 @@ export class ChaosWorld {
       wantsPreflight: () => true,
       managed,
       adopted: new Set(),
+      connectionNames: () => [],
+      fingerprint: () => "0123456789abcdef",
+      diffedAccounts: new DiffedResources(),
+      diffedKeys: new DiffedResources(),
       now: () => connection.routes.serverNow(),
       sleep: world.sleep,
       warn,

@@ -68,12 +68,23 @@ export const SECOND_TIME = text("a time to the second", new RegExp(`^${DATE_TIME
 export const TEXT = text("any text", /^/);
 export const COUNT = new Placeholder("a count", Number.isInteger);
 
+const NO_ADDRESS = {
+  address_line1: "",
+  address_line2: "",
+  address_city: "",
+  address_state: "",
+  address_postal_code: "",
+  address_country: "",
+};
+
 /** The tenant that comes with every user. */
 export const TENANT = new Placeholder(
   "a tenant",
   (value) =>
     ["id", "name", "status"].every((name) => typeof field(value, name) === "string") &&
-    ["created_at", "updated_at"].every((name) => SECOND_TIME.test(field(value, name))),
+    ["created_at", "updated_at"].every((name) => SECOND_TIME.test(field(value, name))) &&
+    field(value, "metadata") === null &&
+    JSON.stringify(field(value, "billing_details")) === JSON.stringify({ address: NO_ADDRESS }),
 );
 
 /** An empty body without a content type. */

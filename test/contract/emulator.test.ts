@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { Emulator, type Operator, seeded } from "../../provider/emulator";
 import { EmulatorClient, ManualClock, startEmulator } from "../support/emulator-client";
+import { field } from "./case";
 
 describe("emulator", () => {
   let emulator: Emulator;
@@ -223,6 +225,27 @@ describe("emulator", () => {
     });
   });
 
+  describe("reading requests as Go does", () => {
+    it("refuses a path with a broken escape before anything else", async () => {
+      const { status, text, headers } = await client.as({}).send("GET", "/users/m%zz");
+      assert.deepEqual(
+        [status, text, headers.get("connection")],
+        [400, "400 Bad Request", "close"],
+      );
+    });
+
+    it("leaves out what it cannot read of a query", async () => {
+      const unsorted = ["?sort=__proto__", "?sort=constructor"];
+      for (const query of ["?limit=%zz", "?limit=a;b", "?%zz=1&limit=50", ...unsorted]) {
+        assert.equal(await client.status("GET", `/secrets/api/keys${query}`), 200, query);
+      }
+    });
+
+    it("takes bytes that are no UTF-8 for a text that the database refuses", async () => {
+      assert.equal(await client.status("DELETE", "/users/a%ff"), 500);
+    });
+  });
+
   describe("many", () => {
     const idsIn = (text: string): string[] =>
       JSON.parse(text).items.map(({ id }: { id: string }) => id);
@@ -262,6 +285,88 @@ describe("emulator", () => {
     it("half a surrogate pair becomes a replacement character", async () => {
       await client.makeAccount(["event_reader"], "a\ud83eb");
       assert.equal(emulator.accounts()[0]?.name, "a\ufffdb");
+    });
+  });
+
+  describe("numbers", () => {
+    const search = (limit: string) =>
+      fetch(`${emulator.url}/users/search`, {
+        method: "POST",
+        headers: { "x-api-key": operator.apiKey },
+        body: `{"type":"a 1.5","limit":${limit}}`,
+      });
+
+    it("with a fraction or an exponent are no integers, whatever they amount to", async () => {
+      for (const limit of ["1.0", "1e3", "1E3", "-1.0e1", "9223372036854775808000"]) {
+        assert.equal((await search(limit)).status, 400, limit);
+      }
+      for (const limit of ["0", "-0", "9007199254740993"]) {
+        assert.equal((await search(limit)).status, 200, limit);
+      }
+    });
+
+    it("of a query that do not fit are refused", async () => {
+      const list = (limit: string) => client.status("GET", `/secrets/api/keys?limit=${limit}`);
+      for (const limit of ["9223372036854775808000", "1.0", "1e3", "0x10", "1_0", "%201"]) {
+        assert.equal(await list(limit), 400, limit);
+      }
+      for (const limit of ["", "%2B5", "9007199254740993"]) {
+        assert.equal(await list(limit), 200, limit);
+      }
+    });
+  });
+
+  describe("texts", () => {
+    it("of a name lose the spaces that are too many, as in PostgreSQL, but not in the answer", async () => {
+      const name = `${"x".repeat(254)}   `;
+      const { status, json } = await client.makeAccount(["event_reader"], name);
+      assert.deepEqual([status, field(json, "name")], [201, name]);
+      assert.equal(emulator.accounts()[0]?.name, `${"x".repeat(254)} `);
+      assert.equal((await client.makeAccount(["event_reader"], `${name}x`)).status, 500);
+    });
+
+    it("of a password count by characters", async () => {
+      const signUp = (password: string) =>
+        client.as({}).status("POST", "/auth/signup", { email: "a@b.co", password });
+      assert.equal(await signUp("\u{1f600}".repeat(7)), 400);
+      assert.equal(await signUp("\u{1f600}".repeat(8)), 200);
+    });
+
+    it("with NUL are refused by the database wherever they are looked up or kept", async () => {
+      const nul = "a\0b";
+      for (const [method, path, body] of [
+        ["PUT", "/users/me", { metadata: { [nul]: "x" } }],
+        ["PUT", "/users/me", { metadata: { x: nul } }],
+        ["DELETE", "/secrets/api/keys/a%00b", undefined],
+        ["GET", "/secrets/api/keys?user_id=a%00b", undefined],
+        ["GET", "/environments/a%00b", undefined],
+        ["POST", "/environments", { name: nul, type: "development" }],
+        ["POST", "/users/search", { type: nul, limit: 1 }],
+        ["POST", "/auth/login", { email: nul, password: "x" }],
+        ["POST", "/auth/signup", { email: "a@b.co", password: "long enough", tenant_name: nul }],
+      ] as const) {
+        const { status, json } = await client.send(method, path, body);
+        assert.deepEqual([status, field(json, "code")], [500, "database_error"], path);
+      }
+    });
+  });
+
+  describe("headers", () => {
+    it("may be long, and of two with one name the first counts", async () => {
+      const long = await fetch(`${emulator.url}/users/${"x".repeat(100_000)}`, {
+        method: "DELETE",
+        headers: { "x-api-key": operator.apiKey },
+      });
+      assert.equal(long.status, 404);
+      const twice = await new Promise<number | undefined>((resolve, reject) => {
+        const headers = { "x-api-key": [operator.apiKey, "sk_other"] };
+        const sent = request(`${emulator.url}/users/me`, { headers }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        });
+        sent.on("error", reject).end();
+      });
+      assert.equal(twice, 200);
     });
   });
 

@@ -12,6 +12,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "const accountDemo1": "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice orphans --stack-export": "test/unit/cli/page.test.ts",
   "warning: No Flexprice credential is configured": "test/engine/preview-settings.test.ts",
+  "pulumi stack init production": "test/engine/ci-suite.ts makes a stack of that kind",
   '- cron: "17 5 * * *"':
     "a workflow; its command is typed in test/engine/example-rotation.test.ts",
   "keysExpire({ maxDays: 30 }),": "compiled; packs like it run in test/engine/policies.test.ts",

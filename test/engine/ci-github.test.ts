@@ -6,7 +6,11 @@ import { describeJobs, describePlainOutput } from "./ci-suite";
 
 const FILES = { preview: "preview.yml", up: "up.yml", drift: "drift.yml" } as const;
 
-const MACHINE_STEPS = ["actions/checkout@v5", "actions/setup-node@v5", "pulumi/actions@v6"];
+const MACHINE_STEPS = [
+  "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd",
+  "actions/setup-node@2028fbc5c25fe9cf00d9f06a71cc4710d4507903",
+  "pulumi/actions@v6",
+];
 
 const system: System = {
   job: (name, settings) => githubJob(FILES[name], settings),

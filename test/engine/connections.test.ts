@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Operator } from "../../provider/emulator";
 import { use } from "./consumer";
-import { Bench, changes, failed, succeeded } from "./harness";
+import { Bench, changes, failed, messages, succeeded } from "./harness";
 
 /** An account with a key in each of the named connections; "" is the unnamed one. */
 function program(connections: Record<string, string>): string {
@@ -63,6 +63,14 @@ describe("connections", () => {
     assert.deepEqual(changes(succeeded(await bench.drift())), []);
   });
 
+  it("are listed where a resource names none and nothing else is configured", async () => {
+    bench.setSource(program({ eu: '"eu"', india: "undefined" }));
+    assert.deepEqual(messages(failed(await bench.preview()), "error"), [
+      `pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'india' has a problem: connection: no connection is named, and no credential is configured outside of flexprice:connections. Set "connection" to one of those: "eu", "india"\n`,
+    ]);
+    bench.setSource(program({ eu: '"eu"', india: '"india"' }));
+  });
+
   it("are read from the environment, too", async () => {
     await bench.unsetConfig("flexprice:connections");
     bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
@@ -98,9 +106,18 @@ describe("connections", () => {
     assert.equal(bench.emulator.accounts().find(({ id }) => id === before)?.status, "archived");
   });
 
-  it("that lead to another tenant now are refused, and nothing is changed there", async () => {
+  it("that lead to another tenant now make up warn and destroy fail, and nothing is changed there", async () => {
     bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({ india: { apiKey: eu.apiKey } });
     bench.takeWrites();
+    const up = succeeded(await bench.up());
+    const [warning = "", ...others] = messages(up, "warning");
+    assert.deepEqual(others, []);
+    assert.ok(
+      warning.includes(
+        `belongs to tenant ${india.tenantId}, but the credential from connection "india" in environment variable FLEXPRICE_CONNECTIONS belongs to tenant ${eu.tenantId}: neither this resource nor any other of tenant ${india.tenantId} can be read, changed or deleted with it.`,
+      ),
+      warning,
+    );
     const destroy = failed(await bench.destroy());
     assert.match(
       destroy.output,

@@ -29,6 +29,14 @@ describe("the example quickstart", () => {
     await example.follow("Use a key");
   });
 
+  it("sends events to an address without /v1 as well, as the provider does", async () => {
+    const { bench, folder } = example;
+    const [send = ""] = example.commands("Use a key");
+    const server = bench.emulator.url.replace(/\/v1$/, "");
+    const { exitCode, output } = await bench.shell(`FLEXPRICE_BASE_URL=${server}/ ${send}`, folder);
+    assert.equal(exitCode, 0, output);
+  });
+
   it("leaves nothing behind", async () => {
     await example.cleanUp();
     assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);

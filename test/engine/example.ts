@@ -27,13 +27,13 @@ export class Example {
     // Inside the checkout, where programs find their packages.
     const copy = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
     const folder = join(copy, "examples", name);
-    for (const path of ["Pulumi.yaml", "examples"]) {
-      cpSync(join(CHECKOUT, path), join(copy, path), {
-        recursive: true,
-        filter: (source) => basename(source) !== "node_modules",
-      });
-    }
-    const project = existsSync(join(folder, "Pulumi.yaml")) ? folder : copy;
+    cpSync(join(CHECKOUT, "examples"), join(copy, "examples"), {
+      recursive: true,
+      filter: (source) => basename(source) !== "node_modules",
+    });
+    // A policy pack judges another example.
+    const isProgram = existsSync(join(folder, "Pulumi.yaml"));
+    const project = isProgram ? folder : join(copy, "examples", "quickstart");
     const bench = await Bench.on(project, { config: {} });
     bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
     return new Example(bench, readFileSync(join(folder, "README.md"), "utf8"), folder, copy);

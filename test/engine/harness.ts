@@ -68,6 +68,8 @@ export interface BenchOptions {
   folder?: string;
   /** Default: "test". */
   stack?: string;
+  /** How late a server with a read replica shows what was done, in milliseconds. Default: 0, at once. */
+  replicaLagMs?: number;
 }
 
 /** A tenant on an embedded Flexprice, and a stack on the real engine whose program talks to it. */
@@ -95,10 +97,11 @@ export class Bench {
   /** With a program as it is: a folder's, or a text's. */
   static async on(
     program: string | ProgramSource,
-    options: Pick<BenchOptions, "config" | "env" | "stack"> = {},
+    options: Pick<BenchOptions, "config" | "env" | "stack" | "replicaLagMs"> = {},
   ): Promise<Bench> {
+    const { replicaLagMs = 0 } = options;
     const clock = new Clock();
-    const emulator = await Emulator.start({ clock: clock.now });
+    const emulator = await Emulator.start({ clock: clock.now, replicaLagMs });
     const operator = emulator.createTenant();
     const workspace = await PulumiWorkspace.create({
       program,

@@ -63,6 +63,29 @@ describe("rotation without an overlap", () => {
     assert.deepEqual((await keyState(bench))["rotationTriggers"], { release: "2" });
   });
 
+  it("comes by --replace, with what depends on the key", async () => {
+    const old = await bench.outputs();
+    takeTraffic(bench);
+    const replaced = await bench.up("--replace", "**ApiKey::ci");
+    assert.deepEqual(changes(succeeded(replaced)), KEY_REPLACED);
+    const now = await bench.outputs();
+    assert.equal(now["sees"], "old 200, new 200");
+    assert.equal(await use(bench, old["apiKey"]), 401);
+    assert.equal(await use(bench, now["apiKey"]), 200);
+    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+  });
+
+  it("leaves what depends on the key behind with --target-replace, until the next up", async () => {
+    const old = await bench.outputs();
+    const replaced = succeeded(await bench.up("--target-replace", "**ApiKey::ci"));
+    assert.deepEqual(changes(replaced), KEY_REPLACED);
+    const now = await bench.outputs();
+    assert.equal(now["sees"], old["sees"]);
+    assert.equal(await use(bench, old["apiKey"]), 401);
+    succeeded(await bench.up());
+    assert.equal((await bench.outputs())["sees"], "old 401, new 200");
+  });
+
   it("comes earlier when the program asks for it, and not because the lifetime is reckoned anew", async () => {
     const triggers = 'rotationTriggers: { release: "2" }';
     bench.clock.advance("20d");

@@ -6,7 +6,7 @@ import { CHECKOUT, manifest } from "./manifest";
 import { pack, type Tarball } from "./tarball";
 
 /** Bytes. A download that has outgrown these is worth a thought before it is worth a larger number. */
-const LIMITS = { packed: 370_000, unpacked: 1_500_000 };
+const LIMITS = { packed: 430_000, unpacked: 1_750_000 };
 
 const DOCUMENTS = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
 

@@ -6,7 +6,7 @@ import { namesOf } from "./loaded";
 import { entries, optionalPeers } from "./manifest";
 import { OWN_COMPILER } from "./programs";
 import { allNodes, DOWNLOADS_MS, NODES } from "./tools";
-import { RESOLUTIONS, typeProblems } from "./types";
+import { RESOLUTIONS, templateProblems, typeProblems } from "./types";
 
 /** In its strict layout each package finds what it names as a dependency, and nothing else. */
 describe("installed by pnpm beside everything that it may use", () => {
@@ -27,6 +27,10 @@ describe("installed by pnpm beside everything that it may use", () => {
   for (const [resolution, module] of Object.entries(RESOLUTIONS)) {
     it(`has sound types for moduleResolution ${resolution}`, () => {
       assert.deepEqual(typeProblems(consumer.folder, module, resolution), []);
+    });
+
+    it(`has types that compile with the settings of Pulumi's template and ${resolution}`, () => {
+      assert.deepEqual(templateProblems(consumer.folder, module, resolution), []);
     });
   }
 

@@ -23,45 +23,118 @@ export const value: { apply(take: (apiKey: string) => string): unknown } = key.a
 new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"], nme: "ci" });
 `;
 
+/** At its strictest: what another package of the user's has may be less, and is not looked into. */
+const STRICTEST = {
+  target: "ES2022",
+  types: ["node"],
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  noEmit: true,
+};
+
+/** As `pulumi new typescript` writes them: no skipLibCheck, so that every declaration read is looked into. */
+const TEMPLATE = {
+  strict: true,
+  outDir: "bin",
+  target: "es2020",
+  sourceMap: true,
+  experimentalDecorators: true,
+  pretty: true,
+  noFallthroughCasesInSwitch: true,
+  noImplicitReturns: true,
+  forceConsistentCasingInFileNames: true,
+};
+
 /**
  * What this folder's own compiler says, at its strictest, of a program that imports every entry, and of all the
  * declarations of the package that it reads. Those of other packages are not looked into.
  */
 export function typeProblems(folder: string, module: string, moduleResolution: string): string[] {
-  const ts: typeof typescript = createRequire(join(folder, "program.js"))("typescript");
-  const { options, errors } = ts.convertCompilerOptionsFromJson(
-    {
-      target: "ES2022",
-      module,
-      moduleResolution,
-      types: ["node"],
-      strict: true,
-      exactOptionalPropertyTypes: true,
-      noUncheckedIndexedAccess: true,
-      noEmit: true,
-    },
-    folder,
-  );
-  const file = join(folder, "program.ts");
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists } = host;
-  host.fileExists = (path) => path === file || fileExists(path);
-  host.getSourceFile = (path, ...rest) =>
-    path === file
-      ? ts.createSourceFile(path, PROGRAM, ts.ScriptTarget.ES2022)
-      : getSourceFile(path, ...rest);
-  const program = ts.createProgram([file], options, host);
+  const compiled = compile(folder, PROGRAM, { ...STRICTEST, module, moduleResolution });
+  const { program, file } = compiled;
   const looked = program
     .getSourceFiles()
     .filter(({ fileName }) => fileName === file || fileName.includes("/pulumi-flexprice/"));
-  const problems = [
-    ...errors,
+  return texts(compiled, [
+    ...compiled.errors,
     ...program.getOptionsDiagnostics(),
     ...looked.flatMap((source) => [
       ...program.getSyntacticDiagnostics(source),
       ...program.getSemanticDiagnostics(source),
     ]),
-  ];
+  ]);
+}
+
+/** Its own declarations do not compile, whoever imports it: that is not for this package to answer. */
+const UNSOUND = "/node_modules/@pulumi/policy/";
+
+/**
+ * What `tsc` says of a program with the settings of Pulumi's template that uses every export of every entry: of
+ * the program, of the package, and of whatever other declarations the compiler reads for them.
+ */
+export function templateProblems(
+  folder: string,
+  module: string,
+  moduleResolution: string,
+): string[] {
+  const options = { ...TEMPLATE, module, moduleResolution };
+  const compiled = compile(folder, everyExport(folder, options), options);
+  return texts(compiled, [
+    ...compiled.errors,
+    ...compiled.ts
+      .getPreEmitDiagnostics(compiled.program)
+      .filter(({ file }) => file?.fileName.includes(UNSOUND) !== true),
+  ]);
+}
+
+/** A program that names every export of every entry, the values as values and the types as types. */
+function everyExport(folder: string, options: Record<string, unknown>): string {
+  const imports = entries.map((entry, index) => `import * as entry${index} from "${entry}";`);
+  const { ts, program, file } = compile(folder, imports.join("\n"), options);
+  const checker = program.getTypeChecker();
+  const uses = (program.getSourceFile(file)?.statements ?? []).flatMap((statement, index) => {
+    if (!ts.isImportDeclaration(statement)) return [];
+    const symbol = checker.getSymbolAtLocation(statement.moduleSpecifier);
+    if (symbol === undefined) throw new Error(`${entries[index]} is not found`);
+    const exports = checker.getExportsOfModule(symbol);
+    if (exports.length === 0) throw new Error(`${entries[index]} exports nothing`);
+    return exports.map((exported) => {
+      const { name } = exported;
+      const meant =
+        exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
+      const asType = exported.declarations?.some(ts.isTypeOnlyImportOrExportDeclaration) === true;
+      return meant.flags & ts.SymbolFlags.Value && !asType
+        ? `export const value${index}_${name} = entry${index}.${name};`
+        : `export type Type${index}_${name} = entry${index}.${name};`;
+    });
+  });
+  return [...imports, ...uses].join("\n");
+}
+
+interface Compiled {
+  readonly ts: typeof typescript;
+  readonly program: typescript.Program;
+  readonly errors: readonly typescript.Diagnostic[];
+  readonly file: string;
+}
+
+function compile(folder: string, source: string, json: Record<string, unknown>): Compiled {
+  const ts: typeof typescript = createRequire(join(folder, "program.js"))("typescript");
+  const { options, errors } = ts.convertCompilerOptionsFromJson(json, folder);
+  const file = join(folder, "program.ts");
+  const host = ts.createCompilerHost(options);
+  host.getCurrentDirectory = () => folder;
+  const { getSourceFile, fileExists } = host;
+  host.fileExists = (path) => path === file || fileExists(path);
+  host.getSourceFile = (path, ...rest) =>
+    path === file
+      ? ts.createSourceFile(path, source, ts.ScriptTarget.ES2022)
+      : getSourceFile(path, ...rest);
+  return { ts, errors, file, program: ts.createProgram([file], options, host) };
+}
+
+function texts({ ts }: Compiled, problems: readonly typescript.Diagnostic[]): string[] {
   return problems.map(
     (problem) =>
       `${problem.file?.fileName ?? ""}: ${ts.flattenDiagnosticMessageText(problem.messageText, "\n")}`,

@@ -133,6 +133,23 @@ describe("config", () => {
     }
   });
 
+  for (const [extra, value] of [
+    ["Bearer", `Bearer ${SECRET}`],
+    ["bearer", `bearer ${SECRET}`],
+    ["Basic", `Basic ${SECRET}`],
+    ['"', `"${SECRET}"`],
+    ["'", `'${SECRET}'`],
+  ] as const) {
+    it(`refuses a credential that begins with ${extra}`, () => {
+      const { answer, message } = refusal({}, { FLEXPRICE_API_KEY: value });
+      assert.equal(
+        answer,
+        `environment variable FLEXPRICE_API_KEY begins with ${extra}, which is no part of the credential`,
+      );
+      assert(!message.includes(SECRET));
+    });
+  }
+
   it("refuses a credential that was copied abbreviated", () => {
     const { answer, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
     assert.equal(
@@ -148,6 +165,11 @@ describe("config", () => {
       "https://api.cloud.flexprice.io/v1/": "https://api.cloud.flexprice.io/v1",
       "https://api.cloud.flexprice.io": "https://api.cloud.flexprice.io/v1",
       "https://api.cloud.flexprice.io//": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io/v1/v1": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io/v1//v1/": "https://api.cloud.flexprice.io/v1",
+      "https://gateway.example//flexprice/v1/v1": "https://gateway.example/flexprice/v1",
+      "https://gateway.example/v1/flexprice": "https://gateway.example/v1/flexprice/v1",
+      "https://gateway.example/flexprice-v1": "https://gateway.example/flexprice-v1/v1",
       "https://gateway.example/flexprice": "https://gateway.example/flexprice/v1",
       "HTTPS://Gateway.Example:8443/a/v1": "https://gateway.example:8443/a/v1",
       "http://localhost:8080/v1": "http://localhost:8080/v1",
@@ -281,6 +303,37 @@ describe("config", () => {
       assert.equal(missing.answer, 'there is no connection "c"; there are: a, b');
       assert.match(missing.advice, /--path flexprice:connections\.c\.apiKey"/);
       assert.equal(refusal({}, {}, "c").answer, 'there is no connection "c"; none is configured');
+    });
+
+    it("are quoted in a command where a path needs it", () => {
+      const paths = ["eu.prod", 'a"b', "1st", "with space"].map(
+        (name) => refusal({}, {}, name).advice,
+      );
+      assert.deepEqual(
+        paths.map((advice) => /--path (flexprice:.*?)\.apiKey"/.exec(advice)?.[1]),
+        [
+          'flexprice:connections["eu.prod"]',
+          'flexprice:connections["a\\"b"]',
+          'flexprice:connections["1st"]',
+          'flexprice:connections["with space"]',
+        ],
+      );
+      assert.match(
+        missingCredential("create it", "eu.prod").advice,
+        /--path flexprice:connections\["eu\.prod"\]\.apiKey"/,
+      );
+    });
+
+    for (const name of ["__proto__", "constructor", "prototype"]) {
+      it(`cannot be called ${name}`, () => {
+        const given = { connections: `{"${name}":{"apiKey":"${SECRET}"}}` };
+        assert.equal(refusal(given, {}, name).answer, `a connection cannot be called "${name}"`);
+      });
+    }
+
+    it("show nothing of a name that a terminal would obey", () => {
+      const { message } = refusal({}, {}, "a\x1b[2J\u202eb");
+      assert.match(message, /there is no connection "a\\u001b\[2J\\u\{202e\}b"/);
     });
 
     for (const value of ["no JSON", "[]", '"text"', "null", "1"]) {

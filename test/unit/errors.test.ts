@@ -55,6 +55,27 @@ describe("errors", () => {
     assert.equal(error.answer, "the server said [redacted], [redacted]");
   });
 
+  it("keep three lines, and hold nothing that a terminal would obey", () => {
+    const odd = (where: string) => `${where} \x1b[31m\x07\x9b\u202e\u2066\u200b\u2028\r\n\t\ud800`;
+    const shown = (where: string) =>
+      `${where} \\u{1b}[31m\\u{7}\\u{9b}\\u{202e}\\u{2066}\\u{200b}\\u{2028}\\u{d}\\u{a}\\u{9}\\u{d800}`;
+    const error = new FlexpriceError({
+      kind: "invalid",
+      attempted: odd("a"),
+      answer: odd("b"),
+      advice: odd("c"),
+    });
+    const message = `Could not ${shown("a")}.\n  Reason: ${shown("b")}\n  What to do: ${shown("c")}`;
+    assert.equal(error.message, message);
+    assert.deepEqual(
+      [error.attempted, error.answer, error.advice],
+      [shown("a"), shown("b"), shown("c")],
+    );
+    // Told as part of another, what is spelled out is not spelled out again.
+    assert.equal(error.during(odd("a"), odd("c")).message, message);
+    assert.equal(describeError(new Error("a\x1b[31m\nb")), "a\\u{1b}[31m\nb");
+  });
+
   it("keep kind, answer, status and code as part of a larger attempt", () => {
     const error = new FlexpriceError(PARTS).during("adopt it");
     assert.deepEqual({ ...error }, { ...PARTS, attempted: "adopt it", name: "FlexpriceError" });

@@ -19,6 +19,7 @@ import {
 } from "../../provider/emulator";
 import { type ErrorKind, FlexpriceError } from "../../provider/errors";
 import { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
+import { DiffedResources } from "../../provider/resources/diffed";
 import type { Surroundings } from "../../provider/resources/lifecycle";
 import { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
 
@@ -32,6 +33,16 @@ export const SECOND = 1_000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
+
+/** No attempt is repeated. */
+export const ONCE: RetryLimits = {
+  attempts: 1,
+  totalMs: 0,
+  unreachableMs: 0,
+  throttledMs: 0,
+  firstPauseMs: 0,
+  longestPauseMs: 0,
+};
 
 /** The inputs that a lifecycle takes, which its module keeps to itself. */
 export type AccountInputs = Parameters<ServiceAccountLifecycle["create"]>[0];
@@ -59,6 +70,9 @@ export interface ProcessOptions {
   /** Default: one that keeps nothing. */
   readonly journal?: Journal;
 }
+
+/** Of the settings of every process of a stage. */
+export const FINGERPRINT = "0123456789abcdef";
 
 /** One provider process: what it keeps, it keeps for one operation of Pulumi. */
 export interface ProviderProcess {
@@ -132,9 +146,13 @@ export class Stage {
     const surroundings: Surroundings = {
       connect: () => connection,
       isConfigured: () => configured,
+      connectionNames: () => [],
+      fingerprint: () => FINGERPRINT,
       wantsPreflight: () => preflight,
       managed,
       adopted: new Set(),
+      diffedAccounts: new DiffedResources(),
+      diffedKeys: new DiffedResources(),
       now: () => connection.routes.serverNow(),
       sleep: world.sleep,
       warn: async (message) => {

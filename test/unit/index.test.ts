@@ -231,6 +231,65 @@ describe("index", () => {
     }
   });
 
+  describe("refuses in one sentence, with what to do", () => {
+    // Only JavaScript lets these through.
+    const nothing = undefined as unknown as { roles: string[] };
+    const cases: Record<string, [make: () => unknown, message: string]> = {
+      "the import of an account": [
+        () => new flexprice.ServiceAccount("ci", { roles: [] }, { import: "user_1" }),
+        'Could not declare ServiceAccount "ci".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and take the existing object over with adopt: "user_1" among the arguments.',
+      ],
+      "the import of a key": [
+        () => new flexprice.ApiKey("k", {}, { import: "secret_1" }),
+        'Could not declare ApiKey "k".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and take the existing object over with adopt: { id: "secret_1", apiKey: … } among the arguments.',
+      ],
+      "an account without arguments": [
+        () => new flexprice.ServiceAccount("ci", nothing),
+        'Could not declare ServiceAccount "ci".\n  Reason: it has no arguments\n  What to do: pass them as the second argument, at least { roles: … }.',
+      ],
+      "an identity without arguments": [
+        () => new flexprice.ServiceIdentity("ci", nothing),
+        'Could not declare ServiceIdentity "ci".\n  Reason: it has no arguments\n  What to do: pass them as the second argument, at least { roles: … }.',
+      ],
+      "a key that is to go with something else": [
+        () => {
+          const deletedWith = new flexprice.ServiceAccount("owner", { roles: ["event_reader"] });
+          return new flexprice.ApiKey("k", {}, { deletedWith });
+        },
+        'Could not declare ApiKey "k".\n  Reason: the option "deletedWith" would drop the key from the state without revoking it\n  What to do: leave it out: a key is revoked before its account is archived.',
+      ],
+      "an identity that is to go with something else": [
+        () => {
+          const roles = ["event_reader"];
+          const deletedWith = new flexprice.ServiceAccount("owner", { roles });
+          return new flexprice.ServiceIdentity("ci", { roles }, { deletedWith });
+        },
+        'Could not declare ServiceIdentity "ci".\n  Reason: the option "deletedWith" would drop the key from the state without revoking it\n  What to do: leave it out: a key is revoked before its account is archived.',
+      ],
+    };
+    for (const [what, [make, message]] of Object.entries(cases)) {
+      it(what, () => {
+        // Shown by its message alone, without a trace.
+        assert.throws(make, (error) => {
+          assert(pulumi.RunError.isInstance(error));
+          assert.equal(error.message, message);
+          return true;
+        });
+      });
+    }
+
+    it("and takes what only looks like it", async () => {
+      const opts = {
+        import: undefined,
+        deletedWith: undefined,
+      } as unknown as pulumi.CustomResourceOptions;
+      const { inputs } = await registration(
+        () => new flexprice.ApiKey("k", null as unknown as undefined, opts),
+      );
+      assert.deepEqual([inputs["namePrefix"], inputs["type"]], ["k", "private_key"]);
+    });
+  });
+
   describe("ServiceIdentity", () => {
     const account = { roles: ["event_ingestor"], forceDestroy: true, __provider: ACCOUNT_PROVIDER };
     const key = {
@@ -255,6 +314,22 @@ describe("index", () => {
         { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, namePrefix: "ingestor" } },
         { type: KEY_TYPE, name: "ingestor", inputs: { ...key, namePrefix: "ingestor" } },
       ]);
+    });
+
+    it("hands protect to its account, and not to the key, which rotates", async () => {
+      const seen: Record<string, boolean | undefined> = {};
+      const look: pulumi.ResourceTransformation = ({ type, opts }) => {
+        seen[type] = opts.protect;
+        return undefined;
+      };
+      const { key: made } = new flexprice.ServiceIdentity(
+        "ingestor",
+        { roles: ["event_ingestor"] },
+        { protect: true, transformations: [look] },
+      );
+      await new Promise((resolve) => made.urn.apply(resolve));
+      assert.equal(seen[KEY_TYPE], false);
+      assert.notEqual(seen[ACCOUNT_TYPE], false);
     });
 
     it("overlaps for half of a short lifetime", async () => {

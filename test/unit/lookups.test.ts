@@ -5,7 +5,8 @@ import * as flexprice from "../../provider";
 import { DAY, START, Stage } from "./harness";
 
 const CONFIG = "config key flexprice:apiKey";
-const { setMocks, setAllConfig, allConfig, runInPulumiStack } = pulumi.runtime;
+const { getMonitor, setMockOptions, setMocks, setAllConfig, allConfig, runInPulumiStack } =
+  pulumi.runtime;
 
 describe("lookups", () => {
   const configBefore = allConfig();
@@ -31,7 +32,14 @@ describe("lookups", () => {
       newResource: ({ name, inputs }) => ({ id: preview ? undefined : name, state: inputs }),
       call: () => assert.fail("no function is called"),
     };
-    await setMocks(mocks, "project", "stack", preview);
+    await setMocks(mocks);
+    const monitor: object = getMonitor() ?? assert.fail("there are no mocks");
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(monitor)).map((name) => [
+      name,
+      Reflect.get(monitor, name).bind(monitor),
+    ]);
+    // It knows no mocks itself: with them, no function sends a request.
+    setMockOptions(Object.fromEntries(methods), "project", "stack", preview);
   }
   function use(apiKey: string): void {
     setAllConfig({ "flexprice:baseUrl": stage.emulator.url, "flexprice:apiKey": apiKey });
@@ -464,6 +472,58 @@ describe("lookups", () => {
         forget();
         for (const [path, module] of before) require.cache[path] = module;
       }
+    });
+  });
+
+  describe("under setMocks", () => {
+    const calls: pulumi.runtime.MockCallArgs[] = [];
+    async function answerWith(answers: Record<string, object>): Promise<void> {
+      calls.length = 0;
+      const mocks: pulumi.runtime.Mocks = {
+        newResource: ({ name, inputs }) => ({ id: name, state: inputs }),
+        call: (args) => {
+          calls.push(args);
+          return answers[args.token] ?? {};
+        },
+      };
+      await setMocks(mocks, "project", "stack", false);
+      await pulumi.runtime.disconnect();
+    }
+
+    it("get what the mocks answer, and send nothing", async () => {
+      const account = { id: "user_1", name: "ci", roles: ["event_reader"], tenantId: "tenant_1" };
+      await answerWith({
+        "flexprice:index:getServiceAccount": account,
+        "flexprice:index:getServiceAccounts": { accounts: [account] },
+        "flexprice:index:getApiKeys": { keys: [] },
+        "flexprice:index:getRoles": { roles: [] },
+        "flexprice:index:getCaller": { ...account, type: "user" },
+      });
+      assert.deepEqual(await flexprice.getServiceAccount({ name: "ci" }), account);
+      assert.deepEqual(
+        calls.map(({ token, inputs }) => [token, inputs]),
+        [["flexprice:index:getServiceAccount", { name: "ci" }]],
+      );
+      assert.deepEqual(await flexprice.getServiceAccounts(), [account]);
+      assert.deepEqual(await flexprice.getApiKeys(), []);
+      assert.deepEqual(await flexprice.getRoles(), []);
+      assert.deepEqual(await flexprice.getCaller(), { ...account, type: "user" });
+      const id = pulumi.output("user_1");
+      assert.deepEqual(await known(flexprice.getServiceAccountOutput({ id })), account);
+      assert.deepEqual(stage.log, []);
+    });
+
+    it("say which answer is missing", async () => {
+      await answerWith({ "flexprice:index:getRoles": { roles: "all" } });
+      assert.equal(
+        await failure(flexprice.getCaller(), "configuration"),
+        "Could not call getCaller in a test with mocks.\n  Reason: the mocks' call answers flexprice:index:getCaller with {}\n  What to do: let call return the result for this token.",
+      );
+      assert.match(
+        await failure(flexprice.getRoles(), "configuration"),
+        /call answers flexprice:index:getRoles with {"roles":"all"}\n.*an object whose one property is the list/,
+      );
+      assert.deepEqual(stage.log, []);
     });
   });
 });

@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { redact, rememberSecret } from "../../provider/redaction";
+import {
+  escapeControl,
+  escapeControlByLine,
+  quoted,
+  redact,
+  rememberSecret,
+} from "../../provider/redaction";
 
 const JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoidXNlcl8xIn0.c2lnbmF0dXJl";
 const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
@@ -90,6 +96,29 @@ describe("redaction", () => {
     it("from six characters on", () => {
       rememberSecret("zebra1");
       assert.equal(redact("a zebra1"), "a [redacted]");
+    });
+  });
+
+  it("leaves names that only begin like a publishable key", () => {
+    for (const text of ["pk_backend-service", "pk_01M85FAKMEBXGA1EGXE598V40", "pk_old"]) {
+      assert.equal(redact(text), text);
+    }
+  });
+
+  describe("of what a terminal would obey", () => {
+    it("leaves every letter, accent, emoji and sign", () => {
+      const text = "grüße, Ελλάδα, שלום, 日本, e\u0301, 🎉, <a> & 'b'";
+      assert.equal(escapeControl(text), text);
+      assert.equal(escapeControl(escapeControl("\x1b")), "\\u{1b}");
+    });
+
+    it("keeps line breaks only where lines are meant", () => {
+      assert.equal(escapeControl("a\nb\x1b"), "a\\u{a}b\\u{1b}");
+      assert.equal(escapeControlByLine("a\nb\x1b\r\n"), "a\nb\\u{1b}\\u{d}\n");
+    });
+
+    it("quotes a text so that it can stand in a program", () => {
+      assert.equal(quoted('a"\x1b\u202e\n'), '"a\\"\\u001b\\u{202e}\\n"');
     });
   });
 });

@@ -92,6 +92,26 @@ describe("testing", () => {
     }
   });
 
+  it("shows requests late what others wrote, when it is told to", async () => {
+    await using late = await startFlexprice({ replicaLagMs: 3_600_000 });
+    const { apiKey } = late.operator;
+    const send = async (path: string, body: object) =>
+      (
+        await fetch(late.url + path, {
+          method: "POST",
+          headers: { "x-api-key": apiKey },
+          body: JSON.stringify(body),
+        })
+      ).status;
+    const account = { type: "service_account", name: "ci", roles: ["event_reader"] };
+    assert.equal(await send("/users", account), 201);
+    const [made] = late.accounts();
+    const key = { name: "k", type: "private_key", service_account_id: made?.id };
+    assert.equal(await send("/secrets/api/keys", key), 404);
+    late.advance("1h");
+    assert.equal(await send("/secrets/api/keys", key), 201);
+  });
+
   it("stops by itself at the end of a block", async () => {
     await flexprice[Symbol.asyncDispose]();
     await assert.rejects(me(flexprice.operator.apiKey));

@@ -7,8 +7,10 @@ import {
   EVENT_ID,
   type Expected,
   failure,
+  field,
   INSUFFICIENT,
   INVALID_TOKEN,
+  isRecord,
   NO_ENVIRONMENT,
   NO_ROUTE,
   Placeholder,
@@ -221,6 +223,39 @@ export const AUTHENTICATION: ContractCase[] = [
       http_status_code: new Placeholder("400 or 403", (value) => value === 400 || value === 403),
     },
   },
+  {
+    title: "logging in with an unknown address: one of two statuses, at random",
+    request: {
+      method: "POST",
+      path: "/auth/login",
+      body: { email: "nobody@example.com", password: "long enough" },
+      as: "nobody",
+    },
+    status: [403, 404],
+    body: {
+      code: new Placeholder(
+        "a code",
+        (value) => `${value}`.match(/^(not_found|permission_denied)$/) !== null,
+      ),
+      message: "User not found with the provided email",
+      http_status_code: new Placeholder("403 or 404", (value) => value === 403 || value === 404),
+      details: { email: "nobody@example.com" },
+    },
+  },
+  {
+    title: "signing up with what is no e-mail address",
+    request: {
+      method: "POST",
+      path: "/auth/signup",
+      body: { email: "nobody", password: "long enough", tenant_name: "New" },
+      as: "nobody",
+    },
+    status: 400,
+    body: new Placeholder(
+      "a validation error",
+      (value) => field(value, "code") === "validation_error",
+    ),
+  },
 ];
 
 const INGESTOR = {
@@ -229,6 +264,16 @@ const INGESTOR = {
   description:
     "Provides write-only access to event ingestion. Intended for services that only submit events.",
   permissions: { event: ["write"] },
+};
+
+const DESCRIPTIONS = {
+  super_admin:
+    "Provides unrestricted access to all resources, operations, and administrative settings.",
+  all_reader: "Provides read-only access to all resources and operations.",
+  all_writer:
+    "Provides read and write access to all resources and operations, excluding user, role, and administrative management.",
+  event_reader:
+    "Provides read-only access to events. Intended for services that only consume or inspect events.",
 };
 
 /** In any order: the server's own is random. */
@@ -289,6 +334,21 @@ export const ROLES: ContractCase[] = [
     status: 200,
     body: { role: INGESTOR },
   },
+  ...Object.entries(DESCRIPTIONS).map(
+    ([id, description]): ContractCase => ({
+      title: `the description of ${id}`,
+      request: roles(`/${id}`),
+      status: 200,
+      body: {
+        role: {
+          id,
+          name: TEXT,
+          description,
+          permissions: new Placeholder("permissions", isRecord),
+        },
+      },
+    }),
+  ),
   {
     title: "an unknown role",
     request: roles("/custom_role"),
@@ -347,6 +407,25 @@ const anyPage = (title: string, path: string, given = ingestor): ContractCase =>
   body: EMPTY_PAGE,
 });
 
+const badEvent = (what: string, event: unknown): ContractCase => ({
+  title: `event_ingestor sends ${what}`,
+  given: ingestor,
+  request: withKey("POST", "/events", event),
+  status: 400,
+  body: failure("validation_error", "Invalid request payload"),
+});
+const badEvents = (what: string, events: unknown): ContractCase => ({
+  title: `event_ingestor sends in bulk ${what}`,
+  given: ingestor,
+  request: withKey("POST", "/events/bulk", events),
+  status: 400,
+  body: failure(
+    "validation_error",
+    "Request validation failed",
+    new Placeholder("details", isRecord),
+  ),
+});
+
 export const WHAT_KEYS_MAY_DO: ContractCase[] = [
   {
     title: "event_ingestor sends an event",
@@ -376,6 +455,22 @@ export const WHAT_KEYS_MAY_DO: ContractCase[] = [
     status: 400,
     body: failure("validation_error", "Invalid request payload"),
   },
+  badEvent("properties that are a list", { ...EVENT, properties: [] }),
+  badEvent("properties that are a text", { ...EVENT, properties: "a" }),
+  badEvent("a source that is a number", { ...EVENT, source: 7 }),
+  badEvents("an object without events", {}),
+  badEvents("a list", []),
+  badEvents("null", null),
+  badEvents("no events", { events: [] }),
+  badEvents("a bad event among them", { events: [EVENT, { event_name: "call" }] }),
+  badEvents("more than a thousand events", { events: Array(1_001).fill(EVENT) }),
+  {
+    title: "event_ingestor sends a thousand",
+    given: ingestor,
+    request: withKey("POST", "/events/bulk", { events: Array(1_000).fill(EVENT) }),
+    status: 202,
+    body: { message: "Events accepted for processing" },
+  },
   forbidden("event_reader sends no event", withKey("POST", "/events", EVENT), reader),
   forbidden(
     "event_reader sends no events",
@@ -395,6 +490,8 @@ export const WHAT_KEYS_MAY_DO: ContractCase[] = [
   anyPage("event_ingestor reads customers all the same", "/customers"),
   anyPage("event_ingestor reads plans all the same", "/plans"),
   anyPage("event_reader reads customers", "/customers", reader),
+  anyPage("event_ingestor reads invoices", "/invoices"),
+  anyPage("event_ingestor reads features", "/features"),
   forbidden(
     "event_ingestor makes no customer",
     withKey("POST", "/customers", { external_id: "c1" }),
@@ -436,6 +533,11 @@ const ENVIRONMENTS = {
   limit: 50,
 };
 
+const NUL_IN_PATH = new Placeholder(
+  "a database error",
+  (value) => field(value, "code") === "database_error",
+);
+
 const REQUEST_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
@@ -469,6 +571,78 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
       type: "development",
       created_at: SECOND_TIME,
       updated_at: SECOND_TIME,
+    },
+  },
+  {
+    title: "an environment of a type that nobody knows",
+    emulatorOnly: "a real server would keep it",
+    request: { method: "POST", path: "/environments", body: { name: "Odd", type: "bogus" } },
+    status: 201,
+    body: {
+      id: TEXT,
+      name: "Odd",
+      type: "bogus",
+      created_at: SECOND_TIME,
+      updated_at: SECOND_TIME,
+    },
+  },
+  ...[{ name: "Odd" }, { type: "development" }].map(
+    (body): ContractCase => ({
+      title: `an environment with nothing but a ${Object.keys(body)}`,
+      request: { method: "POST", path: "/environments", body },
+      status: 400,
+      body: failure(
+        "validation_error",
+        "Request validation failed",
+        new Placeholder("details", isRecord),
+      ),
+    }),
+  ),
+  {
+    title: "the caller's tenant, without an environment",
+    request: { method: "GET", path: "/tenants/me", as: { token: "{operator.accessToken}" } },
+    status: 200,
+    body: TENANT,
+  },
+  {
+    title: "an encoded slash parts a path",
+    request: { method: "DELETE", path: "/users/x%2Fy" },
+    status: 404,
+    body: NO_ROUTE,
+  },
+  {
+    title: "an encoded letter is that letter",
+    request: { method: "GET", path: "/users/m%65" },
+    status: 200,
+    body: OPERATOR,
+  },
+  {
+    title: "NUL in the path of a PUT",
+    request: { method: "PUT", path: "/users/a%00b", body: { name: "x" } },
+    status: 500,
+    body: NUL_IN_PATH,
+  },
+  {
+    title: "NUL in the path of a DELETE",
+    request: { method: "DELETE", path: "/users/a%00b" },
+    status: 500,
+    body: NUL_IN_PATH,
+  },
+  {
+    title: "headers that keep browsers from everything",
+    request: me("nobody"),
+    status: 401,
+    body: UNAUTHORIZED,
+    headers: {
+      "access-control-allow-origin": "*",
+      "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+      "access-control-allow-headers": "*",
+      "access-control-max-age": "86400",
+      "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+      "permissions-policy": "geolocation=(), microphone=(), camera=()",
+      "referrer-policy": "no-referrer",
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
     },
   },
   {

@@ -185,6 +185,39 @@ export const CREATING_KEYS: ContractCase[] = [
     { expires_at: "2030-06-01T12:00:00.123456789Z" },
     created({ expires_at: "2030-06-01T12:00:00.123456789Z" }),
   ),
+  accepted(
+    "an expiry with a comma before its fraction",
+    { expires_at: "2030-06-01T12:00:00,5Z" },
+    created({ expires_at: "2030-06-01T12:00:00.5Z" }),
+  ),
+  accepted(
+    "an expiry with the widest offset that PostgreSQL knows",
+    { expires_at: "2030-06-01T12:00:00+15:59" },
+    created({ expires_at: "2030-06-01T12:00:00+15:59" }),
+  ),
+  ...["+16:00", "-16:00", "+23:59", "+24:00"].map(
+    (offset): ContractCase => ({
+      title: `an expiry with the offset ${offset}`,
+      given: { account: account() },
+      request: accountKey({ expires_at: `2030-06-01T12:00:00${offset}` }),
+      status: 500,
+      body: failure("database_error", "Failed to create secret", { secret_id: SECRET_ID }),
+    }),
+  ),
+  accepted(
+    "an expiry that rounds to the year 10000",
+    { expires_at: "9999-12-31T23:59:59.9999999Z" },
+    created({ expires_at: "9999-12-31T23:59:59.9999999Z" }),
+  ),
+  {
+    title: "an account id with NUL",
+    request: key({ service_account_id: "a\0b" }),
+    status: 404,
+    body: failure("not_found", "Failed to retrieve user", {
+      tenant_id: "{operator.tenantId}",
+      user_id: "a\0b",
+    }),
+  },
   accepted("a blank name", { name: "  " }, created({ name: "  " })),
   accepted(
     "a name of 100000 characters",
@@ -327,6 +360,29 @@ export const LISTING_KEYS: ContractCase[] = [
     "2030-06-01T12:00:00.123456789Z",
     "2030-06-01T12:00:00.123457Z",
   ),
+  {
+    title: "a key whose expiry has become the year 10000 spoils every list with it",
+    emulatorOnly: "it would spoil the lists of others, were it left behind",
+    given: {
+      account: account(),
+      key: accountKey({ expires_at: "9999-12-31T23:59:59.9999999Z" }),
+    },
+    request: list(),
+    status: 500,
+    body: EMPTY,
+  },
+  {
+    title: "a key whose expiry has become the year 10000 is revoked like any other",
+    emulatorOnly: "it would spoil the lists of others, were it left behind",
+    given: {
+      account: account(),
+      key: accountKey({ expires_at: "9999-12-31T23:59:59.9999999Z" }),
+      revoked: revokeKey,
+    },
+    request: list(),
+    status: 200,
+    body: page([]),
+  },
   expiring("an expired key is listed", "2020-01-01T00:00:00Z", "2020-01-01T00:00:00Z"),
   {
     title: "a publishable key is not listed",

@@ -265,6 +265,14 @@ export const SEARCHING_ACCOUNTS: ContractCase[] = [
       tenant_id: "{operator.tenantId}",
     }),
   },
+  {
+    title: "an id with NUL",
+    request: search({ user_ids: ["a\0b"], limit: 1 }),
+    status: 500,
+    body: failure("database_error", "Failed to count users", {
+      tenant_id: "{operator.tenantId}",
+    }),
+  },
   { title: "GET", request: { method: "GET", path: "/users/search" }, status: 404, body: NO_ROUTE },
   {
     title: "by an event key",

@@ -5,10 +5,11 @@ import {
   Client,
   type ClientOptions,
   type Credential,
+  ServerClock,
 } from "../../../provider/api/client";
 import { type HttpRequest, TransportFailure } from "../../../provider/api/transport";
 import { type ErrorKind, FlexpriceError } from "../../../provider/errors";
-import { credential, failureOf, HOUR, START, token } from "../harness";
+import { credential, failureOf, HOUR, ONCE, START, token } from "../harness";
 
 const BASE = "https://flexprice.example/v1";
 const CREDENTIAL = credential("sk_01M85FAKMEBXGA1EGXE598V40Z");
@@ -28,6 +29,7 @@ const refused = new TransportFailure("connect ECONNREFUSED 127.0.0.1:1", "surely
 function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
   const sent: HttpRequest[] = [];
   const pauses: number[] = [];
+  const notices: string[] = [];
   const clock = { now: START };
   const client = new Client({
     baseUrl: BASE,
@@ -46,9 +48,12 @@ function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
         pauses.push(ms);
         clock.now += ms;
       },
+      notify: async (text) => {
+        notices.push(text);
+      },
     },
   });
-  return { client, sent, pauses, clock };
+  return { client, sent, pauses, notices, clock };
 }
 
 const READ: ApiCall<{ id: string }> = {
@@ -127,11 +132,61 @@ describe("api/client", () => {
     });
   });
 
+  describe("the server's clock, of which a gateway may tell nonsense", () => {
+    const clocks = (maxSkewMs?: number) => {
+      const local = { now: START };
+      return { local, clock: new ServerClock(() => local.now, maxSkewMs) };
+    };
+    const header = (time: number) => new Date(time).toUTCString();
+
+    it("counts where the earlier time is the safer one, however far it is behind ours", () => {
+      const { clock } = clocks();
+      assert.equal(clock.earliestNow(), START);
+      clock.noteHeader(header(START - 900_000));
+      clock.noteHeader("soon");
+      clock.noteHeader(undefined);
+      assert.deepEqual([clock.now(), clock.earliestNow()], [START, START - 900_000]);
+      clock.noteHeader(header(START + 900_000));
+      assert.equal(clock.earliestNow(), START);
+    });
+
+    it("is believed up to two minutes from ours, and no further without more", () => {
+      const { clock } = clocks();
+      clock.noteHeader(header(START + 120_000));
+      assert.equal(clock.now(), START + 120_000);
+      clock.noteHeader(header(START + 121_000));
+      clock.noteHeader(header(START - 121_000));
+      assert.equal(clock.now(), START + 120_000);
+    });
+
+    it("is believed further away once an object of that time was made", () => {
+      const { clock } = clocks();
+      clock.noteCreation(START + 3_600_250);
+      assert.equal(clock.now(), START + 3_600_250);
+      clock.noteHeader(header(START));
+      assert.equal(clock.now(), START + 3_600_250);
+      clock.noteHeader(header(START + 3_601_000));
+      assert.equal(clock.now(), START + 3_601_000);
+      // An answer that was long under way does not turn a good header's time back.
+      clock.noteCreation(START + 3_590_000);
+      assert.equal(clock.now(), START + 3_601_000);
+    });
+
+    it("is not moved by what tells no time", () => {
+      const { clock } = clocks();
+      clock.noteHeader(undefined);
+      clock.noteHeader("some day");
+      clock.noteCreation(undefined);
+      clock.noteCreation(Number.NaN);
+      assert.equal(clock.now(), START);
+    });
+  });
+
   it("takes nothing but 204 for a deletion, however friendly the page", async () => {
     for (const friendly of [{ status: 200, body: "<html>Welcome</html>" }, { status: 202 }]) {
       const { client, sent } = scripted([friendly]);
       await assert.rejects(client.call(DELETE), { kind: "malformed_answer" });
-      assert.equal(sent.length, 6);
+      assert(sent.length > 2);
     }
     const { client, sent } = scripted([
       { status: 200, body: "" },
@@ -259,15 +314,44 @@ describe("api/client", () => {
       }
     });
 
+    it("says what it waits for, where the server takes long to answer", async () => {
+      const notices: string[] = [];
+      const client = new Client({
+        baseUrl: BASE,
+        credential: CREDENTIAL,
+        world: {
+          transport: async (_request, onSlow) => {
+            onSlow?.();
+            return { status: 200, headers: {}, body: '{"id":"a"}' };
+          },
+          now: () => START,
+          random: () => 0,
+          sleep: async () => {},
+          notify: async (text) => void notices.push(text),
+        },
+      });
+      await client.call(READ);
+      assert.deepEqual(notices, [
+        `Waiting for ${BASE}, which takes long to answer. Each request is given up to 60 seconds.`,
+      ]);
+    });
+
     it("says how it ended, and fails as a call does", async () => {
-      const retry = { attempts: 1, totalMs: 0, firstPauseMs: 0, longestPauseMs: 0 };
+      const retry = {
+        attempts: 1,
+        totalMs: 0,
+        unreachableMs: 0,
+        throttledMs: 0,
+        firstPauseMs: 0,
+        longestPauseMs: 0,
+      };
       for (const [step, outcome] of [
         [reset, { kind: "interrupted" }],
         [refused, { kind: "not_sent" }],
         [{ body: "<html>" }, { kind: "interrupted" }],
         [
           { status: 503, headers: { "retry-after": "7" } },
-          { kind: "answered", status: 503, retryAfter: "7", isRefusal: false },
+          { kind: "answered", status: 503, retryAfter: "7", isRefusal: false, isOutage: false },
         ],
       ] as const) {
         const result = await attempt(step);
@@ -307,6 +391,7 @@ describe("api/client", () => {
             status,
             retryAfter: undefined,
             isRefusal,
+            isOutage: false,
           });
         }
       });
@@ -342,30 +427,31 @@ describe("api/client", () => {
         { body: { id: "b" } },
       ]);
       assert.deepEqual(await client.call(READ), { id: "b" });
-      assert.deepEqual({ sent: sent.length, pauses }, { sent: 4, pauses: [125, 7_000, 500] });
+      assert.deepEqual({ sent: sent.length, pauses }, { sent: 4, pauses: [188, 7_000, 750] });
     });
 
     it("ends with the last failure when nothing helps", async () => {
-      const { client, sent, pauses } = scripted([{ status: 502, body: "" }]);
+      const { client, sent, pauses, clock } = scripted([{ status: 502, body: "" }]);
       await failureOf(client.call(DELETE), "server_error");
-      assert.equal(sent.length, 6);
-      assert.deepEqual(pauses, [125, 250, 500, 1_000, 2_000]);
+      assert.deepEqual(pauses.slice(0, 7), [188, 375, 750, 1_500, 3_000, 6_000, 6_000]);
+      assert.equal(sent.length, pauses.length + 1);
+      assert(clock.now - START > 50_000 && clock.now - START <= 60_000);
     });
 
     it("ends when its time is over", async () => {
       const { client, sent, clock } = scripted([
-        { status: 429, headers: { "retry-after": "25" }, body: "" },
+        { status: 503, headers: { "retry-after": "25" }, body: "" },
       ]);
-      await failureOf(client.call(READ), "throttled");
+      await failureOf(client.call(READ), "server_error");
       assert.equal(sent.length, 3);
       assert.equal(clock.now - START, 50_000);
     });
 
     it("keeps to the limits it was given", async () => {
-      const retry = { attempts: 2, totalMs: 1_000, firstPauseMs: 10, longestPauseMs: 10 };
+      const retry = { ...ONCE, attempts: 2, totalMs: 1_000, firstPauseMs: 10 };
       const { client, pauses } = scripted([{ status: 502, body: "" }], { retry });
       await failureOf(client.call(READ), "server_error");
-      assert.deepEqual(pauses, [5]);
+      assert.deepEqual(pauses, [0]);
     });
 
     for (const step of [reset, { status: 500, body: "" }, { status: 504 }, { body: "<html>" }]) {
@@ -387,6 +473,37 @@ describe("api/client", () => {
         assert.deepEqual(sent[1], sent[0]);
       });
     }
+
+    // It comes before anything is made: the account that the key is for was not found out about.
+    it("happens for a create too when the server's database is away", async () => {
+      const away = { code: "not_found", message: "Failed to retrieve user" };
+      const { client, sent } = scripted([refusal(404, away), { status: 201 }]);
+      assert.deepEqual(await client.call(CREATE), { id: "a" });
+      assert.equal(sent.length, 2);
+      const result = await scripted([refusal(404, away)]).client.attempt(CREATE);
+      assert("error" in result);
+      assert.equal(result.outcome.kind === "answered" && result.outcome.isRefusal, true);
+      assert.match(result.error.advice, /^run the command again/);
+    });
+
+    it("says what it waits for once that is longer than two seconds", async () => {
+      const { client, notices } = scripted([
+        { status: 503, body: "" },
+        { status: 503, body: "" },
+        { status: 503, headers: { "retry-after": "7" }, body: "" },
+        {},
+      ]);
+      await client.call(READ);
+      assert.deepEqual(notices, [
+        `Waiting for the server: Flexprice answered 503: (an empty body) (GET ${BASE}/things). The request is repeated for up to 60 seconds.`,
+      ]);
+    });
+
+    it("says nothing of short waits", async () => {
+      const { client, notices } = scripted([{ status: 503, body: "" }, reset, {}]);
+      await client.call(READ);
+      assert.deepEqual(notices, []);
+    });
 
     it("happens for no refusal", async () => {
       for (const status of [400, 401, 403, 404, 409, 422]) {
@@ -435,6 +552,12 @@ describe("api/client", () => {
         "malformed_answer",
         "malformed_answer",
       ],
+      [
+        "404 of a database that is away",
+        refusal(404, code("not_found", "Failed to retrieve user")),
+        "server_error",
+        "server_error",
+      ],
       ["409", refusal(409, code("already_exists")), "conflict", "conflict"],
       ["422", refusal(422, ""), "invalid", "invalid"],
       ["429", refusal(429, ""), "throttled", "throttled"],
@@ -449,7 +572,7 @@ describe("api/client", () => {
       ["an answer of another shape", { body: { nope: 1 } }, "malformed_answer", "outcome_unknown"],
       ["an empty answer", { body: "" }, "malformed_answer", "outcome_unknown"],
     ];
-    const retry = { attempts: 1, totalMs: 0, firstPauseMs: 0, longestPauseMs: 0 };
+    const retry = ONCE;
     for (const [what, step, read, create] of cases) {
       it(`${what}: ${read}, for a create ${create}`, async () => {
         await failureOf(scripted([step], { retry }).client.call(READ), read);
@@ -460,7 +583,7 @@ describe("api/client", () => {
 
   describe("messages", () => {
     const once = (step: Step, kind: ErrorKind, who: Credential = CREDENTIAL) => {
-      const retry = { attempts: 1, totalMs: 0, firstPauseMs: 0, longestPauseMs: 0 };
+      const retry = ONCE;
       return failureOf(scripted([step], { retry, credential: who }).client.call(READ), kind);
     };
 
@@ -489,6 +612,113 @@ describe("api/client", () => {
         `Flexprice answered 403: Access denied: Invalid or inaccessible environment (GET ${BASE}/things)`,
       );
       assert.match(error.advice, /^set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/);
+    });
+
+    describe("of a redirect", () => {
+      const redirected = (location?: string) =>
+        once(
+          { status: 308, body: "", ...(location === undefined ? {} : { headers: { location } }) },
+          "malformed_answer",
+        );
+
+      it("say where it points, and what to set", async () => {
+        const error = await redirected("https://new.example/api/v1/things?limit=5");
+        assert.equal(
+          error.message,
+          `Could not read the thing.\n  Reason: Flexprice answered 308: it redirects to https://new.example/api/v1/things (GET ${BASE}/things)\n  What to do: set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to https://new.example/api/v1: a redirect is not followed, since the credential goes to one host only.`,
+        );
+      });
+
+      it("say so of one to a page to sign in, without what is in its query", async () => {
+        for (const location of ["https://sso.example/login?state=hush", "/login?state=hush"]) {
+          const { answer, advice, message } = await redirected(location);
+          assert.match(answer, /it redirects to https:\/\/(?:sso|flexprice)\.example\/login \(/);
+          assert.match(
+            advice,
+            /If this is a page to sign in, it must let requests with an API key/,
+          );
+          assert(!message.includes("hush"));
+        }
+      });
+
+      it("do not tell to set what is set", async () => {
+        const { advice } = await redirected(`${BASE}/things?again`);
+        assert.match(advice, /to the address of the API itself/);
+      });
+
+      it("tell nothing of a target that is not there", async () => {
+        for (const location of [undefined, "http://"]) {
+          const { answer } = await redirected(location);
+          assert.equal(answer, `Flexprice answered 308: (an empty body) (GET ${BASE}/things)`);
+        }
+      });
+    });
+
+    it("name the scheme where the server wants TLS", async () => {
+      for (const body of [
+        "<h1>400</h1> The plain HTTP request was sent to HTTPS port",
+        "Client sent an HTTP request to an HTTPS server.\n",
+        "Reason: You're speaking plain HTTP to an SSL-enabled server port.",
+      ]) {
+        const { client } = scripted([{ status: 400, body }], {
+          retry: ONCE,
+          baseUrl: "http://flexprice.example:8443/v1",
+        });
+        const { advice } = await failureOf(client.call(READ), "invalid");
+        assert.equal(
+          advice,
+          "the server speaks TLS at this port: set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to https://flexprice.example:8443/v1.",
+        );
+      }
+    });
+
+    for (const [code, expected] of [
+      [
+        "ERR_TLS_CERT_ALTNAME_INVALID",
+        "the certificate is for another name than flexprice.example: set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to a name that it has. Nothing was sent.",
+      ],
+      [
+        "CERT_HAS_EXPIRED",
+        "the server's certificate is not valid today: look at its dates, and at the clock of this machine. Nothing was sent.",
+      ],
+      [
+        "CERT_NOT_YET_VALID",
+        "the server's certificate is not valid today: look at its dates, and at the clock of this machine. Nothing was sent.",
+      ],
+    ] as const) {
+      it(`tell what is wrong with a certificate: ${code}`, async () => {
+        const failure = new TransportFailure("no", "surely not", code);
+        assert.equal((await once(failure, "unreachable")).advice, expected);
+      });
+    }
+
+    it("do not ask for another credential where the tenant is suspended", async () => {
+      const suspended = await once(
+        refusal(403, { message: "tenant account is suspended" }),
+        "forbidden",
+      );
+      assert.match(suspended.advice, /^the tenant is suspended, and no credential/);
+      const other = await once(refusal(403, { message: "insufficient permissions" }), "forbidden");
+      assert.match(other.advice, /^use a credential that may do this/);
+    });
+
+    it("say of a key from a server's own configuration that it needs an environment", async () => {
+      const body = { error: "Access denied", message: "Invalid or inaccessible environment" };
+      const ofKey = await once(refusal(403, body), "wrong_environment");
+      assert.match(
+        ofKey.advice,
+        /tenant: an API key from a self-hosted server's own configuration/,
+      );
+      const ofToken = await once(refusal(403, body), "wrong_environment", token("a-token"));
+      assert.match(ofToken.advice, /tenant: access tokens need it\.$/);
+    });
+
+    it("hold nothing that a terminal would obey", async () => {
+      const message = "no \x1b[2J\x07\u202e\nRole\u2028x";
+      const { message: shown } = await once(refusal(400, { message }), "invalid");
+      assert.match(shown, /400: no \\u\{1b\}\[2J\\u\{7\}\\u\{202e\}\\u\{a\}Role\\u\{2028\}x \(GET/);
+      const page = await once({ status: 404, body: "\x1b]0;owned\x07\r\n" }, "malformed_answer");
+      assert.match(page.answer, /404: \\u\{1b\}\]0;owned\\u\{7\}\\u\{d\}\\u\{a\} \(GET/);
     });
 
     it("show an answer that is not Flexprice's, cut to a length", async () => {

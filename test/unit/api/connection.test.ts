@@ -139,7 +139,18 @@ describe("api/connection", () => {
     });
   });
 
-  // The preflight has a client of its own; expiries go by the clock that it learns of.
+  it("says of a credential without a user that it is one, and not that the program is wrong", async () => {
+    const body = { code: "not_found", message: "User not found", http_status_code: 404 };
+    stage.fault({ kind: "status", status: 404, body }, "before", { match: { path: /me$/ } });
+    const seen = await stage.process().connection.preflight();
+    assert(seen.kind === "refused");
+    assert.match(
+      seen.error.advice,
+      /^the server accepts the credential, but has no user behind it/,
+    );
+  });
+
+  // The preflight has a client of its own; creates go by the clock that it learns of.
   it("knows the server's clock after a preflight as well", async () => {
     const late = await Stage.start({ serverAheadMs: 60 * SECOND });
     try {

@@ -178,8 +178,10 @@ describe("api/creates", () => {
   it("gives up when the server keeps asking to wait, and leaves a note of each request", async () => {
     stage.fault({ kind: "status", status: 429 }, "after", { ...POST_ACCOUNT, times: 99 });
     await failureOf(makeAccount(process), "throttled");
-    assert.equal(new Set(notes.pending.map(({ name }) => name)).size, 6);
-    assert.equal(accounts().length, 6);
+    const sent = namesSent(stage);
+    assert(sent.length > 6, "a quota comes back by the minute");
+    assert.deepEqual(notes.pending.map(({ name }) => name).sort(), [...sent].sort());
+    assert.equal(accounts().length, sent.length);
     notes.age(3 * MINUTE);
     await notes.recover();
     assert.deepEqual(accounts(), []);

@@ -34,7 +34,7 @@ describe("api/pages", () => {
       [1_001, WALK],
     ] as const) {
       const list = new List(rows(count));
-      assert.deepEqual(await everyRow(list.ask), rows(count));
+      assert.deepEqual(await everyRow(list.ask, "list"), rows(count));
       assert.deepEqual(list.pages, pages);
     }
   });
@@ -69,5 +69,48 @@ describe("api/pages", () => {
       error.message,
       "Could not list the rows.\n  Reason: the list was read 5 times, and each time rows went from it meanwhile: none of the results is sure to be whole\n  What to do: run the command again when less is being deleted.",
     );
+  });
+
+  describe("of a list whose count lies", () => {
+    const endless = async (page: (offset: number) => Row[]) => {
+      let requests = 0;
+      const ask = async ({ offset }: PageRequest) => {
+        requests++;
+        return { items: page(offset), total: 1_000_000_000 };
+      };
+      const error = await failureOf(everyRow(ask, "list the rows"), "malformed_answer");
+      return { requests, error };
+    };
+
+    it("gives up soon when the pages bring nothing new", async () => {
+      const { requests, error } = await endless(() => rows(1_000));
+      assert.equal(requests, 6);
+      assert.equal(
+        error.message,
+        "Could not list the rows.\n  Reason: the list has 1000000000 rows by its own count, but its pages bring nothing new after 1000\n  What to do: look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+      );
+    });
+
+    it("gives up in the end though each page brings a row", async () => {
+      const { requests } = await endless((offset) => [{ id: String(offset) }]);
+      assert.equal(requests, 1_000);
+    });
+
+    it("ends with a page that is empty", async () => {
+      const ask = async ({ offset }: PageRequest) => ({
+        items: rows(1_500).slice(offset, offset + 1_000),
+        total: 1_000_000_000,
+      });
+      assert.equal((await everyRow(ask, "list the rows")).length, 1_500);
+    });
+
+    // Others who make objects all the time push known rows to the next page.
+    it("is no list that grows while it is read", async () => {
+      const list = new List(rows(4_500), (some, page) => {
+        if (page <= 3) for (let i = 0; i < 1_000; i++) some.unshift({ id: `new ${page} ${i}` });
+      });
+      const read = await everyRow(list.ask, "list the rows");
+      assert(rows(4_500).every(({ id }) => read.some((row) => row.id === id)));
+    });
   });
 });

@@ -28,6 +28,32 @@ describe("api/proof", () => {
       stage.clock.now += ms;
     });
 
+  it("says what it waits for before it waits, naming the key by what the dashboard shows", async () => {
+    await set();
+    const said: string[] = [];
+    const routes = Object.assign(Object.create(process.connection.routes), {
+      notify: async (message: string) => said.push(`${message} after ${pauses.length} pauses`),
+    });
+    await stopped({ ...process, connection: Object.assign(process.connection, { routes }) });
+    const { value } = key;
+    assert.equal(
+      said[0],
+      `Waiting for the server to stop accepting API key ${value.slice(0, 5)}***${value.slice(-2)}, for up to 127 seconds: a key that was used lately goes on working for two minutes after it is revoked. after 0 pauses`,
+    );
+    assert.equal(new Set(said.map((text) => text.replace(/ after \d pauses$/, ""))).size, 1);
+  });
+
+  it("says nothing where it need not wait", async () => {
+    await set();
+    const said: string[] = [];
+    const routes = Object.assign(Object.create(process.connection.routes), {
+      notify: async (message: string) => said.push(message),
+    });
+    stage.emulator.revokeKey(key.id);
+    await stopped({ ...process, connection: Object.assign(process.connection, { routes }) });
+    assert.deepEqual(said, []);
+  });
+
   it("asks the key itself who it acts for", async () => {
     await set();
     const owner = await ownerByUse(process.connection.routes, key.value);

@@ -6,6 +6,7 @@ import {
   type Outcome,
   parseRetryAfter,
   retryDelay,
+  waitNotice,
 } from "../../../provider/api/retry";
 import { SECOND, START } from "../harness";
 
@@ -32,7 +33,7 @@ const answered = (status: number, retryAfter?: string): Outcome => ({
 
 describe("api/retry", () => {
   describe("what is repeated", () => {
-    const yes = 125; // half of the first pause
+    const yes = 188; // three quarters of the first pause, with chance at a half
     const outcomes: Record<string, Outcome> = {
       "not sent": { kind: "not_sent" },
       interrupted: { kind: "interrupted" },
@@ -68,6 +69,13 @@ describe("api/retry", () => {
       );
     });
 
+    it("a create too where the server says that its database is away", () => {
+      const outcome: Outcome = { kind: "answered", status: 404, isOutage: true };
+      for (const effect of ["none", "idempotent", "creates"] as const) {
+        assert.equal(delay({ effect, outcome }), yes);
+      }
+    });
+
     it("no create on another server error, whatever Retry-After says", () => {
       for (const status of [408, 500, 502, 504]) {
         assert.equal(delay({ effect: "creates", outcome: answered(status, "1") }), "stop");
@@ -77,57 +85,61 @@ describe("api/retry", () => {
 
   describe("how long the pause is", () => {
     it("doubles its upper bound with every attempt, up to the longest pause", () => {
-      const limits = { ...DEFAULT_RETRY_LIMITS, attempts: 20 };
-      const pauses = [1, 2, 3, 4, 5, 6, 7, 12].map((attempt) => delay({ attempt, limits }));
-      assert.deepEqual(pauses, [125, 250, 500, 1_000, 2_000, 4_000, 4_000, 4_000]);
+      const pauses = [1, 2, 3, 4, 5, 6, 7, 12].map((attempt) => delay({ attempt }));
+      assert.deepEqual(pauses, [188, 375, 750, 1_500, 3_000, 6_000, 6_000, 6_000]);
     });
 
-    it("is jittered over the whole range from nothing to that bound", () => {
+    it("is jittered from half of that bound to all of it, so that time passes in any case", () => {
       const at = (value: number) => delay({ attempt: 3, random: () => value });
-      assert.deepEqual([at(0), at(0.25), at(0.999999)], [0, 250, 1_000]);
+      assert.deepEqual([at(0), at(0.25), at(0.999999)], [500, 625, 1_000]);
     });
 
-    it("is what Retry-After says, without jitter, also beyond the longest pause", () => {
-      const random = () => assert.fail("chance has no say here");
-      assert.equal(delay({ outcome: answered(429, "20"), random }), 20_000);
-      assert.equal(delay({ outcome: answered(503, "0"), random }), 0);
+    it("is what Retry-After says, also beyond the longest pause, but never shorter than its own", () => {
+      assert.equal(delay({ outcome: answered(429, "20") }), 20_000);
+      assert.equal(delay({ outcome: answered(503, "0") }), 188);
+      assert.equal(delay({ outcome: answered(429, "0"), attempt: 7 }), 6_000);
+      assert.equal(delay({ outcome: answered(429, "Tue, 24 Nov 2020 08:00:00 GMT") }), 188);
     });
 
     it("falls back to backoff for a Retry-After that says nothing", () => {
-      assert.equal(delay({ outcome: answered(429, "whenever") }), 125);
+      assert.equal(delay({ outcome: answered(429, "whenever") }), 188);
     });
   });
 
   describe("when it stops", () => {
-    it("after the last attempt", () => {
+    it("after the last attempt, where there is one", () => {
+      const limits = { ...DEFAULT_RETRY_LIMITS, attempts: 6 };
       assert.deepEqual(
-        [5, 6, 7].map((attempt) => delay({ attempt })),
-        [2_000, "stop", "stop"],
+        [5, 6, 7].map((attempt) => delay({ attempt, limits })),
+        [3_000, "stop", "stop"],
       );
+      assert.equal(delay({ attempt: 50 }), 6_000);
     });
 
-    it("before a pause that would end after the total time, and not a millisecond earlier", () => {
-      const limits = { ...DEFAULT_RETRY_LIMITS, totalMs: 10_000 };
-      const startedAt = NOW - 9_875;
-      assert.equal(delay({ startedAt, limits }), 125);
-      assert.equal(delay({ startedAt: startedAt - 1, limits }), "stop");
-    });
+    for (const [what, outcome, most] of [
+      ["a server in trouble", answered(503), 60 * SECOND],
+      ["a connection that breaks", { kind: "interrupted" }, 60 * SECOND],
+      ["a server that is not reached", { kind: "not_sent" }, 15 * SECOND],
+      ["a server that asks to slow down", answered(429), 300 * SECOND],
+    ] as const) {
+      it(`before a pause that would end more than ${most / SECOND} s after the start: ${what}`, () => {
+        const startedAt = NOW - most + 188;
+        assert.equal(delay({ startedAt, outcome }), 188);
+        assert.equal(delay({ startedAt: startedAt - 1, outcome }), "stop");
+      });
+    }
 
     it("at a Retry-After beyond the total time", () => {
-      assert.equal(delay({ outcome: answered(429, "60") }), 60_000);
-      assert.equal(delay({ outcome: answered(429, "61") }), "stop");
+      assert.equal(delay({ outcome: answered(429, "300") }), 300_000);
+      assert.equal(delay({ outcome: answered(429, "301") }), "stop");
+      assert.equal(delay({ outcome: answered(503, "61") }), "stop");
     });
 
     it("within the total time whatever the outcomes", () => {
       let now = NOW;
       let attempts = 1;
       for (; ; attempts++) {
-        const pause = delay({
-          attempt: attempts,
-          now,
-          outcome: answered(503, "17"),
-          limits: { ...DEFAULT_RETRY_LIMITS, attempts: 1_000 },
-        });
+        const pause = delay({ attempt: attempts, now, outcome: answered(503, "17") });
         if (pause === "stop") break;
         now += pause;
       }
@@ -158,12 +170,36 @@ describe("api/retry", () => {
     }
   });
 
-  it("has default limits that end within a minute", () => {
-    assert.deepEqual(DEFAULT_RETRY_LIMITS, {
-      attempts: 6,
-      totalMs: 60 * SECOND,
-      firstPauseMs: 250,
-      longestPauseMs: 8_000,
+  // A database that restarts is away for longer than six short pauses.
+  it("goes on for most of a minute by default", () => {
+    let now = NOW;
+    for (let attempt = 1; ; attempt++) {
+      const pause = delay({ attempt, now, outcome: answered(500) });
+      if (pause === "stop") break;
+      now += pause;
+    }
+    assert(now - NOW > 50 * SECOND, String(now - NOW));
+  });
+
+  describe("waitNotice", () => {
+    const notice = (waited: number, pause: number, outcome: Outcome = answered(503)) =>
+      waitNotice(
+        { answer: "Flexprice answered 503" },
+        { effect: "none", outcome, attempt: 1, startedAt: NOW - waited, now: NOW, random: HALF },
+        pause,
+      );
+
+    it("says nothing of waits that end within two seconds", () => {
+      assert.equal(notice(0, 2_000), undefined);
+      assert.equal(notice(1_500, 500), undefined);
+    });
+
+    it("says of longer ones what is waited for, and for how long at most", () => {
+      const text = "Waiting for the server: Flexprice answered 503.";
+      assert.equal(notice(0, 2_001), `${text} The request is repeated for up to 60 seconds.`);
+      assert.equal(notice(1_500, 501), notice(0, 2_001));
+      assert.match(notice(0, 9_000, answered(429)) ?? "", /for up to 300 seconds\.$/);
+      assert.match(notice(0, 9_000, { kind: "not_sent" }) ?? "", /for up to 15 seconds\.$/);
     });
   });
 });

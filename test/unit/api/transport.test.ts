@@ -41,6 +41,24 @@ describe("api/transport", () => {
     return { method: "GET", url: `http://127.0.0.1:${port}/v1/things?a=1`, headers: {} };
   }
 
+  it("tells once that an answer takes long, and of no other", async () => {
+    let tell = () => {};
+    const telling = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    const request = await listen(async (incoming, response) => {
+      if (incoming.url?.includes("slow")) await telling;
+      response.end();
+    });
+    let told = 0;
+    await transport({ slowMs: 20 })({ ...request, url: `${request.url}&slow` }, () => {
+      told += 1;
+      tell();
+    });
+    assert.equal(told, 1);
+    await transport({ slowMs: 5_000 })(request, () => assert.fail("it is not slow"));
+  });
+
   it("sends method, path, headers and body, and brings status, headers and body back", async () => {
     const seen: unknown[] = [];
     const request = await listen((incoming, response) => {
@@ -183,6 +201,21 @@ describe("api/transport", () => {
       assert.deepEqual([sent, message], ["maybe", "the answer took longer than 40 ms"]);
     });
 
+    it("informational answers without an end", async () => {
+      const tcp = createTcpServer((socket) => {
+        const timer = setInterval(() => socket.write("HTTP/1.1 102 Processing\r\n\r\n"), 5);
+        socket.on("error", () => {}).once("close", () => clearInterval(timer));
+      });
+      await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+      const url = `http://127.0.0.1:${(tcp.address() as AddressInfo).port}/`;
+      const limits = { headersMs: 100, totalMs: 200 };
+      const { sent, message } = await failing(
+        transport(limits)({ method: "GET", url, headers: {} }),
+      );
+      tcp.close();
+      assert.deepEqual([sent, message], ["maybe", "the answer took longer than 200 ms"]);
+    });
+
     it("a body cut off", async () => {
       const request = await listen((_, response) => {
         response.writeHead(200, { "Content-Length": "10" });
@@ -210,6 +243,15 @@ describe("api/transport", () => {
       tcp.close();
       assert.equal(failure.sent, "maybe");
     });
+  });
+
+  it("counts the time of a request from its sending, and not while it waits for a connection", async () => {
+    const request = await listen((_, response) => {
+      setTimeout(() => response.end("done"), 300);
+    });
+    const send = transport({ connections: 1, totalMs: 900 });
+    const answers = await Promise.all(Array.from({ length: 4 }, () => send(request)));
+    assert.equal(answers.length, 4);
   });
 
   it("has no more requests under way than it may", async () => {

@@ -348,6 +348,33 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       );
     });
 
+    it("takes a stack whose credentials are all in connections for healthy", async () => {
+      const eu = { apiKey: stage.operator.apiKey, baseUrl: stage.emulator.url };
+      configure({ connections: JSON.stringify({ eu, us: eu }) });
+      delete shell.environment["FLEXPRICE_API_KEY"];
+      const { status, out } = await shell.command("doctor");
+      assert.equal(status, 0, out);
+      assert.match(
+        out,
+        /^ok {7}Credential: none but those of the connections eu, us; --connection/m,
+      );
+      assert.match(out, /\n0 problems, 0 warnings\.\n$/);
+    });
+
+    it("takes an environment for an API key of the server's own configuration as it is", async () => {
+      configure({ environmentId: "env_1" });
+      shell.environment["FLEXPRICE_API_KEY"] = "sk_local_flexprice_test_key";
+      assert.deepEqual(await about("Environment"), []);
+    });
+
+    it("shows nothing that a terminal would obey", async () => {
+      configure({ "a\u001b[2J\u202eb": "x" });
+      shell.programs.set("pulumi stack --show-name", { stdout: "dev\u001b[2J\u202e\n" });
+      const { out } = await shell.command("doctor");
+      assert.match(out, /flexprice:a\\u\{1b\}\[2J\\u\{202e\}b is unknown/);
+      assert(!/(?!\n)[\p{Cc}\p{Cf}]/u.test(out));
+    });
+
     it("looks at a named connection", async () => {
       const eu = { apiKey: stage.operator.apiKey, baseUrl: stage.emulator.url };
       configure({ connections: JSON.stringify({ eu }) });
@@ -419,6 +446,31 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
         /^the caller has nothing to do with them\. Flexprice/,
       );
       assert.match(String(found[1]?.finding), /^the caller may not create them: it lacks "write"/);
+    });
+
+    it("says of a caller that only reads that it makes no keys", async () => {
+      const { tenantId, environmentId } = stage.operator;
+      const shown = async (role: string) => {
+        const { accessToken } = stage.emulator.createUser(tenantId, [role]);
+        delete shell.environment["FLEXPRICE_API_KEY"];
+        shell.environment["FLEXPRICE_ACCESS_TOKEN"] = accessToken;
+        shell.environment["FLEXPRICE_ENVIRONMENT_ID"] = environmentId;
+        return (await about("API keys"))[0]?.finding;
+      };
+      assert.equal(
+        await shown("all_reader"),
+        'the caller sees its own keys, and may not make any: it lacks "write" on "secret"',
+      );
+      assert.equal(await shown("all_writer"), "the caller makes and sees its own keys only");
+    });
+
+    it("says of a key of the server's own configuration that it needs an environment", async () => {
+      shell.environment["FLEXPRICE_API_KEY"] = "sk_local_flexprice_test_key";
+      const body = { error: "Access denied", message: "Invalid or inaccessible environment" };
+      stage.fault({ kind: "status", status: 403, body }, "before", { times: 9 });
+      const [found] = await amiss();
+      assert.match(String(found?.cure), /an API key from a self-hosted server's own configuration/);
+      assert(!String(found?.cure).includes("access tokens need it."));
     });
 
     it("says so where it fails half-way", async () => {

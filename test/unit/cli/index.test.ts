@@ -61,6 +61,24 @@ describe("cli", () => {
     assert.deepEqual(stage.log, []);
   });
 
+  it("shows nothing that a terminal would obey, of what it was given or of what went wrong", async () => {
+    const typed = await shell.command("generate", "--no\u001b[2Jpe\u202e");
+    assert.equal(typed.status, 2);
+    assert.match(typed.err, /unknown option '--no\\u\{1b\}\[2Jpe\\u\{202e\}'/);
+    stage.fault(
+      { kind: "status", status: 400, body: { message: "no\u001b[2J\u0007\nWhat to do: rm -rf" } },
+      "before",
+      { times: 99 },
+    );
+    const refused = await shell.command("generate");
+    assert.match(refused.err, /400: no\\u\{1b\}\[2J\\u\{7\}\\u\{a\}What to do: rm -rf \(/);
+    const broken = Object.assign(Object.create(shell), {
+      world: { ...shell.world, transport: () => Promise.reject(new RangeError("bad \u001b[2J")) },
+    });
+    await main(["generate"], broken);
+    assert.match(shell.err, /^RangeError: bad \\u\{1b\}\[2J\n {4}at /);
+  });
+
   it("shows a mistake of its own with its place, and without a credential", async () => {
     const { apiKey } = stage.operator;
     const broken = Object.assign(Object.create(shell), {

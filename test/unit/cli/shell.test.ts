@@ -27,4 +27,16 @@ describe("cli/shell", () => {
     const killed = await shell.run(process.execPath, ["-e", "process.kill(process.pid)"]);
     assert.equal(killed?.status, 128);
   });
+
+  it("says on standard error what it waits for", async () => {
+    const { error } = console;
+    const printed: unknown[] = [];
+    console.error = (text: unknown) => printed.push(text);
+    try {
+      await shell.world.notify?.("Waiting for the server.");
+    } finally {
+      console.error = error;
+    }
+    assert.deepEqual(printed, ["info: Waiting for the server."]);
+  });
 });

@@ -61,6 +61,7 @@ describe("resources/api-key-adoption", () => {
       type: "private_key",
       serviceAccountId: account,
       onDelete: "revoke",
+      adoptedId: theirs.id,
       apiKey: theirs.value,
       displayId: theirs.displayId,
       roles: ["event_ingestor", "event_reader"],
@@ -116,24 +117,29 @@ describe("resources/api-key-adoption", () => {
   it("makes a resource that held the key before let go of it, in this run and a later one", async () => {
     const { id, outs } = await process.keys.create(adopting());
     const state = outs as KeyState;
-    await process.keys.delete(id, state);
+    // Under the name that it had before.
+    await process.keys.delete(id, { ...state, namePrefix: "before" });
     assert.deepEqual(process.warnings, [
-      `API key "k" (${id}) is left as it is: the program adopts it, and that resource manages it from now on. Without "adopt" a replacement is made anew; an alias keeps what is renamed.`,
+      `API key "k" (${id}) is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
     ]);
     process = stage.process();
+    await process.keys.check(adopting(), adopting());
     await process.keys.diff(id, state, adopting());
-    await process.keys.delete(id, state);
+    await process.keys.delete(id, { ...state, namePrefix: "before" });
     assert.deepEqual(stage.writes, []);
   });
 
   it("keeps no key alive that the program has ceased to adopt, or replaces", async () => {
     const state = (await process.keys.create(adopting())).outs as KeyState;
     const { adopt: _, ...own } = adopting();
-    process = stage.process();
-    await process.keys.diff(theirs.id, state, own);
-    await failureOf(process.keys.diff(theirs.id, state, adopting({ name: "other" })), "refused");
-    await process.keys.delete(theirs.id, state);
-    assert.deepEqual(stage.writes, [`DELETE /secrets/api/keys/${theirs.id}`]);
+    for (const news of [own, adopting({ name: "other" })]) {
+      process = stage.process();
+      await process.keys.check(adopting(), news);
+      await process.keys.diff(theirs.id, { ...state, adoptedId: "secret_before" }, news);
+      await process.keys.delete(theirs.id, state);
+    }
+    const revoked = `DELETE /secrets/api/keys/${theirs.id}`;
+    assert.deepEqual(stage.writes, [revoked, revoked]);
   });
 
   it("refuses a key that is managed already", async () => {

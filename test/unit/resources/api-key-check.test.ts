@@ -95,7 +95,7 @@ describe("resources/api-key: check", () => {
       "half a character": [{ name: "a\ud83d" }, "name: must be well-formed Unicode"],
       "an owner that is no account": [
         { serviceAccountId: "secret_1" },
-        'serviceAccountId: must be the id of a service account ("user_…")',
+        'serviceAccountId: must be the id of a service account ("user_…"); getServiceAccount({ name }) looks one up by its name',
       ],
       "another type": [{ type: "integration" }, "type: must be private_key or publishable_key"],
       "a date": [{ expiresAt: "2030-06-01" }, INSTANT],
@@ -108,7 +108,7 @@ describe("resources/api-key: check", () => {
         `expiresAt: has passed (now ${at(0)}): give a later instant`,
       ],
       "a lifetime without a unit": [{ expiresIn: "90" }, `expiresIn: ${LIFETIME}`],
-      "a lifetime of nothing": [{ expiresIn: "0d" }, `expiresIn: ${LIFETIME}`],
+      "a lifetime of nothing": [{ expiresIn: "0d" }, "expiresIn: must be longer than nothing"],
       "a lifetime as a number": [{ expiresIn: 90 }, `expiresIn: ${LIFETIME}`],
       "both an instant and a lifetime": [
         { expiresIn: "90d", expiresAt: at(DAY) },
@@ -155,7 +155,10 @@ describe("resources/api-key: check", () => {
         'adopt.id: must be the id of an API key ("secret_…")',
       ],
       "an empty connection": [{ connection: "" }, "connection: must name a connection"],
-      "what it does not know": [{ expires: "90d" }, "unknown property expires"],
+      "what it does not know": [
+        { expires: "90d" },
+        'unknown property expires. Did you mean "expiresAt"?',
+      ],
       "several things at once": [
         { name: "", type: "x" },
         BLANK,
@@ -227,6 +230,25 @@ describe("resources/api-key: check", () => {
         reasons(await check({ name: "k", adopt: { id: "user_1", apiKey: UNKNOWN } })),
         ['adopt.id: must be the id of an API key ("secret_…")'],
       );
+    });
+  });
+
+  describe("judges only what is to be made", () => {
+    const fixed = { name: "k", type: "private_key", expiresAt: at(14 * DAY), rotateBefore: "14d" };
+    const passed = { name: "k", type: "private_key", expiresAt: at(-DAY) };
+    for (const [what, inputs] of Object.entries({ fixed, passed })) {
+      it(`not a key that stays: ${what}`, async () => {
+        assert.deepEqual(reasons(await check(inputs, inputs)), []);
+        assert.deepEqual(reasons(await check({ ...inputs, onDelete: "revoke" }, inputs)), []);
+        assert.equal(reasons(await check(inputs)).length, 1);
+        assert.equal(reasons(await check({ ...inputs, name: "other" }, inputs)).length, 1);
+      });
+    }
+
+    it("not what ignoreChanges has put in place of a later instant", async () => {
+      // For the successor the engine checks what the program gives.
+      assert.deepEqual(reasons(await check(passed, passed)), []);
+      assert.deepEqual(reasons(await check({ ...passed, expiresAt: at(DAY) })), []);
     });
   });
 

@@ -39,6 +39,10 @@ describe("resources/api-key: delete", () => {
   const remove = (by = process, props = state) => by.keys.delete(id, props);
   const DELETE = () => `DELETE /secrets/api/keys/${id}`;
   const as = (value: string) => stage.process({ credential: credential(value) });
+  /** What is younger may be unknown to a read replica. */
+  const growOld = () => {
+    stage.clock.now += 11 * MINUTE;
+  };
   const elsewhere = (): ProviderProcess => {
     const { tenantId, userId } = stage.operator;
     const other = stage.emulator.createEnvironment(tenantId, "Other");
@@ -89,6 +93,7 @@ describe("resources/api-key: delete", () => {
     });
 
     it("is done, if it is proven not to work", async () => {
+      growOld();
       stage.emulator.revokeKey(id);
       const by = elsewhere();
       await remove(by);
@@ -97,6 +102,7 @@ describe("resources/api-key: delete", () => {
 
     it("waits for a revocation that takes effect late", async () => {
       await set({}, { revocationDelayMs: 120_000 });
+      growOld();
       await as(state.apiKey).connection.caller();
       stage.emulator.revokeKey(id);
       const by = elsewhere();
@@ -108,6 +114,7 @@ describe("resources/api-key: delete", () => {
     });
 
     it("is not done because the database went away", async () => {
+      growOld();
       const by = elsewhere();
       await by.connection.caller();
       stage.emulator.clearRequests();
@@ -187,57 +194,6 @@ describe("resources/api-key: delete", () => {
       await failureOf(remove(), "server_error");
       stage.emulator.faults.outage = false;
       assert.equal(status(), "published");
-    });
-  });
-
-  describe("with onDelete expire", () => {
-    beforeEach(() => set({ expiresIn: "1d", onDelete: "expire" }));
-
-    it("leaves the key to its expiry, without a request", async () => {
-      await remove();
-      assert.deepEqual([stage.log, status()], [[], "published"]);
-      assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) is not revoked but left to its expiry at ${state.expiresAt} (onDelete: "expire"); deleting its service account with forceDestroy revokes it.`,
-      ]);
-      const { connection } = as(state.apiKey);
-      assert.equal((await connection.caller()).id, account);
-    });
-
-    it("revokes it once it has expired, to leave nothing behind", async () => {
-      stage.clock.now += 2 * DAY;
-      await remove();
-      assert.equal(status(), "deleted");
-    });
-
-    it("revokes it if it never expires", async () => {
-      const { expiresAt: _, ...props } = state;
-      await remove(process, props);
-      assert.equal(status(), "deleted");
-    });
-
-    it("leaves it also when that was set later", async () => {
-      await set({ expiresIn: "1d" });
-      const { outs } = await process.keys.update(id, state, {
-        name: "k",
-        type: "private_key",
-        serviceAccountId: account,
-        expiresIn: "1d",
-        onDelete: "expire",
-      });
-      assert.deepEqual(outs, { ...state, onDelete: "expire" });
-      await remove(process, outs as KeyState);
-      assert.deepEqual([stage.log, status()], [[], "published"]);
-    });
-
-    it("revokes it when that was changed back", async () => {
-      const { outs } = await process.keys.update(id, state, {
-        name: "k",
-        type: "private_key",
-        serviceAccountId: account,
-        expiresIn: "1d",
-      });
-      await remove(process, outs as KeyState);
-      assert.equal(status(), "deleted");
     });
   });
 });

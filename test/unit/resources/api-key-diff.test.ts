@@ -5,6 +5,7 @@ import {
   type KeyState,
   MINUTE,
   type ProviderProcess,
+  SECOND,
   START,
   Stage,
   UNKNOWN,
@@ -75,7 +76,7 @@ describe("resources/api-key: diff", () => {
     "a new expiry": [{}, { expiresAt: later }, true, ["expiresAt"]],
     "an unknown expiry": [{}, { expiresAt: UNKNOWN }, true, ["expiresAt"]],
     "no expiry any more": [{ expiresAt: later }, {}, true, ["expiresAt"]],
-    "another expiry": [{ expiresAt: later }, { expiresAt: at(31 * DAY) }, true, ["expiresAt"]],
+    "another expiry": [{ expiresAt: later }, { expiresAt: at(45 * DAY) }, true, ["expiresAt"]],
     "the same expiry in another zone": [
       { expiresAt: "2030-06-01T12:00:00Z" },
       { expiresAt: "2030-06-01T17:30:00+05:30" },
@@ -184,7 +185,8 @@ describe("resources/api-key: diff", () => {
       stage.clock.now = START + 75 * DAY - 1;
       assert.deepEqual(await diff(rotating, program), [false, []]);
       assert.deepEqual(process.warnings, []);
-      stage.clock.now++;
+      // The server's clock, known by now, shows whole seconds.
+      stage.clock.now += SECOND;
       assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
       assert.deepEqual(process.warnings, [due(75 * DAY)]);
     });
@@ -226,6 +228,35 @@ describe("resources/api-key: diff", () => {
       assert.deepEqual(await diff(rotating, { expiresIn: "90d" }), [true, []]);
     });
 
+    it("does not replace a key before its fixed end, since its successor would end with it, and says so", async () => {
+      const fixed = { expiresAt: at(89 * DAY), rotateBefore: "14d" };
+      stage.clock.now = START + 75 * DAY;
+      assert.deepEqual(await diff(fixed, fixed), [false, []]);
+      assert.deepEqual(process.warnings, [
+        `${due(75 * DAY).replace(": it is to be replaced.", "")}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced.`,
+      ]);
+      assert.deepEqual(await diff(fixed, { ...fixed, expiresAt: at(180 * DAY) }), [
+        true,
+        ["expiresAt"],
+      ]);
+      stage.clock.now = START + 89 * DAY;
+      assert.deepEqual(await diff(fixed, fixed), [true, ["expiresAt"]]);
+    });
+
+    it("names expiresIn where the program computes the same lifetime again", async () => {
+      const olds = { createdAt: at(0), expiresAt: at(30 * DAY) };
+      const warning = `API key "k" (${id}) is replaced because expiresAt is another instant than before, as far from now as that was when the key was made. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`;
+      stage.clock.now = START + DAY;
+      assert.deepEqual(await diff(olds, { expiresAt: at(31 * DAY + MINUTE) }), [
+        true,
+        ["expiresAt"],
+      ]);
+      assert.deepEqual(process.warnings, [warning]);
+      await diff(olds, { expiresAt: at(31 * DAY + 6 * MINUTE) });
+      await diff(olds, { expiresAt: UNKNOWN });
+      assert.deepEqual(process.warnings, [warning]);
+    });
+
     it("replaces a key that has expired, whatever the rotation", async () => {
       stage.clock.now = START + 89 * DAY;
       assert.deepEqual(await diff(at90, { expiresIn: "90d" }), [true, ["expiresAt"]]);
@@ -252,11 +283,25 @@ describe("resources/api-key: diff", () => {
     const left = { ...at90, onDelete: "expire" };
     const program = { expiresIn: "90d", onDelete: "expire" };
 
-    it("says that it keeps the account which it leaves", async () => {
+    const ends = (why: string) =>
+      `API key "k" (${id}) is revoked once its successor is made, although its onDelete is "expire": ${why}.`;
+
+    it("says that it ends with its account, and which others do", async () => {
       const moved = { ...program, serviceAccountId: UNKNOWN };
+      const why = "its service account user_1 is replaced, and its keys end with it";
       assert.deepEqual(await diff(left, moved), [true, ["serviceAccountId"]]);
+      assert.deepEqual(process.warnings, [ends(why)]);
+      const predecessors = [{ id: "secret_0", expiresAt: at(DAY) }];
+      await diff({ ...left, predecessors }, moved);
+      assert.deepEqual(process.warnings.slice(1), [
+        ends(`${why}, and so do the keys that rotations have left: secret_0`),
+      ]);
+    });
+
+    it("says that it ends where its successor is made elsewhere", async () => {
+      await diff(left, { ...program, connection: "india" });
       assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) goes on working until ${at(89 * DAY)} (onDelete: "expire"): service account user_1 cannot be archived before then, unless it has forceDestroy, which revokes the key.`,
+        ends("its successor is made for another service account, or through another connection"),
       ]);
     });
 
@@ -298,31 +343,31 @@ describe("resources/api-key: diff", () => {
   describe("with a credential of another tenant", () => {
     const foreign = { tenantId: "tenant_other" };
 
-    it("refuses a replacement, whose old key it could not revoke", async () => {
+    it("refuses a replacement, also of a key that is left: its successor would be of another tenant", async () => {
+      const left = { ...foreign, ...at90, onDelete: "expire" };
+      const program = { expiresIn: "90d", onDelete: "expire", name: "k2" };
+      await assert.rejects(diff(left, program), { kind: "wrong_tenant" });
       await assert.rejects(diff(foreign, { name: "k2" }), {
         kind: "wrong_tenant",
         attempted: `replace API key "k" (${id})`,
       });
     });
 
-    it("lets pass what concerns nobody but the provider, and keys that are left to their expiry", async () => {
+    it("lets pass what concerns nobody but the provider, and says so once a tenant", async () => {
       assert.deepEqual(await diff(foreign, { rotationTriggers: { a: "1" } }), [true, []]);
-      const left = { ...foreign, ...at90, onDelete: "expire" };
-      const program = { expiresIn: "90d", onDelete: "expire", name: "k2" };
-      assert.deepEqual(await diff(left, program), [true, ["name"]]);
+      assert.deepEqual(process.warnings, [
+        `API key "k" (${id}) belongs to tenant tenant_other, but the credential from config key flexprice:apiKey belongs to tenant ${stage.operator.tenantId}: neither this resource nor any other of tenant tenant_other can be read, changed or deleted with it. Configure a credential of tenant tenant_other. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
+      ]);
+      assert.deepEqual(await diff(foreign, {}), [false, []]);
+      assert.equal(process.warnings.length, 1);
+      assert.deepEqual(await diff({ tenantId: "tenant_third" }, {}), [false, []]);
+      assert.match(process.warnings[1] ?? "", /belongs to tenant tenant_third, but/);
     });
 
     it("asks nothing where previews are not to", async () => {
       process = stage.process({ preflight: false });
       assert.deepEqual(await diff(foreign, { name: "k2" }), [true, ["name"]]);
       assert.deepEqual(stage.log, []);
-    });
-  });
-
-  it("refuses to replace a key by itself", async () => {
-    await assert.rejects(diff({}, { adopt: ADOPT, name: "k2" }), {
-      kind: "refused",
-      message: `Could not replace API key "k" (${id}).\n  Reason: a change of name replaces it, but "adopt" names this same key\n  What to do: remove "adopt" from the resource: its work is done, and a new key is then made.`,
     });
   });
 

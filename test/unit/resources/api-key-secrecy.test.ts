@@ -23,8 +23,13 @@ describe("resources/api-key: keys are known as secrets", () => {
 
   it("from an adoption on, also one that is refused before the key is used", async () => {
     const process = stage.process();
-    process.managed.add("secret_1");
+    await process.connection.caller();
+    await process.keys.check(adopting("x"), adopting("x"));
+    const olds = { tenantId: stage.operator.tenantId, name: "k", type: "private_key" } as KeyState;
+    await process.keys.diff("secret_1", olds, { name: "k2", type: "private_key" });
+    stage.emulator.clearRequests();
     await failureOf(process.keys.create(adopting("odd-two")), "refused");
+    assert.deepEqual(stage.log, []);
     assert.equal(redact("an odd-two"), "an [redacted]");
   });
 
@@ -35,11 +40,10 @@ describe("resources/api-key: keys are known as secrets", () => {
     assert.equal(redact("an odd-three"), "an [redacted]");
   });
 
-  it("from a deletion on, also one that asks nothing at all", async () => {
+  it("from a deletion on, also one that is refused before anything is asked", async () => {
     const process = stage.process();
-    const ending = { onDelete: "expire", expiresAt: "2030-06-01T12:00:00Z", apiKey: "odd-four" };
-    await process.keys.delete("secret_1", ending as KeyState);
+    const ending = { tenantId: "tenant_other", apiKey: "odd-four" } as KeyState;
+    await failureOf(process.keys.delete("secret_1", ending), "wrong_tenant");
     assert.equal(redact("an odd-four"), "an [redacted]");
-    assert.deepEqual(stage.log, []);
   });
 });

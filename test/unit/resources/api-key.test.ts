@@ -66,7 +66,7 @@ describe("resources/api-key: create and update", () => {
         serviceAccountId: account,
         name: "k",
         type: "private_key",
-        expiresAt: "2030-06-01T12:00:00+05:30",
+        expiresAt: "2030-06-01T06:30:00Z",
         rotateBefore: "14d",
         rotationTriggers: { release: "1" },
         onDelete: "expire",
@@ -83,7 +83,7 @@ describe("resources/api-key: create and update", () => {
         {
           name: "k",
           type: "private_key",
-          expires_at: "2030-06-01T12:00:00+05:30",
+          expires_at: "2030-06-01T06:30:00Z",
           service_account_id: account,
         },
       ]);

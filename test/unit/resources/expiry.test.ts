@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import {
+  DURATION_RULE,
+  durationFailure,
   durationMs,
   hasPassed,
+  instantFailure,
   rotationDue,
   sameDuration,
   sameInstant,
@@ -35,6 +38,62 @@ describe("resources/expiry", () => {
     ];
     for (const text of none) {
       it(`takes "${text}" for none`, () => assert.equal(durationMs(text), undefined));
+    }
+  });
+
+  describe("durationFailure", () => {
+    it("says of a lifetime beyond a thousand years that it is too long", () => {
+      for (const text of ["2920000d", "1001y", `1${"0".repeat(150)}d`]) {
+        assert.equal(
+          durationFailure(text),
+          "is too long: at most 1000 years; a key without an expiry never ends",
+          text,
+        );
+        assert.equal(durationMs(text), undefined);
+      }
+    });
+
+    it("tells that from other mistakes", () => {
+      assert.equal(durationFailure("0d"), "must be longer than nothing");
+      assert.equal(durationFailure("ninety days"), DURATION_RULE);
+      assert.equal(durationFailure("90d"), undefined);
+    });
+  });
+
+  describe("instantFailure", () => {
+    const good = [
+      "2030-06-01T12:00:00Z",
+      "2030-06-01T12:00:00+15:59",
+      "2030-06-01T12:00:00-15:59",
+      "9999-12-31T23:59:59Z",
+      "9999-12-31T23:59:59.999Z",
+      "9999-12-31T23:59:59.9999994Z",
+      "0001-01-01T00:00:00Z",
+    ];
+    for (const text of good)
+      it(`takes ${text}`, () => assert.equal(instantFailure(text), undefined));
+
+    for (const offset of ["+16:00", "-16:00", "+23:59"]) {
+      it(`refuses the offset ${offset}, which costs the server an error`, () => {
+        assert.equal(
+          instantFailure(`2030-06-01T12:00:00${offset}`),
+          "has an offset beyond ±15:59, which the server does not take: give it in UTC, with a Z at the end",
+        );
+      });
+    }
+
+    const outside = [
+      "9999-12-31T23:59:59.9999995Z",
+      "9999-12-31T23:59:59.9999999Z",
+      "9999-12-31T23:59:59-00:01",
+      "9999-12-31T20:00:00-05:00",
+      "0000-12-31T23:59:59Z",
+      "0001-01-01T00:00:00+00:01",
+    ];
+    for (const text of outside) {
+      it(`refuses ${text}, which the server could not give back`, () => {
+        assert.match(instantFailure(text) ?? "", /^lies outside of the years 1 to 9999/);
+      });
     }
   });
 

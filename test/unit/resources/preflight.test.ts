@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { FlexpriceError } from "../../../provider/errors";
+import { lookupFailures } from "../../../provider/resources/preflight";
 import {
   type AccountInputs,
+  FINGERPRINT,
   failureOf,
   type KeyInputs,
+  MINUTE,
+  ONCE,
   type ProviderProcess,
   reasons,
   Stage,
@@ -170,7 +175,7 @@ describe("resources/preflight", () => {
       it(`a service account with ${roles.join(" and ")}: none`, async () => {
         const { id, credential } = stage.accountWithKey(roles);
         assert.deepEqual(await may(stage.process({ credential }), "event_reader"), [
-          `${SOURCE} (service account ${id} with ${roles.join(", ")}) may not create service accounts: it lacks "write" on "user".`,
+          `${SOURCE} (service account ${id} with ${roles.join(", ")}) may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.`,
         ]);
       });
     }
@@ -261,6 +266,7 @@ describe("resources/preflight", () => {
       const other = stage.emulator.createTenant();
       const foreign = stage.emulator.createAccount(other.tenantId, { roles: ["event_reader"] }).id;
       stage.emulator.archiveAccount(serviceAccountId);
+      stage.clock.now += 11 * MINUTE;
       for (const id of ["user_nope", foreign, serviceAccountId]) {
         const [reason = "", ...more] = await key(stage.process(), { serviceAccountId: id });
         assert.deepEqual(more, []);
@@ -274,9 +280,7 @@ describe("resources/preflight", () => {
     });
 
     it("is not decided by a server in trouble", async () => {
-      const process = stage.process({
-        retry: { attempts: 1, totalMs: 0, firstPauseMs: 0, longestPauseMs: 0 },
-      });
+      const process = stage.process({ retry: ONCE });
       stage.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
       assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
       await failureOf(
@@ -291,6 +295,76 @@ describe("resources/preflight", () => {
       const inputs = { name: "k", type: "private_key", serviceAccountId };
       assert.deepEqual(reasons(await keys.check(inputs, { ...inputs, onDelete: "revoke" })), []);
       assert.equal(reasons(await keys.check(inputs, { ...inputs, name: "k2" })).length, 1);
+    });
+  });
+
+  describe("the settings of a program's functions", () => {
+    const REFUSED =
+      /^the settings are not the same for this program's look-ups and for its resources: server, credential or environment differ\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
+
+    it("pass where its resources have the same, and are no input", async () => {
+      const { accounts, keys } = stage.process();
+      const __lookups = { "": FINGERPRINT, eu: FINGERPRINT };
+      const checks = [
+        await accounts.check({}, { roles: ["event_reader"], __lookups } as AccountInputs),
+        await keys.check({}, { type: "private_key", __lookups } as KeyInputs),
+      ];
+      for (const checked of checks) {
+        assert.deepEqual(reasons(checked), []);
+        assert.equal(Object.hasOwn(checked.inputs ?? {}, "__lookups"), false);
+      }
+    });
+
+    it("fail the check where its resources have others", async () => {
+      const process = stage.process();
+      const __lookups = { "": "another" };
+      const refusals = [
+        await account(process, ["event_reader"], { __lookups }),
+        await key(process, { __lookups }),
+      ];
+      for (const [reason = "", ...others] of refusals) {
+        assert.match(reason, REFUSED);
+        assert.deepEqual(others, []);
+      }
+      assert.deepEqual(stage.writes, []);
+    });
+
+    it("are compared also where the resource is there and stays", async () => {
+      const inputs = { name: "a", roles: ["event_reader"] };
+      const { accounts } = stage.process();
+      const news = { ...inputs, __lookups: { "": "another" } };
+      assert.match(reasons(await accounts.check(inputs, news))[0] ?? "", REFUSED);
+    });
+
+    it("are compared for each connection by itself", () => {
+      const settings = new Map([
+        [undefined, "a"],
+        ["eu", "b"],
+      ]);
+      const fingerprint = (name: string | undefined) => settings.get(name) ?? assert.fail();
+      const differing = (__lookups: Record<string, string>) =>
+        reasons({ failures: lookupFailures({ fingerprint }, { __lookups }) });
+      assert.deepEqual(differing({ "": "a", eu: "b" }), []);
+      assert.deepEqual(differing({}), []);
+      const [reason = "", ...others] = differing({ "": "a", eu: "c" });
+      assert.match(reason, /^the settings of connection "eu" are not the same/);
+      assert.deepEqual(others, []);
+    });
+
+    it("differ from settings that cannot be used", () => {
+      const failing = (error: Error) => () => {
+        throw error;
+      };
+      const unusable = new FlexpriceError({
+        kind: "configuration",
+        attempted: "use a connection",
+        answer: "there is none",
+        advice: "set it.",
+      });
+      const news = { __lookups: { eu: "a" } };
+      assert.equal(lookupFailures({ fingerprint: failing(unusable) }, news).length, 1);
+      const bug = new RangeError("a bug");
+      assert.throws(() => lookupFailures({ fingerprint: failing(bug) }, news), bug);
     });
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RunError, runtime } from "@pulumi/pulumi";
+import { log, RunError, runtime } from "@pulumi/pulumi";
 
 type ProgramConfig = typeof import("../../../provider/resources/program-config");
 
@@ -36,5 +36,97 @@ describe("resources/program-config", () => {
     refuseUnknownSettings();
     runtime.setAllConfig({ "flexprice:apikey": "a slip" });
     refuseUnknownSettings();
+  });
+
+  describe("of credentials in plain text", () => {
+    const variable = "PULUMI_CONFIG_SECRET_KEYS";
+    const { warn } = log;
+    const secretKeys = process.env[variable];
+    afterEach(() => {
+      Object.assign(log, { warn });
+      if (secretKeys === undefined) delete process.env[variable];
+      else process.env[variable] = secretKeys;
+    });
+
+    /** The warnings of a program with this config, of which the CLI calls these keys secret. */
+    function warnings(config: Record<string, string>, secret: string | undefined): string[] {
+      const shown: string[] = [];
+      Object.assign(log, { warn: async (message: string) => void shown.push(message) });
+      if (secret === undefined) delete process.env[variable];
+      else process.env[variable] = secret;
+      runtime.setAllConfig(config);
+      load().refuseUnknownSettings();
+      return shown;
+    }
+    const all = {
+      "flexprice:apiKey": "open-sesame",
+      "flexprice:connections": '{"eu":{"apiKey":"open-sesame"}}',
+      "flexprice:baseUrl": "https://x.io",
+    };
+
+    it("warns of each, without its value, and says how to set it", () => {
+      const [first, second, ...more] = warnings(all, "[]");
+      assert.equal(
+        first,
+        'flexprice:apiKey stands in the stack\'s file in plain text, for everybody who can read the repository. Replace the credential, since it has been readable, and set the new one with "pulumi config set --secret flexprice:apiKey".',
+      );
+      assert.match(
+        String(second),
+        /^flexprice:connections stands .* --secret flexprice:connections/,
+      );
+      assert.deepEqual(more, []);
+      assert(!`${first}${second}`.includes("sesame"));
+    });
+
+    it("does not warn of what is encrypted", () => {
+      const keys = '["flexprice:apiKey","flexprice:connections"]';
+      assert.deepEqual(warnings(all, keys), []);
+      assert.equal(warnings(all, '["flexprice:apiKey"]').length, 1);
+    });
+
+    it("does not warn where the CLI does not say what is encrypted", () => {
+      for (const keys of [undefined, "", "no JSON", "{}", "null"]) {
+        assert.deepEqual(warnings(all, keys), [], String(keys));
+      }
+    });
+  });
+
+  describe("of look-ups", () => {
+    beforeEach(() =>
+      runtime.setMocks({
+        newResource: ({ name, inputs }) => ({ id: name, state: inputs }),
+        call: ({ inputs }) => inputs,
+      }),
+    );
+
+    /** What a resource is told that is declared at the end of a run of this program. */
+    async function told(program: () => void, config = load()): Promise<unknown> {
+      let settings: unknown;
+      await runtime.runInPulumiStack(async () => {
+        program();
+        settings = config.settingsOfLookups();
+      });
+      return settings;
+    }
+
+    it("tells resources nothing where there were none", async () => {
+      assert.deepEqual(await told(() => {}), {});
+    });
+
+    it("tells resources what each connection is used with", async () => {
+      const config = load();
+      const program = () => {
+        config.noteLookup(undefined, "a");
+        config.noteLookup("eu", "b");
+        config.noteLookup("eu", "b");
+      };
+      assert.deepEqual(await told(program, config), { __lookups: { "": "a", eu: "b" } });
+    });
+
+    it("keeps the runs of a process apart", async () => {
+      const config = load();
+      await told(() => config.noteLookup(undefined, "a"), config);
+      assert.deepEqual(await told(() => {}, config), {});
+    });
   });
 });

@@ -3,6 +3,7 @@ import {
   type AccountInputs,
   type AccountState,
   failureOf,
+  ONCE,
   type ProviderProcess,
   reasons,
   Stage,
@@ -111,7 +112,7 @@ describe("resources/service-account: check and diff", () => {
         ],
         "adopt that is no id": [
           { adopt: "secret_1" },
-          'adopt: must be the id of a service account ("user_…")',
+          'adopt: must be the id of a service account ("user_…"); getServiceAccount({ name }) looks one up by its name',
         ],
         "an empty connection": [{ connection: "" }, "connection: must name a connection"],
         "a connection of another type": [{ connection: 7 }, "connection: must name a connection"],
@@ -175,8 +176,8 @@ describe("resources/service-account: check and diff", () => {
           /^adopt: Could not adopt service account user_nope\.\n {2}Reason: the credential's tenant has no service account/,
         );
         const other = stage.process();
-        other.managed.add(id);
         const inputs = { name: "ci", roles: ["event_ingestor", "event_reader"], adopt: id };
+        await other.accounts.create(inputs);
         assert.match(
           reasons(await other.accounts.check({}, inputs))[0] ?? "",
           /^adopt: .*a resource of this stack manages it already/s,
@@ -194,7 +195,7 @@ describe("resources/service-account: check and diff", () => {
 
       it("is not decided by a server in trouble", async () => {
         const other = stage.process({
-          retry: { attempts: 1, totalMs: 0, firstPauseMs: 0, longestPauseMs: 0 },
+          retry: ONCE,
         });
         stage.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
         const inputs = { name: "ci", roles: ["event_reader"], adopt: "user_nope" };
@@ -257,6 +258,31 @@ describe("resources/service-account: check and diff", () => {
       const { tenantId: _, ...same } = state;
       const { changes } = await process.accounts.diff(id, { ...state, adopt: id }, same);
       assert.equal(changes, false);
+    });
+
+    it("leaves it to the engine to see what has changed in the program, so that it can heed replaceOnChanges", async () => {
+      const { tenantId: _, ...same } = state;
+      const changed = { ...same, name: "ci2" };
+      await process.accounts.check(same, changed);
+      assert.deepEqual(await process.accounts.diff(id, state, changed), {
+        replaces: [],
+        deleteBeforeReplace: false,
+      });
+    });
+
+    it("tells the engine of drift, which is in no input: older hosts pass on none that a refresh has found", async () => {
+      const { tenantId: _, ...same } = state;
+      const drifted = { ...state, name: "renamed" };
+      await process.accounts.check(same, same);
+      assert.equal((await process.accounts.diff(id, drifted, same)).changes, true);
+    });
+
+    it("tells the engine of a change where another resource has the same inputs already", async () => {
+      const { tenantId: _, ...same } = state;
+      const changed = { ...same, name: "ci2" };
+      await process.accounts.check(same, changed);
+      await process.accounts.check(changed, changed);
+      assert.equal((await process.accounts.diff(id, state, changed)).changes, true);
     });
 
     it("sees drift: what a refresh found differs from the program", async () => {

@@ -4,7 +4,9 @@ import {
   type AccountState,
   createAccount,
   failureOf,
+  MINUTE,
   type ProviderProcess,
+  SECOND,
   Stage,
   token,
 } from "../harness";
@@ -106,13 +108,15 @@ describe("resources/service-account: create, read and update", () => {
       const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
       const inputs = { name: "ci", roles: ROLES, adopt };
       const { state } = await createAccount(process, inputs);
-      await process.accounts.delete(adopt, state);
+      // Under the name that it had before, or without one in a state of an older release.
+      await process.accounts.delete(adopt, { ...state, namePrefix: "before" });
       assert.deepEqual(process.warnings, [
-        `Service account "ci" (${adopt}) is left as it is: the program adopts it, and that resource manages it from now on. Without "adopt" a replacement is made anew; an alias keeps what is renamed.`,
+        `Service account "ci" (${adopt}) is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
       ]);
       process = stage.process();
+      await process.accounts.check(inputs, inputs);
       await process.accounts.diff(adopt, state, inputs);
-      await process.accounts.delete(adopt, state);
+      await process.accounts.delete(adopt, { ...state, namePrefix: "before" });
       assert.deepEqual([stage.writes, accountOf(adopt)?.status], [[], "published"]);
     });
 
@@ -131,7 +135,7 @@ describe("resources/service-account: create, read and update", () => {
       stage.emulator.archiveAccount(archived);
       const other = stage.emulator.createTenant();
       const foreign = stage.emulator.createAccount(other.tenantId, { roles: ROLES }).id;
-      for (const adopt of ["user_nope", archived, foreign, stage.operator.userId]) {
+      for (const adopt of ["user_nope", archived, foreign]) {
         const inputs = { name: "ci", roles: ROLES, adopt };
         const error = await failureOf(process.accounts.create(inputs), "not_found");
         assert.match(error.answer, /has no service account with this id that is not archived$/);
@@ -185,9 +189,19 @@ describe("resources/service-account: create, read and update", () => {
       assert.deepEqual(replaces, ["roles"]);
     });
 
-    it("drops an account that is archived", async () => {
+    it("drops an account that is archived, once two searches agree", async () => {
       stage.emulator.archiveAccount(id);
+      stage.clock.now += 11 * MINUTE;
       assert.deepEqual(await process.accounts.read(id, state), { id: "", props: state });
+      assert.deepEqual(
+        stage.log.map((one) => one.replace(/\?.*/, "")),
+        ["GET /users/me", "POST /users/search", "POST /users/search", "GET /secrets/api/keys"],
+      );
+      assert(process.pauses.includes(2 * SECOND));
+      assert.match(
+        process.warnings.join(),
+        /^Service account .*was archived outside of this program/,
+      );
     });
 
     it("reads many with one request", async () => {

@@ -1,0 +1,108 @@
+import type { Instant } from "./instant";
+
+/** A person, or an account that only has keys. */
+export type UserType = "user" | "service_account";
+/** What the header x-api-key takes, or a key that never authenticates. */
+export type KeyType = "private_key" | "publishable_key";
+
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: bigint;
+  readonly isSuspended: boolean;
+}
+
+export interface Environment {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly name: string;
+  readonly type: string;
+  readonly createdAt: bigint;
+}
+
+export interface User {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly type: UserType;
+  readonly email: string;
+  readonly password: string;
+  readonly createdAt: bigint;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly status: "published" | "archived";
+}
+
+export interface Key {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly userId: string;
+  readonly userType: UserType;
+  readonly type: KeyType;
+  readonly name: string;
+  readonly value: string;
+  readonly roles: readonly string[];
+  readonly createdAt: bigint;
+  readonly expiresAt?: Instant;
+  readonly status: "published" | "deleted";
+}
+
+/** Rows are never changed, only put in the place of others: two databases can hold the same ones. */
+export class Tables {
+  readonly tenants = new Map<string, Tenant>();
+  readonly environments = new Map<string, Environment>();
+  readonly users = new Map<string, User>();
+  readonly keys = new Map<string, Key>();
+  /** Ids of keys. */
+  readonly keysByValue = new Map<string, string>();
+}
+
+type Write = (tables: Tables) => void;
+
+/** A database, with a read replica that shows its changes so many milliseconds later. */
+export class Database {
+  private readonly primary = new Tables();
+  private readonly replica: Tables;
+  private readonly underWay: { readonly arrivesAt: number; readonly write: Write }[] = [];
+  private serving: "from replica" | "from primary" | undefined;
+
+  constructor(
+    private readonly now: () => number,
+    private readonly lagMs: number,
+  ) {
+    this.replica = lagMs > 0 ? new Tables() : this.primary;
+  }
+
+  /** What is seen: by a request the replica until it writes, by everybody else the primary. */
+  get tables(): Tables {
+    return this.serving === "from replica" ? this.replica : this.primary;
+  }
+
+  /** Runs one request, from its beginning to its end. */
+  serve<Result>(request: () => Result): Result {
+    this.catchUp(this.now());
+    this.serving = "from replica";
+    try {
+      return request();
+    } finally {
+      this.serving = undefined;
+    }
+  }
+
+  /** What a test changes beside all requests is on the replica at once, with everything before it. */
+  write(write: Write): void {
+    write(this.primary);
+    if (this.replica === this.primary) return;
+    this.underWay.push({ arrivesAt: this.now() + this.lagMs, write });
+    if (this.serving === undefined) this.catchUp(Number.POSITIVE_INFINITY);
+    else this.serving = "from primary";
+  }
+
+  private catchUp(now: number): void {
+    for (let [next] = this.underWay; next && next.arrivesAt <= now; [next] = this.underWay) {
+      this.underWay.shift();
+      next.write(this.replica);
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import ms from "ms";
+import type { EmulatedKey } from "../../provider/emulator";
+import { KEY_REPLACED, use } from "./consumer";
+import { accountWithKey, Bench, changes, failed, KEY_TYPE, messages, succeeded } from "./harness";
+
+const KEY = "**ApiKey::ci";
+const URN = `urn:pulumi:test::test::${KEY_TYPE}::ci`;
+const ITSELF =
+  /it was to be replaced, but the program still has "adopt" for it, and took the very same over/;
+
+describe("adopt that is left in the program", () => {
+  let bench: Bench;
+  let theirs: EmulatedKey;
+  before(async () => {
+    bench = await Bench.open("");
+    const { tenantId, environmentId } = bench.operator;
+    const account = bench.emulator.createAccount(tenantId, {
+      name: "by hand",
+      roles: ["event_ingestor"],
+    });
+    theirs = bench.emulator.createKey(account.id, environmentId, {
+      name: "by hand",
+      expiresAt: new Date(bench.clock.now().getTime() + ms("30d")),
+    });
+    await bench.workspace.setConfig({ theirs: { value: theirs.value, secret: true } });
+    bench.setSource(program(true));
+    succeeded(await bench.up());
+    assert.equal((await bench.outputs())["keyId"], theirs.id);
+  });
+  after(() => bench.close());
+
+  function program(isAdopting: boolean): string {
+    const adopt = `adopt: { id: "${theirs.id}", apiKey: new pulumi.Config().requireSecret("theirs") }, `;
+    const source = accountWithKey({
+      account: `adopt: "${theirs.userId}"`,
+      key: `${isAdopting ? adopt : ""}expiresIn: "30d", rotateBefore: "10d", onDelete: "expire"`,
+    });
+    return `import * as pulumi from "@pulumi/pulumi";${source}`;
+  }
+
+  /** The adopted key is the only one, works, and the state is in order. */
+  async function assertKept(): Promise<void> {
+    assert.deepEqual(
+      bench.keys().map(({ id }) => id),
+      [theirs.id],
+    );
+    assert.equal(await use(bench, theirs.value), 200);
+    assert.deepEqual(
+      (await bench.resources()).map(({ id, delete: isPending }) => [id, isPending]),
+      [
+        [theirs.userId, undefined],
+        [theirs.id, undefined],
+      ],
+    );
+  }
+
+  it("fails a --replace that would replace the key by itself, and the next up goes on as before", async () => {
+    const replaced = failed(await bench.up("--replace", KEY));
+    assert.match(messages(replaced, "error").join(), ITSELF);
+    const again = succeeded(await bench.up());
+    await assertKept();
+    const [warning = "", ...others] = messages(again, "warning");
+    assert.match(warning, /^API key "by hand" .* is left as it is: the program has it\./);
+    assert.deepEqual(others, []);
+  });
+
+  it("fails an up after a taint in the same way", async () => {
+    assert.equal((await bench.workspace.run(["state", "taint", URN, "--yes"])).exitCode, 0);
+    assert.match(messages(failed(await bench.up()), "error").join(), ITSELF);
+    succeeded(await bench.up());
+    await assertKept();
+  });
+
+  it("lets a rotation that is due make another key, and leaves the adopted one to its expiry", async () => {
+    bench.clock.advance("21d");
+    assert.deepEqual(changes(succeeded(await bench.up())), KEY_REPLACED);
+    const { keyId, apiKey } = await bench.outputs();
+    assert.notEqual(keyId, theirs.id);
+    assert.deepEqual([await use(bench, apiKey), await use(bench, theirs.value)], [200, 200]);
+    const again = succeeded(await bench.preview("--expect-no-changes"));
+    assert.deepEqual(messages(again, "warning"), []);
+  });
+
+  it("fails a --replace that would take the adopted key back in place of its successor", async () => {
+    const { keyId } = await bench.outputs();
+    const error = messages(failed(await bench.up("--replace", KEY)), "error").join();
+    assert.ok(
+      error.includes(`"adopt" for API key ${theirs.id}, which this key had replaced`),
+      error,
+    );
+    assert.match(error, /What to do: remove "adopt" .* "pulumi up --replace"/);
+    assert.deepEqual(
+      bench
+        .keys()
+        .map(({ id }) => id)
+        .sort(),
+      [theirs.id, keyId].sort(),
+    );
+  });
+
+  it("is no hindrance once it is removed: --replace makes a key, and ends the adopted one", async () => {
+    bench.setSource(program(false));
+    succeeded(await bench.up("--replace", KEY));
+    const { apiKey } = await bench.outputs();
+    assert.deepEqual([await use(bench, apiKey), await use(bench, theirs.value)], [200, 401]);
+    assert.equal((await bench.resources()).length, 2);
+  });
+});

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import type { ChildResult } from "../../toolchain/child";
+import type { StackState } from "../../toolchain/workspace";
+import { Bench } from "./harness";
+
+/** Runs a program in its own process: `node inline.js <verb> <credential of the workspace>`. */
+const INLINE = `
+const { LocalWorkspace } = require("@pulumi/pulumi/automation");
+const flexprice = require("pulumi-flexprice");
+
+async function program() {
+  const { tenantId } = await flexprice.getCaller();
+  const account = new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });
+  const key = new flexprice.ApiKey("ci", { serviceAccountId: account.id });
+  return { callerTenantId: tenantId, tenantId: account.tenantId, keyTenantId: key.tenantId };
+}
+
+async function main([verb, apiKey]) {
+  const stack = await LocalWorkspace.createOrSelectStack(
+    { stackName: "inline", projectName: "inline", program },
+    { workDir: __dirname + "/work", envVars: { ...process.env, FLEXPRICE_API_KEY: apiKey } },
+  );
+  await stack[verb]({
+    color: "never",
+    diff: true,
+    onOutput: (text) => process.stdout.write(text),
+    onError: (text) => process.stderr.write(text),
+    onEvent: (event) => console.log(JSON.stringify(event.resourcePreEvent ?? {})),
+  });
+}
+main(process.argv.slice(2)).catch(() => process.exit(1));
+`;
+
+describe("an inline program of the Automation API", () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await Bench.open("", {
+      config: {},
+      program: { language: "javascript", files: { "inline.js": INLINE, "work/.keep": "" } },
+    });
+    bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
+  });
+  after(() => bench.close());
+
+  function run(verb: "preview" | "up", workspaceKey: string): Promise<ChildResult> {
+    return bench.shell(`node inline.js ${verb} ${workspaceKey}`, bench.workspace.programDirectory);
+  }
+
+  const stack = (command: string) =>
+    bench.shell(`cd work && pulumi stack ${command}`, bench.workspace.programDirectory);
+
+  it("is refused where its functions and its resources would work on two tenants", async () => {
+    const other = bench.emulator.createTenant();
+    bench.hide(other.apiKey);
+    const { exitCode, output } = await run("preview", other.apiKey);
+    assert.equal(exitCode, 1, output);
+    assert.match(
+      output,
+      /resource 'ci' has a problem: the settings are not the same for this program's look-ups and for its resources: .* set the same FLEXPRICE_ variables in both, or use the stack's config/,
+    );
+    assert.deepEqual(bench.takeWrites(), []);
+  });
+
+  it("works on one tenant with the same settings in both, and keeps nothing of the comparison", async () => {
+    const up = await run("up", bench.operator.apiKey);
+    assert.equal(up.exitCode, 0, up.output);
+    const { tenantId } = bench.operator;
+    const outputs = await stack("output --json --stack inline");
+    assert.deepEqual(JSON.parse(outputs.stdout), {
+      callerTenantId: tenantId,
+      tenantId,
+      keyTenantId: tenantId,
+    });
+    const preview = await run("preview", bench.operator.apiKey);
+    assert.match(preview.output, /Resources:\n {4}3 unchanged/);
+    const { stdout } = await stack("export --stack inline");
+    const { deployment }: StackState = JSON.parse(stdout);
+    const kept = (deployment.resources ?? []).map(({ inputs, outputs }) => ({ inputs, outputs }));
+    assert.equal(kept.length, 4);
+    for (const text of [up.output, preview.output, JSON.stringify(kept)]) {
+      assert.ok(!text.includes("__lookups"), text);
+    }
+  });
+});

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer, type Server } from "node:tls";
+import { selfSigned } from "../support/certificate";
+import { ConnectProxy } from "../support/connect-proxy";
+import { accountWithKey, Bench, failed, messages, succeeded } from "./harness";
+
+const HOST = "flexprice.test";
+
+describe("on a company's network", () => {
+  let bench: Bench;
+  let front: Server;
+  let proxy: ConnectProxy;
+  let folder: string;
+  const sockets = new Set<Socket>();
+
+  /** TLS before the embedded server, with a certificate of the company's own. */
+  async function startFront(): Promise<number> {
+    const certificate = selfSigned([HOST]);
+    writeFileSync(join(folder, "ca.pem"), certificate.cert);
+    front = createServer(certificate, (socket) => {
+      const upstream = connect(Number(new URL(bench.emulator.url).port), "127.0.0.1");
+      for (const end of [socket, upstream]) {
+        sockets.add(end);
+        end.on("error", () => end.destroy());
+      }
+      socket.pipe(upstream).pipe(socket);
+    });
+    front.on("tlsClientError", () => {}).listen(0, "127.0.0.1");
+    await once(front, "listening");
+    return (front.address() as AddressInfo).port;
+  }
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-network-"));
+    bench = await Bench.open(accountWithKey());
+    proxy = await ConnectProxy.start(await startFront());
+  });
+  after(async () => {
+    await bench.close();
+    await proxy.stop();
+    for (const socket of sockets) socket.destroy();
+    front.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("says what it waits for while the server is in trouble, once", async () => {
+    bench.emulator.faults.add({
+      kind: "status",
+      status: 503,
+      when: "before",
+      match: { method: "GET", path: /users\/me$/ },
+      // More than a preview's two attempts.
+      times: 8,
+    });
+    const up = succeeded(await bench.up("--skip-preview"));
+    const notices = messages(up, "info").filter((text) => text.startsWith("Waiting"));
+    assert.deepEqual(
+      notices.map((text) => text.trim()),
+      [
+        `Waiting for the server: Flexprice answered 503: (an empty body) (GET ${bench.emulator.url}/users/me). The request is repeated for up to 60 seconds.`,
+      ],
+    );
+    succeeded(await bench.destroy());
+  });
+
+  it("makes and ends objects through a proxy and TLS of the company's own", async () => {
+    Object.assign(bench.workspace.env, {
+      FLEXPRICE_BASE_URL: `https://${HOST}`,
+      HTTPS_PROXY: proxy.url,
+      NODE_EXTRA_CA_CERTS: join(folder, "ca.pem"),
+    });
+    succeeded(await bench.up());
+    assert.equal(bench.keys().length, 1);
+    succeeded(await bench.destroy());
+    assert.deepEqual(bench.accounts(), []);
+    assert.deepEqual([...new Set(proxy.tunnels.map(({ target }) => target))], [`${HOST}:443`]);
+    assert.deepEqual(proxy.untunnelled, []);
+    const seen = Buffer.concat([Buffer.from(JSON.stringify(proxy.tunnels)), ...proxy.passed]);
+    for (const { value } of bench.emulator.keys()) assert(!seen.includes(value));
+  });
+
+  it("names NODE_EXTRA_CA_CERTS where it does not know the certificate, and sends nothing", async () => {
+    delete bench.workspace.env["NODE_EXTRA_CA_CERTS"];
+    bench.emulator.clearRequests();
+    const up = failed(await bench.up("--skip-preview"));
+    assert.match(up.output, /set the environment variable NODE_EXTRA_CA_CERTS to its path/);
+    assert(!/server's log/.test(up.output));
+    assert.deepEqual(bench.emulator.requests, []);
+  });
+
+  it("names the variable of a proxy that cannot be reached", async () => {
+    bench.workspace.env["HTTPS_PROXY"] = "http://127.0.0.1:1";
+    const up = failed(await bench.up("--skip-preview"));
+    assert.match(up.output, /check the proxy that the environment variable HTTPS_PROXY names/);
+    assert.match(up.output, new RegExp(`add ${HOST} to NO_PROXY`));
+  });
+});

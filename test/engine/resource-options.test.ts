@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { Bench, failed, messages } from "./harness";
+
+const REFUSED: [what: string, declaration: string, message: string][] = [
+  [
+    "import on an account",
+    'new flexprice.ServiceAccount("ci", { roles: ["event_reader"] }, { import: "user_01A" });',
+    `Could not declare ServiceAccount "ci".
+  Reason: dynamic resources have no option "import"
+  What to do: leave it out, and take the existing object over with adopt: "user_01A" among the arguments.`,
+  ],
+  [
+    "import on a key",
+    'new flexprice.ApiKey("ci", {}, { import: "secret_01A" });',
+    `Could not declare ApiKey "ci".
+  Reason: dynamic resources have no option "import"
+  What to do: leave it out, and take the existing object over with adopt: { id: "secret_01A", apiKey: … } among the arguments.`,
+  ],
+  [
+    "deletedWith on a key",
+    `const account = new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });
+new flexprice.ApiKey("ci", { serviceAccountId: account.id }, { deletedWith: account });`,
+    `Could not declare ApiKey "ci".
+  Reason: the option "deletedWith" would drop the key from the state without revoking it
+  What to do: leave it out: a key is revoked before its account is archived.`,
+  ],
+  [
+    "an account without arguments",
+    'new flexprice.ServiceAccount("ci");',
+    `Could not declare ServiceAccount "ci".
+  Reason: it has no arguments
+  What to do: pass them as the second argument, at least { roles: … }.`,
+  ],
+];
+
+describe("a program that cannot work is refused in one sentence", () => {
+  let bench: Bench;
+  before(async () => {
+    bench = await Bench.open("", { program: { language: "javascript" } });
+  });
+  after(() => bench.close());
+
+  for (const [what, declaration, message] of REFUSED) {
+    it(`for ${what}`, async () => {
+      bench.setSource(`const flexprice = require("pulumi-flexprice");\n${declaration}`);
+      const preview = failed(await bench.preview());
+      assert.deepEqual(messages(preview, "error"), [`${message}\n`]);
+      assert.deepEqual(bench.takeWrites(), []);
+    });
+  }
+
+  it("only pulumi import ends with the words of Pulumi's own host, and takes nothing over", async () => {
+    const type = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
+    bench.emulator.clearRequests();
+    const { exitCode, output } = await bench.shell(
+      `pulumi import ${type} ci user_01A --yes --non-interactive --stack test 2>&1 |
+        grep --quiet "Preview failed: code must be a string" && pulumi stack export --stack test`,
+      bench.workspace.programDirectory,
+    );
+    assert.equal(exitCode, 0, output);
+    assert.ok(!output.includes(type), output);
+    assert.deepEqual(bench.emulator.requests, []);
+  });
+});

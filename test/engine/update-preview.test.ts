@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import type { OperationResult } from "../../toolchain/workspace";
+import { Bench, changes, messages, succeeded } from "./harness";
+
+interface Program {
+  name: string;
+  forceDestroy?: boolean;
+  rotateBefore: string;
+  /** Further lines. */
+  more?: string;
+  replaceOnChanges?: boolean;
+}
+
+/** An account, two keys, and what depends on one output each; an "immutable" one is replaced when its value changes. */
+function program({
+  name,
+  forceDestroy = false,
+  rotateBefore,
+  more = "",
+  replaceOnChanges = false,
+}: Program): string {
+  const options = (property: string) =>
+    replaceOnChanges ? `{ replaceOnChanges: ["${property}"] }` : "{}";
+  return `
+import * as pulumi from "@pulumi/pulumi";
+import * as flexprice from "pulumi-flexprice";
+class Dependent extends pulumi.CustomResource {
+  constructor(name: string, value: pulumi.Input<unknown>, isImmutable = false) {
+    super("pulumi-nodejs:dynamic:Dependent", name, {
+      value,
+      __provider: \`exports.handler = () => ({
+        diff: async (id, olds, news) => {
+          const changes = olds.value !== news.value;
+          return { changes, replaces: changes && \${isImmutable} ? ["value"] : [] };
+        },
+        create: async (news) => ({ id: "dependent", outs: news }),
+        update: async (id, olds, news) => ({ outs: news }),
+      })\`,
+    });
+  }
+}
+const account = new flexprice.ServiceAccount("ci", {
+  name: "${name}", roles: ["event_reader"], forceDestroy: ${forceDestroy},
+}, ${options("name")});
+const key = new flexprice.ApiKey("ci", {
+  serviceAccountId: account.id, expiresIn: "90d", rotateBefore: "${rotateBefore}",
+});
+const own = new flexprice.ApiKey("own", { expiresIn: "90d", rotateBefore: "${rotateBefore}" }, ${options("rotateBefore")});
+new Dependent("apiKey", key.apiKey);
+new Dependent("apiKey, immutable", key.apiKey, true);
+new Dependent("tenantId, immutable", account.tenantId, true);
+new Dependent("key's id, immutable", key.id, true);
+new Dependent("account's id, immutable", account.id, true);
+export const { apiKey } = key;
+export const { tenantId } = account;
+export const [accountId, keyId, ownId] = [account.id, key.id, own.id];
+${more}`;
+}
+
+const COMPUTED = `
+new flexprice.ApiKey("computed", { expiresAt: new Date(Date.now() + 90 * 86_400_000).toISOString() });
+`;
+
+/** What becomes of the dependents, by their names. */
+function dependents({ steps }: OperationResult): Record<string, string> {
+  const ops = steps
+    .filter(({ type, op }) => type.endsWith(":Dependent") && !/^(create|delete)-/.test(op))
+    .map(({ name, op }) => [name, op]);
+  return Object.fromEntries(ops);
+}
+
+describe("a change that concerns the provider alone, or a name", () => {
+  let bench: Bench;
+  let made: Record<string, string>;
+  before(async () => {
+    bench = await Bench.open(program({ name: "first", rotateBefore: "14d", more: COMPUTED }));
+    succeeded(await bench.up());
+    made = await bench.outputs();
+  });
+  after(() => bench.close());
+
+  const changed: Program = { name: "second", rotateBefore: "15d", forceDestroy: true };
+  let preview: OperationResult;
+
+  it("shows in a preview what depends on the outputs as changed, but not what depends on ids", async () => {
+    bench.setSource(program({ ...changed, more: COMPUTED }));
+    preview = succeeded(await bench.preview());
+    assert.deepEqual(dependents(preview), {
+      apiKey: "update",
+      "apiKey, immutable": "replace",
+      "tenantId, immutable": "replace",
+      "key's id, immutable": "same",
+      "account's id, immutable": "same",
+    });
+    assert.ok(!preview.output.includes("Outputs:"), preview.output);
+  });
+
+  it("comes in a preview with a warning of a key whose expiry is computed each time", async () => {
+    const [warning = "", ...others] = messages(preview, "warning");
+    assert.deepEqual(others, []);
+    assert.match(
+      warning,
+      /^API key "computed-\w+" \(secret_\w+\) is replaced because expiresAt is another instant than before, as far from now as that was when the key was made\. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead\.\n$/,
+    );
+  });
+
+  it("leaves what depends on the outputs alone in an up", async () => {
+    bench.setSource(program(changed));
+    bench.takeWrites();
+    const up = succeeded(await bench.up());
+    assert.deepEqual(changes(up).sort(), [
+      "delete ApiKey computed",
+      "update ApiKey ci",
+      "update ApiKey own",
+      "update ServiceAccount ci",
+    ]);
+    assert.deepEqual([...new Set(Object.values(dependents(up)))], ["same"]);
+    const requests = bench.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…"));
+    assert.deepEqual(requests.sort(), [
+      "DELETE /v1/secrets/api/keys/secret_…",
+      "PUT /v1/users/user_…",
+    ]);
+    assert.deepEqual(await bench.outputs(), made);
+  });
+
+  it("replaces what replaceOnChanges names", async () => {
+    bench.setSource(program({ name: "third", rotateBefore: "16d", replaceOnChanges: true }));
+    const up = succeeded(await bench.up());
+    const replaced = up.steps.filter(({ op }) => op === "create-replacement");
+    const reasons = replaced
+      .filter(({ type }) => type.includes("/flexprice:"))
+      .map(({ type, name, replaceKeys }) => [type.split(":").at(-1), name, replaceKeys]);
+    assert.deepEqual(reasons.sort(), [
+      ["ApiKey", "ci", ["serviceAccountId"]],
+      ["ApiKey", "own", ["rotateBefore"]],
+      ["ServiceAccount", "ci", ["name"]],
+    ]);
+    const { accountId, keyId, ownId } = await bench.outputs();
+    assert.deepEqual(
+      bench.accounts().map(({ id, name }) => [id, name]),
+      [[accountId, "third"]],
+    );
+    const left = bench.emulator.keys(bench.operator.tenantId);
+    assert.deepEqual(
+      left
+        .filter(({ status, value }) => status === "published" && value !== bench.operator.apiKey)
+        .map(({ id }) => id)
+        .sort(),
+      [keyId, ownId].sort(),
+    );
+    assert.notEqual(accountId, made["accountId"]);
+  });
+});

@@ -1,0 +1,253 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttpServer, type RequestListener, type Server } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
+import { z } from "zod";
+import { type ApiCall, Client } from "../../../provider/api/client";
+import {
+  DEFAULT_TRANSPORT_LIMITS,
+  httpTransport,
+  proxyVariable,
+  type TransportLimits,
+} from "../../../provider/api/transport";
+import type { ErrorKind, FlexpriceError } from "../../../provider/errors";
+import { selfSigned } from "../../support/certificate";
+import { ConnectProxy } from "../../support/connect-proxy";
+import { credential, failureOf, ONCE } from "../harness";
+
+const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+const PROXY_NAMES = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] as const;
+type ProxyVariables = Partial<Record<(typeof PROXY_NAMES)[number], string>>;
+
+const CREATE: ApiCall<{ id: string }> = {
+  method: "POST",
+  path: "/things",
+  body: { name: "a" },
+  effect: "creates",
+  attempted: "create the thing",
+  answer: z.object({ id: z.string() }),
+};
+
+/** Real connections on this machine: what goes wrong before a request leaves, and what users read then. */
+describe("api/client on a real network", () => {
+  const cleanUps: (() => unknown)[] = [];
+  /** The headers of the requests that came through to the server. */
+  let seen: Record<string, unknown>[] = [];
+  const before: ProxyVariables & Record<string, string | undefined> = {};
+  beforeEach(() => {
+    seen = [];
+    for (const name of PROXY_NAMES.flatMap((upper) => [upper, upper.toLowerCase()])) {
+      before[name] = process.env[name];
+      delete process.env[name];
+    }
+  });
+  afterEach(async () => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    for (const cleanUp of cleanUps.splice(0)) await cleanUp();
+  });
+
+  const THING: RequestListener = (request, response) => {
+    seen.push(request.headers);
+    response.writeHead(201).end('{"id":"a"}');
+  };
+  async function listen(server: Server | ReturnType<typeof createTcpServer>): Promise<number> {
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    cleanUps.push(() => {
+      if ("closeAllConnections" in server) server.closeAllConnections();
+      server.close();
+    });
+    return (server.address() as AddressInfo).port;
+  }
+
+  const listenHttp = () => listen(createHttpServer(THING));
+  const listenTls = (names = ["localhost"]) =>
+    listen(createTlsServer(selfSigned(names), THING).on("tlsClientError", () => {}));
+
+  /** A server that does this to every connection whose client has said something. */
+  function listenTcp(answer: string | undefined): Promise<number> {
+    return listen(
+      createTcpServer((socket) => {
+        socket.on("error", () => {});
+        socket.once("data", () => (answer === undefined ? socket.destroy() : socket.end(answer)));
+      }),
+    );
+  }
+
+  async function proxyTo(port: number, variables: ProxyVariables, status?: number) {
+    const proxy = await ConnectProxy.start(port, status);
+    cleanUps.push(() => proxy.stop());
+    for (const [name, value] of Object.entries(variables)) {
+      process.env[name] = value === "the proxy" ? proxy.url : value;
+    }
+    return proxy;
+  }
+
+  function client(baseUrl: string, limits: Partial<TransportLimits> = {}): Client {
+    return new Client({
+      baseUrl,
+      credential: credential(KEY),
+      retry: ONCE,
+      world: {
+        transport: httpTransport({ ...DEFAULT_TRANSPORT_LIMITS, ...limits }),
+        now: Date.now,
+        random: () => 0,
+        sleep: async () => {},
+      },
+    });
+  }
+
+  const failing = (
+    baseUrl: string,
+    kind: ErrorKind,
+    limits?: Partial<TransportLimits>,
+  ): Promise<FlexpriceError> => failureOf(client(baseUrl, limits).call(CREATE), kind);
+
+  describe("before the connection is secure nothing was sent", () => {
+    it("to a server whose certificate this machine does not know: NODE_EXTRA_CA_CERTS", async () => {
+      const error = await failing(`https://localhost:${await listenTls()}/v1`, "unreachable");
+      assert.match(error.answer, /self-signed certificate \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/);
+      assert.match(error.advice, /set the environment variable NODE_EXTRA_CA_CERTS to its path\./);
+      assert.deepEqual(seen, []);
+    });
+
+    it("to a port that speaks plain HTTP: the scheme", async () => {
+      const port = await listenHttp();
+      const error = await failing(`https://localhost:${port}/v1`, "unreachable");
+      assert.match(error.advice, /^the server does not speak TLS at this port: set flexprice:base/);
+      assert.match(error.advice, /to http:\/\/… if it is meant to be so/);
+      assert.deepEqual(seen, []);
+    });
+
+    it("to one that speaks something else", async () => {
+      const port = await listenTcp("SSH-2.0-OpenSSH\r\n");
+      const { advice } = await failing(`https://localhost:${port}/v1`, "unreachable");
+      assert.match(advice, /^the server does not speak TLS at this port/);
+    });
+
+    it("to one that closes the connection during the handshake", async () => {
+      const port = await listenTcp(undefined);
+      const { answer, advice } = await failing(`https://localhost:${port}/v1`, "unreachable");
+      assert.match(answer, /ECONNRESET|before secure TLS connection/);
+      assert.match(advice, /nothing was sent\.$/);
+    });
+
+    it("to one that never ends the handshake", async () => {
+      const port = await listen(createTcpServer((socket) => socket.on("error", () => {})));
+      const limits = { connectMs: 50 };
+      const { answer } = await failing(`https://127.0.0.1:${port}/v1`, "unreachable", limits);
+      assert.match(answer, /UND_ERR_CONNECT_TIMEOUT/);
+    });
+  });
+
+  it("names the scheme where plain HTTP is spoken to a port for TLS; this was sent", async () => {
+    const port = await listenTls();
+    const error = await failing(`http://localhost:${port}/v1`, "outcome_unknown");
+    assert.match(
+      error.advice,
+      /the server speaks TLS at this port, set flexprice:baseUrl \(or FLEXPRICE_BASE_URL\) to https/,
+    );
+    assert.deepEqual(seen, []);
+  });
+
+  it("says the same of the server's clear words", async () => {
+    const port = await listenTcp(
+      "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+    );
+    const { advice } = await failing(`http://localhost:${port}/v1`, "invalid");
+    assert.equal(
+      advice,
+      `the server speaks TLS at this port: set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to https://localhost:${port}/v1.`,
+    );
+  });
+
+  describe("through a proxy", () => {
+    it("reaches a host that only the proxy knows; the credential goes to the server alone", async () => {
+      const proxy = await proxyTo(await listenHttp(), { HTTP_PROXY: "the proxy" });
+      assert.deepEqual(await client("http://flexprice.test/v1").call(CREATE), { id: "a" });
+      assert.deepEqual(
+        proxy.tunnels.map(({ target }) => target),
+        ["flexprice.test:80"],
+      );
+      assert(!JSON.stringify(proxy.tunnels).includes(KEY));
+      assert.deepEqual(proxy.untunnelled, []);
+      assert.equal(seen[0]?.["x-api-key"], KEY);
+    });
+
+    it("speaks TLS to the server and not to the proxy, which sees no credential", async () => {
+      const proxy = await proxyTo(await listenTls(), { HTTPS_PROXY: "the proxy" });
+      const { advice } = await failing("https://flexprice.test/v1", "unreachable");
+      assert.match(advice, /NODE_EXTRA_CA_CERTS/);
+      assert.equal(proxy.tunnels[0]?.target, "flexprice.test:443");
+      const passed = Buffer.concat(proxy.passed);
+      assert(passed.length > 100 && !passed.includes(KEY) && !passed.includes("x-api-key"));
+    });
+
+    it("gives the proxy its own user, and tells nobody", async () => {
+      const proxy = await proxyTo(await listenHttp(), {}, 407);
+      process.env["HTTP_PROXY"] = proxy.url.replace("//", "//jo:open-sesame@");
+      const { message } = await failing("http://flexprice.test/v1", "unreachable");
+      assert.equal(
+        proxy.tunnels[0]?.headers["proxy-authorization"],
+        `Basic ${Buffer.from("jo:open-sesame").toString("base64")}`,
+      );
+      assert(!message.includes("sesame"));
+    });
+
+    const refusals: Record<string, [variables: ProxyVariables, status?: number]> = {
+      "that refuses": [{ HTTP_PROXY: "the proxy" }, 403],
+      "that is not there": [{ HTTP_PROXY: "http://127.0.0.1:1" }],
+      "that is no URL": [{ HTTP_PROXY: "::" }],
+    };
+    for (const [what, [variables, status]] of Object.entries(refusals)) {
+      it(`${what} sends nothing, and names the variable`, async () => {
+        await proxyTo(await listenHttp(), variables, status);
+        const { advice } = await failing("http://flexprice.test/v1", "unreachable");
+        assert.equal(
+          advice,
+          "check the proxy that the environment variable HTTP_PROXY names: it has to be reachable from here and to let flexprice.test through. To go without it to this host, add flexprice.test to NO_PROXY. Nothing was sent.",
+        );
+        assert.deepEqual(seen, []);
+      });
+    }
+
+    it("is never asked for this machine, nor for what NO_PROXY has", async function () {
+      this.timeout(30_000);
+      const port = await listenHttp();
+      const proxy = await proxyTo(port, {
+        HTTP_PROXY: "the proxy",
+        NO_PROXY: "other.test, .flexprice.test",
+      });
+      assert.deepEqual(await client(`http://127.0.0.1:${port}/v1`).call(CREATE), { id: "a" });
+      const { advice } = await failing("http://api.flexprice.test/v1", "unreachable");
+      assert.match(advice, /^check flexprice:baseUrl/);
+      assert.deepEqual(proxy.tunnels, []);
+    });
+
+    it("is the one of the variable for the scheme, in either case", () => {
+      const cases: [url: string, variables: Record<string, string>, expected?: string][] = [
+        ["https://x.io/v1", { HTTPS_PROXY: "p" }, "HTTPS_PROXY"],
+        ["https://x.io/v1", { HTTP_PROXY: "p" }, "HTTP_PROXY"],
+        ["https://x.io/v1", { https_proxy: "p", HTTPS_PROXY: "q" }, "https_proxy"],
+        ["http://x.io/v1", { HTTPS_PROXY: "p" }],
+        ["http://x.io/v1", { http_proxy: "p" }, "http_proxy"],
+        ["http://x.io/v1", { HTTP_PROXY: "" }],
+        ["https://x.io/v1", {}],
+        ["https://localhost/v1", { HTTPS_PROXY: "p" }],
+        ["https://x.io/v1", { HTTPS_PROXY: "p", NO_PROXY: "x.io" }],
+        ["https://a.x.io/v1", { HTTPS_PROXY: "p", NO_PROXY: "y.io *.x.io" }],
+        ["https://ax.io/v1", { HTTPS_PROXY: "p", NO_PROXY: "x.io" }, "HTTPS_PROXY"],
+        ["https://x.io/v1", { HTTPS_PROXY: "p", no_proxy: "*" }],
+      ];
+      for (const [url, variables, expected] of cases) {
+        Object.assign(process.env, variables);
+        assert.equal(proxyVariable(url), expected, JSON.stringify([url, variables]));
+        for (const name of Object.keys(variables)) delete process.env[name];
+      }
+    });
+  });
+});

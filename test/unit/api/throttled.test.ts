@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { setImmediate as turn } from "node:timers/promises";
+import { z } from "zod";
+import { type ApiCall, Client, type World } from "../../../provider/api/client";
+import { seeded } from "../../../provider/emulator";
+import { credential, MINUTE, START } from "../harness";
+
+/** Time that stands still while anything is under way, and then jumps to the end of the shortest pause. */
+class VirtualTime {
+  now = START;
+  private readonly sleepers: { readonly until: number; readonly wake: () => void }[] = [];
+
+  readonly sleep = (ms: number) =>
+    new Promise<void>((wake) => {
+      this.sleepers.push({ until: this.now + ms, wake });
+    });
+
+  /** Lets time pass until this has come to an end. */
+  async until(done: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const over = () => {
+      isOver = true;
+    };
+    void done.then(over, over);
+    for (;;) {
+      await turn();
+      if (isOver) return;
+      this.sleepers.sort((a, b) => a.until - b.until);
+      const next = this.sleepers.shift();
+      assert(next !== undefined, "nothing is under way, and nothing waits");
+      this.now = next.until;
+      next.wake();
+    }
+  }
+}
+
+const CREATE: ApiCall<{ id: string }> = {
+  method: "POST",
+  path: "/things",
+  body: {},
+  effect: "creates",
+  attempted: "create the thing",
+  answer: z.object({ id: z.string() }),
+};
+
+describe("api/client against a server of 60 requests a minute", () => {
+  for (const retryAfter of [undefined, "0", "60"]) {
+    it(`makes 100 objects, with Retry-After ${retryAfter ?? "left out"}`, async () => {
+      const time = new VirtualTime();
+      const quota = new Map<number, number>();
+      let requests = 0;
+      const world: World = {
+        transport: async () => {
+          requests++;
+          const minute = Math.floor(time.now / MINUTE);
+          const used = quota.get(minute) ?? 0;
+          if (used < 60) {
+            quota.set(minute, used + 1);
+            return { status: 201, headers: {}, body: '{"id":"a"}' };
+          }
+          return { status: 429, headers: { "retry-after": retryAfter }, body: "" };
+        },
+        now: () => time.now,
+        random: seeded(3),
+        sleep: time.sleep,
+      };
+      const baseUrl = "https://flexprice.example/v1";
+      const client = new Client({ baseUrl, credential: credential("sk_1"), world });
+      const made = Promise.all(Array.from({ length: 100 }, () => client.call(CREATE)));
+      await time.until(made);
+      assert.equal((await made).length, 100);
+      // Each of the 40 that wait asks every few seconds at most.
+      assert(requests < 100 + 40 * 20, String(requests));
+    });
+  }
+});
