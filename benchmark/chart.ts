@@ -1,5 +1,5 @@
 import * as echarts from "echarts";
-import { OPERATIONS, PROVIDERS, type Provider } from "./contestant";
+import { OPERATIONS, PROVIDERS, type Provider } from "./provider-under-test";
 import type { Results, Row } from "./rows";
 
 /** On a card of its own colour, with colours that tell themselves apart in grey: legible in light and dark pages. */

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { ModuleKind, ScriptTarget, transpileModule } from "typescript";
-import type { ProgramSource } from "../toolchain/workspace";
+import type { ProgramSource } from "../scripts/workspace";
 
 const FOLDER = join(__dirname, "program");
 

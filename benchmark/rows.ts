@@ -1,4 +1,4 @@
-import type { Conditions, Measurement, Operation, Provider } from "./contestant";
+import type { Conditions, Measurement, Operation, Provider } from "./provider-under-test";
 
 /** An operation by one provider at one size: medians of its rounds. */
 export interface Row extends Omit<Measurement, "requests"> {

@@ -4,8 +4,8 @@ import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { version as sdk } from "@pulumi/pulumi/version";
-import { runChild } from "../toolchain/child";
-import { ensurePulumi } from "../toolchain/pulumi-cli";
+import { runChild } from "../scripts/child";
+import { ensurePulumi } from "../scripts/pulumi-cli";
 import { chart } from "./chart";
 import {
   type Conditions,
@@ -15,7 +15,7 @@ import {
   type Operation,
   PROVIDERS,
   type Provider,
-} from "./contestant";
+} from "./provider-under-test";
 import { heading, table } from "./report";
 import { type Heat, type Results, type Row, rowOf } from "./rows";
 

@@ -1,5 +1,5 @@
 /** Flexprice service accounts and API keys as Pulumi resources. */
-export type { ErrorKind } from "./errors";
+export type { ErrorKind } from "./shared/errors";
 export type {
   ApiKeyInfo,
   CallerInfo,
@@ -10,7 +10,7 @@ export type {
   GetServiceAccountsArgs,
   RoleInfo,
   ServiceAccountInfo,
-} from "./function-types";
+} from "./functions/types";
 export {
   type GetApiKeysOutputArgs,
   type GetCallerOutputArgs,
@@ -28,7 +28,7 @@ export {
   getServiceAccounts,
   getServiceAccountsOutput,
   LookupError,
-} from "./lookups";
+} from "./functions";
 export {
   type AdoptedApiKey,
   ApiKey,
@@ -37,7 +37,7 @@ export {
   type ApiKeyType,
   type OnDelete,
 } from "./resources/api-key";
-export type { ServiceAccountRole } from "./resources/roles";
+export type { ServiceAccountRole } from "./shared/roles";
 export {
   ServiceAccount,
   type ServiceAccountArgs,

@@ -6,16 +6,16 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
 import { realWorld } from "./api/client";
-import { Journal } from "./api/journal";
-import { ManagedIds } from "./api/managed-ids";
-import { type SettingsSource, wantsPreflight } from "./config";
-import { Connections } from "./connections";
-import { endWithEngine } from "./engine-end";
-import { dropRepeatedErrors, engineLog } from "./log";
-import { ApiKeyLifecycle } from "./resources/api-key-lifecycle";
-import { DiffedResources } from "./resources/diffed";
-import type { Surroundings } from "./resources/lifecycle";
-import { ServiceAccountLifecycle } from "./resources/service-account-lifecycle";
+import { Journal } from "./session/recovery/journal";
+import { ManagedIds } from "./session/managed-ids";
+import { type SettingsSource, wantsPreflight } from "./config/read";
+import { Connections } from "./session/connection-pool";
+import { endWithEngine } from "./lifecycle/engine-exit";
+import { dropRepeatedErrors, engineLog } from "./lifecycle/engine-log";
+import { ApiKeyLifecycle } from "./lifecycle/api-key/provider";
+import { DiffedResources } from "./lifecycle/diffed-resources";
+import type { Surroundings } from "./lifecycle/context";
+import { ServiceAccountLifecycle } from "./lifecycle/service-account";
 
 dropRepeatedErrors();
 

@@ -22,8 +22,8 @@
  */
 
 import { Emulator, type Operator } from "./emulator";
-import { durationMs } from "./resources/expiry";
-import { ENVIRONMENT_VARIABLES } from "./settings";
+import { durationMs } from "./shared/duration";
+import { ENVIRONMENT_VARIABLES } from "./config/keys";
 
 export type {
   EmulatedKey,

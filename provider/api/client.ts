@@ -1,6 +1,6 @@
 import type { z } from "zod";
-import { type ErrorKind, FlexpriceError, type Warn } from "../errors";
-import { redact, rememberSecret } from "../redaction";
+import { type ErrorKind, FlexpriceError, type Warn } from "../shared/errors";
+import { redact, rememberSecret } from "../shared/redaction";
 import {
   DEFAULT_RETRY_LIMITS,
   type Effect,
@@ -20,7 +20,7 @@ import {
   type Transport,
   TransportFailure,
 } from "./transport";
-import { type Refusal, refusal } from "./wire";
+import { type Refusal, refusal } from "./schemas";
 
 /** Who asks. `source` says where the value was configured, for errors: never the value itself. */
 export interface Credential {

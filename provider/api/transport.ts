@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import { once } from "../once";
+import { once } from "../shared/lazy";
 
 /** One HTTP request, ready to send. */
 export interface HttpRequest {

@@ -1,8 +1,8 @@
 import { isLoopback } from "../api/transport";
 import { Emulator, type Operator, type RecordedRequest, seeded } from "../emulator";
-import { FlexpriceError } from "../errors";
+import { FlexpriceError } from "../shared/errors";
 import { EXIT, type ExitStatus } from "./exit-status";
-import type { Shell } from "./shell";
+import type { Shell } from "./command-context";
 
 export interface DevServerOptions {
   readonly host: string;

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { isFailure } from "../errors";
-import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
+import { isFailure } from "../shared/errors";
+import { type Finding, ok, problem, problemOf, warning } from "./doctor-check";
 import { type InstalledPackage, otherCopies, resolveFrom } from "./installed";
 import { manifest } from "./manifest";
 import { findProjectFile, type Project, readProject } from "./pulumi";
-import type { Shell } from "./shell";
+import type { Shell } from "./command-context";
 import { isWithin } from "./versions";
 
 const SDK = "@pulumi/pulumi";

@@ -1,10 +1,10 @@
-import { seesEveryKey } from "../api/proof";
-import type { User } from "../api/wire";
-import { isFailure } from "../errors";
-import { described } from "../resources/guards";
-import { asSet, may } from "../resources/roles";
-import type { Contact } from "./connecting";
-import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
+import { seesEveryKey } from "../session/key-verification";
+import type { User } from "../api/schemas";
+import { isFailure } from "../shared/errors";
+import { described } from "../session/guards";
+import { asSet, may } from "../shared/roles";
+import type { Contact } from "./session";
+import { type Finding, ok, problem, problemOf, warning } from "./doctor-check";
 import { bare } from "./wording";
 
 /** Asks the server what it makes of the credential. Changes nothing. */

@@ -6,18 +6,18 @@ import {
   type Settings,
   settingSource,
   wantsPreflight,
-} from "../config";
-import { isFailure } from "../errors";
+} from "../config/read";
+import { isFailure } from "../shared/errors";
 import {
   ENVIRONMENT_VARIABLES,
   SECRET_SETTINGS,
   unknownSettingError,
   unknownSettings,
-} from "../settings";
-import { type ConnectOptions, type Contact, contactBy, settingsSource } from "./connecting";
-import { type Finding, ok, problem, problemOf, warning } from "./doctor-finding";
+} from "../config/keys";
+import { type ConnectOptions, type Contact, contactBy, settingsSource } from "./session";
+import { type Finding, ok, problem, problemOf, warning } from "./doctor-check";
 import { readStackConfig, type StackConfig } from "./pulumi";
-import type { Shell } from "./shell";
+import type { Shell } from "./command-context";
 import { bare } from "./wording";
 
 const CONFIG = "Stack config";

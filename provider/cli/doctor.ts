@@ -1,10 +1,10 @@
-import type { ConnectOptions } from "./connecting";
-import type { Finding } from "./doctor-finding";
+import type { ConnectOptions } from "./session";
+import type { Finding } from "./doctor-check";
 import { examineProgram } from "./doctor-program";
 import { examineServer } from "./doctor-server";
 import { examineSettings } from "./doctor-settings";
 import { EXIT, type ExitStatus } from "./exit-status";
-import type { Shell } from "./shell";
+import type { Shell } from "./command-context";
 import { type Colour, coloured, writeParagraph } from "./terminal";
 import { counted } from "./wording";
 

@@ -1,4 +1,4 @@
-import { type ErrorParts, FlexpriceError } from "../errors";
+import { type ErrorParts, FlexpriceError } from "../shared/errors";
 
 /** What the command ends with, for scripts. */
 export const EXIT = {

@@ -1,5 +1,5 @@
-import { prefixOf } from "../api/auto-name";
-import { redact } from "../redaction";
+import { prefixOf } from "../session/auto-name";
+import { redact } from "../shared/redaction";
 
 /** Logical names are for people: what comes behind so many characters tells them little. */
 const LONGEST = 60;

@@ -1,5 +1,5 @@
-import type { Key, User } from "../api/wire";
-import { asSet, roleProblems } from "../resources/roles";
+import type { Key, User } from "../api/schemas";
+import { asSet, roleProblems } from "../shared/roles";
 import { ProgramNames } from "./generate-names";
 import { byAge, byOwner } from "./rows";
 import { bare, quoted, shown } from "./wording";

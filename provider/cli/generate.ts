@@ -1,14 +1,14 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Connection } from "../api/connection";
-import { seesEveryKey } from "../api/proof";
-import type { Key, User } from "../api/wire";
-import { FlexpriceError, isFailure } from "../errors";
-import { SERVICE_ACCOUNT_ROLES } from "../resources/roles";
-import { type ConnectOptions, connect } from "./connecting";
+import type { Connection } from "../session/connection";
+import { seesEveryKey } from "../session/key-verification";
+import type { Key, User } from "../api/schemas";
+import { FlexpriceError, isFailure } from "../shared/errors";
+import { SERVICE_ACCOUNT_ROLES } from "../shared/roles";
+import { type ConnectOptions, connect } from "./session";
 import { EXIT, type ExitStatus } from "./exit-status";
 import { type Program, programFor } from "./generate-program";
-import type { Shell } from "./shell";
+import type { Shell } from "./command-context";
 import { withProgress, writeParagraph } from "./terminal";
 import { counted } from "./wording";
 

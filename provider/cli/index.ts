@@ -1,15 +1,15 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { isFailure } from "../errors";
-import { escapeControlByLine, redact } from "../redaction";
-import { durationMs } from "../resources/expiry";
+import { isFailure } from "../shared/errors";
+import { escapeControlByLine, redact } from "../shared/redaction";
+import { durationMs } from "../shared/duration";
 import { type DevServerOptions, devServer } from "./dev-server";
 import { type DoctorOptions, doctor } from "./doctor";
 import { EXIT, EXIT_STATUSES, type ExitStatus, UsageError } from "./exit-status";
 import { type GenerateOptions, generate } from "./generate";
 import { manifest } from "./manifest";
 import { type OrphansOptions, orphans } from "./orphans";
-import { realShell, type Shell } from "./shell";
+import { realShell, type Shell } from "./command-context";
 
 /** The command line `npx pulumi-flexprice`; gives the exit status. */
 export async function main(args: readonly string[], shell: Shell): Promise<ExitStatus> {

@@ -1,6 +1,6 @@
 import ms from "ms";
 import type { Excuse, OrphanAccount, OrphanKey, Orphans } from "./orphans-search";
-import type { Shell } from "./shell";
+import type { Shell } from "./command-context";
 import { coloured, writeParagraph } from "./terminal";
 import { bare, counted, shown } from "./wording";
 

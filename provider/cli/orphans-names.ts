@@ -1,6 +1,6 @@
-import { isUniqueNameOf, prefixOf } from "../api/auto-name";
-import type { Key, User } from "../api/wire";
-import { sameRoles } from "../resources/roles";
+import { isUniqueNameOf, prefixOf } from "../session/auto-name";
+import type { Key, User } from "../api/schemas";
+import { sameRoles } from "../shared/roles";
 import type { KnownObject, PendingObject } from "./stack-export";
 
 /**

@@ -1,5 +1,5 @@
-import type { Connection } from "../api/connection";
-import { type FlexpriceError, isFailure } from "../errors";
+import type { Connection } from "../session/connection";
+import { type FlexpriceError, isFailure } from "../shared/errors";
 import type { OrphanAccount, OrphanKey, Orphans } from "./orphans-search";
 
 /** What became of an orphan. */

@@ -1,6 +1,6 @@
 import { createdAt } from "../api/ids";
-import type { Key, User } from "../api/wire";
-import { hasPassed } from "../resources/expiry";
+import type { Key, User } from "../api/schemas";
+import { hasPassed } from "../shared/duration";
 import { findPending, isLeftToExpire } from "./orphans-names";
 import { byAge, byOwner } from "./rows";
 import type { KnownObject, PendingObject } from "./stack-export";

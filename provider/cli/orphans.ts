@@ -1,11 +1,11 @@
-import { seesEveryKey } from "../api/proof";
-import { FlexpriceError } from "../errors";
-import { redact } from "../redaction";
+import { seesEveryKey } from "../session/key-verification";
+import { FlexpriceError } from "../shared/errors";
+import { redact } from "../shared/redaction";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
 import { type Outcome, type Removal, removeOrphans } from "./orphans-removal";
-import { isForeign, type Survey, type SurveyOptions, survey } from "./orphans-survey";
-import type { Shell } from "./shell";
+import { isForeign, type Survey, type SurveyOptions, survey } from "./orphans-scan";
+import type { Shell } from "./command-context";
 import { STDIN } from "./stack-export";
 import { canAsk, confirm, writeParagraph } from "./terminal";
 import { bare, counted } from "./wording";

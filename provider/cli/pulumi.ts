@@ -2,10 +2,10 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { FlexpriceError } from "../errors";
-import { rememberSecret } from "../redaction";
-import { unknownSettingError, unknownSettings } from "../settings";
-import type { Shell } from "./shell";
+import { FlexpriceError } from "../shared/errors";
+import { rememberSecret } from "../shared/redaction";
+import { unknownSettingError, unknownSettings } from "../config/keys";
+import type { Shell } from "./command-context";
 
 /** A Pulumi project, as far as its program concerns this package. */
 export interface Project {

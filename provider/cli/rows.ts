@@ -1,4 +1,4 @@
-import type { Key } from "../api/wire";
+import type { Key } from "../api/schemas";
 
 /** Oldest first: ids end in their creation time. */
 export function byAge(one: { readonly id: string }, other: { readonly id: string }): number {

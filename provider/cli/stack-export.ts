@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { FlexpriceError } from "../errors";
-import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../resources/types";
-import type { Shell } from "./shell";
+import { FlexpriceError } from "../shared/errors";
+import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import type { Shell } from "./command-context";
 
 /** What a stack's state says of one account or key. */
 export interface KnownObject {

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import type { Screen, Shell } from "./shell";
+import type { Screen, Shell } from "./command-context";
 
 const WIDEST = 100;
 const CLEAR_LINE = "\r\x1b[K";

@@ -1,4 +1,4 @@
-import { escapeControl, quoted, redact } from "../redaction";
+import { escapeControl, quoted, redact } from "../shared/redaction";
 
 export { escapeControl as bare, quoted };
 

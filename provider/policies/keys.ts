@@ -4,7 +4,7 @@ import {
   validateResourceOfType,
 } from "@pulumi/policy";
 import { ApiKey } from "../resources/api-key";
-import { durationMs } from "../resources/expiry";
+import { durationMs } from "../shared/duration";
 import type { PolicyOptions } from "./options";
 import { asItStands, known } from "./props";
 

@@ -1,4 +1,4 @@
-import { containsUnknown } from "../resources/unknowns";
+import { containsUnknown } from "../shared/unknowns";
 
 type Props = Readonly<Record<string, unknown>>;
 

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { withDefault } from "./default";
 import { rejectDeletedWith, rejectImport } from "./options";
 import { refuseUnknownSettings, settingsOfLookups } from "./program-config";
-import { API_KEY_TYPE, hasType } from "./types";
+import { API_KEY_TYPE, hasType } from "../shared/resource-types";
 
 /** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
 export type ApiKeyType = "private_key" | "publishable_key";

@@ -1,5 +1,5 @@
 import { type CustomResourceOptions, type ResourceOptions, RunError } from "@pulumi/pulumi";
-import { quoted } from "../redaction";
+import { quoted } from "../shared/redaction";
 
 /** A RunError is shown by its message alone, without the program's stack. */
 function reject(what: string, reason: string, fix: string): never {

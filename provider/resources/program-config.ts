@@ -1,5 +1,5 @@
 import { log, type Resource, RunError, runtime } from "@pulumi/pulumi";
-import { SECRET_SETTINGS, unknownSettingError, unknownSettings } from "../settings";
+import { SECRET_SETTINGS, unknownSettingError, unknownSettings } from "../config/keys";
 
 let checked = false;
 

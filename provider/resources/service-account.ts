@@ -2,8 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { withDefault } from "./default";
 import { rejectImport, rejectMissingArgs } from "./options";
 import { refuseUnknownSettings, settingsOfLookups } from "./program-config";
-import type { ServiceAccountRole } from "./roles";
-import { hasType, SERVICE_ACCOUNT_TYPE } from "./types";
+import type { ServiceAccountRole } from "../shared/roles";
+import { hasType, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
 
 /** Inputs of a {@link ServiceAccount}. */
 export interface ServiceAccountArgs {

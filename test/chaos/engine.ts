@@ -1,7 +1,7 @@
-import { describe as tell } from "../../provider/errors";
-import type { ApiKeyLifecycle } from "../../provider/resources/api-key-lifecycle";
-import { PartlyCreated } from "../../provider/resources/lifecycle";
-import type { ServiceAccountLifecycle } from "../../provider/resources/service-account-lifecycle";
+import { describe as tell } from "../../provider/shared/errors";
+import type { ApiKeyLifecycle } from "../../provider/lifecycle/api-key/provider";
+import { PartlyCreated } from "../../provider/lifecycle/context";
+import type { ServiceAccountLifecycle } from "../../provider/lifecycle/service-account";
 import { Killed } from "./process";
 import type { Timeline } from "./timeline";
 

@@ -6,7 +6,7 @@ import {
   Journal,
   type Note,
   type PendingCreate,
-} from "../../provider/api/journal";
+} from "../../provider/session/recovery/journal";
 import type { Tally } from "./tally";
 import type { Timeline } from "./timeline";
 

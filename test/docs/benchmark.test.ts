@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { OPERATIONS, type Operation, type Provider } from "../../benchmark/contestant";
+import { OPERATIONS, type Operation, type Provider } from "../../benchmark/provider-under-test";
 import type { Results, Row } from "../../benchmark/rows";
 import { CHECKOUT, readPage } from "./page";
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { z } from "zod";
-import { runChild } from "../../toolchain/child";
-import { ensurePulumi } from "../../toolchain/pulumi-cli";
+import { runChild } from "../../scripts/child";
+import { ensurePulumi } from "../../scripts/pulumi-cli";
 import { CHECKOUT } from "./page";
 
 const manifestShape = z.object({

@@ -1,4 +1,4 @@
-import { CHANGES_SEEN } from "../engine/harness";
+import { CHANGES_SEEN } from "../engine/fixture";
 import { follow, type Scene } from "./follow";
 
 const DRIFT = "pulumi preview --refresh";

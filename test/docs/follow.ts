@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { assertExcerpt, assertShown, exchangesOf, type } from "../engine/console";
-import { Bench } from "../engine/harness";
+import { Bench } from "../engine/fixture";
 import { asModule } from "./module";
 import { type Block, readPage } from "./page";
 

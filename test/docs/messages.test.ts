@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe as describeError } from "../../provider/errors";
-import { credential, type ProcessOptions, reasons, Stage, token } from "../unit/harness";
+import { describe as describeError } from "../../provider/shared/errors";
+import { credential, type ProcessOptions, reasons, Stage, token } from "../unit/fixture";
 import { CHECKOUT, type Page, parsePage, readPage } from "./page";
 
 /** Pages with tables of messages, under the heading "you see". */

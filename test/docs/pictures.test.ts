@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PICTURES } from "../../toolchain/pictures";
-import { terminalPicture, textOf } from "../../toolchain/terminal-picture";
+import { PICTURES } from "../../scripts/pictures";
+import { terminalPicture, textOf } from "../../scripts/terminal-picture";
 import { CHECKOUT } from "./page";
 
 const FOLDER = join(CHECKOUT, "docs", "images");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CHANGES_SEEN } from "../engine/harness";
+import { CHANGES_SEEN } from "../engine/fixture";
 import { follow, type Scene } from "./follow";
 import { asModule } from "./module";
 import { CHECKOUT } from "./page";

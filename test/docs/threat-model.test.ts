@@ -7,7 +7,7 @@ import {
   failed,
   messages,
   succeeded,
-} from "../engine/harness";
+} from "../engine/fixture";
 import { cutOff } from "./cut-off";
 import { follow } from "./follow";
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import ms from "ms";
 import type { EmulatedKey } from "../../provider/emulator";
 import { KEY_REPLACED, use } from "./consumer";
-import { accountWithKey, Bench, changes, failed, KEY_TYPE, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, failed, KEY_TYPE, messages, succeeded } from "./fixture";
 
 const KEY = "**ApiKey::ci";
 const URN = `urn:pulumi:test::test::${KEY_TYPE}::ci`;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { EmulatedKey, EmulatedUser } from "../../provider/emulator";
 import { KEY_REPLACED, takeTraffic, use } from "./consumer";
-import { Bench, changes, failed, messages, succeeded } from "./harness";
+import { Bench, changes, failed, messages, succeeded } from "./fixture";
 
 /** A program that takes over one account and one key; both by id, the key's value from a secret setting. */
 function program(account: string, key: string): string {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StackState } from "../../toolchain/workspace";
+import type { StackState } from "../../scripts/workspace";
 import {
   accountWithKey,
   Bench,
@@ -11,7 +11,7 @@ import {
   messages,
   prefixOf,
   succeeded,
-} from "./harness";
+} from "./fixture";
 import { assertStatesAreTheServer } from "./shared-home";
 
 /** An account and a key of this logical name; everything else is code. */

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Measurement, OPERATIONS, PROVIDERS } from "../../benchmark/contestant";
+import { type Measurement, OPERATIONS, PROVIDERS } from "../../benchmark/provider-under-test";
 import { type Results, rowOf } from "../../benchmark/rows";
-import { type ChildResult, runChild } from "../../toolchain/child";
+import { type ChildResult, runChild } from "../../scripts/child";
 
 const ROOT = join(__dirname, "../..");
 

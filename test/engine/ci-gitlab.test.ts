@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runChild } from "../../toolchain/child";
+import { runChild } from "../../scripts/child";
 import { gitlabJob, readPipeline } from "./ci-examples";
 import type { System } from "./ci-repository";
 import { describeJobs, describePlainOutput } from "./ci-suite";

@@ -10,11 +10,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type RunningChild, startChild } from "../../toolchain/child";
-import { processesWith } from "../../toolchain/processes";
-import { endProcess } from "../../toolchain/workspace";
+import { type RunningChild, startChild } from "../../scripts/child";
+import { processesWith } from "../../scripts/processes";
+import { endProcess } from "../../scripts/workspace";
 import type { Job, Settings } from "./ci-examples";
-import { Bench } from "./harness";
+import { Bench } from "./fixture";
 
 const CHECKOUT = join(__dirname, "..", "..");
 const STACK = "production";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type JobResult, Repository, type System } from "./ci-repository";
-import { accountWithKey, CHANGES_SEEN, prefixOf } from "./harness";
+import { accountWithKey, CHANGES_SEEN, prefixOf } from "./fixture";
 
 const PROGRAM = accountWithKey({ key: 'expiresIn: "90d", rotateBefore: "14d"' });
 

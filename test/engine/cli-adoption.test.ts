@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EmulatedKey } from "../../provider/emulator";
-import { ok } from "../../toolchain/workspace";
+import { ok } from "../../scripts/workspace";
 import { runCli } from "./command-line";
-import { Bench, changes, failed, succeeded } from "./harness";
+import { Bench, changes, failed, succeeded } from "./fixture";
 
 const NAMES = [
   "ci-bot",

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ok } from "../../toolchain/workspace";
+import { ok } from "../../scripts/workspace";
 import { runCli } from "./command-line";
-import { Bench, messages, succeeded } from "./harness";
+import { Bench, messages, succeeded } from "./fixture";
 
 const PROGRAM = `
 import * as flexprice from "pulumi-flexprice";

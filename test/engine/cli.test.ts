@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type ChildResult, type RunningChild, runChild } from "../../toolchain/child";
-import { ok, PulumiWorkspace } from "../../toolchain/workspace";
+import { type ChildResult, type RunningChild, runChild } from "../../scripts/child";
+import { ok, PulumiWorkspace } from "../../scripts/workspace";
 import { runCli, startCli } from "./command-line";
-import { accountWithKey, Bench, changes, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, succeeded } from "./fixture";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 

@@ -6,8 +6,8 @@ import {
   type ChildResult,
   type RunningChild,
   startChild,
-} from "../../toolchain/child";
-import type { Bench } from "./harness";
+} from "../../scripts/child";
+import type { Bench } from "./fixture";
 
 const CLI = resolve(__dirname, "..", "..", "dist", "cli", "index.js");
 

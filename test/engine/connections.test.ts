@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Operator } from "../../provider/emulator";
 import { use } from "./consumer";
-import { Bench, changes, failed, messages, succeeded } from "./harness";
+import { Bench, changes, failed, messages, succeeded } from "./fixture";
 
 /** An account with a key in each of the named connections; "" is the unnamed one. */
 function program(connections: Record<string, string>): string {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Bench } from "./harness";
+import type { Bench } from "./fixture";
 
 /** Stands between the outputs of two commands; no text has it. */
 const SEPARATOR = "\x1e";

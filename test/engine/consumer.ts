@@ -1,5 +1,5 @@
 import type { RecordedRequest } from "../../provider/emulator";
-import { accountWithKey, type Bench } from "./harness";
+import { accountWithKey, type Bench } from "./fixture";
 
 /**
  * Declares, in a program with a `key`, something that depends on it: on each of its own changes it uses the key that

@@ -9,7 +9,7 @@ import {
   messages,
   prefixOf,
   succeeded,
-} from "./harness";
+} from "./fixture";
 
 const REPLACEMENT = ["create-replacement", "replace", "delete-replaced"];
 /** The server is told it in UTC, and that is no drift. */

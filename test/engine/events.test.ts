@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readEngineLog } from "../../toolchain/events";
+import { readEngineLog } from "../../scripts/events";
 
 describe("the reader of the engine's events", () => {
   let folder: string;

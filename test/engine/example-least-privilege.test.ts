@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Example } from "./example";
-import { prefixOf } from "./harness";
+import { prefixOf } from "./fixture";
 
 describe("the example least-privilege", () => {
   let example: Example;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { takeTraffic } from "./consumer";
 import { Example } from "./example";
-import { prefixOf } from "./harness";
+import { prefixOf } from "./fixture";
 
 describe("the example multi-environment", () => {
   let example: Example;

@@ -4,8 +4,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { basename, delimiter, join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
-import { runChild } from "../../toolchain/child";
-import { ensurePulumi } from "../../toolchain/pulumi-cli";
+import { runChild } from "../../scripts/child";
+import { ensurePulumi } from "../../scripts/pulumi-cli";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 const TIMEOUT_MS = 10 * 60_000;

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { assertShown, type Exchange, exchangesOf, type } from "./console";
-import { Bench } from "./harness";
+import { Bench } from "./fixture";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 

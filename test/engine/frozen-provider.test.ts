@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { PulumiWorkspace } from "../../toolchain/workspace";
-import { accountWithKey, Bench, succeeded } from "./harness";
+import type { PulumiWorkspace } from "../../scripts/workspace";
+import { accountWithKey, Bench, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Bench, changes, failed, messages, succeeded } from "./harness";
+import { Bench, changes, failed, messages, succeeded } from "./fixture";
 
 describe("get", () => {
   let bench: Bench;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { messages } from "./harness";
+import { messages } from "./fixture";
 import {
   ACCOUNT_POST,
   anotherAccount,

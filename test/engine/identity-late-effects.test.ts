@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { messages } from "./harness";
+import { messages } from "./fixture";
 import {
   ACCOUNT_POST,
   anotherAccount,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import type { ChildResult } from "../../toolchain/child";
-import type { StackState } from "../../toolchain/workspace";
-import { Bench } from "./harness";
+import type { ChildResult } from "../../scripts/child";
+import type { StackState } from "../../scripts/workspace";
+import { Bench } from "./fixture";
 
 /** Runs a program in its own process: `node inline.js <verb> <credential of the workspace>`. */
 const INLINE = `

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { accountWithKey, Bench, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, messages, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,

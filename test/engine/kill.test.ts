@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { failed, succeeded } from "./harness";
+import { failed, succeeded } from "./fixture";
 import {
   ACCOUNT_POST,
   anotherAccount,

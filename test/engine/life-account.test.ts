@@ -7,7 +7,7 @@ import {
   KEY_TYPE,
   prefixOf,
   succeeded,
-} from "./harness";
+} from "./fixture";
 
 /** Takes the key into a resource of its own, as a deployment would; serialised by the SDK. */
 const CONSUMER = `

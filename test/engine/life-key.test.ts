@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KEY_REPLACED } from "./consumer";
-import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./fixture";
 
 const NOON = "2099-06-01T12:00:00Z";
 

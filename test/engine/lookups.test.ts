@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Bench, changes, failed, messages, prefixOf, succeeded } from "./harness";
+import { Bench, changes, failed, messages, prefixOf, succeeded } from "./fixture";
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createServer, type Server } from "node:tls";
 import { selfSigned } from "../support/certificate";
 import { ConnectProxy } from "../support/connect-proxy";
-import { accountWithKey, Bench, failed, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, failed, messages, succeeded } from "./fixture";
 
 const HOST = "flexprice.test";
 

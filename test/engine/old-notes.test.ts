@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { OperationResult, PulumiWorkspace } from "../../toolchain/workspace";
-import { accountWithKey, Bench, succeeded } from "./harness";
+import type { OperationResult, PulumiWorkspace } from "../../scripts/workspace";
+import { accountWithKey, Bench, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { StackState } from "../../toolchain/workspace";
-import { accountWithKey, Bench, changes, succeeded } from "./harness";
+import type { StackState } from "../../scripts/workspace";
+import { accountWithKey, Bench, changes, succeeded } from "./fixture";
 
 /** Written by release 0.1.0 and exported with secrets; what differs from run to run is in capitals. Never rewrite it. */
 const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { use } from "./consumer";
-import { Bench, failed, messages, succeeded } from "./harness";
+import { Bench, failed, messages, succeeded } from "./fixture";
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
 const ANOTHER =

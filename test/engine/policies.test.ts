@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { OperationResult } from "../../toolchain/workspace";
-import { accountWithKey, Bench, changes, failed, succeeded } from "./harness";
+import type { OperationResult } from "../../scripts/workspace";
+import { accountWithKey, Bench, changes, failed, succeeded } from "./fixture";
 
 const PACK = ["--policy-pack", resolve("examples/policies")];
 

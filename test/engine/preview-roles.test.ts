@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./fixture";
 
 const PROBLEM =
   "pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'ci' has a problem: roles: ";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accountWithKey, Bench, changes, failed, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, failed, messages, succeeded } from "./fixture";
 
 const WRONG = "sk_01WRONGWRONGWRONGWRONGWRON";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accountWithKey, Bench, changes, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, messages, succeeded } from "./fixture";
 
 /** Everything that was made and is not ended, and how much was made in all. */
 function remains({ emulator, operator }: Bench): unknown {

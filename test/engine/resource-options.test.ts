@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Bench, failed, messages } from "./harness";
+import { Bench, failed, messages } from "./fixture";
 
 const REFUSED: [what: string, declaration: string, message: string][] = [
   [

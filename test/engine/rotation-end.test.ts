@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Clock } from "./clock";
 import { KEY_REPLACED, keyState, use } from "./consumer";
-import { accountWithKey, Bench, changes, failed, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, changes, failed, messages, succeeded } from "./fixture";
 
 const ACCOUNT = "**ServiceAccount::ci";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import ms from "ms";
 import { KEY_REPLACED, keyState, use, withConsumer } from "./consumer";
-import { Bench, changes, failed, messages, succeeded } from "./harness";
+import { Bench, changes, failed, messages, succeeded } from "./fixture";
 
 describe("a key with a fixed expiresAt", () => {
   let bench: Bench;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KEY_REPLACED, keyState, takeTraffic, use, withConsumer } from "./consumer";
-import { Bench, CHANGES_SEEN, changes, messages, succeeded } from "./harness";
+import { Bench, CHANGES_SEEN, changes, messages, succeeded } from "./fixture";
 
 describe("rotation before the expiry, with an overlap", () => {
   const overlapping = 'expiresIn: "90d", rotateBefore: "14d", onDelete: "expire"';

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { KEY_REPLACED, keyState, takeTraffic, use, withConsumer } from "./consumer";
-import { Bench, CHANGES_SEEN, changes, failed, messages, succeeded } from "./harness";
+import { Bench, CHANGES_SEEN, changes, failed, messages, succeeded } from "./fixture";
 
 describe("rotation without an overlap", () => {
   let bench: Bench;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Contestant, type Measurement } from "../../benchmark/contestant";
+import { Contestant, type Measurement } from "../../benchmark/provider-under-test";
 
 /** Enough for whatever changes with numbers; the thousands are for the benchmark. */
 const SIZE = 60;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { StackState } from "../../toolchain/workspace";
-import { accountWithKey, Bench, succeeded } from "./harness";
+import type { StackState } from "../../scripts/workspace";
+import { accountWithKey, Bench, succeeded } from "./fixture";
 
 /** The key under which Pulumi marks a value as secret. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import ms from "ms";
 import { Clock } from "./clock";
-import { accountWithKey, Bench, messages, succeeded } from "./harness";
+import { accountWithKey, Bench, messages, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import { gatewayBefore, KEY_POST } from "./shared-home";
 

@@ -9,7 +9,7 @@ import {
   messages,
   prefixOf,
   succeeded,
-} from "./harness";
+} from "./fixture";
 
 function program(args: string, options = ""): string {
   return `

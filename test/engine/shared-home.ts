@@ -8,8 +8,8 @@ import {
   ok,
   PulumiWorkspace,
   type RunningOperation,
-} from "../../toolchain/workspace";
-import { type Bench, messages } from "./harness";
+} from "../../scripts/workspace";
+import { type Bench, messages } from "./fixture";
 import { type Hold, HoldingGateway } from "./holding-gateway";
 
 export const ACCOUNT_POST = /^\/v1\/users$/;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { type RunningChild, startChild } from "../../toolchain/child";
-import { ensurePulumi } from "../../toolchain/pulumi-cli";
-import type { PulumiWorkspace } from "../../toolchain/workspace";
+import { type RunningChild, startChild } from "../../scripts/child";
+import { ensurePulumi } from "../../scripts/pulumi-cli";
+import type { PulumiWorkspace } from "../../scripts/workspace";
 import { Clock } from "./clock";
-import { Bench } from "./harness";
+import { Bench } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,

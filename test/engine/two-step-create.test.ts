@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { FaultKind } from "../../provider/emulator";
-import { accountWithKey, Bench, failed, messages, prefixOf, succeeded } from "./harness";
+import { accountWithKey, Bench, failed, messages, prefixOf, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   assertStatesAreTheServer,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { OperationResult } from "../../toolchain/workspace";
-import { Bench, changes, messages, succeeded } from "./harness";
+import type { OperationResult } from "../../scripts/workspace";
+import { Bench, changes, messages, succeeded } from "./fixture";
 
 interface Program {
   name: string;

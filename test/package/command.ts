@@ -1,4 +1,4 @@
-import { type ChildOptions, runChild } from "../../toolchain/child";
+import { type ChildOptions, runChild } from "../../scripts/child";
 
 const TIMEOUT_MS = 170_000;
 

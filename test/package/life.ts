@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { delimiter } from "node:path";
-import type { ProgramSource } from "../../toolchain/workspace";
+import type { ProgramSource } from "../../scripts/workspace";
 import {
   accountWithKey,
   Bench,
@@ -9,7 +9,7 @@ import {
   failed,
   messages,
   succeeded,
-} from "../engine/harness";
+} from "../engine/fixture";
 import { nodeFolder } from "./tools";
 
 const CREATED = ["create ServiceAccount ci", "create ApiKey ci"];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { accountWithKey, Bench, CHANGES_SEEN, changes, failed, succeeded } from "../engine/harness";
+import { accountWithKey, Bench, CHANGES_SEEN, changes, failed, succeeded } from "../engine/fixture";
 import { type Consumer, install } from "./consumer";
 import { PROVIDER_PROCESS } from "./life";
 import { manifest } from "./manifest";

@@ -1,4 +1,4 @@
-import type { ProgramSource } from "../../toolchain/workspace";
+import type { ProgramSource } from "../../scripts/workspace";
 
 const BODY = `
 const account = new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { cacheRoot } from "../../toolchain/pulumi-cli";
+import { cacheRoot } from "../../scripts/pulumi-cli";
 import { output } from "./command";
 
 /** The Nodes that users run programs on; .github/workflows/ci.yml has the same. */

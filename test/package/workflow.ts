@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { type ChildResult, runChild } from "../../toolchain/child";
+import { type ChildResult, runChild } from "../../scripts/child";
 import { CHECKOUT } from "./manifest";
 
 const permissions = z.record(z.string(), z.string());

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { runChild } from "../../toolchain/child";
+import { runChild } from "../../scripts/child";
 import { CHECKOUT, manifest } from "./manifest";
 import { NODES } from "./tools";
 import { readWorkflow } from "./workflow";

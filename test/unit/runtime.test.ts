@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
-import { type KeyInputs, Stage } from "./harness";
+import { type KeyInputs, Stage } from "./fixture";
 
 type Runtime = typeof import("../../provider/runtime");
 

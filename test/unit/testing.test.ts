@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { readSettings } from "../../provider/config";
+import { readSettings } from "../../provider/config/read";
 import { type EmbeddedFlexprice, startFlexprice } from "../../provider/testing";
-import { DAY } from "./harness";
+import { DAY } from "./fixture";
 
 describe("testing", () => {
   let flexprice: EmbeddedFlexprice;

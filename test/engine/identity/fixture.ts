@@ -21,8 +21,8 @@ import {
   type RunningOperation,
   type StateResource,
   type Verb,
-} from "../../../toolchain/workspace";
-import { failed, succeeded } from "../harness";
+} from "../../../scripts/workspace";
+import { failed, succeeded } from "../fixture";
 import { Gateway, type Interception } from "./gateway";
 
 export const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ } as const;

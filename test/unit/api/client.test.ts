@@ -8,8 +8,8 @@ import {
   ServerClock,
 } from "../../../provider/api/client";
 import { type HttpRequest, TransportFailure } from "../../../provider/api/transport";
-import { type ErrorKind, FlexpriceError } from "../../../provider/errors";
-import { credential, failureOf, HOUR, ONCE, START, token } from "../harness";
+import { type ErrorKind, FlexpriceError } from "../../../provider/shared/errors";
+import { credential, failureOf, HOUR, ONCE, START, token } from "../fixture";
 
 const BASE = "https://flexprice.example/v1";
 const CREDENTIAL = credential("sk_01M85FAKMEBXGA1EGXE598V40Z");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createdAt, displayIdOf } from "../../../provider/api/ids";
 import { seeded } from "../../../provider/emulator";
 import { ulid } from "../../../provider/emulator/ulid";
-import { START } from "../harness";
+import { START } from "../fixture";
 
 describe("api/ids", () => {
   it("reads the creation time out of an id as the server makes them", () => {

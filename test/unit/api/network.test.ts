@@ -11,10 +11,10 @@ import {
   proxyVariable,
   type TransportLimits,
 } from "../../../provider/api/transport";
-import type { ErrorKind, FlexpriceError } from "../../../provider/errors";
+import type { ErrorKind, FlexpriceError } from "../../../provider/shared/errors";
 import { selfSigned } from "../../support/certificate";
 import { ConnectProxy } from "../../support/connect-proxy";
-import { credential, failureOf, ONCE } from "../harness";
+import { credential, failureOf, ONCE } from "../fixture";
 
 const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
 const PROXY_NAMES = ["HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"] as const;

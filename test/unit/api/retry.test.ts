@@ -8,7 +8,7 @@ import {
   retryDelay,
   waitNotice,
 } from "../../../provider/api/retry";
-import { SECOND, START } from "../harness";
+import { SECOND, START } from "../fixture";
 
 const NOW = START;
 const HALF = () => 0.5;

@@ -3,7 +3,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { z } from "zod";
 import { type ApiCall, Client, type World } from "../../../provider/api/client";
 import { seeded } from "../../../provider/emulator";
-import { credential, MINUTE, START } from "../harness";
+import { credential, MINUTE, START } from "../fixture";
 
 /** Time that stands still while anything is under way, and then jumps to the end of the shortest pause. */
 class VirtualTime {

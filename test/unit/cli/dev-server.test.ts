@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
-import { HOUR, Stage } from "../harness";
-import { TestShell } from "./shell";
+import { HOUR, Stage } from "../fixture";
+import { TestShell } from "./command-context";
 
 interface Announced {
   url: string;

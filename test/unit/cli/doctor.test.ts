@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { manifest } from "../../../provider/cli/manifest";
-import { Stage } from "../harness";
-import { TestShell } from "./shell";
+import { Stage } from "../fixture";
+import { TestShell } from "./command-context";
 
 interface Finding {
   check: string;

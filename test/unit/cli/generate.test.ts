@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import ts from "typescript";
-import { DAY, START, Stage } from "../harness";
-import { TestShell } from "./shell";
+import { DAY, START, Stage } from "../fixture";
+import { TestShell } from "./command-context";
 
 describe("cli/generate", () => {
   let stage: Stage;

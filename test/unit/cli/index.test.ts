@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { main } from "../../../provider/cli/index";
 import { manifest } from "../../../provider/cli/manifest";
-import { Stage } from "../harness";
-import { TestShell } from "./shell";
+import { Stage } from "../fixture";
+import { TestShell } from "./command-context";
 
 describe("cli", () => {
   let stage: Stage;

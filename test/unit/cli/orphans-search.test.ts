@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { uniqueName } from "../../../provider/api/auto-name";
-import type { Key, User } from "../../../provider/api/wire";
+import { uniqueName } from "../../../provider/session/auto-name";
+import type { Key, User } from "../../../provider/api/schemas";
 import { type Evidence, findOrphans } from "../../../provider/cli/orphans-search";
 import type { KnownObject, PendingObject } from "../../../provider/cli/stack-export";
-import { DAY, START } from "../harness";
+import { DAY, START } from "../fixture";
 
 const tenant = { id: "tenant_1" };
 const ACCOUNT: User = { id: "user_a", name: "a", type: "service_account", roles: [], tenant };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { uniqueName } from "../../../provider/api/auto-name";
+import { uniqueName } from "../../../provider/session/auto-name";
 import type { EmulatedKey, EmulatedUser, FaultKind } from "../../../provider/emulator";
-import { DAY, HOUR, MINUTE, Stage } from "../harness";
+import { DAY, HOUR, MINUTE, Stage } from "../fixture";
 import {
   accountResource,
   ENCRYPTED,
@@ -10,7 +10,7 @@ import {
   pendingCreate,
   writtenAt,
 } from "./exported";
-import { TestShell } from "./shell";
+import { TestShell } from "./command-context";
 
 describe("cli/orphans", () => {
   let stage: Stage;

@@ -3,9 +3,9 @@ import { readFileSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { manifest } from "../../../provider/cli/manifest";
-import { DAY, Stage } from "../harness";
+import { DAY, Stage } from "../fixture";
 import { exported, resource, writtenAt } from "./exported";
-import { TestShell } from "./shell";
+import { TestShell } from "./command-context";
 
 const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "command-line.md"), "utf8");
 

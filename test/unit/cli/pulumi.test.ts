@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ConnectOptions, connect } from "../../../provider/cli/connecting";
+import { type ConnectOptions, connect } from "../../../provider/cli/session";
 import { findProjectFile, readProject, readStackConfig } from "../../../provider/cli/pulumi";
-import { redact } from "../../../provider/redaction";
-import { failureOf, Stage } from "../harness";
-import { TestShell } from "./shell";
+import { redact } from "../../../provider/shared/redaction";
+import { failureOf, Stage } from "../fixture";
+import { TestShell } from "./command-context";
 
 const CONFIG = "pulumi config --json --show-secrets --non-interactive --color never";
 const NO_STACK = {

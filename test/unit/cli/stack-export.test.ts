@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { readStackExport, type StackExport } from "../../../provider/cli/stack-export";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import { failureOf, Stage } from "../harness";
+import { failureOf, Stage } from "../fixture";
 import { accountResource, ENCRYPTED, exported, keyResource, pendingCreate } from "./exported";
-import { TestShell } from "./shell";
+import { TestShell } from "./command-context";
 
 /** Of the exports that tests make. */
 const TIME = "2026-11-24T08:00:00Z";

@@ -6,8 +6,8 @@ import {
   withProgress,
   writeParagraph,
 } from "../../../provider/cli/terminal";
-import { Stage } from "../harness";
-import { TestShell } from "./shell";
+import { Stage } from "../fixture";
+import { TestShell } from "./command-context";
 
 describe("cli/terminal", () => {
   let stage: Stage;

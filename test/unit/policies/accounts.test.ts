@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { UnknownValueError } from "@pulumi/policy";
-import { uniqueName } from "../../../provider/api/auto-name";
+import { uniqueName } from "../../../provider/session/auto-name";
 import { accountPerService, noSuperAdmin } from "../../../provider/policies";
-import { UNKNOWN } from "../harness";
-import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./harness";
+import { UNKNOWN } from "../fixture";
+import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./fixture";
 
 describe("policies/accounts", () => {
   describe("noSuperAdmin", () => {

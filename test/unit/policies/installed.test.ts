@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type ChildResult, runChild } from "../../../toolchain/child";
+import { type ChildResult, runChild } from "../../../scripts/child";
 
 const PROVIDER = resolve("provider");
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { UnknownValueError } from "@pulumi/policy";
 import { keyOutputs, keysExpire } from "../../../provider/policies";
-import { DAY, MINUTE, UNKNOWN } from "../harness";
-import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./harness";
+import { DAY, MINUTE, UNKNOWN } from "../fixture";
+import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./fixture";
 
 describe("policies/keys", () => {
   describe("keysExpire", () => {

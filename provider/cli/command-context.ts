@@ -1,0 +1,78 @@
+import { spawn } from "node:child_process";
+import { realWorld, type World } from "../api/client";
+import { engineLog } from "../lifecycle/engine-log";
+
+/** A stream for text that may be a terminal. */
+export interface Screen extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  /** Width in characters. */
+  readonly columns?: number;
+}
+
+/** How a program ended, and what it printed. */
+export interface Finished {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Where a command runs. Tests put their own in its place. */
+export interface Shell {
+  readonly directory: string;
+  readonly nodeVersion: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: Screen;
+  readonly stderr: Screen;
+  /** Network and clock. */
+  readonly world: World;
+  /** Runs a program to its end; undefined where there is none of this name. */
+  readonly run: (command: string, args: readonly string[]) => Promise<Finished | undefined>;
+  /** Settles when the command is asked to end: Ctrl-C or SIGTERM. */
+  readonly untilStopped: () => Promise<void>;
+}
+
+export function realShell(): Shell {
+  const directory = process.cwd();
+  // Whoever reads no further, such as `head`, has what it wanted.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
+  return {
+    directory,
+    nodeVersion: process.versions.node,
+    environment: process.env,
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    // Without an engine it shows on standard error.
+    world: { ...realWorld(), notify: engineLog("", "info") },
+    run: (command, args) => run(command, args, directory),
+    untilStopped: () =>
+      new Promise((resolve) => {
+        for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+      }),
+  };
+}
+
+function run(
+  command: string,
+  args: readonly string[],
+  directory: string,
+): Promise<Finished | undefined> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: directory, stdio: ["ignore", "pipe", "pipe"] });
+    const printed = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"] as const) {
+      child[stream].setEncoding("utf8").on("data", (text: string) => {
+        printed[stream] += text;
+      });
+    }
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      error.code === "ENOENT" ? resolve(undefined) : reject(error),
+    );
+    // A signal leaves no status.
+    child.once("close", (status) => resolve({ status: status ?? 128, ...printed }));
+  });
+}

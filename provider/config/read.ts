@@ -1,0 +1,267 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { Credential } from "../api/client";
+import { isLoopback } from "../api/transport";
+import { FlexpriceError } from "../shared/errors";
+import { quoted } from "../shared/redaction";
+import { broken, SECRET_SETTINGS, SETTINGS, type SettingName } from "./keys";
+
+/** Where the settings of one Flexprice server and credential come from. */
+export interface SettingsSource {
+  /** A value of the stack's config, by its whole key, e.g. `flexprice:apiKey`; decrypted. */
+  readonly config: (key: string) => string | undefined;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** All that is needed to talk to one Flexprice. */
+export interface Settings {
+  /** With `/v1`, without a slash at the end. */
+  readonly baseUrl: string;
+  /** Absent when none is configured: previews then check what can be checked without. */
+  readonly credential: Credential | undefined;
+  readonly environmentId: string | undefined;
+}
+
+export const DEFAULT_BASE_URL = "https://us.api.flexprice.io/v1";
+
+interface Setting {
+  readonly value: string;
+  /** As users know it: `config key flexprice:apiKey`. */
+  readonly source: string;
+  readonly origin: "config" | "environment";
+}
+
+/** Where a setting outside of the connections comes from, as users know it; undefined where it is not set. */
+export function settingSource(source: SettingsSource, name: SettingName): string | undefined {
+  return read(source, name)?.source;
+}
+
+/**
+ * The settings of a connection, of the unnamed one by default. Config wins over environment.
+ * @throws FlexpriceError of kind `configuration`, naming the setting and the command that sets it.
+ */
+export function readSettings(source: SettingsSource, connection?: string): Settings {
+  if (connection !== undefined) return readConnection(source, connection);
+  return {
+    baseUrl: baseUrlOf(source, read(source, "baseUrl")),
+    credential: oneCredential(read(source, "apiKey"), read(source, "accessToken")),
+    environmentId: read(source, "environmentId")?.value,
+  };
+}
+
+/** Tells one set of settings from another, and nothing else of it. */
+export function fingerprint({ baseUrl, credential, environmentId }: Settings): string {
+  const parts = [baseUrl, credential?.kind, credential?.value, environmentId];
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}
+
+/** The names of all connections; none where they cannot be read, which is said when one is asked for. */
+export function connectionNames(source: SettingsSource): string[] {
+  const all = z
+    .record(z.string(), z.unknown())
+    .safeParse(parseJson(read(source, "connections")?.value ?? "{}"));
+  return Object.keys(all.data ?? {});
+}
+
+/** Whether previews may ask the server; `flexprice:preflight`, on by default. */
+export function wantsPreflight(source: SettingsSource): boolean {
+  return readFlag(source, "preflight", true);
+}
+
+/** The error of an operation that needs a credential where none is configured. */
+export function missingCredential(attempted: string, connection?: string): FlexpriceError {
+  return new FlexpriceError({
+    kind: "configuration",
+    attempted,
+    answer:
+      connection === undefined
+        ? "no Flexprice credential is configured"
+        : `connection "${connection}" has neither apiKey nor accessToken`,
+    advice:
+      connection === undefined
+        ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.`
+        : `add one of them: "pulumi config set --secret --path ${connectionPath(connection)}.apiKey".`,
+  });
+}
+
+function readConnection(source: SettingsSource, name: string): Settings {
+  const setting = read(source, "connections");
+  const where = setting?.source ?? "config key flexprice:connections";
+  const all = z.record(z.string(), z.unknown()).safeParse(parseJson(setting?.value ?? "{}"));
+  if (!all.success) {
+    throw broken(where, `${where} is not an object of named connections`, hint("connections"));
+  }
+  const given = Object.hasOwn(all.data, name) ? all.data[name] : undefined;
+  if (UNUSABLE_NAMES.includes(name)) {
+    throw broken(where, `a connection cannot be called ${quoted(name)}`, "give it another name.");
+  }
+  if (given === undefined) {
+    const names = Object.keys(all.data);
+    throw broken(
+      where,
+      `there is no connection ${quoted(name)}; ${names.length === 0 ? "none is configured" : `there are: ${names.join(", ")}`}`,
+      `set it, e.g. "pulumi config set --secret --path ${connectionPath(name)}.apiKey", or correct the resource's connection.`,
+    );
+  }
+  const shape = z.strictObject({
+    apiKey: z.string().min(1).optional(),
+    accessToken: z.string().min(1).optional(),
+    environmentId: z.string().min(1).optional(),
+    baseUrl: z.string().min(1).optional(),
+  });
+  const parsed = shape.safeParse(given);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(
+      (issue) => `${issue.path.join(".") || name}: ${issue.message}`,
+    );
+    throw broken(
+      where,
+      `connection ${quoted(name)} is unusable: ${issues.join("; ")}`,
+      hint("connections"),
+    );
+  }
+  const { apiKey, accessToken, environmentId, baseUrl } = parsed.data;
+  const inside = `connection ${quoted(name)} in ${where}`;
+  const part = (value: string | undefined): Setting | undefined =>
+    value === undefined
+      ? undefined
+      : { value, source: inside, origin: setting?.origin ?? "config" };
+  return {
+    baseUrl: baseUrlOf(source, part(baseUrl) ?? read(source, "baseUrl")),
+    credential: oneCredential(part(apiKey), part(accessToken)),
+    environmentId,
+  };
+}
+
+/** What JavaScript keeps for itself: under such a name nothing can be kept, or something else is found. */
+const UNUSABLE_NAMES: readonly string[] = ["__proto__", "constructor", "prototype"];
+
+/** A connection as `pulumi config set --path` takes it. */
+function connectionPath(name: string): string {
+  const isPlain = /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name);
+  return `flexprice:connections${isPlain ? `.${name}` : `[${quoted(name)}]`}`;
+}
+
+function oneCredential(
+  apiKey: Setting | undefined,
+  accessToken: Setting | undefined,
+): Credential | undefined {
+  if (apiKey !== undefined && accessToken !== undefined && apiKey.origin === accessToken.origin) {
+    throw broken(
+      apiKey.source,
+      `both ${apiKey.source} and ${accessToken.source} are set`,
+      "keep the one that this stack is to use.",
+    );
+  }
+  const chosen = [
+    { kind: "apiKey" as const, setting: apiKey },
+    { kind: "accessToken" as const, setting: accessToken },
+  ].flatMap(({ kind, setting }) => (setting === undefined ? [] : [{ kind, ...setting }]));
+  const best = chosen.find(({ origin }) => origin === "config") ?? chosen[0];
+  if (best === undefined) return undefined;
+  if (/[\r\n\0]|^\s|\s$/.test(best.value)) {
+    throw broken(
+      best.source,
+      `${best.source} has white space or a line break around it`,
+      "set it anew without; a value piped from a file often ends in a line break.",
+    );
+  }
+  const [extra] = /^(?:Bearer|Basic)\s|^["']/i.exec(best.value) ?? [];
+  if (extra !== undefined) {
+    throw broken(
+      best.source,
+      `${best.source} begins with ${extra.trim()}, which is no part of the credential`,
+      "set it to the credential alone, without quotes or the name of a scheme.",
+    );
+  }
+  if (/[^\x20-\x7e]/.test(best.value)) {
+    throw broken(
+      best.source,
+      `${best.source} has a character in it that no credential has`,
+      "set it anew; a value copied from where it is shown abbreviated has an ellipsis in it.",
+    );
+  }
+  return { kind: best.kind, value: best.value, source: best.source };
+}
+
+function baseUrlOf(source: SettingsSource, setting: Setting | undefined): string {
+  const allowInsecure = readFlag(source, "allowInsecure", false);
+  return usableUrl(
+    setting?.value ?? DEFAULT_BASE_URL,
+    setting?.source ?? "the default",
+    allowInsecure,
+  );
+}
+
+function usableUrl(text: string, source: string, allowInsecure: boolean): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw broken(source, `the base URL from ${source} is no http(s) URL`, hint("baseUrl"));
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw broken(
+      source,
+      `the base URL from ${source} has a user, a query or a fragment in it`,
+      `${hint("baseUrl")} The credential goes into flexprice:apiKey.`,
+    );
+  }
+  if (url.protocol === "http:" && !allowInsecure && !isLoopback(url.hostname)) {
+    throw broken(
+      source,
+      `the base URL from ${source} is plain http to ${url.hostname}: the credential and every new key would cross the network readable`,
+      `use https, or accept it with "pulumi config set flexprice:allowInsecure true".`,
+    );
+  }
+  const path = url.pathname.replace(/\/{2,}/g, "/").replace(/(?:\/v1)*\/?$/, "");
+  return `${url.origin}${path}/v1`;
+}
+
+function readFlag(
+  source: SettingsSource,
+  name: "allowInsecure" | "preflight",
+  otherwise: boolean,
+): boolean {
+  const setting = read(source, name);
+  if (setting === undefined) return otherwise;
+  if (setting.value === "true") return true;
+  if (setting.value === "false") return false;
+  throw broken(setting.source, `${setting.source} is neither true nor false`, hint(name));
+}
+
+function read(source: SettingsSource, name: SettingName): Setting | undefined {
+  const configured = source.config(`flexprice:${name}`);
+  if (configured !== undefined && configured !== "") {
+    return { value: configured, source: `config key flexprice:${name}`, origin: "config" };
+  }
+  const variable = SETTINGS[name];
+  const exported = source.environment[variable];
+  // An empty variable is what a CI system passes for a secret that is not there.
+  if (exported === undefined || exported === "") return undefined;
+  return { value: exported, source: `environment variable ${variable}`, origin: "environment" };
+}
+
+function hint(name: SettingName): string {
+  const secret = SECRET_SETTINGS.includes(`flexprice:${name}`) ? "--secret " : "";
+  const example: Record<SettingName, string> = {
+    apiKey: "",
+    accessToken: "",
+    environmentId: " env_…",
+    baseUrl: ` ${DEFAULT_BASE_URL}`,
+    connections: "",
+    allowInsecure: " true",
+    preflight: " false",
+  };
+  const command =
+    name === "connections"
+      ? `pulumi config set --secret --path flexprice:connections.NAME.apiKey`
+      : `pulumi config set ${secret}flexprice:${name}${example[name]}`;
+  return `set it with "${command}" or in ${SETTINGS[name]}.`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

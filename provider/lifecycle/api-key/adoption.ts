@@ -1,0 +1,86 @@
+import type { Connection } from "../../session/connection";
+import { displayIdOf } from "../../api/ids";
+import { ownerByUse } from "../../session/key-verification";
+import type { Key } from "../../api/schemas";
+import { FlexpriceError } from "../../shared/errors";
+import { quoted, rememberSecret } from "../../shared/redaction";
+import type { Inputs } from "./state";
+import { sameInstant } from "../../shared/duration";
+import { guardOwnCredential } from "../../session/guards";
+import { label } from "../context";
+
+/**
+ * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.
+ * `isHeld`: whether another resource of the program has it. Without `owner`, an account that is to be adopted or made first, whoever the key acts for will do.
+ * @throws FlexpriceError of kind `refused`, saying what does not fit.
+ */
+export async function adoptable(
+  connection: Connection,
+  { id, apiKey }: { readonly id: string; readonly apiKey: string },
+  inputs: Inputs,
+  owner: string | undefined,
+  isHeld: boolean,
+): Promise<Key> {
+  rememberSecret(apiKey);
+  const attempted = `adopt API key ${label(id, inputs.name)}`;
+  const refuse = (answer: string, advice: string) =>
+    new FlexpriceError({ kind: "refused", attempted, answer, advice });
+  if (isHeld) {
+    throw refuse(
+      "a resource of this stack manages it already",
+      'remove "adopt" from this resource.',
+    );
+  }
+  guardOwnCredential(connection, apiKey, attempted);
+  const user = await ownerByUse(connection.routes, apiKey);
+  if (user === undefined) {
+    throw refuse(
+      "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",
+      'correct adopt.apiKey, or remove "adopt" to have a key made.',
+    );
+  }
+  if (owner !== undefined && user.id !== owner) {
+    throw refuse(
+      `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
+      "correct serviceAccountId or adopt.",
+    );
+  }
+  const listed = (await connection.directory.freshKeysOf(user.id)).find((key) => key.id === id);
+  if (listed === undefined) {
+    throw refuse(
+      `${user.id} has no key with this id among those that the credential sees in its environment`,
+      "correct adopt.id, or use a credential of the key's environment.",
+    );
+  }
+  const differences = [
+    displayIdOf(apiKey) === listed.display_id
+      ? ""
+      : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
+    inputs.name === undefined || listed.name === inputs.name
+      ? ""
+      : `its name is ${quoted(listed.name)}, the program asks for ${quoted(inputs.name)}`,
+    listed.type === inputs.type
+      ? ""
+      : `its type is ${listed.type}, the program asks for ${inputs.type}`,
+    expiryDifference(listed.expires_at ?? undefined, inputs),
+  ].filter((difference) => difference !== "");
+  if (differences.length > 0) {
+    throw refuse(
+      differences.join("; "),
+      "make the program match the key: nothing of it can be changed.",
+    );
+  }
+  return listed;
+}
+
+/** A lifetime in the program is for the key's successors: the adopted one only has to have an end. */
+function expiryDifference(expiresAt: string | undefined, inputs: Inputs): string {
+  const wanted =
+    inputs.expiresAt ?? (inputs.expiresIn === undefined ? undefined : `in ${inputs.expiresIn}`);
+  const fits =
+    inputs.expiresIn === undefined
+      ? sameInstant(expiresAt, inputs.expiresAt)
+      : expiresAt !== undefined;
+  if (fits) return "";
+  return `it expires ${expiresAt ?? "never"}, the program asks for ${wanted ?? "no expiry"}`;
+}

@@ -1,0 +1,137 @@
+import type { dynamic } from "@pulumi/pulumi";
+import type { Inputs, State } from "./state";
+import { durationMs, hasPassed, rotationDue, sameDuration, sameInstant } from "../../shared/duration";
+import { failure, label } from "../context";
+import { isUnknown } from "../../shared/unknowns";
+
+/** The input through which the program asks for another expiry than the key has. */
+export function changedExpiry(
+  olds: Partial<State>,
+  news: Inputs,
+): "expiresAt" | "expiresIn" | undefined {
+  if (news.expiresIn !== undefined) {
+    return isUnknown(news.expiresIn) || !sameDuration(olds.expiresIn, news.expiresIn)
+      ? "expiresIn"
+      : undefined;
+  }
+  if (isUnknown(news.expiresAt)) return "expiresAt";
+  if (news.expiresAt === undefined && olds.expiresIn !== undefined) return "expiresIn";
+  return sameInstant(olds.expiresAt, news.expiresAt) ? undefined : "expiresAt";
+}
+
+/** How near two lifetimes are that the same program has computed, in milliseconds. */
+const SAME_LIFETIME_MS = 5 * 60_000;
+
+/** Whether the new instant looks like the old one computed again: as far from now as the old one was from creation. */
+export function isComputedAgain(olds: State, { expiresAt }: Inputs, now: number): boolean {
+  if (olds.expiresAt === undefined || typeof expiresAt !== "string") return false;
+  const before = Date.parse(olds.expiresAt) - Date.parse(olds.createdAt);
+  return Math.abs(Date.parse(expiresAt) - now - before) <= SAME_LIFETIME_MS;
+}
+
+/** What is wrong with the inputs around the expiry, each of them being valid by itself. */
+export function expiryFailures(
+  inputs: Inputs,
+  toBeMade: boolean,
+  now: number,
+): dynamic.CheckFailure[] {
+  const { expiresAt, expiresIn, rotateBefore, onDelete } = inputs;
+  const failures: dynamic.CheckFailure[] = [];
+  const expires = expiresAt !== undefined || expiresIn !== undefined;
+  if (expiresAt !== undefined && expiresIn !== undefined) {
+    failures.push(failure("expiresIn", "cannot be combined with expiresAt: give one of them"));
+  }
+  if (rotateBefore !== undefined && !expires) {
+    failures.push(
+      failure("rotateBefore", "needs an expiry to count back from: set expiresIn or expiresAt"),
+    );
+  }
+  if (onDelete === "expire" && !expires) {
+    failures.push(
+      failure(
+        "onDelete",
+        '"expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
+      ),
+    );
+  }
+  failures.push(...(toBeMade ? newExpiryFailures(inputs, now) : []));
+  return failures;
+}
+
+/** What is wrong with the expiry of a key that is to be made. One that exists is judged by diff, which replaces it in time. */
+function newExpiryFailures(
+  { expiresAt, expiresIn, rotateBefore }: Inputs,
+  now: number,
+): dynamic.CheckFailure[] {
+  if (expiresAt !== undefined && !isUnknown(expiresAt) && hasPassed(expiresAt, now)) {
+    return [
+      failure("expiresAt", `has passed (now ${new Date(now).toISOString()}): give a later instant`),
+    ];
+  }
+  const lifetime = lifetimeOf({ expiresAt, expiresIn }, now);
+  const before = rotateBefore === undefined ? undefined : durationMs(rotateBefore);
+  if (lifetime === undefined || before === undefined || before < lifetime) return [];
+  return [
+    expiresIn === undefined
+      ? failure(
+          "expiresAt",
+          "is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant",
+        )
+      : failure(
+          "rotateBefore",
+          "must be shorter than the key's lifetime, or every up would rotate it",
+        ),
+  ];
+}
+
+/** A replacement that no change of the program asks for, but time or the server. */
+export interface Due {
+  /** Undefined: it is due, but the program's own expiry would make the successor end at the same time. */
+  readonly property: "serviceAccountId" | "expiresAt" | undefined;
+  readonly reason: string;
+}
+
+export function dueReplacement(
+  id: string,
+  olds: State,
+  news: Inputs,
+  now: number,
+): Due | undefined {
+  const { expiresAt } = olds;
+  const key = `API key ${label(id, olds.name)}`;
+  if (olds.ownerArchived === true) {
+    return {
+      property: "serviceAccountId",
+      reason: `${key} works for the archived service account ${olds.serviceAccountId}: it is to be replaced.`,
+    };
+  }
+  if (expiresAt === undefined) return undefined;
+  if (hasPassed(expiresAt, now)) {
+    return {
+      property: "expiresAt",
+      reason: `${key} expired at ${expiresAt}: it is to be replaced.`,
+    };
+  }
+  if (typeof news.rotateBefore !== "string" || isUnknown(news.rotateBefore)) return undefined;
+  const due = rotationDue(expiresAt, news.rotateBefore);
+  if (due.getTime() > now) return undefined;
+  const since = `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}`;
+  // A successor with the same end would be due at once, and each up would make another.
+  if (news.expiresIn === undefined) {
+    return {
+      property: undefined,
+      reason: `${since}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced.`,
+    };
+  }
+  return { property: "expiresAt", reason: `${since}: it is to be replaced.` };
+}
+
+/** Milliseconds from creation to expiry. */
+function lifetimeOf(
+  { expiresAt, expiresIn }: { expiresAt: string | undefined; expiresIn: string | undefined },
+  madeAt: number,
+): number | undefined {
+  if (expiresIn !== undefined) return durationMs(expiresIn);
+  if (expiresAt === undefined || isUnknown(expiresAt)) return undefined;
+  return Date.parse(expiresAt) - madeAt;
+}

@@ -1,0 +1,122 @@
+import type { dynamic } from "@pulumi/pulumi";
+import type { Key } from "../../api/schemas";
+import { sameInstant } from "../../shared/duration";
+import { optional } from "../context";
+import { asSet } from "../../shared/roles";
+
+/** Resolved inputs of an API key, after check. */
+export interface Inputs {
+  readonly serviceAccountId?: string;
+  /** Absent: a unique name, which `autoName` keeps. */
+  readonly name?: string;
+  readonly namePrefix?: string;
+  readonly type: string;
+  readonly expiresAt?: string;
+  readonly expiresIn?: string;
+  readonly rotateBefore?: string;
+  readonly rotationTriggers?: Readonly<Record<string, string>>;
+  readonly onDelete?: string;
+  readonly adopt?: { readonly id: string; readonly apiKey: string };
+  readonly connection?: string;
+}
+
+/** A key that a rotation has left to its own expiry. */
+export interface Predecessor {
+  readonly id: string;
+  readonly expiresAt: string;
+}
+
+/** What Pulumi's state holds of an API key. Without `adopt`: a second copy of the key is not kept. */
+export interface State extends Omit<Inputs, "adopt"> {
+  readonly name: string;
+  /** The name, where the program gives none. */
+  readonly autoName?: string;
+  readonly apiKey: string;
+  readonly displayId: string;
+  readonly roles: string[];
+  readonly userId: string;
+  readonly userType: string;
+  readonly createdAt: string;
+  readonly tenantId: string;
+  /** The id that "adopt" named when the key was taken over, or its predecessor: it is done. */
+  readonly adoptedId?: string;
+  /** Keys that rotations have left to their own expiry. They end with the resource. */
+  readonly predecessors?: readonly Predecessor[];
+  /** Known only where the credential chooses its environment. */
+  readonly environmentId?: string;
+  /** Set by a refresh that finds the owner archived: the key goes on working without an account. */
+  readonly ownerArchived?: boolean;
+}
+
+/** Whether the state is one that create wrote, and not the scanty one of a `get`. */
+export function isComplete(props: Partial<State>): props is State {
+  return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
+}
+
+export function kept(id: string, props: State): dynamic.ReadResult<State> {
+  return { id, props };
+}
+
+export function present(
+  id: string,
+  props: State,
+  listed: Key,
+  archived: boolean,
+): dynamic.ReadResult<State> {
+  const { ownerArchived: _, expiresAt, ...rest } = props;
+  const live = listed.expires_at ?? undefined;
+  return {
+    id,
+    props: {
+      ...rest,
+      name: listed.name,
+      roles: asSet(listed.roles ?? []),
+      // The list rounds times and turns zones: the same instant keeps the words in which it was first known.
+      ...(live === undefined
+        ? {}
+        : { expiresAt: sameInstant(expiresAt, live) ? (expiresAt ?? live) : live }),
+      ...(archived ? { ownerArchived: true } : {}),
+    },
+  };
+}
+
+export function stateOf(
+  inputs: Partial<Inputs>,
+  key: Key,
+  more: {
+    apiKey: string;
+    tenantId: string;
+    environmentId: string | undefined;
+    adoptedId?: string | undefined;
+    predecessors?: readonly Predecessor[];
+  },
+): State {
+  const { adoptedId, predecessors = [] } = more;
+  const expiresAt = key.expires_at ?? undefined;
+  return {
+    ...optional(
+      inputs,
+      "serviceAccountId",
+      "namePrefix",
+      "expiresIn",
+      "rotateBefore",
+      "rotationTriggers",
+      "onDelete",
+      "connection",
+    ),
+    name: key.name,
+    ...(inputs.name === undefined ? { autoName: key.name } : {}),
+    type: key.type,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    apiKey: more.apiKey,
+    displayId: key.display_id,
+    roles: asSet(key.roles ?? []),
+    userId: key.user_id,
+    userType: key.user_type,
+    createdAt: key.created_at,
+    tenantId: more.tenantId,
+    ...(adoptedId === undefined ? {} : { adoptedId }),
+    ...(predecessors.length === 0 ? {} : { predecessors }),
+    ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
+  };
+}

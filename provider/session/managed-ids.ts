@@ -1,0 +1,27 @@
+import type { Journal } from "./recovery/journal";
+
+/** Ids of the objects that the stack's state holds, as far as this process has been shown them. */
+export class ManagedIds {
+  private readonly ids = new Set<string>();
+  private readonly wanted = new Set<string>();
+
+  constructor(private readonly journal: Journal) {}
+
+  has(id: string): boolean {
+    return this.ids.has(id);
+  }
+
+  /** The program is about to take the object over. */
+  want(id: string): void {
+    this.wanted.add(id);
+  }
+
+  isWanted(id: string): boolean {
+    return this.wanted.has(id);
+  }
+
+  add(id: string): void {
+    this.ids.add(id);
+    this.journal.stateHolds(id);
+  }
+}

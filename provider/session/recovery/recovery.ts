@@ -1,0 +1,240 @@
+import { isFailure, type Warn } from "../../shared/errors";
+import { quoted } from "../../shared/redaction";
+import type { World } from "../../api/client";
+import { type CreateOrigin, describeKeys, keysThatMayBe } from "../creates";
+import type { Directory } from "../directory";
+import type { Inventory } from "../inventory";
+import { type AbandonedNote, type Journal, LEASE_MS, type PendingCreate } from "./journal";
+import type { ManagedIds } from "../managed-ids";
+import { archiveAccount, seesEveryKey } from "../key-verification";
+import type { Routes } from "../../api/endpoints";
+import type { User } from "../../api/schemas";
+
+/** How long a request can take to have its effect, gateways and queues included, in milliseconds. */
+const MAX_EFFECT_DELAY_MS = 60 * 60_000;
+
+/** How long what was made may not be visible yet, in milliseconds. */
+const MAX_REPLICA_LAG_MS = 10 * 60_000;
+
+/** How often to look for notes of others, in milliseconds. */
+const LOOK_EVERY_MS = 60_000;
+
+/** How long the engine gets to show what its state holds, before a report of it is shown, in milliseconds. */
+const GRACE_MS = 2_000;
+
+/** How often a deletion that waits for a lease looks, in milliseconds. */
+const WAIT_PAUSE_MS = 5_000;
+
+/**
+ * Settles the notes that killed runs have left. What bears the name of a note, or the id in it, is in no state, and is
+ * removed; nothing else is.
+ */
+export class Recovery {
+  private hasReminded = false;
+  private lookedAt: number | undefined;
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly routes: Routes,
+    private readonly directory: Directory,
+    private readonly inventory: Inventory,
+    private readonly world: Pick<World, "sleep" | "now">,
+    private readonly managed: ManagedIds,
+    private readonly journal: Journal,
+    private readonly origin: CreateOrigin,
+  ) {}
+
+  /** To be called before a change. Trouble is a warning: a later change, or a later run, tries again. */
+  async recover(caller: User, warn: Warn): Promise<void> {
+    const now = this.world.now();
+    if (this.lookedAt === undefined || Math.abs(now - this.lookedAt) >= LOOK_EVERY_MS) {
+      this.lookedAt = now;
+      const settle = () => this.settleAll(caller, warn);
+      this.running = this.running.then(settle, settle);
+    }
+    await this.running;
+  }
+
+  /** Says what a run that changes something would settle; a preview and a refresh change nothing. */
+  async remind(tenantId: string, warn: Warn): Promise<void> {
+    if (this.hasReminded) return;
+    this.hasReminded = true;
+    for (const pending of this.journal.claimable(this.origin.server, tenantId)) {
+      const known = pending.id === undefined ? "" : ` (${pending.id})`;
+      await warn(
+        `An earlier run was cut off while it made ${describe(pending)}${known}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
+      );
+    }
+  }
+
+  /**
+   * Waits until no key of these names has a note: a key that a killed run has made keeps its account from being
+   * archived until the lease of its note is over.
+   * @returns Whether there was one.
+   */
+  async waitForKeys(names: readonly string[], caller: User, warn: Warn): Promise<boolean> {
+    const open = () =>
+      this.journal
+        .pending(this.origin.server, caller.tenant.id)
+        .filter(
+          ({ kind, name, settle }) => kind === "key" && settle === "remove" && names.includes(name),
+        );
+    const [first] = open();
+    if (first === undefined) return false;
+    await warn(
+      `API key ${quoted(first.name)} keeps its service account from being archived. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out.`,
+    );
+    for (let waited = 0; open().length > 0 && waited <= LEASE_MS; waited += WAIT_PAUSE_MS) {
+      await this.settleAll(caller, warn);
+      if (open().length > 0) await this.world.sleep(WAIT_PAUSE_MS);
+    }
+    return true;
+  }
+
+  private async settleAll(caller: User, warn: Warn): Promise<void> {
+    const claimed = this.journal.claimAbandoned(this.origin.server, caller.tenant.id);
+    await Promise.all([
+      ...claimed.map((note) => this.settle(note, caller, warn)),
+      this.report(caller, warn),
+    ]);
+  }
+
+  private async settle(note: AbandonedNote, caller: User, warn: Warn): Promise<void> {
+    const { pending } = note;
+    if (note.isStale) {
+      this.journal.drop(note);
+      await warn(
+        `An earlier run was cut off while it made ${describe(pending)}. What is known of that is too old, or a copy, and nothing is done about it: if Flexprice has an object of this name that no stack knows, remove it there.`,
+      );
+      return;
+    }
+    try {
+      const ids = await this.idsOf(pending);
+      if (ids.some((id) => this.managed.has(id) || this.managed.isWanted(id))) {
+        this.journal.drop(note);
+        return;
+      }
+      for (const id of ids) await this.remove(pending, id, warn);
+      if (ids.length > 0 || (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending, caller))) {
+        this.journal.drop(note);
+      }
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      await warn(
+        `An earlier run was cut off while it made ${describe(pending)}, and whether it is there could not be found out, or it could not be removed; a later change tries again. ${error.message}`,
+      );
+    }
+  }
+
+  private async idsOf({ kind, id, name, ownerId }: PendingCreate): Promise<readonly string[]> {
+    if (id !== undefined) return [id];
+    const rows =
+      kind === "account" ? await this.inventory.accounts() : await this.inventory.keys(ownerId);
+    return rows.filter((row) => row.name === name).map((row) => row.id);
+  }
+
+  private async remove(pending: PendingCreate, id: string, warn: Warn): Promise<void> {
+    const { kind, name } = pending;
+    if (kind === "key") {
+      await this.routes.revokeKey(id, `revoke API key ${id}, which no state has`);
+      this.directory.dropKey(id, pending.ownerId);
+      await warn(
+        `API key ${quoted(name)} (${id}), made by a run that was cut off, has been revoked.`,
+      );
+      return;
+    }
+    const { routes, directory } = this;
+    const attempted = `archive service account ${id}, which no state has`;
+    // Its writer, or another run, may have been faster.
+    if ((await archiveAccount({ routes, directory }, id, attempted)) !== undefined) return;
+    this.directory.dropAccount(id);
+    await warn(
+      `Service account ${quoted(name)} (${id}), made by a run that was cut off, has been archived.`,
+    );
+  }
+
+  /** Whether what this credential does not see is not there: keys are shown for one environment, and not to everyone. */
+  private sees({ kind, credential, environmentId }: PendingCreate, caller: User): boolean {
+    if (credential === this.origin.credential) return true;
+    const isSameEnvironment =
+      environmentId !== undefined && environmentId === this.origin.environmentId;
+    return isSameEnvironment && (kind === "account" || seesEveryKey(caller));
+  }
+
+  /** What only a person can settle: each run says so, until a state is seen to hold it. */
+  private async report(caller: User, warn: Warn): Promise<void> {
+    const open = () => this.journal.reports(this.origin.server, caller.tenant.id);
+    if (open().length === 0) return;
+    await this.world.sleep(GRACE_MS);
+    for (const note of open()) {
+      const { pending } = note;
+      if (await this.isSettled(note, caller)) {
+        this.journal.drop(note);
+        continue;
+      }
+      const dismiss = `When that is settled, delete ${note.path}; after a day this is not said any more.`;
+      if (note.isStale) this.journal.drop(note);
+      if (pending.id !== undefined) {
+        await warn(
+          `${capitalized(describe(pending))} (${pending.id}) was made by a run whose engine was killed just then, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. ${dismiss}`,
+        );
+      } else if (pending.keyType !== "private_key") {
+        await warn(
+          `An earlier run may have made ${describe(pending)}, which no list shows, and whose value nobody has. ${dismiss}`,
+        );
+      } else {
+        await this.reportKeys(note, caller, dismiss, warn);
+      }
+    }
+  }
+
+  /** Whether a state has what was handed over, or somebody has removed it since. */
+  private async isSettled({ pending, ageMs }: AbandonedNote, caller: User): Promise<boolean> {
+    const { id, kind, ownerId, keyType } = pending;
+    if (id === undefined) return false;
+    if (this.managed.has(id)) return true;
+    const couldSee = ageMs >= MAX_REPLICA_LAG_MS && this.sees(pending, caller);
+    if (!couldSee || keyType === "publishable_key") return false;
+    try {
+      if (kind === "account") return (await this.inventory.account(id)) === undefined;
+      return !(await this.inventory.keys(ownerId)).some((key) => key.id === id);
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      return false;
+    }
+  }
+
+  private async reportKeys(
+    note: AbandonedNote,
+    caller: User,
+    dismiss: string,
+    warn: Warn,
+  ): Promise<void> {
+    const { pending } = note;
+    try {
+      const keys = await keysThatMayBe(this.inventory, this.managed, pending);
+      if (keys.length > 0) {
+        await warn(
+          `An earlier run may have made ${describe(pending)} without hearing of it. These keys have the name, and this run does not know them: ${describeKeys(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,
+        );
+      } else if (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending, caller)) {
+        this.journal.drop(note);
+      }
+    } catch (error) {
+      if (!isFailure(error)) throw error;
+      await warn(
+        `An earlier run may have made ${describe(pending)} without hearing of it, and its keys could not be listed. ${error.message}`,
+      );
+    }
+  }
+}
+
+function describe({ kind, name, ownerId }: PendingCreate): string {
+  return kind === "account"
+    ? `service account ${quoted(name)}`
+    : `API key ${quoted(name)} of ${ownerId ?? "the caller"}`;
+}
+
+function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,54 @@
+import { type FlexpriceError, isFailure } from "../shared/errors";
+import type { World } from "../api/client";
+import { createdAt } from "../api/ids";
+import { MAX_SILENT_MS } from "../api/retry";
+import type { Routes } from "../api/endpoints";
+
+/** What is younger, by the time in its id, is never gone: a read replica may not know it yet. */
+const MIN_GONE_AGE_MS = 10 * 60_000;
+
+/** Whether an object was made too short a time ago to be called gone. */
+export function isYoung({ routes }: { readonly routes: Routes }, id: string): boolean {
+  return routes.earliestNow() - (createdAt(id) ?? 0) < MIN_GONE_AGE_MS;
+}
+
+type LagWorld = Pick<World, "sleep" | "notify">;
+
+/** How long a read replica may not show what has just been done; asked again every second. */
+const REPLICA_LAG_MS = 30_000;
+const REPLICA_PAUSE_MS = 1_000;
+
+/** Does something, again and again for a while as long as the failure looks like one of a read replica that lags. */
+export async function despiteLag<Result>(
+  world: LagWorld,
+  attempt: () => Promise<Result>,
+  isLag: (error: FlexpriceError) => boolean | Promise<boolean>,
+): Promise<Result> {
+  for (let waitedMs = 0; ; waitedMs += REPLICA_PAUSE_MS) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isFailure(error) || !(await isLag(error))) throw error;
+      if (!(await waitOutLag(world, error, waitedMs))) throw error;
+    }
+  }
+}
+
+/**
+ * Waits a moment before what a replica may have refused is asked again, and says so where it takes long.
+ * @returns False, at once, where it has been waited for long enough.
+ */
+export async function waitOutLag(
+  world: LagWorld,
+  { answer }: FlexpriceError,
+  waitedMs: number,
+): Promise<boolean> {
+  if (waitedMs >= REPLICA_LAG_MS) return false;
+  if (waitedMs >= MAX_SILENT_MS) {
+    await world.notify?.(
+      `Waiting for the server, which may not show yet what was done a moment ago: ${answer}. The request is repeated for up to ${REPLICA_LAG_MS / 1_000} seconds.`,
+    );
+  }
+  await world.sleep(REPLICA_PAUSE_MS);
+  return true;
+}

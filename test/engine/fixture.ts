@@ -1,0 +1,304 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  type EmulatedKey,
+  type EmulatedUser,
+  Emulator,
+  type Operator,
+  type RecordedRequest,
+} from "../../provider/emulator";
+import { type ChildResult, runChild } from "../../scripts/child";
+import {
+  type ConfigValue,
+  type OperationResult,
+  ok,
+  type ProgramSource,
+  PulumiWorkspace,
+  type StateResource,
+  type Verb,
+} from "../../scripts/workspace";
+import { Clock } from "./clock";
+
+export const ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
+export const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
+
+/** What a CLI of version 3.250 exits with when --expect-no-changes sees a change; older ones exit with 1. */
+export const CHANGES_SEEN = 7;
+
+/** A script that takes longer hangs. */
+const SHELL_TIMEOUT_MS = 120_000;
+
+/** Nobody wants to read any of this: stack traces, values that were turned into text by accident, class names. */
+const NOISE = /\n\s+at .*:\d+:\d+|node:internal|\[object Object\]|\bundefined\b|FlexpriceError/;
+
+/** How the provider ends names that it makes up. */
+const SUFFIX = /-[0-9a-hjkmnp-tv-z]{10}$/;
+
+/** What a name that the provider made up begins with. */
+export function prefixOf(name: unknown): string {
+  assert.match(String(name), SUFFIX);
+  return String(name).replace(SUFFIX, "");
+}
+
+/**
+ * A program with one account `ci` and a private key `ci` of it; everything in braces is code. The key's name is made
+ * up by the provider, and without `name` the account's too.
+ */
+export function accountWithKey(
+  given: { name?: string; roles?: string; account?: string; key?: string; more?: string } = {},
+): string {
+  const { name, roles = '["event_ingestor"]', account = "", key = "", more = "" } = given;
+  return `
+import * as flexprice from "pulumi-flexprice";
+const account = new flexprice.ServiceAccount("ci", { ${name === undefined ? "" : `name: "${name}", `}roles: ${roles}, ${account} });
+const key = new flexprice.ApiKey("ci", { serviceAccountId: account.id, ${key} });
+export const accountId = account.id;
+export const keyId = key.id;
+export const apiKey = key.apiKey;
+${more}`;
+}
+
+export interface BenchOptions {
+  /** Default: none, the emulator's own operator in `flexprice:apiKey`. */
+  config?: Record<string, ConfigValue>;
+  env?: Record<string, string | undefined>;
+  program?: Omit<ProgramSource, "source">;
+  /** A folder with a Pulumi.yaml, whose index.ts becomes the source. */
+  folder?: string;
+  /** Default: "test". */
+  stack?: string;
+  /** How late a server with a read replica shows what was done, in milliseconds. Default: 0, at once. */
+  replicaLagMs?: number;
+}
+
+/** A tenant on an embedded Flexprice, and a stack on the real engine whose program talks to it. */
+export class Bench {
+  /** Everything the CLI printed, for the search for secrets at the end. */
+  private readonly printed: string[] = [];
+  /** Values that nobody may read anywhere, beside the keys that the emulator knows. */
+  private readonly secrets = new Set<string>();
+
+  private constructor(
+    readonly emulator: Emulator,
+    readonly operator: Operator,
+    readonly workspace: PulumiWorkspace,
+    readonly clock: Clock,
+    private readonly folder: string | undefined,
+  ) {}
+
+  static async open(source: string, options: BenchOptions = {}): Promise<Bench> {
+    const { folder, program, ...settings } = options;
+    const bench = await Bench.on(folder ?? { source, ...program }, settings);
+    if (folder !== undefined) bench.setSource(source);
+    return bench;
+  }
+
+  /** With a program as it is: a folder's, or a text's. */
+  static async on(
+    program: string | ProgramSource,
+    options: Pick<BenchOptions, "config" | "env" | "stack" | "replicaLagMs"> = {},
+  ): Promise<Bench> {
+    const { replicaLagMs = 0 } = options;
+    const clock = new Clock();
+    const emulator = await Emulator.start({ clock: clock.now, replicaLagMs });
+    const operator = emulator.createTenant();
+    const workspace = await PulumiWorkspace.create({
+      program,
+      ...(options.stack === undefined ? {} : { stack: options.stack }),
+      env: { FLEXPRICE_BASE_URL: emulator.url, ...options.env },
+      config: options.config ?? {
+        "flexprice:apiKey": { value: operator.apiKey, secret: true },
+      },
+    });
+    const folder = typeof program === "string" ? program : undefined;
+    return new Bench(emulator, operator, workspace, clock, folder);
+  }
+
+  preview(...args: string[]): Promise<OperationResult> {
+    return this.perform("preview", args);
+  }
+
+  up(...args: string[]): Promise<OperationResult> {
+    return this.perform("up", args);
+  }
+
+  refresh(...args: string[]): Promise<OperationResult> {
+    return this.perform("refresh", args);
+  }
+
+  destroy(...args: string[]): Promise<OperationResult> {
+    return this.perform("destroy", args);
+  }
+
+  /** What CI runs to find drift. */
+  drift(): Promise<OperationResult> {
+    return this.preview("--refresh", "--diff", "--expect-no-changes");
+  }
+
+  setSource(source: string): void {
+    if (this.folder === undefined) this.workspace.setSource(source);
+    else writeFileSync(join(this.folder, "index.ts"), source);
+  }
+
+  /** The program's outputs as texts, secrets in the clear. */
+  async outputs(): Promise<Record<string, string>> {
+    return (await this.workspace.outputs()) as Record<string, string>;
+  }
+
+  /** What the state holds of this package: by `type name`, ids, inputs and outputs, secrets in the clear. */
+  async held(): Promise<Record<string, Pick<StateResource, "id" | "inputs" | "outputs">>> {
+    // Encrypted anew whenever a state is written, the same secret would seem to change.
+    const resources = await this.resources({ showSecrets: true });
+    return Object.fromEntries(
+      resources.map(({ urn, type, id, inputs, outputs }) => [
+        `${type.split(":").at(-1)} ${urn.split("::").at(-1)}`,
+        {
+          ...(id === undefined ? {} : { id }),
+          ...(inputs && { inputs }),
+          ...(outputs && { outputs }),
+        },
+      ]),
+    );
+  }
+
+  /** The state's entries of this package, in the order of the state. */
+  async resources(options: { showSecrets?: boolean } = {}): Promise<StateResource[]> {
+    const { deployment } = await this.workspace.exportState(options);
+    return (deployment.resources ?? []).filter(({ type }) => type.includes("/flexprice:"));
+  }
+
+  /** Removes stack config. */
+  async unsetConfig(key: string): Promise<void> {
+    await ok(this.workspace.run(["config", "rm", key]));
+  }
+
+  /** The requests that asked for a change since the last call. */
+  takeWrites(): Write[] {
+    const taken = this.emulator.writes().map(writeOf);
+    this.emulator.clearRequests();
+    return taken;
+  }
+
+  accounts(): EmulatedUser[] {
+    return this.emulator
+      .accounts(this.operator.tenantId)
+      .filter(({ status }) => status === "published");
+  }
+
+  /** Keys that can be used, the operator's own left out. */
+  keys(): EmulatedKey[] {
+    return this.emulator
+      .keys(this.operator.tenantId)
+      .filter(({ status, userId }) => status === "published" && userId !== this.operator.userId);
+  }
+
+  hide(secret: string): void {
+    this.secrets.add(secret);
+  }
+
+  /** Runs lines of a shell in a folder, as someone does who works with the stack. */
+  async shell(script: string, cwd: string): Promise<ChildResult> {
+    Object.assign(this.workspace.env, this.clock.env);
+    const { env } = this.workspace;
+    return this.noted(
+      script,
+      await runChild("sh", ["-c", script], { cwd, env, timeoutMs: SHELL_TIMEOUT_MS }),
+    );
+  }
+
+  /**
+   * Ends everything, after a look for secrets in all that was printed and in every file that was written: states,
+   * their history, event logs, config, and what lies in this further folder.
+   */
+  async close(folder?: string): Promise<void> {
+    try {
+      this.assertNoSecretShown(folder);
+    } finally {
+      await this.workspace.dispose();
+      await this.emulator.stop();
+    }
+  }
+
+  private assertNoSecretShown(folder: string | undefined): void {
+    const secrets = [
+      ...this.secrets,
+      this.operator.accessToken,
+      ...this.emulator.keys().map(({ value }) => value),
+    ];
+    const texts = new Map([
+      ["the output", this.printed.join("\n")],
+      ...filesIn(this.workspace.scratch),
+      ...(folder === undefined ? [] : filesIn(folder)),
+    ]);
+    for (const [where, text] of texts) {
+      for (const secret of secrets) {
+        assert.ok(!text.includes(secret), `${secret} is in ${where}`);
+      }
+    }
+  }
+
+  private async perform(verb: Verb, args: readonly string[]): Promise<OperationResult> {
+    Object.assign(this.workspace.env, this.clock.env);
+    return this.noted(verb, await this.workspace.start(verb, args).done);
+  }
+
+  private noted<T extends ChildResult>(what: string, result: T): T {
+    this.printed.push(result.output);
+    const noise = NOISE.exec(result.output);
+    assert.equal(noise, null, `${what} prints noise:\n${result.output}`);
+    return result;
+  }
+}
+
+/** A request that asked for a change. */
+export interface Write {
+  request: string;
+  status: number | undefined;
+  body: unknown;
+}
+
+function writeOf({ method, path, status, body }: RecordedRequest): Write {
+  return { request: `${method} ${path}`, status, body };
+}
+
+/** `create ServiceAccount ci`, a line a step that changes something, in order. */
+export function changes({ steps }: OperationResult): string[] {
+  return steps
+    .filter(({ op, type }) => op !== "same" && op !== "refresh" && type.includes("/flexprice:"))
+    .map(({ op, type, name }) => `${op} ${type.split(":").at(-1)} ${name}`);
+}
+
+/** The messages of the engine and the provider of this severity, without those of the program. */
+export function messages({ diagnostics }: OperationResult, severity: string): string[] {
+  return diagnostics
+    .filter((diagnostic) => diagnostic.severity === severity)
+    .map(({ message }) => message);
+}
+
+export function succeeded(result: OperationResult): OperationResult {
+  assert.equal(result.exitCode, 0, result.output);
+  return result;
+}
+
+export function failed(result: OperationResult): OperationResult {
+  assert.notEqual(result.exitCode, 0, result.output);
+  return result;
+}
+
+/** The text of every file below. Of event logs without what the SDK notes for its own debugging, responses in full. */
+function* filesIn(folder: string): Generator<[string, string]> {
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const text = readFileSync(path, "utf8");
+    yield [path, /^events-\d+\.log$/.test(entry.name) ? withoutDebugging(text) : text];
+  }
+}
+
+function withoutDebugging(eventLog: string): string {
+  return eventLog
+    .split("\n")
+    .filter((line) => !/"diagnosticEvent":.*"severity":"debug"\}\}$/.test(line))
+    .join("\n");
+}

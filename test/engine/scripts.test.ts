@@ -1,0 +1,164 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ok, PulumiWorkspace } from "../../scripts/workspace";
+
+/** A resource of its own kind, since the toolchain is what is tested here. */
+const NOTE = `
+import * as pulumi from "@pulumi/pulumi";
+
+const provider: pulumi.dynamic.ResourceProvider = {
+  async create(inputs) {
+    if (inputs.slow) {
+      console.log("creating slowly");
+      await new Promise((wake) => setTimeout(wake, 60_000));
+    }
+    return { id: "note", outs: inputs };
+  },
+  async diff(_id, olds, news) {
+    return { changes: olds.text !== news.text, replaces: olds.text !== news.text ? ["text"] : [] };
+  },
+  async read(id, props) {
+    return { id, props, inputs: props };
+  },
+};
+
+class Note extends pulumi.dynamic.Resource {
+  constructor(name: string, args: { text: string; slow?: boolean }) {
+    super(provider, name, args);
+  }
+}
+`;
+
+const POLICY_PACK = {
+  "policies/PulumiPolicy.yaml": "runtime: nodejs\n",
+  "policies/package.json": JSON.stringify({ name: "pack", version: "0.0.1", main: "index.js" }),
+  "policies/index.js": `
+    const { PolicyPack } = require("@pulumi/policy");
+    new PolicyPack("pack", {
+      enforcementLevel: "mandatory",
+      policies: [{
+        name: "no-shouting",
+        description: "Notes are quiet.",
+        validateResource({ props }, reportViolation) {
+          if (/[A-Z]/.test(props.text)) reportViolation("Write it small.");
+        },
+      }],
+    });`,
+};
+
+const JAVASCRIPT = `
+const pulumi = require("@pulumi/pulumi");
+const provider = { async create(inputs) { return { id: "plain", outs: inputs }; } };
+new pulumi.dynamic.Resource(provider, "note", { text: "hello" });
+console.log("running on " + process.version);
+`;
+
+describe("the toolchain", () => {
+  let workspace: PulumiWorkspace | undefined;
+
+  afterEach(async () => {
+    await workspace?.dispose();
+    workspace = undefined;
+  });
+
+  it("takes a TypeScript program through its whole life", async () => {
+    workspace = await PulumiWorkspace.create({
+      program: {
+        source: `${NOTE}
+          const config = new pulumi.Config();
+          console.log("the program speaks");
+          new Note("note", { text: config.require("text") });
+          export const secret = config.requireSecret("token");`,
+      },
+      config: { text: { value: "a=b" }, token: { value: "s3cret", secret: true } },
+    });
+
+    assert.deepEqual(opsOf(await ok(workspace.preview())), ["create"]);
+    const up = await ok(workspace.up());
+    assert.deepEqual(opsOf(up), ["create"]);
+    assert.match(up.output, /the program speaks/);
+    assert.deepEqual(await workspace.outputs(), { secret: "s3cret" });
+    assert.deepEqual(opsOf(await ok(workspace.up())), ["same"]);
+    assert.deepEqual(opsOf(await ok(workspace.refresh())), ["same"]);
+
+    await workspace.setConfig({ text: { value: "c" } });
+    const replacing = await ok(workspace.preview());
+    assert.deepEqual(opsOf(replacing), ["create-replacement", "replace", "delete-replaced"]);
+    assert.deepEqual(replacing.steps.find(({ name }) => name === "note")?.replaceKeys, ["text"]);
+
+    assert.deepEqual(opsOf(await ok(workspace.destroy())), ["delete"]);
+    assert.equal((await workspace.exportState()).deployment.resources, undefined);
+  });
+
+  it("runs plain JavaScript under the Node of the caller", async () => {
+    workspace = await PulumiWorkspace.create({
+      program: { source: JAVASCRIPT, language: "javascript" },
+    });
+    const up = await ok(workspace.up());
+    assert.deepEqual(opsOf(up), ["create"]);
+    assert.match(up.output, new RegExp(`running on ${process.version}`));
+  });
+
+  it("reports a program that throws, once", async () => {
+    workspace = await PulumiWorkspace.create({
+      program: { source: `throw new Error("out of luck");` },
+    });
+    const up = await workspace.up();
+    assert.notEqual(up.exitCode, 0);
+    assert.equal(up.output.match(/Error: out of luck/g)?.length, 1, up.output);
+    const errors = up.diagnostics.filter(({ severity }) => severity === "error");
+    assert.equal(errors.length, 1, up.output);
+  });
+
+  it("runs a policy pack", async () => {
+    const program = (text: string) => `${NOTE} new Note("note", { text: "${text}" });`;
+    workspace = await PulumiWorkspace.create({
+      program: { source: program("HELLO"), files: POLICY_PACK },
+    });
+    const withPack = ["--policy-pack", join(workspace.programDirectory, "policies")];
+    const refused = await workspace.preview(withPack);
+    assert.notEqual(refused.exitCode, 0, refused.output);
+    assert.match(
+      refused.output,
+      /\[mandatory\] {2}no-shouting.*\n.*Notes are quiet\.\n.*Write it small\./,
+    );
+    workspace.setSource(program("hello"));
+    assert.deepEqual(opsOf(await ok(workspace.preview(withPack))), ["create"]);
+    await noneLeft(workspace);
+  });
+
+  it("leaves no process behind when an operation is killed", async () => {
+    workspace = await PulumiWorkspace.create({
+      program: { source: `${NOTE} new Note("note", { text: "x", slow: true });` },
+    });
+    const { scratch, programDirectory } = workspace;
+    const operation = workspace.start("up");
+    await operation.waitForOutput(/creating slowly/);
+    assert.notEqual(workspace.processes().length, 0);
+
+    operation.kill("SIGKILL");
+    assert.equal((await operation.done).signal, "SIGKILL");
+    // The program and its host end by themselves; a provider does only if it watches its stdin, and
+    // the one here does not.
+    await noneLeft(workspace, /dynamic-provider|pulumi-resource/);
+
+    await workspace.dispose();
+    assert.deepEqual(workspace.processes(), []);
+    assert.equal(existsSync(scratch), false);
+    assert.equal(existsSync(programDirectory), false);
+  });
+});
+
+/** Processes end in their own time, which is longer on a busy machine. */
+async function noneLeft(workspace: PulumiWorkspace, but?: RegExp): Promise<void> {
+  const left = () => workspace.processes().filter(({ command }) => !but?.test(command));
+  const deadline = Date.now() + 20_000;
+  while (left().length > 0 && Date.now() < deadline) await sleep(50);
+  assert.deepEqual(left(), []);
+}
+
+function opsOf({ steps }: { steps: readonly { op: string; name: string }[] }): string[] {
+  return steps.filter(({ name }) => name === "note").map(({ op }) => op);
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { everyRow, everyRowForSure } from "../../../provider/api/pagination";
+import type { PageRequest } from "../../../provider/api/endpoints";
+import { failureOf } from "../fixture";
+
+interface Row {
+  readonly id: string;
+}
+
+/** A list that others change: each page after the first comes once `between` has done so. */
+class List {
+  readonly pages: string[] = [];
+  constructor(
+    readonly rows: Row[],
+    private readonly between: (rows: Row[], page: number) => void = () => {},
+  ) {}
+
+  readonly ask = async ({ limit, offset }: PageRequest) => {
+    if (offset > 0) this.between(this.rows, this.pages.length);
+    this.pages.push(`${limit} from ${offset}`);
+    return { items: this.rows.slice(offset, offset + limit), total: this.rows.length };
+  };
+}
+
+const rows = (count: number): Row[] =>
+  Array.from({ length: count }, (_, i) => ({ id: `row ${i}` }));
+const WALK = ["1000 from 0", "1000 from 1000"];
+
+describe("api/pages", () => {
+  it("reads all pages", async () => {
+    for (const [count, pages] of [
+      [0, WALK.slice(0, 1)],
+      [1_000, WALK.slice(0, 1)],
+      [1_001, WALK],
+    ] as const) {
+      const list = new List(rows(count));
+      assert.deepEqual(await everyRow(list.ask, "list"), rows(count));
+      assert.deepEqual(list.pages, pages);
+    }
+  });
+
+  it("counts a row once that moves to the next page meanwhile, and needs no second walk for it", async () => {
+    const list = new List(rows(1_500), (some) => some.unshift({ id: "new" }));
+    assert.deepEqual(await everyRowForSure(list.ask, "list"), rows(1_500));
+    assert.deepEqual(list.pages, WALK);
+  });
+
+  it("reads anew when rows went meanwhile: one may have moved to a page already read", async () => {
+    const list = new List(rows(1_500), (some, page) => {
+      if (page === 1) some.shift();
+    });
+    assert.deepEqual(await everyRowForSure(list.ask, "list"), rows(1_500).slice(1));
+    assert.deepEqual(list.pages, [...WALK, ...WALK]);
+  });
+
+  it("reads anew when a page is empty that should not be", async () => {
+    let calls = 0;
+    const cut = await everyRowForSure(async ({ offset }) => {
+      calls++;
+      return { items: calls === 2 ? [] : rows(1_500).slice(offset, offset + 1_000), total: 1_500 };
+    }, "list");
+    assert.deepEqual(cut, rows(1_500));
+  });
+
+  it("gives up on a list that loses rows all the time", async () => {
+    const list = new List(rows(2_500), (some) => some.shift());
+    const error = await failureOf(everyRowForSure(list.ask, "list the rows"), "conflict");
+    assert.equal(
+      error.message,
+      "Could not list the rows.\n  Reason: the list was read 5 times, and each time rows went from it meanwhile: none of the results is sure to be whole\n  What to do: run the command again when less is being deleted.",
+    );
+  });
+
+  describe("of a list whose count lies", () => {
+    const endless = async (page: (offset: number) => Row[]) => {
+      let requests = 0;
+      const ask = async ({ offset }: PageRequest) => {
+        requests++;
+        return { items: page(offset), total: 1_000_000_000 };
+      };
+      const error = await failureOf(everyRow(ask, "list the rows"), "malformed_answer");
+      return { requests, error };
+    };
+
+    it("gives up soon when the pages bring nothing new", async () => {
+      const { requests, error } = await endless(() => rows(1_000));
+      assert.equal(requests, 6);
+      assert.equal(
+        error.message,
+        "Could not list the rows.\n  Reason: the list has 1000000000 rows by its own count, but its pages bring nothing new after 1000\n  What to do: look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+      );
+    });
+
+    it("gives up in the end though each page brings a row", async () => {
+      const { requests } = await endless((offset) => [{ id: String(offset) }]);
+      assert.equal(requests, 1_000);
+    });
+
+    it("ends with a page that is empty", async () => {
+      const ask = async ({ offset }: PageRequest) => ({
+        items: rows(1_500).slice(offset, offset + 1_000),
+        total: 1_000_000_000,
+      });
+      assert.equal((await everyRow(ask, "list the rows")).length, 1_500);
+    });
+
+    // Others who make objects all the time push known rows to the next page.
+    it("is no list that grows while it is read", async () => {
+      const list = new List(rows(4_500), (some, page) => {
+        if (page <= 3) for (let i = 0; i < 1_000; i++) some.unshift({ id: `new ${page} ${i}` });
+      });
+      const read = await everyRow(list.ask, "list the rows");
+      assert(rows(4_500).every(({ id }) => read.some((row) => row.id === id)));
+    });
+  });
+});

@@ -1,0 +1,403 @@
+import assert from "node:assert/strict";
+import {
+  DEFAULT_BASE_URL,
+  missingCredential,
+  readSettings,
+  type Settings,
+  type SettingsSource,
+  wantsPreflight,
+} from "../../../provider/config/read";
+import { FlexpriceError } from "../../../provider/shared/errors";
+import { unknownSettingError, unknownSettings } from "../../../provider/config/keys";
+
+type Values = Record<string, string>;
+
+function source(config: Values = {}, environment: Values = {}): SettingsSource {
+  return { config: (key) => config[key.replace(/^flexprice:/, "")], environment };
+}
+
+function settings(config?: Values, environment?: Values, connection?: string): Settings {
+  return readSettings(source(config, environment), connection);
+}
+
+function refusal(config?: Values, environment?: Values, connection?: string): FlexpriceError {
+  try {
+    settings(config, environment, connection);
+  } catch (error) {
+    assert(error instanceof FlexpriceError);
+    assert.equal(error.kind, "configuration");
+    return error;
+  }
+  throw new assert.AssertionError({ message: "the settings were accepted" });
+}
+
+const SECRET = "opensesame-12345";
+
+describe("config", () => {
+  it("has defaults", () => {
+    assert.deepEqual(settings(), {
+      baseUrl: "https://us.api.flexprice.io/v1",
+      credential: undefined,
+      environmentId: undefined,
+    });
+    assert.equal(DEFAULT_BASE_URL, "https://us.api.flexprice.io/v1");
+  });
+
+  it("reads the stack's config", () => {
+    assert.deepEqual(
+      settings({ apiKey: SECRET, environmentId: "env_1", baseUrl: "https://x.io/v1" }),
+      {
+        baseUrl: "https://x.io/v1",
+        credential: { kind: "apiKey", value: SECRET, source: "config key flexprice:apiKey" },
+        environmentId: "env_1",
+      },
+    );
+  });
+
+  it("reads the environment", () => {
+    const environment = {
+      FLEXPRICE_ACCESS_TOKEN: SECRET,
+      FLEXPRICE_ENVIRONMENT_ID: "env_1",
+      FLEXPRICE_BASE_URL: "http://localhost:8080",
+    };
+    assert.deepEqual(settings({}, environment), {
+      baseUrl: "http://localhost:8080/v1",
+      credential: {
+        kind: "accessToken",
+        value: SECRET,
+        source: "environment variable FLEXPRICE_ACCESS_TOKEN",
+      },
+      environmentId: "env_1",
+    });
+  });
+
+  it("prefers the config to the environment, setting by setting", () => {
+    const config = { apiKey: SECRET, environmentId: "env_c" };
+    const environment = {
+      FLEXPRICE_API_KEY: "from-environment",
+      FLEXPRICE_ENVIRONMENT_ID: "env_e",
+      FLEXPRICE_BASE_URL: "https://e.io",
+    };
+    assert.deepEqual(settings(config, environment), {
+      baseUrl: "https://e.io/v1",
+      credential: { kind: "apiKey", value: SECRET, source: "config key flexprice:apiKey" },
+      environmentId: "env_c",
+    });
+  });
+
+  it("takes an empty value for one that is not there", () => {
+    const environment = { FLEXPRICE_API_KEY: "", FLEXPRICE_BASE_URL: "" };
+    assert.deepEqual(settings({ apiKey: "", baseUrl: "" }, environment), settings());
+  });
+
+  describe("credential", () => {
+    it("of the config wins over one of another kind in the environment", () => {
+      const { credential } = settings(
+        { accessToken: SECRET },
+        { FLEXPRICE_API_KEY: "another-one" },
+      );
+      assert.deepEqual(credential, {
+        kind: "accessToken",
+        value: SECRET,
+        source: "config key flexprice:accessToken",
+      });
+    });
+
+    it("is one: two at the same place are refused, both named", () => {
+      const { message } = refusal({ apiKey: SECRET, accessToken: "another-one" });
+      assert.equal(
+        message,
+        "Could not use config key flexprice:apiKey.\n  Reason: both config key flexprice:apiKey and config key flexprice:accessToken are set\n  What to do: keep the one that this stack is to use.",
+      );
+      assert.match(
+        refusal({}, { FLEXPRICE_API_KEY: "a-key", FLEXPRICE_ACCESS_TOKEN: "a-token" }).answer,
+        /^both environment variable FLEXPRICE_API_KEY and environment variable FLEXPRICE_ACCESS_TOKEN are set$/,
+      );
+    });
+
+    for (const value of [
+      `${SECRET}\n`,
+      ` ${SECRET}`,
+      `${SECRET}\t`,
+      `a\r${SECRET}`,
+      `\0${SECRET}`,
+    ]) {
+      it(`is refused with what a header cannot carry: ${JSON.stringify(value)}`, () => {
+        const { answer, message } = refusal({ apiKey: value });
+        assert.equal(
+          answer,
+          "config key flexprice:apiKey has white space or a line break around it",
+        );
+        assert(!message.includes(SECRET));
+      });
+    }
+  });
+
+  for (const [extra, value] of [
+    ["Bearer", `Bearer ${SECRET}`],
+    ["bearer", `bearer ${SECRET}`],
+    ["Basic", `Basic ${SECRET}`],
+    ['"', `"${SECRET}"`],
+    ["'", `'${SECRET}'`],
+  ] as const) {
+    it(`refuses a credential that begins with ${extra}`, () => {
+      const { answer, message } = refusal({}, { FLEXPRICE_API_KEY: value });
+      assert.equal(
+        answer,
+        `environment variable FLEXPRICE_API_KEY begins with ${extra}, which is no part of the credential`,
+      );
+      assert(!message.includes(SECRET));
+    });
+  }
+
+  it("refuses a credential that was copied abbreviated", () => {
+    const { answer, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
+    assert.equal(
+      answer,
+      "config key flexprice:apiKey has a character in it that no credential has",
+    );
+    assert(!message.includes("sk_01M85"));
+  });
+
+  describe("base URL", () => {
+    const usable: Record<string, string> = {
+      "https://api.cloud.flexprice.io/v1": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io/v1/": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io//": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io/v1/v1": "https://api.cloud.flexprice.io/v1",
+      "https://api.cloud.flexprice.io/v1//v1/": "https://api.cloud.flexprice.io/v1",
+      "https://gateway.example//flexprice/v1/v1": "https://gateway.example/flexprice/v1",
+      "https://gateway.example/v1/flexprice": "https://gateway.example/v1/flexprice/v1",
+      "https://gateway.example/flexprice-v1": "https://gateway.example/flexprice-v1/v1",
+      "https://gateway.example/flexprice": "https://gateway.example/flexprice/v1",
+      "HTTPS://Gateway.Example:8443/a/v1": "https://gateway.example:8443/a/v1",
+      "http://localhost:8080/v1": "http://localhost:8080/v1",
+      "http://127.0.0.1:8080": "http://127.0.0.1:8080/v1",
+      "http://127.8.9.1": "http://127.8.9.1/v1",
+      "http://[::1]:8080": "http://[::1]:8080/v1",
+    };
+    for (const [given, used] of Object.entries(usable)) {
+      it(`${given} is used as ${used}`, () => {
+        assert.equal(settings({ baseUrl: given }).baseUrl, used);
+      });
+    }
+
+    for (const given of [
+      "us.api.flexprice.io",
+      "ftp://x.io",
+      "https://",
+      "localhost:8080",
+      "/v1",
+    ]) {
+      it(`${given} is refused`, () => {
+        assert.equal(
+          refusal({ baseUrl: given }).message,
+          'Could not use config key flexprice:baseUrl.\n  Reason: the base URL from config key flexprice:baseUrl is no http(s) URL\n  What to do: set it with "pulumi config set flexprice:baseUrl https://us.api.flexprice.io/v1" or in FLEXPRICE_BASE_URL.',
+        );
+      });
+    }
+
+    for (const given of [
+      "https://jo@x.io",
+      "https://jo:pass@x.io",
+      "https://x.io/?k=1",
+      "https://x.io/#a",
+    ]) {
+      it(`${given} is refused for what does not belong there`, () => {
+        assert.match(
+          refusal({ baseUrl: given }).answer,
+          /has a user, a query or a fragment in it$/,
+        );
+      });
+    }
+
+    const insecure = [
+      "http://x.io",
+      "http://localhost.evil.io",
+      "http://127.0.0.1.evil.io",
+      "http://10.0.0.1",
+      "http://0.0.0.0:8080",
+    ];
+    for (const given of insecure) {
+      it(`${given} would send the credential readable`, () => {
+        const error = refusal({}, { FLEXPRICE_BASE_URL: given });
+        assert.equal(
+          error.answer,
+          `the base URL from environment variable FLEXPRICE_BASE_URL is plain http to ${new URL(given).hostname}: the credential and every new key would cross the network readable`,
+        );
+        assert.match(error.advice, /"pulumi config set flexprice:allowInsecure true"/);
+        assert.equal(settings({ baseUrl: given, allowInsecure: "true" }).baseUrl, `${given}/v1`);
+        assert.equal(
+          settings({ baseUrl: given }, { FLEXPRICE_ALLOW_INSECURE: "true" }).baseUrl,
+          `${given}/v1`,
+        );
+        refusal({ baseUrl: given, allowInsecure: "false" }, { FLEXPRICE_ALLOW_INSECURE: "true" });
+      });
+    }
+  });
+
+  it("takes flags as true or false only", () => {
+    assert.equal(wantsPreflight(source()), true);
+    assert.equal(wantsPreflight(source({ preflight: "true" })), true);
+    assert.equal(wantsPreflight(source({ preflight: "false" })), false);
+    assert.equal(wantsPreflight(source({}, { FLEXPRICE_PREFLIGHT: "false" })), false);
+    assert.equal(
+      wantsPreflight(source({ preflight: "true" }, { FLEXPRICE_PREFLIGHT: "false" })),
+      true,
+    );
+    assert.throws(() => wantsPreflight(source({ preflight: "no" })), {
+      message:
+        'Could not use config key flexprice:preflight.\n  Reason: config key flexprice:preflight is neither true nor false\n  What to do: set it with "pulumi config set flexprice:preflight false" or in FLEXPRICE_PREFLIGHT.',
+    });
+    assert.match(refusal({ allowInsecure: "1" }).answer, /flexprice:allowInsecure is neither/);
+  });
+
+  describe("connections", () => {
+    const connections = (value: unknown): Values => ({ connections: JSON.stringify(value) });
+
+    it("are read by name, apart from the settings outside", () => {
+      const config = {
+        apiKey: "outer-key",
+        environmentId: "env_outer",
+        ...connections({
+          india: {
+            accessToken: SECRET,
+            environmentId: "env_1",
+            baseUrl: "https://api.cloud.flexprice.io",
+          },
+        }),
+      };
+      assert.deepEqual(settings(config, {}, "india"), {
+        baseUrl: "https://api.cloud.flexprice.io/v1",
+        credential: {
+          kind: "accessToken",
+          value: SECRET,
+          source: 'connection "india" in config key flexprice:connections',
+        },
+        environmentId: "env_1",
+      });
+      assert.equal(settings(config).credential?.value, "outer-key");
+    });
+
+    it("take the base URL from outside, and nothing else", () => {
+      const environment = {
+        FLEXPRICE_CONNECTIONS: '{"a":{}}',
+        FLEXPRICE_BASE_URL: "https://x.io",
+        FLEXPRICE_API_KEY: "outer-key",
+        FLEXPRICE_ENVIRONMENT_ID: "env_outer",
+      };
+      assert.deepEqual(settings({}, environment, "a"), {
+        baseUrl: "https://x.io/v1",
+        credential: undefined,
+        environmentId: undefined,
+      });
+      assert.equal(
+        settings({}, { FLEXPRICE_CONNECTIONS: '{"a":{}}' }, "a").baseUrl,
+        DEFAULT_BASE_URL,
+      );
+    });
+
+    it("name a connection that is not there, and those that are", () => {
+      const missing = refusal(connections({ a: {}, b: {} }), {}, "c");
+      assert.equal(missing.answer, 'there is no connection "c"; there are: a, b');
+      assert.match(missing.advice, /--path flexprice:connections\.c\.apiKey"/);
+      assert.equal(refusal({}, {}, "c").answer, 'there is no connection "c"; none is configured');
+    });
+
+    it("are quoted in a command where a path needs it", () => {
+      const paths = ["eu.prod", 'a"b', "1st", "with space"].map(
+        (name) => refusal({}, {}, name).advice,
+      );
+      assert.deepEqual(
+        paths.map((advice) => /--path (flexprice:.*?)\.apiKey"/.exec(advice)?.[1]),
+        [
+          'flexprice:connections["eu.prod"]',
+          'flexprice:connections["a\\"b"]',
+          'flexprice:connections["1st"]',
+          'flexprice:connections["with space"]',
+        ],
+      );
+      assert.match(
+        missingCredential("create it", "eu.prod").advice,
+        /--path flexprice:connections\["eu\.prod"\]\.apiKey"/,
+      );
+    });
+
+    for (const name of ["__proto__", "constructor", "prototype"]) {
+      it(`cannot be called ${name}`, () => {
+        const given = { connections: `{"${name}":{"apiKey":"${SECRET}"}}` };
+        assert.equal(refusal(given, {}, name).answer, `a connection cannot be called "${name}"`);
+      });
+    }
+
+    it("show nothing of a name that a terminal would obey", () => {
+      const { message } = refusal({}, {}, "a\x1b[2J\u202eb");
+      assert.match(message, /there is no connection "a\\u001b\[2J\\u\{202e\}b"/);
+    });
+
+    for (const value of ["no JSON", "[]", '"text"', "null", "1"]) {
+      it(`are refused when they are no object: ${value}`, () => {
+        assert.equal(
+          refusal({ connections: value }, {}, "a").message,
+          'Could not use config key flexprice:connections.\n  Reason: config key flexprice:connections is not an object of named connections\n  What to do: set it with "pulumi config set --secret --path flexprice:connections.NAME.apiKey" or in FLEXPRICE_CONNECTIONS.',
+        );
+      });
+    }
+
+    it("are refused with what is unknown or unusable in them, without its value", () => {
+      const broken = refusal(connections({ a: { apiKey: 7, secret: SECRET } }), {}, "a");
+      assert.match(broken.answer, /^connection "a" is unusable: /);
+      assert.match(broken.answer, /apiKey: Invalid input: expected string, received number/);
+      assert.match(broken.answer, /Unrecognized key: "secret"/);
+      assert(!broken.message.includes(SECRET));
+      assert.match(
+        refusal(connections({ a: "text" }), {}, "a").answer,
+        /^connection "a" is unusable/,
+      );
+      assert.match(
+        refusal(connections({ a: { apiKey: "" } }), {}, "a").answer,
+        /^connection "a" is unusable: apiKey: /,
+      );
+    });
+
+    it("have one credential and a safe URL, like the settings outside", () => {
+      const two = refusal(connections({ a: { apiKey: "a-key", accessToken: "a-token" } }), {}, "a");
+      assert.equal(
+        two.answer,
+        'both connection "a" in config key flexprice:connections and connection "a" in config key flexprice:connections are set',
+      );
+      assert.match(
+        refusal(connections({ a: { baseUrl: "http://x.io" } }), {}, "a").answer,
+        /^the base URL from connection "a" in config key flexprice:connections is plain http/,
+      );
+    });
+  });
+
+  it("finds keys that mean nothing, and says which do", () => {
+    const keys = ["flexprice:apikey", "flexprice:apiKey", "aws:region", "flexprice:connections"];
+    assert.deepEqual(unknownSettings(keys), ["flexprice:apikey"]);
+    assert.equal(
+      unknownSettingError("flexprice:apikey").message,
+      'Could not use flexprice:apikey.\n  Reason: config key flexprice:apikey is unknown\n  What to do: remove it ("pulumi config rm flexprice:apikey") or correct it; there are: flexprice:apiKey, flexprice:accessToken, flexprice:environmentId, flexprice:baseUrl, flexprice:connections, flexprice:allowInsecure, flexprice:preflight.',
+    );
+  });
+
+  // The names are looked up with "in", which finds those of every object's prototype too.
+  it("takes no name for known that every object has", () => {
+    assert.deepEqual(unknownSettings(["flexprice:toString"]), ["flexprice:toString"]);
+  });
+
+  it("tells which command or variable provides a missing credential", () => {
+    const error = missingCredential("create it");
+    assert.equal(error.kind, "configuration");
+    assert.equal(
+      error.message,
+      'Could not create it.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.',
+    );
+    assert.equal(
+      missingCredential("create it", "india").message,
+      'Could not create it.\n  Reason: connection "india" has neither apiKey nor accessToken\n  What to do: add one of them: "pulumi config set --secret --path flexprice:connections.india.apiKey".',
+    );
+  });
+});

@@ -1,0 +1,255 @@
+import assert from "node:assert/strict";
+import type { Credential, World } from "../../provider/api/client";
+import { Connection } from "../../provider/session/connection";
+import { Journal } from "../../provider/session/recovery/journal";
+import { ManagedIds } from "../../provider/session/managed-ids";
+import type { RetryLimits } from "../../provider/api/retry";
+import {
+  DEFAULT_TRANSPORT_LIMITS,
+  httpTransport,
+  type TransportLimits,
+} from "../../provider/api/transport";
+import {
+  Emulator,
+  type FaultKind,
+  type FaultRule,
+  type Operator,
+  type RecordedRequest,
+  seeded,
+} from "../../provider/emulator";
+import { type ErrorKind, FlexpriceError } from "../../provider/shared/errors";
+import { ApiKeyLifecycle } from "../../provider/lifecycle/api-key/provider";
+import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
+import type { Surroundings } from "../../provider/lifecycle/context";
+import { ServiceAccountLifecycle } from "../../provider/lifecycle/service-account";
+
+/** What Pulumi sends in place of a value that is not known yet. */
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+/** Where the clock stands at first: a whole second, so that the Date header loses nothing of it. */
+export const START = Date.UTC(2026, 10, 24, 8, 0, 0);
+
+export const SECOND = 1_000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+export const DAY = 24 * HOUR;
+
+/** No attempt is repeated. */
+export const ONCE: RetryLimits = {
+  attempts: 1,
+  totalMs: 0,
+  unreachableMs: 0,
+  throttledMs: 0,
+  firstPauseMs: 0,
+  longestPauseMs: 0,
+};
+
+/** The inputs that a lifecycle takes, which its module keeps to itself. */
+export type AccountInputs = Parameters<ServiceAccountLifecycle["create"]>[0];
+export type AccountState = Parameters<ServiceAccountLifecycle["update"]>[1];
+export type KeyInputs = Parameters<ApiKeyLifecycle["create"]>[0];
+export type KeyState = Parameters<ApiKeyLifecycle["update"]>[1];
+
+export interface StageOptions {
+  /** How far the server's clock is ahead of ours, in milliseconds. */
+  readonly serverAheadMs?: number;
+  readonly revocationDelayMs?: number;
+}
+
+export interface ProcessOptions {
+  /** Default: the operator's key. */
+  readonly credential?: Credential;
+  readonly environmentId?: string;
+  readonly baseUrl?: string;
+  /** Default: true. */
+  readonly preflight?: boolean;
+  /** Default: true. */
+  readonly configured?: boolean;
+  readonly transport?: Partial<TransportLimits>;
+  readonly retry?: RetryLimits;
+  /** Default: one that keeps nothing. */
+  readonly journal?: Journal;
+}
+
+/** Of the settings of every process of a stage. */
+export const FINGERPRINT = "0123456789abcdef";
+
+/** One provider process: what it keeps, it keeps for one operation of Pulumi. */
+export interface ProviderProcess {
+  readonly accounts: ServiceAccountLifecycle;
+  readonly keys: ApiKeyLifecycle;
+  readonly connection: Connection;
+  readonly managed: ManagedIds;
+  readonly warnings: string[];
+  /** Every pause, in milliseconds; none of them takes time. */
+  readonly pauses: number[];
+}
+
+/** A Flexprice of its own, a clock that moves only with pauses, and provider processes that use both. */
+export class Stage {
+  static async start({ serverAheadMs = 0, ...options }: StageOptions = {}): Promise<Stage> {
+    const clock = { now: START };
+    const emulator = await Emulator.start({
+      ...options,
+      clock: () => new Date(clock.now + serverAheadMs),
+      random: seeded(1),
+    });
+    return new Stage(emulator, emulator.createTenant(), clock);
+  }
+
+  private constructor(
+    readonly emulator: Emulator,
+    readonly operator: Operator,
+    readonly clock: { now: number },
+  ) {}
+
+  stop(): Promise<void> {
+    return this.emulator.stop();
+  }
+
+  get admin(): Credential {
+    return credential(this.operator.apiKey);
+  }
+
+  world(transport: Partial<TransportLimits> = {}, pauses: number[] = []): World {
+    return {
+      transport: httpTransport({ ...DEFAULT_TRANSPORT_LIMITS, ...transport }),
+      now: () => this.clock.now,
+      random: seeded(2),
+      sleep: async (ms) => {
+        pauses.push(ms);
+        this.clock.now += ms;
+        // A turn of the event loop, as any real pause would be at least.
+        await new Promise((resolve) => setImmediate(resolve));
+      },
+    };
+  }
+
+  process(options: ProcessOptions = {}): ProviderProcess {
+    const { preflight = true, configured = true, retry } = options;
+    const { journal = new Journal() } = options;
+    const managed = new ManagedIds(journal);
+    const warnings: string[] = [];
+    const pauses: number[] = [];
+    const world = this.world(options.transport, pauses);
+    const connection = new Connection(
+      {
+        baseUrl: options.baseUrl ?? this.emulator.url,
+        credential: options.credential ?? this.admin,
+        environmentId: options.environmentId,
+        world,
+        ...(retry === undefined ? {} : { retry }),
+      },
+      journal,
+      managed,
+    );
+    const surroundings: Surroundings = {
+      connect: () => connection,
+      isConfigured: () => configured,
+      connectionNames: () => [],
+      fingerprint: () => FINGERPRINT,
+      wantsPreflight: () => preflight,
+      managed,
+      adopted: new Set(),
+      diffedAccounts: new DiffedResources(),
+      diffedKeys: new DiffedResources(),
+      now: () => connection.routes.serverNow(),
+      sleep: world.sleep,
+      warn: async (message) => {
+        warnings.push(message);
+      },
+    };
+    return {
+      accounts: new ServiceAccountLifecycle(surroundings),
+      keys: new ApiKeyLifecycle(surroundings),
+      connection,
+      managed,
+      warnings,
+      pauses,
+    };
+  }
+
+  /** A service account made without a request, with a key of its own. */
+  accountWithKey(roles: string[], name = "weak"): { id: string; credential: Credential } {
+    const { tenantId, environmentId } = this.operator;
+    const { id } = this.emulator.createAccount(tenantId, { name, roles });
+    const { value } = this.emulator.createKey(id, environmentId, { name: `key of ${name}` });
+    return { id, credential: credential(value) };
+  }
+
+  /** The requests since the log was last cleared, as `GET /users/me`. */
+  get log(): string[] {
+    return this.emulator.requests.map(line);
+  }
+
+  /** As {@link log}, of the requests that ask for a change. */
+  get writes(): string[] {
+    return this.emulator.writes().map(line);
+  }
+
+  fault(kind: FaultKind, when: "before" | "after", rule: Partial<FaultRule> = {}): void {
+    this.emulator.faults.add({ ...kind, when, ...rule } as FaultRule);
+  }
+}
+
+function line({ method, path }: Pick<RecordedRequest, "method" | "path">): string {
+  return `${method} ${path.replace(/^\/v1/, "")}`;
+}
+
+export function credential(value: string, source = "config key flexprice:apiKey"): Credential {
+  return { kind: "apiKey", value, source };
+}
+
+export function token(value: string): Credential {
+  return { kind: "accessToken", value, source: "config key flexprice:accessToken" };
+}
+
+/** The failure of an attempt that has to fail with this kind. */
+export async function failureOf(
+  attempt: Promise<unknown> | (() => Promise<unknown>),
+  kind: ErrorKind,
+): Promise<FlexpriceError> {
+  let result: unknown;
+  try {
+    result = await (typeof attempt === "function" ? attempt() : attempt);
+  } catch (error) {
+    if (!(error instanceof FlexpriceError)) throw error;
+    assert.equal(error.kind, kind, error.message);
+    return error;
+  }
+  throw new assert.AssertionError({
+    message: `expected a failure of kind ${kind}, got ${JSON.stringify(result)}`,
+  });
+}
+
+/** What `pulumi up` does with a resource that is not there yet: check, then create with what check gave back. */
+export async function createAccount(
+  { accounts }: ProviderProcess,
+  inputs: Partial<AccountInputs>,
+): Promise<{ id: string; state: AccountState }> {
+  const checked = await accounts.check({}, inputs as AccountInputs);
+  assert.deepEqual(checked.failures, []);
+  const { id, outs } = await accounts.create(checked.inputs as AccountInputs);
+  return { id, state: outs as AccountState };
+}
+
+/** As {@link createAccount}, for a key. */
+export async function createKey(
+  { keys }: ProviderProcess,
+  inputs: Partial<KeyInputs>,
+): Promise<{ id: string; state: KeyState }> {
+  const checked = await keys.check({}, inputs as KeyInputs);
+  assert.deepEqual(checked.failures, []);
+  const { id, outs } = await keys.create(checked.inputs as KeyInputs);
+  return { id, state: outs as KeyState };
+}
+
+/** The reasons of a check's failures; the engine prints a named property's value, so none may be named. */
+export function reasons(checked: {
+  failures?: { property: string; reason: string }[] | undefined;
+}): string[] {
+  return (checked.failures ?? []).map(({ property, reason }) => {
+    assert.equal(property, "");
+    return reason;
+  });
+}

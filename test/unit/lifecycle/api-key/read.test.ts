@@ -1,0 +1,397 @@
+import assert from "node:assert/strict";
+import {
+  createKey,
+  credential,
+  DAY,
+  failureOf,
+  type KeyState,
+  MINUTE,
+  type ProcessOptions,
+  type ProviderProcess,
+  START,
+  Stage,
+  token,
+} from "../../fixture";
+
+const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
+const ME = "GET /users/me";
+const SEARCH = "POST /users/search";
+const LIST = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
+const PROBE = LIST.replace("1000", "1");
+
+describe("resources/api-key: read", () => {
+  let stage: Stage;
+  let process: ProviderProcess;
+  let account: string;
+  let id: string;
+  let state: KeyState;
+  async function set(options: Parameters<typeof Stage.start>[0] = {}, inputs = {}): Promise<void> {
+    await stage?.stop();
+    stage = await Stage.start(options);
+    account = stage.emulator.createAccount(stage.operator.tenantId, {
+      name: "ci",
+      roles: ["event_reader"],
+    }).id;
+    const made = { name: "k", serviceAccountId: account, ...inputs };
+    ({ id, state } = await createKey(stage.process(), made));
+    stage.emulator.clearRequests();
+    process = stage.process();
+  }
+  beforeEach(() => set());
+  afterEach(() => stage.stop());
+
+  const read = (by = process, props: Partial<KeyState> = state) => by.keys.read(id, props);
+  const kept = () => ({ id, props: state });
+  const gone = () => ({ id: "", props: state });
+  const list = () => `${LIST}&user_id=${account}`;
+  /** A process whose credential is the operator's own key of another environment. */
+  const elsewhere = (): ProviderProcess => {
+    const { tenantId, userId } = stage.operator;
+    const other = stage.emulator.createEnvironment(tenantId, "Other");
+    return as(stage.emulator.createKey(userId, other, { name: "other" }).value);
+  };
+  const as = (value: string, options: ProcessOptions = {}) =>
+    stage.process({ credential: credential(value), ...options });
+  /** What is younger is never gone. */
+  const growOld = () => {
+    stage.clock.now += 11 * MINUTE;
+  };
+
+  describe("of a key that is there", () => {
+    it("keeps the state as it was, __provider included", async () => {
+      const props = { ...state, __provider: PROVIDER };
+      assert.deepEqual(await read(process, props), { id, props });
+      assert.deepEqual(stage.log, [ME, list(), SEARCH]);
+      assert.deepEqual(process.warnings, []);
+      assert(process.managed.has(id));
+    });
+
+    it("keeps times in the words in which they were first known", async () => {
+      for (const [expiresAt, known] of [
+        // Sent in UTC, and answered as it was sent.
+        ["2030-06-01T12:00:00.123456789+05:30", "2030-06-01T06:30:00.123456789Z"],
+        ["2030-06-01T12:00:00.5Z", "2030-06-01T12:00:00.5Z"],
+      ] as const) {
+        await set({}, { expiresAt });
+        assert.equal(state.expiresAt, known);
+        const again = await read(process, (await read()).props);
+        assert.deepEqual(again, kept());
+        const { changes } = await process.keys.diff(id, again.props as KeyState, {
+          name: "k",
+          type: "private_key",
+          serviceAccountId: account,
+          expiresAt,
+        });
+        assert.equal(changes, false);
+      }
+    });
+
+    it("keeps a lifetime's expiry", async () => {
+      await set({}, { expiresIn: "90d" });
+      assert.deepEqual(await read(), kept());
+    });
+
+    it("does not mind that its account was renamed", async () => {
+      stage.emulator.renameAccount(account, "renamed");
+      assert.deepEqual(await read(), kept());
+    });
+
+    it("shows an expiry that the server moved", async () => {
+      await set({}, { expiresIn: "90d" });
+      stage.emulator.expireKey(id, new Date(START + DAY));
+      const props = { ...state, expiresAt: "2026-11-25T08:00:00Z" };
+      assert.deepEqual(await read(), { id, props });
+    });
+
+    it("shows an expiry that the server took away or added", async () => {
+      assert.deepEqual(
+        await read(process, { ...state, expiresAt: "2030-06-01T12:00:00Z" }),
+        kept(),
+      );
+      stage.emulator.expireKey(id, new Date(START + DAY));
+      const props = { ...state, expiresAt: "2026-11-25T08:00:00Z" };
+      assert.deepEqual(await read(stage.process()), { id, props });
+    });
+
+    it("shows other roles and another name", async () => {
+      const row = {
+        id,
+        name: "renamed",
+        type: "private_key",
+        display_id: state.displayId,
+        roles: ["b", "a", "b"],
+        user_type: "service_account",
+        user_id: account,
+        status: "published",
+        created_at: state.createdAt,
+      };
+      const body = { items: [row], pagination: { total: 1 } };
+      stage.fault({ kind: "status", status: 200, body }, "before", { match: { path: /keys/ } });
+      assert.deepEqual(await read(), {
+        id,
+        props: { ...state, name: "renamed", roles: ["a", "b"] },
+      });
+    });
+
+    it("keeps one that has expired: it is listed, and the next up replaces it", async () => {
+      await set({}, { expiresIn: "1d" });
+      stage.clock.now += 2 * DAY;
+      assert.deepEqual(await read(), kept());
+    });
+
+    it("shows that its account is archived, and warns", async () => {
+      stage.emulator.archiveAccount(account);
+      const found = await read();
+      assert.deepEqual(found, { id, props: { ...state, ownerArchived: true } });
+      assert.deepEqual(process.warnings, [
+        `Service account ${account} of API key "k" (${id}) is archived, and the key still works: replace or delete it.`,
+      ]);
+      const { replaces } = await process.keys.diff(id, found.props as KeyState, {
+        name: "k",
+        type: "private_key",
+        serviceAccountId: account,
+      });
+      assert.deepEqual(replaces, ["serviceAccountId"]);
+    });
+
+    it("takes that back when the account is there", async () => {
+      assert.deepEqual(await read(process, { ...state, ownerArchived: true }), kept());
+    });
+
+    it("shares requests with other reads", async () => {
+      const { environmentId } = stage.operator;
+      const others = Array.from(
+        { length: 20 },
+        (_, i) => stage.emulator.createKey(account, environmentId, { name: `k${i}` }).id,
+      );
+      await Promise.all(others.map((other) => process.keys.read(other, state)));
+      assert.deepEqual(stage.log, [ME, list(), SEARCH]);
+    });
+  });
+
+  describe("of a key that is gone", () => {
+    it("drops one that is revoked, with all proofs", async () => {
+      growOld();
+      stage.emulator.revokeKey(id);
+      assert.deepEqual(await read(), gone());
+      assert.deepEqual(stage.log, [ME, list(), ME, PROBE, ME, list()]);
+      const askers = stage.emulator.requests.map(({ headers }) => headers["x-api-key"]);
+      const [admin, itself] = [stage.operator.apiKey, state.apiKey];
+      assert.deepEqual(askers, [admin, admin, itself, admin, itself, admin]);
+      assert.match(process.warnings.join(), /^API key .* was revoked outside of this program/);
+    });
+
+    it("drops one that was revoked a moment ago, once the server's cache is over", async () => {
+      await set({ revocationDelayMs: 120_000 });
+      growOld();
+      await as(state.apiKey).connection.caller();
+      stage.emulator.revokeKey(id);
+      assert.deepEqual(await read(), gone());
+      assert(stage.clock.now - START >= 11 * MINUTE + 120_000);
+    });
+
+    it("drops nothing that the list shows again", async () => {
+      growOld();
+      const body = { items: [], pagination: { total: 0 } };
+      stage.fault({ kind: "status", status: 200, body }, "before", { match: { path: /keys/ } });
+      stage.emulator.expireKey(id); // so that it does not work
+      assert.deepEqual(await read(), kept());
+    });
+
+    it("drops none that has expired: its not working proves nothing", async () => {
+      await set({}, { expiresIn: "1d" });
+      stage.clock.now += 2 * DAY;
+      stage.emulator.revokeKey(id);
+      assert.deepEqual(await read(), kept());
+      assert.deepEqual(stage.log, [ME, list()]);
+    });
+  });
+
+  describe("of a key that cannot be seen", () => {
+    it("tells an environment that does not have it, as long as it works", async () => {
+      growOld();
+      const error = await failureOf(read(elsewhere()), "wrong_environment");
+      assert.equal(
+        error.message,
+        `Could not read API key "k" (${id}).\n  Reason: the key still works, but the environment of the credential from config key flexprice:apiKey does not have it: it was made in another environment\n  What to do: use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.`,
+      );
+    });
+
+    it("tells an environment that is not the one noted", async () => {
+      const { accessToken, environmentId, tenantId } = stage.operator;
+      const other = stage.emulator.createEnvironment(tenantId, "Other");
+      const bearer = stage.process({ credential: token(accessToken), environmentId: other });
+      const error = await failureOf(read(bearer, { ...state, environmentId }), "wrong_environment");
+      assert.equal(
+        error.answer,
+        `it belongs to environment ${environmentId}, the settings name ${other}`,
+      );
+      assert.deepEqual(stage.log, [ME]);
+      const right = stage.process({ credential: token(accessToken), environmentId });
+      const props = { ...state, environmentId };
+      assert.deepEqual(await read(right, props), { id, props });
+    });
+
+    it("tells another tenant, before it looks", async () => {
+      const other = stage.emulator.createTenant();
+      await failureOf(read(as(other.apiKey)), "wrong_tenant");
+      assert.deepEqual(stage.log, [ME]);
+    });
+
+    it("keeps a publishable key unseen, also one that is revoked", async () => {
+      await set({}, { type: "publishable_key" });
+      assert.deepEqual(await read(), kept());
+      stage.emulator.revokeKey(id);
+      assert.deepEqual(await read(), kept());
+      assert.deepEqual(stage.log, [ME]);
+    });
+
+    const weak: Record<string, () => ProviderProcess> = {
+      "a service account": () => stage.process(stage.accountWithKey(["event_reader"])),
+      "a super_admin service account": () => stage.process(stage.accountWithKey(["super_admin"])),
+      "a user with all_reader": () => {
+        const { tenantId, environmentId } = stage.operator;
+        const { accessToken } = stage.emulator.createUser(tenantId, ["all_reader"]);
+        return stage.process({ credential: token(accessToken), environmentId });
+      },
+    };
+    for (const [who, make] of Object.entries(weak)) {
+      it(`keeps it for ${who}; if it does not work any more, with a warning`, async () => {
+        const by = make();
+        assert.deepEqual(await read(by), kept());
+        assert.deepEqual(by.warnings, []);
+        stage.emulator.revokeKey(id);
+        assert.deepEqual(await read(by), kept());
+        assert.equal(by.warnings.length, 1);
+        assert.match(
+          by.warnings[0] ?? "",
+          /^API key "k" \(secret_\w+\) is not accepted by the server, but the credential from .* cannot see whether it was revoked; its state is kept\. Refresh with a super_admin user's credential\.$/,
+        );
+        assert(stage.log.every((line) => line === ME));
+      });
+    }
+
+    it("says nothing of one that has expired", async () => {
+      await set({}, { expiresIn: "1d" });
+      const by = stage.process(stage.accountWithKey(["super_admin"]));
+      stage.clock.now += 2 * DAY;
+      assert.deepEqual(await read(by), kept());
+      assert.deepEqual(by.warnings, []);
+    });
+
+    it("sees a caller's own key, whoever it is", async () => {
+      const { id: robot, credential: own } = stage.accountWithKey(["super_admin"], "robot");
+      const by = stage.process({ credential: own });
+      const made = await createKey(by, { name: "own" });
+      assert.equal(made.state.userId, robot);
+      const later = stage.process({ credential: own });
+      assert.deepEqual(await later.keys.read(made.id, made.state), {
+        id: made.id,
+        props: made.state,
+      });
+      stage.emulator.revokeKey(made.id);
+      growOld();
+      const last = stage.process({ credential: own });
+      assert.equal((await last.keys.read(made.id, made.state)).id, "");
+    });
+  });
+
+  describe("of a server in trouble", () => {
+    it("never drops a key while the database is away, whatever the credential", async () => {
+      const { accessToken, environmentId, userId } = stage.operator;
+      const fresh = stage.emulator.createKey(userId, environmentId, { name: "never used" });
+      const bearer = stage.process({ credential: token(accessToken), environmentId });
+      stage.emulator.revokeKey(id);
+      stage.emulator.faults.outage = true;
+      await failureOf(read(), "server_error"); // its key is in the server's cache
+      await failureOf(read(as(fresh.value)), "unauthenticated");
+      await failureOf(read(bearer), "server_error");
+    });
+
+    it("never drops a key when the database goes away during the read", async () => {
+      growOld();
+      for (const goesAt of [1, 2, 3, 4, 5, 6]) {
+        const by = stage.process();
+        stage.emulator.clearRequests();
+        stage.emulator.revokeKey(id);
+        stage.emulator.faults.decide = () => {
+          stage.emulator.faults.outage = stage.log.length >= goesAt;
+          return undefined;
+        };
+        await assert.rejects(read(by), { name: "FlexpriceError" }, `request ${goesAt}`);
+        stage.emulator.faults.clear();
+      }
+    });
+
+    it("never drops a key for an answer that is none", async () => {
+      growOld();
+      stage.emulator.revokeKey(id);
+      for (const path of [/me$/, /limit=1000/, /limit=1&/]) {
+        stage.fault({ kind: "not_json" }, "after", { match: { path }, times: 999 });
+        await failureOf(read(stage.process()), "malformed_answer");
+        stage.emulator.faults.clear();
+      }
+      const kind = { kind: "status", status: 404, body: "404 page not found" } as const;
+      stage.fault(kind, "before", { match: { path: /keys/ } });
+      await failureOf(read(stage.process()), "malformed_answer");
+      await stage.stop();
+      await failureOf(read(stage.process()), "unreachable");
+    });
+  });
+
+  describe("of a key that is managed elsewhere", () => {
+    const foreign = (props: Partial<KeyState>, by = process) => by.keys.read(id, props);
+    const seen = () => {
+      const { serviceAccountId: _, createdAt, ...rest } = state;
+      return { ...rest, createdAt: createdAt.replace(/\d{3}Z$/, "Z") };
+    };
+
+    it("shows what the server shows, and the key that was given", async () => {
+      const { props, id: found } = await foreign({ apiKey: state.apiKey });
+      assert.equal(found, id);
+      assert.deepEqual({ ...props, createdAt: "" }, { ...seen(), createdAt: "" });
+      assert.equal(
+        Math.abs(Date.parse(props?.createdAt ?? "") - Date.parse(state.createdAt)) <= 1,
+        true,
+      );
+      assert.deepEqual(stage.log, [ME, LIST]);
+    });
+
+    it("leaves the key out when none was given", async () => {
+      const { props } = await foreign({ connection: "india" });
+      const { apiKey: _, ...rest } = seen();
+      assert.deepEqual(
+        { ...props, createdAt: "" },
+        { ...rest, createdAt: "", connection: "india" },
+      );
+    });
+
+    it("refuses the key of another", async () => {
+      const error = await failureOf(foreign({ apiKey: stage.operator.apiKey }), "refused");
+      assert.match(
+        error.answer,
+        /^the given apiKey is not this key: its display id would be sk_01\*\*\*/,
+      );
+      assert(!error.message.includes(stage.operator.apiKey));
+    });
+
+    it("says why it may not be found", async () => {
+      stage.emulator.revokeKey(id);
+      const error = await failureOf(foreign({}), "not_found");
+      assert.equal(
+        error.message,
+        `Could not read API key ${id}.\n  Reason: the credential from config key flexprice:apiKey sees no key with this id: it is revoked, publishable, of another environment\n  What to do: correct the id, or use a super_admin user's credential of the key's environment.`,
+      );
+      const weak = stage.process(stage.accountWithKey(["super_admin"]));
+      assert.match(
+        (await failureOf(foreign({}, weak), "not_found")).answer,
+        /of another environment, or of another owner$/,
+      );
+    });
+
+    it("walks the list once for many", async () => {
+      await Promise.all([foreign({}), foreign({}), foreign({})]);
+      assert.deepEqual(stage.log, [ME, LIST]);
+    });
+  });
+});

@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** What a process that goes on until it has nothing to do exits with. */
+const WENT_ON = 7;
+
+/** A process that has handed one object over, and waits for what becomes of another. */
+const SCRIPT = `
+process.exitCode = ${WENT_ON};
+require(${JSON.stringify(require.resolve("ts-node/register/transpile-only"))});
+const { endWithEngine } = require(${JSON.stringify(require.resolve("../../../provider/lifecycle/engine-exit"))});
+const { Journal } = require(${JSON.stringify(require.resolve("../../../provider/session/recovery/journal"))});
+const pending = (name) => ({
+  server: "http://127.0.0.1/v1", tenantId: "tenant_1", credential: "c", kind: "account", name, settle: "remove",
+});
+(async () => {
+  const journal = new Journal({ directory: process.env.NOTES });
+  await journal.handOver(await journal.begin(pending("handed over")), "user_1");
+  await journal.begin(pending("under way"));
+  endWithEngine(journal);
+  console.log("ready");
+})();
+`;
+
+describe("engine-end", function () {
+  this.timeout(60_000);
+  let folder: string;
+  let notes: string;
+  let child: ChildProcess;
+  let exited: Promise<unknown[]>;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-end-"));
+    notes = join(folder, "notes");
+  });
+  afterEach(() => {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true });
+  });
+
+  /** Resolves once the engine's end would be noticed. */
+  async function start(script: string, stdin: "pipe" | "ignore" = "pipe"): Promise<void> {
+    const path = join(folder, script);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, SCRIPT);
+    child = spawn(process.execPath, [path], {
+      cwd: join(__dirname, "../.."),
+      env: { ...process.env, NOTES: notes },
+      stdio: [stdin, "pipe", "inherit"],
+    });
+    exited = once(child, "exit");
+    assert(child.stdout);
+    await once(child.stdout, "data");
+  }
+  const left = () =>
+    readdirSync(notes)
+      .map((file) => JSON.parse(readFileSync(join(notes, file), "utf8").split("\n")[0] ?? ""))
+      .map(({ name, settle, id }) => [name, settle, id])
+      .sort();
+
+  it("ends the provider process with the engine's pipe, and leaves its notes", async () => {
+    await start("dynamic-provider/index.js");
+    assert.deepEqual(left(), [["under way", "remove", undefined]]);
+    child.stdin?.end();
+    assert.deepEqual(await exited, [0, null]);
+    assert.deepEqual(left(), [
+      ["handed over", "report", "user_1"],
+      ["under way", "remove", undefined],
+    ]);
+  });
+
+  it("ends it as the terminal is closed", async () => {
+    await start("dynamic-provider/index.js");
+    child.kill("SIGHUP");
+    assert.deepEqual(await exited, [0, null]);
+    assert.equal(left().length, 2);
+  });
+
+  it("takes a standard input that is no pipe for nothing that could end", async () => {
+    await start("dynamic-provider/index.js", "ignore");
+    assert.deepEqual(await exited, [WENT_ON, null]);
+    assert.deepEqual(left(), [["under way", "remove", undefined]]);
+  });
+
+  it("leaves the standard input of other processes alone", async () => {
+    await start("program/index.js");
+    assert.deepEqual(await exited, [WENT_ON, null]);
+    assert.deepEqual(left(), [["under way", "remove", undefined]]);
+  });
+});

@@ -1,0 +1,370 @@
+import assert from "node:assert/strict";
+import { FlexpriceError } from "../../../provider/shared/errors";
+import { lookupFailures } from "../../../provider/lifecycle/preview-checks";
+import {
+  type AccountInputs,
+  FINGERPRINT,
+  failureOf,
+  type KeyInputs,
+  MINUTE,
+  ONCE,
+  type ProviderProcess,
+  reasons,
+  Stage,
+  token,
+  UNKNOWN,
+} from "../fixture";
+
+const ME = "GET /users/me";
+const ASSIGNABLE = "GET /rbac/roles?user_type=service_account";
+const SOURCE = "The credential from config key flexprice:apiKey";
+const BUILT_IN = "Allowed roles: event_ingestor, event_reader, super_admin.";
+
+describe("resources/preflight", () => {
+  let stage: Stage;
+  beforeEach(async () => {
+    stage = await Stage.start();
+  });
+  afterEach(() => stage.stop());
+
+  const account = async (
+    { accounts }: ProviderProcess,
+    roles: unknown,
+    more: Record<string, unknown> = {},
+  ) => reasons(await accounts.check({}, { name: "a", roles, ...more } as AccountInputs));
+  const key = async ({ keys }: ProviderProcess, more: Record<string, unknown> = {}) =>
+    reasons(await keys.check({}, { name: "k", ...more } as unknown as KeyInputs));
+  const user = (roles: string[]) => {
+    const { accessToken } = stage.emulator.createUser(stage.operator.tenantId, roles);
+    const { environmentId } = stage.operator;
+    return stage.process({ credential: token(accessToken), environmentId });
+  };
+
+  it("asks once a process, however many resources there are", async () => {
+    const process = stage.process();
+    const { id } = stage.emulator.createAccount(stage.operator.tenantId, {
+      roles: ["event_reader"],
+    });
+    const checks = Array.from({ length: 5 }, () => account(process, ["event_reader"]));
+    assert.deepEqual(await Promise.all(checks), Array(5).fill([]));
+    assert.deepEqual(stage.log.sort(), [ASSIGNABLE, ME]);
+    await Promise.all(Array.from({ length: 5 }, () => key(process, { serviceAccountId: id })));
+    await account(process, ["event_ingestor"]);
+    assert.deepEqual(stage.log.slice(2), ["POST /users/search"]);
+    assert.deepEqual(process.warnings, []);
+  });
+
+  it("asks nothing when it is turned off", async () => {
+    const process = stage.process({ preflight: false });
+    assert.deepEqual(await account(process, ["event_reader"]), []);
+    assert.deepEqual(await account(process, ["auditor"]), [
+      `roles: Invalid role: auditor. ${BUILT_IN}`,
+    ]);
+    assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
+    assert.deepEqual([stage.log, process.warnings], [[], []]);
+  });
+
+  it("asks nothing where the connection is not known yet", async () => {
+    const process = stage.process();
+    assert.deepEqual(await account(process, ["event_reader"], { connection: UNKNOWN }), []);
+    assert.deepEqual(await key(process, { connection: UNKNOWN }), []);
+    assert.deepEqual(stage.log, []);
+  });
+
+  it("warns where no credential is configured, and checks what it can", async () => {
+    const process = stage.process({ configured: false });
+    assert.deepEqual(await account(process, ["auditor"]), [
+      `roles: Invalid role: auditor. ${BUILT_IN}`,
+    ]);
+    assert.deepEqual(process.warnings, [
+      'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
+    ]);
+    assert.deepEqual(stage.log, []);
+  });
+
+  it("warns where the server cannot be reached, and goes on with the built-in list", async () => {
+    const process = stage.process();
+    await stage.stop();
+    assert.deepEqual(await account(process, ["event_reader"]), []);
+    assert.deepEqual(await account(process, ["auditor"]), [
+      `roles: Invalid role: auditor. ${BUILT_IN}`,
+    ]);
+    assert.equal(process.warnings.length, 2); // the log shows the same text once
+    const [warning = ""] = process.warnings;
+    assert.match(
+      warning,
+      /^Flexprice could not be asked; roles are checked against the built-in list only\. Could not (?:find out who the credential belongs to|ask which roles the server offers)\./,
+    );
+    assert.match(warning, /ECONNREFUSED/);
+    assert.match(warning, /check flexprice:baseUrl \(or FLEXPRICE_BASE_URL\)/);
+  });
+
+  it("warns where the server is in trouble", async () => {
+    const process = stage.process();
+    stage.fault({ kind: "status", status: 503 }, "before", { times: 9 });
+    assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
+    assert.match(process.warnings[0] ?? "", /^Flexprice could not be asked; .*answered 503/s);
+  });
+
+  it("fails for a rejected credential: where it is from, what to do, and not what it is", async () => {
+    const value = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+    const source = "environment variable FLEXPRICE_API_KEY";
+    const process = stage.process({ credential: { kind: "apiKey", value, source } });
+    const [reason = "", ...others] = await account(process, ["event_reader"]);
+    assert.deepEqual(others, []);
+    assert.match(reason, /^Could not (find out who|ask which roles)/);
+    assert.match(reason, /Reason: Flexprice answered 401: Unauthorized/);
+    assert.match(reason, /check the credential from environment variable FLEXPRICE_API_KEY/);
+    assert.match(reason, /refresh and destroy use the config of the last update/);
+    assert(!reason.includes(value) && !reason.includes("FAKME"));
+    assert.deepEqual(await key(process), [reason]);
+    assert.deepEqual(process.warnings, []);
+  });
+
+  it("fails where something else than Flexprice answers", async () => {
+    const process = stage.process({ baseUrl: `${stage.emulator.url}/nothing` });
+    const [reason = ""] = await account(process, ["event_reader"]);
+    assert.match(reason, /Flexprice answered 404: 404 page not found/);
+    assert.match(reason, /is a Flexprice API \(it ends in \/v1\)/);
+  });
+
+  it("lets the roles that the server offers win over the built-in list", async () => {
+    const roles = [{ id: "auditor", permissions: { event: ["read"] } }];
+    stage.fault({ kind: "status", status: 200, body: { roles } }, "before", {
+      match: { path: /roles/ },
+    });
+    const process = stage.process();
+    assert.deepEqual(await account(process, ["auditor"]), []);
+    assert.deepEqual(await account(process, ["event_reader"]), [
+      "roles: Invalid role: event_reader. Allowed roles: auditor.",
+    ]);
+  });
+
+  it("keeps to the built-in list where the server keeps its roles to itself", async () => {
+    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      match: { path: /roles/ },
+    });
+    assert.deepEqual(await account(stage.process(), ["custom_role"]), [
+      `roles: Invalid role: custom_role. ${BUILT_IN}`,
+    ]);
+  });
+
+  describe("who may create accounts", () => {
+    const may = async (process: ProviderProcess, wanted: string) => account(process, [wanted]);
+
+    it("a super_admin, user or service account: any", async () => {
+      const { credential } = stage.accountWithKey(["super_admin"], "robot");
+      for (const process of [stage.process(), stage.process({ credential })]) {
+        assert.deepEqual(await may(process, "super_admin"), []);
+        assert.deepEqual(await may(process, "event_reader"), []);
+      }
+      assert(!stage.log.includes("GET /rbac/roles"));
+    });
+
+    it("a user with all_writer: what they hold themselves", async () => {
+      const process = user(["all_writer"]);
+      const { id } = await process.connection.caller();
+      assert.deepEqual(await may(process, "event_reader"), []);
+      assert.deepEqual(await may(process, "super_admin"), [
+        `roles: The credential from config key flexprice:accessToken (user ${id} with all_writer) cannot grant super_admin, which holds "*" on "*": nobody grants what they do not hold.`,
+      ]);
+      assert.equal(stage.log.filter((line) => line === "GET /rbac/roles").length, 1);
+    });
+
+    for (const roles of [["event_ingestor"], ["event_ingestor", "event_reader"]]) {
+      it(`a service account with ${roles.join(" and ")}: none`, async () => {
+        const { id, credential } = stage.accountWithKey(roles);
+        assert.deepEqual(await may(stage.process({ credential }), "event_reader"), [
+          `${SOURCE} (service account ${id} with ${roles.join(", ")}) may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.`,
+        ]);
+      });
+    }
+
+    it("a user with all_reader: none", async () => {
+      const [reason = ""] = await may(user(["all_reader"]), "event_reader");
+      assert.match(reason, /^The credential .* with all_reader\) may not create service accounts/);
+    });
+
+    it("a caller without any role: none", async () => {
+      const [reason = ""] = await may(user([]), "event_reader");
+      assert.match(reason, /with no role\) may not create service accounts/);
+    });
+
+    it("is left to the server where its roles cannot be read", async () => {
+      const { credential } = stage.accountWithKey(["event_ingestor"]);
+      stage.fault({ kind: "status", status: 403 }, "before", {
+        match: { path: /roles$/ },
+        times: 9,
+      });
+      assert.deepEqual(await may(stage.process({ credential }), "event_reader"), []);
+    });
+
+    it("is not asked about roles that are not known yet", async () => {
+      assert.deepEqual(await account(user(["all_writer"]), [UNKNOWN, "event_reader"]), []);
+      assert.deepEqual(await account(user(["all_writer"]), UNKNOWN), []);
+    });
+
+    it("does not matter for an account that is there and stays", async () => {
+      const { credential } = stage.accountWithKey(["event_ingestor"]);
+      const { accounts } = stage.process({ credential });
+      const inputs = { name: "a", roles: ["event_reader"] };
+      assert.deepEqual(reasons(await accounts.check(inputs, { ...inputs, name: "b" })), []);
+      assert.equal(
+        reasons(await accounts.check(inputs, { ...inputs, roles: ["super_admin"] })).length,
+        1,
+      );
+    });
+
+    it("does not matter when adopt is removed", async () => {
+      const { credential } = stage.accountWithKey(["event_ingestor"]);
+      const { accounts } = stage.process({ credential });
+      const inputs = { name: "a", roles: ["event_reader"] };
+      assert.deepEqual(reasons(await accounts.check({ ...inputs, adopt: "user_1" }, inputs)), []);
+    });
+  });
+
+  describe("who may make keys of an account", () => {
+    let serviceAccountId: string;
+    beforeEach(() => {
+      const { tenantId } = stage.operator;
+      serviceAccountId = stage.emulator.createAccount(tenantId, { roles: ["event_reader"] }).id;
+    });
+
+    it("a user with super_admin, by key or by token", async () => {
+      const { accessToken, environmentId } = stage.operator;
+      const byToken = stage.process({ credential: token(accessToken), environmentId });
+      assert.deepEqual(await key(stage.process(), { serviceAccountId }), []);
+      assert.deepEqual(await key(byToken, { serviceAccountId }), []);
+    });
+
+    it("no service account, also not with super_admin; but a key for itself", async () => {
+      const { id, credential } = stage.accountWithKey(["super_admin"], "robot");
+      const process = stage.process({ credential });
+      const refused = [
+        `serviceAccountId: ${SOURCE} is service account ${id} with super_admin: only a user with super_admin can make keys for a service account.`,
+      ];
+      assert.deepEqual(await key(process, { serviceAccountId }), refused);
+      assert.deepEqual(await key(process, { serviceAccountId: UNKNOWN }), refused);
+      assert.deepEqual(await key(process), []);
+    });
+
+    for (const roles of [["all_writer"], ["all_reader"]]) {
+      it(`no user with ${roles}`, async () => {
+        const [reason = ""] = await key(user(roles), { serviceAccountId });
+        assert.match(reason, new RegExp(`is user user_\\w+ with ${roles}: only a user with super`));
+      });
+    }
+
+    it("nobody with a token but no environment", async () => {
+      const process = stage.process({ credential: token(stage.operator.accessToken) });
+      assert.deepEqual(await key(process, { serviceAccountId }), [
+        'The credential from config key flexprice:accessToken is an access token, and keys belong to an environment: set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…").',
+      ]);
+    });
+
+    it("nobody for an account that is not there, archived or of another tenant", async () => {
+      const other = stage.emulator.createTenant();
+      const foreign = stage.emulator.createAccount(other.tenantId, { roles: ["event_reader"] }).id;
+      stage.emulator.archiveAccount(serviceAccountId);
+      stage.clock.now += 11 * MINUTE;
+      for (const id of ["user_nope", foreign, serviceAccountId]) {
+        const [reason = "", ...more] = await key(stage.process(), { serviceAccountId: id });
+        assert.deepEqual(more, []);
+        assert.match(
+          reason,
+          new RegExp(
+            `^serviceAccountId: Could not make a key for ${id}\\.\\n {2}Reason: the credential's tenant has no service account ${id}, or it is archived`,
+          ),
+        );
+      }
+    });
+
+    it("is not decided by a server in trouble", async () => {
+      const process = stage.process({ retry: ONCE });
+      stage.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
+      assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
+      await failureOf(
+        process.keys.create({ name: "k", type: "private_key", serviceAccountId: "user_nope" }),
+        "not_found",
+      );
+    });
+
+    it("does not matter for a key that is there and stays", async () => {
+      const { credential } = stage.accountWithKey(["super_admin"], "robot");
+      const { keys } = stage.process({ credential });
+      const inputs = { name: "k", type: "private_key", serviceAccountId };
+      assert.deepEqual(reasons(await keys.check(inputs, { ...inputs, onDelete: "revoke" })), []);
+      assert.equal(reasons(await keys.check(inputs, { ...inputs, name: "k2" })).length, 1);
+    });
+  });
+
+  describe("the settings of a program's functions", () => {
+    const REFUSED =
+      /^the settings are not the same for this program's look-ups and for its resources: server, credential or environment differ\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
+
+    it("pass where its resources have the same, and are no input", async () => {
+      const { accounts, keys } = stage.process();
+      const __lookups = { "": FINGERPRINT, eu: FINGERPRINT };
+      const checks = [
+        await accounts.check({}, { roles: ["event_reader"], __lookups } as AccountInputs),
+        await keys.check({}, { type: "private_key", __lookups } as KeyInputs),
+      ];
+      for (const checked of checks) {
+        assert.deepEqual(reasons(checked), []);
+        assert.equal(Object.hasOwn(checked.inputs ?? {}, "__lookups"), false);
+      }
+    });
+
+    it("fail the check where its resources have others", async () => {
+      const process = stage.process();
+      const __lookups = { "": "another" };
+      const refusals = [
+        await account(process, ["event_reader"], { __lookups }),
+        await key(process, { __lookups }),
+      ];
+      for (const [reason = "", ...others] of refusals) {
+        assert.match(reason, REFUSED);
+        assert.deepEqual(others, []);
+      }
+      assert.deepEqual(stage.writes, []);
+    });
+
+    it("are compared also where the resource is there and stays", async () => {
+      const inputs = { name: "a", roles: ["event_reader"] };
+      const { accounts } = stage.process();
+      const news = { ...inputs, __lookups: { "": "another" } };
+      assert.match(reasons(await accounts.check(inputs, news))[0] ?? "", REFUSED);
+    });
+
+    it("are compared for each connection by itself", () => {
+      const settings = new Map([
+        [undefined, "a"],
+        ["eu", "b"],
+      ]);
+      const fingerprint = (name: string | undefined) => settings.get(name) ?? assert.fail();
+      const differing = (__lookups: Record<string, string>) =>
+        reasons({ failures: lookupFailures({ fingerprint }, { __lookups }) });
+      assert.deepEqual(differing({ "": "a", eu: "b" }), []);
+      assert.deepEqual(differing({}), []);
+      const [reason = "", ...others] = differing({ "": "a", eu: "c" });
+      assert.match(reason, /^the settings of connection "eu" are not the same/);
+      assert.deepEqual(others, []);
+    });
+
+    it("differ from settings that cannot be used", () => {
+      const failing = (error: Error) => () => {
+        throw error;
+      };
+      const unusable = new FlexpriceError({
+        kind: "configuration",
+        attempted: "use a connection",
+        answer: "there is none",
+        advice: "set it.",
+      });
+      const news = { __lookups: { eu: "a" } };
+      assert.equal(lookupFailures({ fingerprint: failing(unusable) }, news).length, 1);
+      const bug = new RangeError("a bug");
+      assert.throws(() => lookupFailures({ fingerprint: failing(bug) }, news), bug);
+    });
+  });
+});

@@ -1,0 +1,64 @@
+import type { AccountSpec, KeySpec } from "../../../provider/session/creates";
+import type { CreatedKey, User } from "../../../provider/api/schemas";
+import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
+import type { ProcessOptions, ProviderProcess, Stage } from "../fixture";
+
+export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
+export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
+export const ACCOUNT: AccountSpec = { namePrefix: "ci", roles: ["event_reader", "event_ingestor"] };
+/** An account that is there, to make keys for. */
+export const OWNER = { name: "owner", roles: ["event_ingestor"] };
+
+/** A process that has asked who it is, as every create does first. */
+export async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
+  const process = stage.process(options);
+  await process.connection.caller();
+  stage.emulator.clearRequests();
+  return process;
+}
+
+export async function makeAccount(
+  { connection }: ProviderProcess,
+  account = ACCOUNT,
+): Promise<User> {
+  const caller = await connection.caller();
+  return await connection.creates.account(account, {
+    caller,
+    attempted: `create service account "${account.name ?? account.namePrefix}"`,
+  });
+}
+
+export async function makeKey(
+  { connection }: ProviderProcess,
+  accountId: string,
+  key: Partial<KeySpec> = {},
+): Promise<CreatedKey> {
+  const caller = await connection.caller();
+  return await connection.creates.key(
+    { namePrefix: "k", type: "private_key", accountId, ...key },
+    { caller, attempted: 'create API key "k"' },
+  );
+}
+
+export function live({ emulator }: Stage): Pick<EmulatedUser, "id" | "name" | "roles">[] {
+  return emulator
+    .accounts()
+    .filter(({ status }) => status === "published")
+    .map(({ id, name, roles }) => ({ id, name, roles }));
+}
+
+export function liveKeys({ emulator }: Stage, owner: string): EmulatedKey[] {
+  return emulator.keys().filter((key) => key.userId === owner && key.status === "published");
+}
+
+export function lostKeyOf({ emulator }: Stage, owner: string): string | undefined {
+  return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
+}
+
+/** The names that the creates so far carried, in the order of their arrival. */
+export function namesSent({ emulator }: Stage): string[] {
+  return emulator
+    .writes()
+    .filter(({ method }) => method === "POST")
+    .map(({ body }) => (body as { name: string }).name);
+}

@@ -1,0 +1,100 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { Journal, type PendingCreate } from "../../../provider/session/recovery/journal";
+import type { FaultRule, RecordedRequest } from "../../../provider/emulator";
+import type { ProcessOptions, ProviderProcess, Stage } from "../fixture";
+
+/** A provider process that keeps a journal. */
+export interface JournalingProcess extends ProviderProcess {
+  readonly journal: Journal;
+}
+
+/** A home of its own, and the notes that provider processes keep in it. */
+export class Notes {
+  readonly home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-notes-"));
+  readonly directory = join(this.home, "flexprice", "creates");
+  /** What killed processes wait for; it comes to an end with the server. */
+  private readonly dying: Promise<unknown>[] = [];
+
+  constructor(private readonly stage: Stage) {}
+
+  async remove(): Promise<void> {
+    await this.stage.stop();
+    await Promise.all(this.dying);
+    rmSync(this.home, { recursive: true });
+  }
+
+  start(options: ProcessOptions = {}): JournalingProcess {
+    const warnings: string[] = [];
+    const journal = new Journal({
+      directory: this.directory,
+      monotonic: () => this.stage.clock.now,
+      warn: async (message) => {
+        warnings.push(message);
+      },
+    });
+    return { ...this.stage.process({ ...options, journal }), journal, warnings };
+  }
+
+  /** Lets a request arrive whose sender dies before the answer. */
+  async dieAsking(
+    ask: (process: ProviderProcess) => Promise<unknown>,
+    when: "before" | "after",
+    rule: Partial<FaultRule>,
+    process: ProviderProcess = this.start(),
+  ): Promise<void> {
+    const { emulator } = this.stage;
+    await process.connection.caller();
+    this.stage.fault({ kind: "timeout" }, when, rule);
+    const known = new Set(emulator.requests);
+    const isLost = (request: RecordedRequest) =>
+      !known.has(request) && request.fault === `timeout ${when}`;
+    this.dying.push(ask(process).catch(() => undefined));
+    while (!emulator.requests.some(isLost)) await new Promise((turn) => setTimeout(turn, 1));
+  }
+
+  /** What a process does before its first change. */
+  async recover(process: JournalingProcess = this.start()): Promise<JournalingProcess> {
+    await process.connection.recover(async (message) => {
+      process.warnings.push(message);
+    });
+    return process;
+  }
+
+  /** As many milliseconds ago every note is to have been renewed for the last time. */
+  age(ms: number): void {
+    const time = (Date.now() - ms) / 1_000;
+    for (const path of this.paths) utimesSync(path, time, time);
+  }
+
+  get paths(): string[] {
+    return this.files.filter((file) => file.endsWith(".json")).map((f) => join(this.directory, f));
+  }
+
+  /** The names of all files, of whatever kind. */
+  get files(): string[] {
+    return existsSync(this.directory) ? readdirSync(this.directory) : [];
+  }
+
+  /** The notes by what they were written for. */
+  get pending(): PendingCreate[] {
+    return this.paths.map((path) => pendingIn(readFileSync(path, "utf8")));
+  }
+
+  /** The only note. */
+  get only(): { readonly path: string; readonly pending: PendingCreate; readonly text: string } {
+    const [path, ...others] = this.paths;
+    if (path === undefined || others.length > 0) {
+      throw new Error(`there is not one note but: ${this.paths.map((p) => basename(p))}`);
+    }
+    const text = readFileSync(path, "utf8");
+    return { path, text, pending: pendingIn(text) };
+  }
+}
+
+/** What a note says of the create, without what it says of itself. */
+function pendingIn(text: string): PendingCreate {
+  const { inode: _inode, born: _born, ...pending } = JSON.parse(text.split("\n")[0] ?? "");
+  return pending;
+}

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import {
+  escapeControl,
+  escapeControlByLine,
+  quoted,
+  redact,
+  rememberSecret,
+} from "../../../provider/shared/redaction";
+
+const JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoidXNlcl8xIn0.c2lnbmF0dXJl";
+const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+
+describe("redaction", () => {
+  describe("of what looks like a credential, known or not", () => {
+    const cases: Record<string, [text: string, clean: string]> = {
+      "a private key": [`key ${KEY}.`, "key [redacted]."],
+      "a publishable key": ["pk_01M85FAKMEBXGA1EGXE598V40Z", "[redacted]"],
+      "a key inside JSON": [`{"api_key":"${KEY}"}`, '{"api_key":"[redacted]"}'],
+      "a key in a URL": [`https://x.io/v1/k/${KEY}?a=1`, "https://x.io/v1/k/[redacted]?a=1"],
+      "a token": [`token ${JWT}!`, "token [redacted]!"],
+      "a token without its signature": ["eyJhbGciOiJIUzI1NiJ9.eyJ1c2Vy", "[redacted]"],
+      "a bearer header": ["Bearer abc.def-123", "[redacted]"],
+      "a bearer header in small letters": [
+        "authorization: bearer abcdef",
+        "authorization: [redacted]",
+      ],
+      "basic authentication": ["Basic dXNlcjpwYXNz", "[redacted]"],
+      "x-api-key as a header": ["x-api-key: opensesame", "x-api-key: [redacted]"],
+      "X-API-KEY in JSON": ['{"X-API-KEY":"opensesame"}', '{"X-API-KEY":"[redacted]"}'],
+      "x-api-key in a query": ["?x-api-key=opensesame", "?x-api-key=[redacted]"],
+      "a user in a URL": ["https://jo:pass@x.io/v1", "https://[redacted]@x.io/v1"],
+      "several at once": [
+        `${KEY} and ${KEY} and ${JWT}`,
+        "[redacted] and [redacted] and [redacted]",
+      ],
+    };
+    for (const [what, [text, clean]] of Object.entries(cases)) {
+      it(what, () => assert.equal(redact(text), clean));
+    }
+  });
+
+  describe("leaves what is none", () => {
+    const harmless = [
+      "sk_01***NP",
+      "secret_01M85FAKMEBXGA1EGXE598V40Z",
+      "user_01M85F3VN6K63X2SZKSCVMP5X7",
+      "tenant_01M85F3VN6K63X2SZKSCVMP5X7",
+      "a task_manager_service",
+      "https://us.api.flexprice.io/v1/users/me",
+      "at 08:00:00, to jo@example.com",
+      "config key flexprice:apiKey",
+      "",
+    ];
+    for (const text of harmless) {
+      it(JSON.stringify(text), () => assert.equal(redact(text), text));
+    }
+  });
+
+  describe("of remembered values, whatever they look like", () => {
+    it("plain, each time they occur", () => {
+      rememberSecret("open sesame");
+      assert.equal(redact("<open sesame|open sesame>"), "<[redacted]|[redacted]>");
+    });
+
+    it("URL-encoded", () => {
+      rememberSecret("a+b/c=d&e");
+      assert.equal(redact("?key=a%2Bb%2Fc%3Dd%26e&x=1"), "?key=[redacted]&x=1");
+    });
+
+    it("escaped as in JSON", () => {
+      rememberSecret('quo"te\\and\nbreak');
+      assert.equal(
+        redact(JSON.stringify({ said: 'it was quo"te\\and\nbreak!' })),
+        '{"said":"it was [redacted]!"}',
+      );
+    });
+
+    it("the longest first: nothing is left of one that contains another", () => {
+      rememberSecret("tomato");
+      rememberSecret("tomatoes-and-basil");
+      assert.equal(redact("tomatoes-and-basil, tomato"), "[redacted], [redacted]");
+    });
+
+    it("with characters that mean something in patterns and replacements", () => {
+      rememberSecret("$&.*(x)[y]");
+      assert.equal(redact("<$&.*(x)[y]>"), "<[redacted]>");
+    });
+
+    it("but not those too short to be a credential, nor none", () => {
+      rememberSecret("roles");
+      rememberSecret("");
+      rememberSecret(undefined);
+      assert.equal(redact("roles undefined"), "roles undefined");
+    });
+
+    it("from six characters on", () => {
+      rememberSecret("zebra1");
+      assert.equal(redact("a zebra1"), "a [redacted]");
+    });
+  });
+
+  it("leaves names that only begin like a publishable key", () => {
+    for (const text of ["pk_backend-service", "pk_01M85FAKMEBXGA1EGXE598V40", "pk_old"]) {
+      assert.equal(redact(text), text);
+    }
+  });
+
+  describe("of what a terminal would obey", () => {
+    it("leaves every letter, accent, emoji and sign", () => {
+      const text = "grüße, Ελλάδα, שלום, 日本, e\u0301, 🎉, <a> & 'b'";
+      assert.equal(escapeControl(text), text);
+      assert.equal(escapeControl(escapeControl("\x1b")), "\\u{1b}");
+    });
+
+    it("keeps line breaks only where lines are meant", () => {
+      assert.equal(escapeControl("a\nb\x1b"), "a\\u{a}b\\u{1b}");
+      assert.equal(escapeControlByLine("a\nb\x1b\r\n"), "a\nb\\u{1b}\\u{d}\n");
+    });
+
+    it("quotes a text so that it can stand in a program", () => {
+      assert.equal(quoted('a"\x1b\u202e\n'), '"a\\"\\u001b\\u{202e}\\n"');
+    });
+  });
+});
