@@ -49,8 +49,12 @@ const VERBS: Record<Operation, { verb: Verb; change: "create" | "same" | "delete
 const LONGEST_OPERATION = 3_600_000;
 
 /** A stack of so many accounts with a key each by one provider, and a Flexprice of its own. */
-export class Contestant {
-  static async open(provider: Provider, size: number, conditions: Conditions): Promise<Contestant> {
+export class ProviderUnderTest {
+  static async open(
+    provider: Provider,
+    size: number,
+    conditions: Conditions,
+  ): Promise<ProviderUnderTest> {
     const server = await Server.start(conditions.latencyMs ?? 0);
     const workspace = await PulumiWorkspace.create({
       program: program(conditions.nodeargs),
@@ -65,7 +69,7 @@ export class Contestant {
         ...conditions.env,
       },
     });
-    return new Contestant(provider, size, conditions, server, workspace);
+    return new ProviderUnderTest(provider, size, conditions, server, workspace);
   }
 
   private constructor(

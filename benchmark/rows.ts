@@ -26,13 +26,13 @@ export interface Results {
 }
 
 /** One operation in one round: what each provider took for it. */
-export type Heat = Readonly<Partial<Record<Provider, Measurement>>>;
+export type Round = Readonly<Partial<Record<Provider, Measurement>>>;
 
 export function rowOf(
   size: number,
   operation: Operation,
   provider: Provider,
-  heats: readonly Heat[],
+  heats: readonly Round[],
 ): Row {
   const own = heats.flatMap((heat) => heat[provider] ?? []);
   const middle = (of: (measurement: Measurement) => number) => median(own.map(of));

@@ -9,15 +9,15 @@ import { ensurePulumi } from "../scripts/pulumi-cli";
 import { chart } from "./chart";
 import {
   type Conditions,
-  Contestant,
   type Measurement,
   OPERATIONS,
   type Operation,
   PROVIDERS,
   type Provider,
+  ProviderUnderTest,
 } from "./provider-under-test";
 import { heading, table } from "./report";
-import { type Heat, type Results, type Row, rowOf } from "./rows";
+import { type Results, type Round, type Row, rowOf } from "./rows";
 
 const SIZES = "10x3,100x3,1000x3";
 const LARGE = "5000x1";
@@ -64,7 +64,7 @@ async function main(): Promise<void> {
   const rows: Row[] = [];
   const sizes = values.sizes.split(",").concat(values.large ? LARGE : []);
   for (const [size, times] of sizes.map(sizeAndRounds)) {
-    const rounds: Record<Operation, Heat>[] = [];
+    const rounds: Record<Operation, Round>[] = [];
     for (let round = 0; round < times; round++) {
       rounds.push(await life(size, rotated(providers, round), conditions));
     }
@@ -84,30 +84,33 @@ async function life(
   size: number,
   providers: readonly Provider[],
   conditions: Conditions,
-): Promise<Record<Operation, Heat>> {
-  const contestants: Contestant[] = [];
+): Promise<Record<Operation, Round>> {
+  const contestants: ProviderUnderTest[] = [];
   try {
     for (const provider of providers) {
-      contestants.push(await Contestant.open(provider, size, conditions));
+      contestants.push(await ProviderUnderTest.open(provider, size, conditions));
     }
-    const heats: [Operation, Heat][] = [];
+    const heats: [Operation, Round][] = [];
     for (const operation of OPERATIONS) heats.push([operation, await heat(operation, contestants)]);
-    return Object.fromEntries(heats) as Record<Operation, Heat>;
+    return Object.fromEntries(heats) as Record<Operation, Round>;
   } finally {
-    for (const contestant of contestants) await contestant.close();
+    for (const provider of contestants) await provider.close();
   }
 }
 
-async function heat(operation: Operation, contestants: readonly Contestant[]): Promise<Heat> {
+async function heat(
+  operation: Operation,
+  contestants: readonly ProviderUnderTest[],
+): Promise<Round> {
   const measured: [Provider, Measurement][] = [];
-  for (const contestant of contestants) {
-    const measurement = await contestant.measure(operation);
+  for (const provider of contestants) {
+    const measurement = await provider.measure(operation);
     process.stderr.write(
-      `${operation}: ${contestant.provider} ${measurement.seconds.toFixed(2)} s\n`,
+      `${operation}: ${provider.provider} ${measurement.seconds.toFixed(2)} s\n`,
     );
-    measured.push([contestant.provider, measurement]);
+    measured.push([provider.provider, measurement]);
   }
-  return Object.fromEntries(measured) as Heat;
+  return Object.fromEntries(measured) as Round;
 }
 
 async function machine(): Promise<Results["machine"]> {

@@ -1,16 +1,5 @@
 /** Flexprice service accounts and API keys as Pulumi resources. */
-export type { ErrorKind } from "./shared/errors";
-export type {
-  ApiKeyInfo,
-  CallerInfo,
-  GetApiKeysArgs,
-  GetCallerArgs,
-  GetRolesArgs,
-  GetServiceAccountArgs,
-  GetServiceAccountsArgs,
-  RoleInfo,
-  ServiceAccountInfo,
-} from "./functions/types";
+
 export {
   type GetApiKeysOutputArgs,
   type GetCallerOutputArgs,
@@ -29,6 +18,17 @@ export {
   getServiceAccountsOutput,
   LookupError,
 } from "./functions";
+export type {
+  ApiKeyInfo,
+  CallerInfo,
+  GetApiKeysArgs,
+  GetCallerArgs,
+  GetRolesArgs,
+  GetServiceAccountArgs,
+  GetServiceAccountsArgs,
+  RoleInfo,
+  ServiceAccountInfo,
+} from "./functions/types";
 export {
   type AdoptedApiKey,
   ApiKey,
@@ -37,10 +37,11 @@ export {
   type ApiKeyType,
   type OnDelete,
 } from "./resources/api-key";
-export type { ServiceAccountRole } from "./shared/roles";
 export {
   ServiceAccount,
   type ServiceAccountArgs,
   type ServiceAccountGetOptions,
 } from "./resources/service-account";
 export { ServiceIdentity, type ServiceIdentityArgs } from "./resources/service-identity";
+export type { ErrorKind } from "./shared/errors";
+export type { ServiceAccountRole } from "./shared/roles";

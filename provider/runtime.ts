@@ -5,17 +5,17 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
-import { realWorld } from "./api/client";
-import { Journal } from "./session/recovery/journal";
-import { ManagedIds } from "./session/managed-ids";
+import { realPlatform } from "./api/client";
 import { type SettingsSource, wantsPreflight } from "./config/read";
-import { Connections } from "./session/connection-pool";
-import { endWithEngine } from "./lifecycle/engine-exit";
-import { dropRepeatedErrors, engineLog } from "./lifecycle/engine-log";
-import { ApiKeyLifecycle } from "./lifecycle/api-key/provider";
+import { ApiKeyProvider } from "./lifecycle/api-key/provider";
+import type { ProviderContext } from "./lifecycle/context";
 import { DiffedResources } from "./lifecycle/diffed-resources";
-import type { Surroundings } from "./lifecycle/context";
-import { ServiceAccountLifecycle } from "./lifecycle/service-account";
+import { onEngineExit } from "./lifecycle/engine-exit";
+import { dropRepeatedErrors, engineLog } from "./lifecycle/engine-log";
+import { ServiceAccountProvider } from "./lifecycle/service-account";
+import { Connections } from "./session/connection-pool";
+import { ManagedIds } from "./session/managed-ids";
+import { Journal } from "./session/recovery/journal";
 
 dropRepeatedErrors();
 
@@ -26,7 +26,7 @@ const source: SettingsSource = {
   environment: process.env,
 };
 
-const world = { ...realWorld(), notify: engineLog(process.argv[2], "info") };
+const world = { ...realPlatform(), notify: engineLog(process.argv[2], "info") };
 const warn = engineLog();
 const journal = new Journal({
   directory: join(process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"), "flexprice", "creates"),
@@ -35,8 +35,8 @@ const journal = new Journal({
 const managed = new ManagedIds(journal);
 const connections = new Connections(source, world, journal, managed);
 
-const surroundings: Surroundings = {
-  connect: (name, attempted) => connections.connect(name, attempted),
+const context: ProviderContext = {
+  connect: (name, operation) => connections.connect(name, operation),
   isConfigured: (name) => connections.isConfigured(name),
   connectionNames: () => connections.names(),
   fingerprint: (name) => connections.fingerprint(name),
@@ -50,7 +50,7 @@ const surroundings: Surroundings = {
   warn,
 };
 
-endWithEngine(journal);
+onEngineExit(journal);
 
 /** The host caches a provider before it awaits `configure`: the config is taken over at once, and read when needed. */
 async function configure(request: dynamic.ConfigureRequest): Promise<void> {
@@ -58,10 +58,10 @@ async function configure(request: dynamic.ConfigureRequest): Promise<void> {
 }
 
 export const serviceAccount: dynamic.ResourceProvider = Object.assign(
-  new ServiceAccountLifecycle(surroundings),
+  new ServiceAccountProvider(context),
   { configure },
 );
 
-export const apiKey: dynamic.ResourceProvider = Object.assign(new ApiKeyLifecycle(surroundings), {
+export const apiKey: dynamic.ResourceProvider = Object.assign(new ApiKeyProvider(context), {
   configure,
 });

@@ -21,9 +21,9 @@
  * @module
  */
 
+import { ENVIRONMENT_VARIABLES } from "./config/keys";
 import { Emulator, type Operator } from "./emulator";
 import { durationMs } from "./shared/duration";
-import { ENVIRONMENT_VARIABLES } from "./config/keys";
 
 export type {
   EmulatedKey,

@@ -2,7 +2,7 @@ import type * as pulumi from "@pulumi/pulumi";
 import { answeredBy } from "./answered-by";
 
 /** So many accounts with a key each, by the provider that is to be measured. */
-interface Contestant {
+interface ProviderUnderTest {
   ServiceAccount: new (name: string, args: { roles: string[] }) => pulumi.CustomResource;
   ApiKey: new (
     name: string,
@@ -10,7 +10,7 @@ interface Contestant {
   ) => pulumi.CustomResource;
 }
 
-const contestants: Record<string, () => Contestant> = {
+const contestants: Record<string, () => ProviderUnderTest> = {
   "pulumi-flexprice": () => require("pulumi-flexprice"),
   "do-nothing": () => answeredBy("./do-nothing-answers.cjs"),
   "requests-only": () => answeredBy("./requests-only-answers.cjs"),
@@ -18,10 +18,10 @@ const contestants: Record<string, () => Contestant> = {
 };
 
 const { BENCHMARK_PROVIDER = "", BENCHMARK_SIZE } = process.env;
-const contestant = contestants[BENCHMARK_PROVIDER]?.();
-if (contestant === undefined) throw new Error("BENCHMARK_PROVIDER names no provider.");
+const provider = contestants[BENCHMARK_PROVIDER]?.();
+if (provider === undefined) throw new Error("BENCHMARK_PROVIDER names no provider.");
 
 for (let i = 0; i < Number(BENCHMARK_SIZE); i++) {
-  const account = new contestant.ServiceAccount(`account-${i}`, { roles: ["event_ingestor"] });
-  new contestant.ApiKey(`key-${i}`, { serviceAccountId: account.id });
+  const account = new provider.ServiceAccount(`account-${i}`, { roles: ["event_ingestor"] });
+  new provider.ApiKey(`key-${i}`, { serviceAccountId: account.id });
 }

@@ -3,24 +3,24 @@ import { type ErrorKind, FlexpriceError, type Warn } from "../shared/errors";
 import { redact, rememberSecret } from "../shared/redaction";
 import {
   DEFAULT_RETRY_LIMITS,
-  type Effect,
   type FinishedAttempt,
-  isPassing,
+  isTransient,
   type Outcome,
   type RetryLimits,
   retryDelay,
+  type Safety,
   waitNotice,
 } from "./retry";
+import { type ApiError, apiError } from "./schemas";
 import {
   DEFAULT_TRANSPORT_LIMITS,
-  type HttpAnswer,
   type HttpRequest,
+  type HttpResponse,
   httpTransport,
   proxyVariable,
   type Transport,
   TransportFailure,
 } from "./transport";
-import { type Refusal, refusal } from "./schemas";
 
 /** Who asks. `source` says where the value was configured, for errors: never the value itself. */
 export interface Credential {
@@ -30,7 +30,7 @@ export interface Credential {
 }
 
 /** What the outside world gives, all of it replaceable by tests. */
-export interface World {
+export interface Platform {
   readonly transport: Transport;
   /** Milliseconds of the epoch. */
   readonly now: () => number;
@@ -43,7 +43,7 @@ export interface World {
   readonly trustsDateHeader?: boolean;
 }
 
-export function realWorld(): World {
+export function realPlatform(): Platform {
   return {
     trustsDateHeader: process.env["FLEXPRICE_TRUST_DATE_HEADER"] === "true",
     transport: httpTransport(),
@@ -59,7 +59,7 @@ export interface ClientOptions {
   readonly credential: Credential;
   /** Sent as X-Environment-ID. */
   readonly environmentId?: string | undefined;
-  readonly world: World;
+  readonly world: Platform;
   readonly retry?: RetryLimits;
   /** Shared by the clients of one server, so that each knows what another has learned. */
   readonly clock?: ServerClock;
@@ -72,11 +72,11 @@ export interface ApiCall<Answer> {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
-  readonly effect: Effect;
+  readonly safety: Safety;
   /** What the call is for, in the infinitive. */
-  readonly attempted: string;
+  readonly operation: string;
   /** How to read the answer; absent: the answer has no body. */
-  readonly answer?: z.ZodType<Answer>;
+  readonly responseSchema?: z.ZodType<Answer>;
 }
 
 /** How one attempt of a call ended. */
@@ -167,7 +167,7 @@ export class Client {
       const result = await this.attempt(call);
       if ("value" in result) return result.value;
       const finished: FinishedAttempt = {
-        effect: call.effect,
+        safety: call.safety,
         outcome: result.outcome,
         attempt,
         startedAt,
@@ -191,11 +191,13 @@ export class Client {
   async attempt<Answer>(call: ApiCall<Answer>): Promise<Attempt<Answer>> {
     const result = await this.send(this.request(call));
     if (result instanceof TransportFailure) {
-      const outcome: Outcome = { kind: result.sent === "surely not" ? "not_sent" : "interrupted" };
-      return { outcome, error: this.unanswered(call, result) };
+      const outcome: Outcome = {
+        kind: result.requestSent === "no" ? "not_sent" : "connection_lost",
+      };
+      return { outcome, error: this.failedRequest(call, result) };
     }
     if (result.status >= 200 && result.status <= 299) return this.decode(call, result);
-    return this.refused(call, result);
+    return this.failedResponse(call, result);
   }
 
   private request(call: ApiCall<unknown>): HttpRequest {
@@ -220,7 +222,7 @@ export class Client {
     };
   }
 
-  private async send(request: HttpRequest): Promise<HttpAnswer | TransportFailure> {
+  private async send(request: HttpRequest): Promise<HttpResponse | TransportFailure> {
     const { world } = this.options;
     try {
       const answer = await world.transport(request, () => void this.notify(this.slowNotice()));
@@ -233,69 +235,69 @@ export class Client {
   }
 
   private slowNotice(): string {
-    const seconds = DEFAULT_TRANSPORT_LIMITS.totalMs / 1_000;
+    const seconds = DEFAULT_TRANSPORT_LIMITS.maxElapsedMs / 1_000;
     return `Waiting for ${this.options.baseUrl}, which takes long to answer. Each request is given up to ${seconds} seconds.`;
   }
 
   /** The value of a 2xx; one that cannot be read says as little of what happened as none. */
-  private decode<Answer>(call: ApiCall<Answer>, answer: HttpAnswer): Attempt<Answer> {
+  private decode<Answer>(call: ApiCall<Answer>, answer: HttpResponse): Attempt<Answer> {
     const read = readAnswer(call, answer);
     if ("value" in read) return read;
     return {
-      outcome: { kind: "interrupted" },
+      outcome: { kind: "connection_lost" },
       error: new FlexpriceError({
-        kind: call.effect === "creates" ? "outcome_unknown" : "malformed_answer",
-        attempted: call.attempted,
-        answer: `${this.where(call)} answered ${answer.status}, but the answer ${read.fault}`,
-        advice: `check that ${this.options.baseUrl} is a Flexprice API and that no proxy in between rewrites or cuts its answers.`,
+        kind: call.safety === "unsafe" ? "outcome_unknown" : "malformed_answer",
+        operation: call.operation,
+        reason: `${this.where(call)} answered ${answer.status}, but the answer ${read.fault}`,
+        fix: `check that ${this.options.baseUrl} is a Flexprice API and that no proxy in between rewrites or cuts its answers.`,
         status: answer.status,
       }),
     };
   }
 
-  private refused(call: ApiCall<unknown>, result: HttpAnswer): Attempt<never> {
-    const said = readRefusal(result);
+  private failedResponse(call: ApiCall<unknown>, result: HttpResponse): Attempt<never> {
+    const said = parseApiError(result);
     const kind = kindOf(call, result, said);
     const { status } = result;
     const target = redirectTarget(this.request(call).url, result);
-    const told = said === undefined ? excerpt(result.body) : words(said);
+    const told = said === undefined ? excerpt(result.body) : formatApiError(said);
     return {
       outcome: {
-        kind: "answered",
+        kind: "response",
         status,
         retryAfter: result.headers["retry-after"],
-        isRefusal: said !== undefined && status >= 400 && status < 500 && !isPassing(status),
+        isRefusal: said !== undefined && status >= 400 && status < 500 && !isTransient(status),
         isOutage: saysOutage(result, said),
       },
       error: new FlexpriceError({
         kind,
-        attempted: call.attempted,
-        answer: `Flexprice answered ${status}${said?.code === undefined ? "" : ` ${said.code}`}: ${
+        operation: call.operation,
+        reason: `Flexprice answered ${status}${said?.code === undefined ? "" : ` ${said.code}`}: ${
           target === undefined ? told : `it redirects to ${target}`
         } (${this.where(call)})`,
-        advice: answerFix(call, result, target, this.options.baseUrl) ?? this.advice(kind),
+        fix: answerFix(call, result, target, this.options.baseUrl) ?? this.fix(kind),
         status,
         code: said?.code,
       }),
     };
   }
 
-  private unanswered(call: ApiCall<unknown>, failure: TransportFailure): FlexpriceError {
+  private failedRequest(call: ApiCall<unknown>, failure: TransportFailure): FlexpriceError {
     const kind =
-      failure.sent === "surely not"
+      failure.requestSent === "no"
         ? "unreachable"
-        : call.effect === "creates"
+        : call.safety === "unsafe"
           ? "outcome_unknown"
           : "server_error";
     return new FlexpriceError({
       kind,
-      attempted: call.attempted,
-      answer: `no answer from ${this.where(call)}: ${failure.message}`,
-      advice:
+      operation: call.operation,
+      reason: `no answer from ${this.where(call)}: ${failure.message}`,
+      fix:
         connectionFix(failure, this.options.baseUrl) ??
         (kind === "server_error"
           ? `run the command again; if it goes on, look whether ${this.options.baseUrl} can be reached from here without a gateway that cuts connections.`
-          : this.advice(kind)),
+          : this.fix(kind)),
     });
   }
 
@@ -303,7 +305,7 @@ export class Client {
     return `${call.method} ${this.options.baseUrl}${call.path}`;
   }
 
-  private advice(kind: ErrorKind): string {
+  private fix(kind: ErrorKind): string {
     const { credential, baseUrl } = this.options;
     switch (kind) {
       case "unauthenticated":
@@ -334,7 +336,7 @@ export class Client {
 
 /** What helps against a failure of the connection itself; undefined: nothing special. */
 function connectionFix(
-  { code = "", message, sent }: TransportFailure,
+  { code = "", message, requestSent }: TransportFailure,
   baseUrl: string,
 ): string | undefined {
   const { protocol, hostname } = new URL(baseUrl);
@@ -355,7 +357,7 @@ function connectionFix(
     return `the server does not speak TLS at this port: ${set} http://… if it is meant to be so, or to the port for https. Nothing was sent.`;
   }
   const proxy = proxyVariable(baseUrl);
-  if (proxy !== undefined && sent === "surely not") {
+  if (proxy !== undefined && requestSent === "no") {
     return `check the proxy that the environment variable ${proxy} names: it has to be reachable from here and to let ${hostname} through. To go without it to this host, add ${hostname} to NO_PROXY. Nothing was sent.`;
   }
   if (protocol === "http:" && /HPE_INVALID|ECONNRESET|UND_ERR_SOCKET/.test(code)) {
@@ -371,7 +373,7 @@ const WANTS_TLS =
 /** What helps against one answer in particular; undefined: what helps against its kind. */
 function answerFix(
   { path }: ApiCall<unknown>,
-  { status, body }: HttpAnswer,
+  { status, body }: HttpResponse,
   target: string | undefined,
   baseUrl: string,
 ): string | undefined {
@@ -392,7 +394,7 @@ function answerFix(
 }
 
 /** Where a redirect leads, without the query, which may hold what is to be kept secret; undefined: it is none. */
-function redirectTarget(asked: string, { status, headers }: HttpAnswer): string | undefined {
+function redirectTarget(asked: string, { status, headers }: HttpResponse): string | undefined {
   const { location } = headers;
   if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, asked)) {
     return undefined;
@@ -402,14 +404,14 @@ function redirectTarget(asked: string, { status, headers }: HttpAnswer): string 
 }
 
 /** A server says so of a user whose database is away; one that is not there is "User not found". */
-function saysOutage({ status }: HttpAnswer, said: Refusal | undefined): boolean {
+function saysOutage({ status }: HttpResponse, said: ApiError | undefined): boolean {
   return status === 404 && said?.message === "Failed to retrieve user";
 }
 
 /** The value of a 2xx, or what is wrong with it. */
 function readAnswer<Answer>(
-  { answer: shape }: ApiCall<Answer>,
-  { status, body }: HttpAnswer,
+  { responseSchema: shape }: ApiCall<Answer>,
+  { status, body }: HttpResponse,
 ): { value: Answer } | { fault: string } {
   if (shape === undefined) {
     // Flexprice says 204 and nothing else; a proxy's friendly page must not pass for a revoked key.
@@ -426,7 +428,11 @@ function readAnswer<Answer>(
   return { fault: `lacks what Flexprice sends: ${issues.join("; ")}` };
 }
 
-function kindOf(call: ApiCall<unknown>, answer: HttpAnswer, said: Refusal | undefined): ErrorKind {
+function kindOf(
+  call: ApiCall<unknown>,
+  answer: HttpResponse,
+  said: ApiError | undefined,
+): ErrorKind {
   switch (answer.status) {
     case 400:
       // The server has one code for every refused request; only the words tell this one apart.
@@ -445,19 +451,19 @@ function kindOf(call: ApiCall<unknown>, answer: HttpAnswer, said: Refusal | unde
       return "throttled";
   }
   if (answer.status >= 500 || answer.status === 408) {
-    return call.effect === "creates" ? "outcome_unknown" : "server_error";
+    return call.safety === "unsafe" ? "outcome_unknown" : "server_error";
   }
   return answer.status < 400 ? "malformed_answer" : "invalid";
 }
 
-function readRefusal(answer: HttpAnswer): Refusal | undefined {
-  const parsed = refusal.safeParse(parseJson(answer.body)?.value);
+function parseApiError(answer: HttpResponse): ApiError | undefined {
+  const parsed = apiError.safeParse(parseJson(answer.body)?.value);
   if (!parsed.success) return undefined;
   const { code, message, error } = parsed.data;
   return (code ?? message ?? error) ? parsed.data : undefined;
 }
 
-function words({ message, error, details }: Refusal): string {
+function formatApiError({ message, error, details }: ApiError): string {
   const said = [error, message].filter((part) => part !== undefined).join(": ");
   return details === undefined ? said : `${said} ${JSON.stringify(details)}`;
 }

@@ -30,15 +30,15 @@ export interface NewKey {
 }
 
 /** The most ids that one search takes: its placeholders must fit PostgreSQL's 65,535. */
-export const MOST_SEARCH_IDS = 60_000;
+export const MAX_SEARCH_IDS = 60_000;
 
 /** The endpoints that this provider uses, one method each. */
-export class Routes {
+export class FlexpriceApi {
   constructor(private readonly client: Client) {}
 
   /** The same server, asked with another credential. */
-  as(credential: Credential): Routes {
-    return new Routes(this.client.as(credential));
+  as(credential: Credential): FlexpriceApi {
+    return new FlexpriceApi(this.client.as(credential));
   }
 
   serverNow(): number {
@@ -56,19 +56,19 @@ export class Routes {
   }
 
   /** GET /users/me: who the credential is; open to every key. */
-  async me(attempted = "find out who the credential belongs to"): Promise<wire.User> {
+  async me(operation = "find out who the credential belongs to"): Promise<wire.User> {
     try {
       return await this.client.call({
         method: "GET",
         path: "/users/me",
-        effect: "none",
-        attempted,
-        answer: wire.user,
+        safety: "safe",
+        operation,
+        responseSchema: wire.user,
       });
     } catch (error) {
       if (!isFailure(error, "not_found")) throw error;
       throw error.during(
-        attempted,
+        operation,
         "the server accepts the credential, but has no user behind it, as with an API key of a self-hosted server's own configuration: sign up there, make an API key in the dashboard, and use that one.",
       );
     }
@@ -77,7 +77,7 @@ export class Routes {
   /** POST /users/search, newest first. Archived accounts are never shown. */
   async searchAccounts(
     { limit, offset }: PageRequest,
-    attempted: string,
+    operation: string,
     ids?: readonly string[],
   ): Promise<Page<wire.User>> {
     const page = await this.client.call({
@@ -91,68 +91,68 @@ export class Routes {
         sort: [{ field: "created_at", direction: "desc" }],
         ...(ids === undefined ? {} : { user_ids: ids }),
       },
-      effect: "none",
-      attempted,
-      answer: wire.userPage,
+      safety: "safe",
+      operation,
+      responseSchema: wire.userPage,
     });
     return { items: page.items, total: page.pagination.total };
   }
 
   /** POST /users, once. */
-  async createAccount({ name, roles }: NewAccount, attempted: string): Promise<Attempt<wire.User>> {
+  async createAccount({ name, roles }: NewAccount, operation: string): Promise<Attempt<wire.User>> {
     const result = await this.client.attempt({
       method: "POST",
       path: "/users",
       body: { type: "service_account", name, roles },
-      effect: "creates",
-      attempted,
-      answer: wire.user,
+      safety: "unsafe",
+      operation,
+      responseSchema: wire.user,
     });
     if ("value" in result) this.client.noteCreation(createdAt(result.value.id));
     return result;
   }
 
   /** PUT /users/{id}: nothing but the name can be changed. */
-  renameAccount(id: string, name: string, attempted: string): Promise<wire.User> {
+  renameAccount(id: string, name: string, operation: string): Promise<wire.User> {
     return this.client.call({
       method: "PUT",
       path: `/users/${encodeURIComponent(id)}`,
       body: { name },
-      effect: "idempotent",
-      attempted,
-      answer: wire.user,
+      safety: "idempotent",
+      operation,
+      responseSchema: wire.user,
     });
   }
 
   /** DELETE /users/{id}: archives; nothing un-archives. */
-  async archiveAccount(id: string, attempted: string): Promise<void> {
+  async archiveAccount(id: string, operation: string): Promise<void> {
     await this.client.call<undefined>({
       method: "DELETE",
       path: `/users/${encodeURIComponent(id)}`,
-      effect: "idempotent",
-      attempted,
+      safety: "idempotent",
+      operation,
     });
   }
 
   /** GET /secrets/api/keys, newest first: published private keys of the credential's environment. */
   async listKeys(
     { limit, offset }: PageRequest,
-    attempted: string,
+    operation: string,
     userId?: string,
   ): Promise<Page<wire.Key>> {
     const page = await this.client.call({
       method: "GET",
       path: "/secrets/api/keys",
       query: { limit, offset, sort: "created_at", order: "desc", user_id: userId },
-      effect: "none",
-      attempted,
-      answer: wire.keyPage,
+      safety: "safe",
+      operation,
+      responseSchema: wire.keyPage,
     });
     return { items: page.items, total: page.pagination.total };
   }
 
   /** POST /secrets/api/keys, once: the only answer that holds the key's value. */
-  async createKey(key: NewKey, attempted: string): Promise<Attempt<wire.CreatedKey>> {
+  async createKey(key: NewKey, operation: string): Promise<Attempt<wire.CreatedKey>> {
     const result = await this.client.attempt({
       method: "POST",
       path: "/secrets/api/keys",
@@ -162,9 +162,9 @@ export class Routes {
         ...(key.expiresAt === undefined ? {} : { expires_at: inUtc(key.expiresAt) }),
         ...(key.accountId === undefined ? {} : { service_account_id: key.accountId }),
       },
-      effect: "creates",
-      attempted,
-      answer: wire.createdKey,
+      safety: "unsafe",
+      operation,
+      responseSchema: wire.createdKey,
     });
     if (!("value" in result)) return result;
     const { secret, api_key } = result.value;
@@ -175,12 +175,12 @@ export class Routes {
   }
 
   /** DELETE /secrets/api/keys/{id}: revokes; answers 204 for a revoked key as well. */
-  async revokeKey(id: string, attempted: string): Promise<void> {
+  async revokeKey(id: string, operation: string): Promise<void> {
     await this.client.call<undefined>({
       method: "DELETE",
       path: `/secrets/api/keys/${encodeURIComponent(id)}`,
-      effect: "idempotent",
-      attempted,
+      safety: "idempotent",
+      operation,
     });
   }
 
@@ -190,9 +190,9 @@ export class Routes {
       method: "GET",
       path: "/rbac/roles",
       query: { user_type: which === "assignable" ? "service_account" : undefined },
-      effect: "none",
-      attempted: "ask which roles the server offers",
-      answer: wire.roles,
+      safety: "safe",
+      operation: "ask which roles the server offers",
+      responseSchema: wire.roles,
     });
     return answer.roles;
   }

@@ -5,14 +5,14 @@ import type { Page, PageRequest } from "./endpoints";
 const PAGE_SIZE = 1_000;
 
 /** Of a list with so many rows. */
-export function pagesOf(rows: number): number {
+export function pageCount(rows: number): number {
   return Math.ceil(rows / PAGE_SIZE);
 }
 
 /** How often a list is read that loses rows meanwhile, before that is an error. */
-const MOST_WALKS = 5;
+const MAX_FETCHES = 5;
 
-interface Walk<Row> {
+interface Pages<Row> {
   readonly rows: Row[];
   /** Rows went while it was read: those behind them moved up, maybe from a page to come to one already read. */
   readonly shrank: boolean;
@@ -21,30 +21,30 @@ interface Walk<Row> {
 type Ask<Row> = (page: PageRequest) => Promise<Page<Row>>;
 
 /** All pages. Rows that turn up twice count once. */
-export async function everyRow<Row extends { readonly id: string }>(
+export async function listAll<Row extends { readonly id: string }>(
   ask: Ask<Row>,
-  attempted: string,
+  operation: string,
 ): Promise<Row[]> {
-  return (await walk(ask, attempted)).rows;
+  return (await fetchPages(ask, operation)).rows;
 }
 
 /**
- * As {@link everyRow}, and sure to miss none: reads anew where rows went in between.
+ * As {@link listAll}, and sure to miss none: reads anew where rows went in between.
  * @throws FlexpriceError of kind `conflict` when they do so every time.
  */
-export async function everyRowForSure<Row extends { readonly id: string }>(
+export async function listAllConsistent<Row extends { readonly id: string }>(
   ask: Ask<Row>,
-  attempted: string,
+  operation: string,
 ): Promise<Row[]> {
-  for (let time = 1; time <= MOST_WALKS; time++) {
-    const { rows, shrank } = await walk(ask, attempted);
+  for (let time = 1; time <= MAX_FETCHES; time++) {
+    const { rows, shrank } = await fetchPages(ask, operation);
     if (!shrank) return rows;
   }
   throw new FlexpriceError({
     kind: "conflict",
-    attempted,
-    answer: `the list was read ${MOST_WALKS} times, and each time rows went from it meanwhile: none of the results is sure to be whole`,
-    advice: "run the command again when less is being deleted.",
+    operation,
+    reason: `the list was read ${MAX_FETCHES} times, and each time rows went from it meanwhile: none of the results is sure to be whole`,
+    fix: "run the command again when less is being deleted.",
   });
 }
 
@@ -54,10 +54,10 @@ const MAX_PAGES = 1_000;
 /** Pages in a row without a new row. Others who make much meanwhile can shift a list by a page, not by so many. */
 const MAX_STALE_PAGES = 5;
 
-async function walk<Row extends { readonly id: string }>(
+async function fetchPages<Row extends { readonly id: string }>(
   ask: Ask<Row>,
-  attempted: string,
-): Promise<Walk<Row>> {
+  operation: string,
+): Promise<Pages<Row>> {
   const rows = new Map<string, Row>();
   let shrank = false;
   let total = 0;
@@ -77,9 +77,8 @@ async function walk<Row extends { readonly id: string }>(
   }
   throw new FlexpriceError({
     kind: "malformed_answer",
-    attempted,
-    answer: `the list has ${total} rows by its own count, but its pages bring nothing new after ${rows.size}`,
-    advice:
-      "look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+    operation,
+    reason: `the list has ${total} rows by its own count, but its pages bring nothing new after ${rows.size}`,
+    fix: "look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
   });
 }

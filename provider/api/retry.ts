@@ -1,10 +1,10 @@
 /** What repeating a request can do: nothing at all, nothing more than once, or make a second object. */
-export type Effect = "none" | "idempotent" | "creates";
+export type Safety = "safe" | "idempotent" | "unsafe";
 
 /** How one attempt ended. */
 export type Outcome =
   | {
-      readonly kind: "answered";
+      readonly kind: "response";
       readonly status: number;
       readonly retryAfter?: string | undefined;
       /** Whether Flexprice itself declined: a 4xx in one of its own shapes, and so before it did anything. */
@@ -15,33 +15,33 @@ export type Outcome =
   /** The request surely did not reach the server: connection refused, name not resolved. */
   | { readonly kind: "not_sent" }
   /** It may have reached the server: reset, timeout, an answer cut off. */
-  | { readonly kind: "interrupted" };
+  | { readonly kind: "connection_lost" };
 
 export interface RetryLimits {
   /** Attempts in all, the first one included; absent: as many as fit into the time. */
   readonly attempts?: number;
   /** From the first attempt to the start of the last, in milliseconds. */
-  readonly totalMs: number;
+  readonly maxElapsedMs: number;
   /** The same where nothing ever reached the server: an address that is wrong stays so. */
   readonly unreachableMs: number;
   /** The same where the server asks to slow down: its quota comes back by the minute. */
   readonly throttledMs: number;
   /** Upper bound of the first pause, doubled with every attempt, in milliseconds. */
-  readonly firstPauseMs: number;
+  readonly baseDelayMs: number;
   /** Upper bound of any pause that the server did not ask for, in milliseconds. */
-  readonly longestPauseMs: number;
+  readonly maxDelayMs: number;
 }
 
 export const DEFAULT_RETRY_LIMITS: RetryLimits = {
-  totalMs: 60_000,
+  maxElapsedMs: 60_000,
   unreachableMs: 15_000,
   throttledMs: 5 * 60_000,
-  firstPauseMs: 250,
-  longestPauseMs: 8_000,
+  baseDelayMs: 250,
+  maxDelayMs: 8_000,
 };
 
 export interface FinishedAttempt {
-  readonly effect: Effect;
+  readonly safety: Safety;
   readonly outcome: Outcome;
   /** 1 for the first attempt. */
   readonly attempt: number;
@@ -53,11 +53,11 @@ export interface FinishedAttempt {
   readonly limits?: RetryLimits;
 }
 
-const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
+const TRANSIENT_STATUSES: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504]);
 
 /** Whether a status says that the same request may well succeed later. */
-export function isPassing(status: number): boolean {
-  return PASSING_STATUSES.has(status);
+export function isTransient(status: number): boolean {
+  return TRANSIENT_STATUSES.has(status);
 }
 
 /** Milliseconds to wait before the next attempt, or "stop". Pure: time and chance are arguments. */
@@ -65,33 +65,34 @@ export function retryDelay(finished: FinishedAttempt): number | "stop" {
   const { outcome, attempt, startedAt, now, random } = finished;
   const limits = finished.limits ?? DEFAULT_RETRY_LIMITS;
   const { attempts = Number.POSITIVE_INFINITY } = limits;
-  if (attempt >= attempts || !mayRepeat(finished)) return "stop";
-  const ceiling = Math.min(limits.longestPauseMs, limits.firstPauseMs * 2 ** (attempt - 1));
+  if (attempt >= attempts || !mayRetry(finished)) return "stop";
+  const ceiling = Math.min(limits.maxDelayMs, limits.baseDelayMs * 2 ** (attempt - 1));
   // Jitter: clients that failed together do not come back together. At least half, so that time passes.
   const own = Math.round(((1 + random()) / 2) * ceiling);
-  const pause = Math.max(askedPause(outcome, now) ?? 0, own);
-  return now + pause - startedAt > patienceMs(outcome, limits) ? "stop" : pause;
+  const pause = Math.max(retryAfterMs(outcome, now) ?? 0, own);
+  return now + pause - startedAt > retryWindowMs(outcome, limits) ? "stop" : pause;
 }
 
 /** How long an outcome like this one is put up with, in milliseconds. */
-function patienceMs(outcome: Outcome, limits: RetryLimits): number {
+function retryWindowMs(outcome: Outcome, limits: RetryLimits): number {
   if (outcome.kind === "not_sent") return limits.unreachableMs;
-  const isThrottled = outcome.kind === "answered" && outcome.status === 429;
-  return isThrottled ? limits.throttledMs : limits.totalMs;
+  const isThrottled = outcome.kind === "response" && outcome.status === 429;
+  return isThrottled ? limits.throttledMs : limits.maxElapsedMs;
 }
 
-function mayRepeat({ effect, outcome, now }: FinishedAttempt): boolean {
+function mayRetry({ safety, outcome, now }: FinishedAttempt): boolean {
   switch (outcome.kind) {
     case "not_sent":
       return true;
-    case "interrupted":
-      return effect !== "creates";
-    case "answered":
+    case "connection_lost":
+      return safety !== "unsafe";
+    case "response":
       if (outcome.isOutage === true) return true;
-      if (effect !== "creates") return isPassing(outcome.status);
+      if (safety !== "unsafe") return isTransient(outcome.status);
       // A create is repeated only where the server says that it did not take it up.
       return (
-        outcome.status === 429 || (outcome.status === 503 && askedPause(outcome, now) !== undefined)
+        outcome.status === 429 ||
+        (outcome.status === 503 && retryAfterMs(outcome, now) !== undefined)
       );
   }
 }
@@ -101,17 +102,17 @@ export const MAX_SILENT_MS = 2_000;
 
 /** What to say of the wait before the next attempt; undefined where all waits so far are short. */
 export function waitNotice(
-  { answer }: { readonly answer: string },
+  { reason }: { readonly reason: string },
   { outcome, startedAt, now, limits = DEFAULT_RETRY_LIMITS }: FinishedAttempt,
   pause: number,
 ): string | undefined {
   if (now + pause - startedAt <= MAX_SILENT_MS) return undefined;
-  const seconds = Math.round(patienceMs(outcome, limits) / 1_000);
-  return `Waiting for the server: ${answer}. The request is repeated for up to ${seconds} seconds.`;
+  const seconds = Math.round(retryWindowMs(outcome, limits) / 1_000);
+  return `Waiting for the server: ${reason}. The request is repeated for up to ${seconds} seconds.`;
 }
 
-function askedPause(outcome: Outcome, now: number): number | undefined {
-  if (outcome.kind !== "answered" || outcome.retryAfter === undefined) return undefined;
+function retryAfterMs(outcome: Outcome, now: number): number | undefined {
+  if (outcome.kind !== "response" || outcome.retryAfter === undefined) return undefined;
   return parseRetryAfter(outcome.retryAfter, now);
 }
 

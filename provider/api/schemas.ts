@@ -60,10 +60,10 @@ export type Role = z.infer<typeof role>;
 export const roles = z.object({ roles: z.array(role) });
 
 /** All three error shapes of the server at once. */
-export const refusal = z.object({
+export const apiError = z.object({
   code: z.string().optional(),
   message: z.string().optional(),
   error: z.string().optional(),
   details: z.record(z.string(), z.unknown()).optional(),
 });
-export type Refusal = z.infer<typeof refusal>;
+export type ApiError = z.infer<typeof apiError>;

@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import { once } from "../shared/lazy";
+import { lazy } from "../shared/lazy";
 
 /** One HTTP request, ready to send. */
 export interface HttpRequest {
@@ -10,7 +10,7 @@ export interface HttpRequest {
 }
 
 /** What came back. Header names are in lower case. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: string;
@@ -20,14 +20,14 @@ export interface HttpAnswer {
  * Sends a request; fails with a {@link TransportFailure} and nothing else. `onSlow` is called once the answer to what
  * was sent takes longer than one would expect.
  */
-export type Transport = (request: HttpRequest, onSlow?: () => void) => Promise<HttpAnswer>;
+export type Transport = (request: HttpRequest, onSlow?: () => void) => Promise<HttpResponse>;
 
 /** No whole answer came. `sent` tells whether the server may have seen the request. */
 export class TransportFailure extends Error {
   override readonly name = "TransportFailure";
   constructor(
     message: string,
-    readonly sent: "surely not" | "maybe",
+    readonly requestSent: "no" | "unknown",
     /** Of Node, OpenSSL or undici, e.g. ECONNREFUSED. */
     readonly code?: string,
   ) {
@@ -43,7 +43,7 @@ export interface TransportLimits {
   /** Between two pieces of an answer's body, in milliseconds. */
   readonly bodyMs: number;
   /** For a whole answer, in milliseconds: a body that trickles in would never meet the limit between two pieces. */
-  readonly totalMs: number;
+  readonly maxElapsedMs: number;
   /** From the request until it counts as slow, in milliseconds. */
   readonly slowMs: number;
   /** Largest answer that is read, in bytes. A page of 1,000 keys is about 0.5 MB. */
@@ -56,14 +56,14 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   connectMs: 10_000,
   headersMs: 30_000,
   bodyMs: 30_000,
-  totalMs: 60_000,
+  maxElapsedMs: 60_000,
   slowMs: 2_000,
   answerBytes: 32 * 1024 * 1024,
   connections: 10,
 };
 
 /** Loaded by the first request: a process that makes none starts faster. `import()` would take a third longer. */
-const undici = once((): typeof import("undici") => require("undici"));
+const undici = lazy((): typeof import("undici") => require("undici"));
 
 /** The environment variables that name a proxy, in the order in which they count. */
 const PROXY_VARIABLES = {
@@ -84,11 +84,11 @@ export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS
     headersTimeout: limits.headersMs,
     bodyTimeout: limits.bodyMs,
   };
-  const direct = once(() => new (undici().Agent)(options));
-  const proxied = once(() => new (undici().EnvHttpProxyAgent)(options));
+  const direct = lazy(() => new (undici().Agent)(options));
+  const proxied = lazy(() => new (undici().EnvHttpProxyAgent)(options));
   const slots = new Slots(limits.connections);
   return async ({ method, url, headers, body }, onSlow = () => {}) => {
-    refuseUnsendable(headers);
+    rejectUnsendable(headers);
     const { request } = undici();
     const leave = await slots.take();
     const slow = setTimeout(onSlow, limits.slowMs);
@@ -108,7 +108,7 @@ export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS
         headers: { ...headers },
         body: body ?? null,
         // Informational answers without end, or a body that trickles in, meet no limit between two pieces.
-        signal: AbortSignal.timeout(limits.totalMs),
+        signal: AbortSignal.timeout(limits.maxElapsedMs),
       });
       const text = await readBody(answer.body, limits);
       return { status: answer.statusCode, headers: plainHeaders(answer.headers), body: text };
@@ -184,13 +184,13 @@ export function isLoopback(hostname: string): boolean {
 }
 
 /** undici refuses such a header too, but its connection is of no use afterwards: every later request waits for ever. */
-function refuseUnsendable(headers: HttpRequest["headers"]): void {
+function rejectUnsendable(headers: HttpRequest["headers"]): void {
   const [name] =
     Object.entries(headers).find(([, value]) => /[^\t\x20-\x7e\x80-\xff]/.test(value)) ?? [];
   if (name === undefined) return;
   throw new TransportFailure(
     `the value of ${name} has a line break or another character that HTTP cannot carry`,
-    "surely not",
+    "no",
   );
 }
 
@@ -200,7 +200,10 @@ async function readBody(body: AsyncIterable<Buffer>, limits: TransportLimits): P
   for await (const piece of body) {
     size += piece.length;
     if (size > limits.answerBytes) {
-      throw new TransportFailure(`the answer is larger than ${limits.answerBytes} bytes`, "maybe");
+      throw new TransportFailure(
+        `the answer is larger than ${limits.answerBytes} bytes`,
+        "unknown",
+      );
     }
     pieces.push(piece);
   }
@@ -224,9 +227,9 @@ function asTransportFailure(
   limits: TransportLimits,
 ): TransportFailure {
   if (error instanceof TransportFailure) return error;
-  const sent = isSent ? "maybe" : "surely not";
+  const sent = isSent ? "unknown" : "no";
   if (error instanceof Error && error.name === "TimeoutError") {
-    return new TransportFailure(`the answer took longer than ${limits.totalMs} ms`, sent);
+    return new TransportFailure(`the answer took longer than ${limits.maxElapsedMs} ms`, sent);
   }
   const code = codeOf(error);
   const text = error instanceof Error && error.message !== "" ? error.message : String(error);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { realWorld, type World } from "../api/client";
+import { type Platform, realPlatform } from "../api/client";
 import { engineLog } from "../lifecycle/engine-log";
 
 /** A stream for text that may be a terminal. */
@@ -17,7 +17,7 @@ export interface Finished {
 }
 
 /** Where a command runs. Tests put their own in its place. */
-export interface Shell {
+export interface CommandContext {
   readonly directory: string;
   readonly nodeVersion: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -25,14 +25,14 @@ export interface Shell {
   readonly stdout: Screen;
   readonly stderr: Screen;
   /** Network and clock. */
-  readonly world: World;
+  readonly world: Platform;
   /** Runs a program to its end; undefined where there is none of this name. */
   readonly run: (command: string, args: readonly string[]) => Promise<Finished | undefined>;
   /** Settles when the command is asked to end: Ctrl-C or SIGTERM. */
   readonly untilStopped: () => Promise<void>;
 }
 
-export function realShell(): Shell {
+export function realCommandContext(): CommandContext {
   const directory = process.cwd();
   // Whoever reads no further, such as `head`, has what it wanted.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -47,7 +47,7 @@ export function realShell(): Shell {
     stdout: process.stdout,
     stderr: process.stderr,
     // Without an engine it shows on standard error.
-    world: { ...realWorld(), notify: engineLog("", "info") },
+    world: { ...realPlatform(), notify: engineLog("", "info") },
     run: (command, args) => run(command, args, directory),
     untilStopped: () =>
       new Promise((resolve) => {

@@ -1,8 +1,8 @@
 import { isLoopback } from "../api/transport";
 import { Emulator, type Operator, type RecordedRequest, seeded } from "../emulator";
 import { FlexpriceError } from "../shared/errors";
+import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus } from "./exit-status";
-import type { Shell } from "./command-context";
 
 export interface DevServerOptions {
   readonly host: string;
@@ -21,14 +21,17 @@ export interface DevServerOptions {
  * When the tenant and what it begins with were made: ids begin with the time, and would otherwise differ in every
  * run whatever the seed. Everything later has the real time.
  */
-const FOUNDATION = Date.UTC(2025, 0, 1);
+const SEED_TIME = Date.UTC(2025, 0, 1);
 
 const ONE_SECOND = 1_000;
 
 /** Runs the embedded Flexprice until it is asked to end. */
-export async function devServer(options: DevServerOptions, shell: Shell): Promise<ExitStatus> {
+export async function devServer(
+  options: DevServerOptions,
+  shell: CommandContext,
+): Promise<ExitStatus> {
   const stopped = shell.untilStopped();
-  const founding = { now: FOUNDATION, isOver: false };
+  const founding = { now: SEED_TIME, isOver: false };
   const clock = () => new Date(founding.isOver ? shell.world.now() : founding.now);
   const emulator = await listen(options, shell, clock);
   const operator = emulator.createTenant({ name: "Development" });
@@ -47,7 +50,7 @@ export async function devServer(options: DevServerOptions, shell: Shell): Promis
 
 async function listen(
   { host, port, seed, log }: DevServerOptions,
-  shell: Shell,
+  shell: CommandContext,
   clock: () => Date,
 ): Promise<Emulator> {
   try {
@@ -120,9 +123,9 @@ function cannotListen(host: string, port: number, error: unknown): FlexpriceErro
   const taken = code === "EADDRINUSE";
   return new FlexpriceError({
     kind: "configuration",
-    attempted: `start the embedded Flexprice on ${host}, port ${port}`,
-    answer: taken ? "another program listens on this port" : String(message),
-    advice: taken
+    operation: `start the embedded Flexprice on ${host}, port ${port}`,
+    reason: taken ? "another program listens on this port" : String(message),
+    fix: taken
       ? "end that program, or take another port: --port 0 takes any that is free."
       : "take a --host that is an address of this machine, and a --port that you may listen on.",
   });

@@ -2,27 +2,27 @@ import type { FlexpriceError } from "../shared/errors";
 import { escapeControlByLine, redact } from "../shared/redaction";
 
 /** One thing that was looked at. */
-export interface Finding {
+export interface Check {
   readonly check: string;
   readonly status: "ok" | "warning" | "problem";
-  readonly finding: string;
+  readonly message: string;
   /** What to do; absent where all is well. */
-  readonly cure?: string;
+  readonly fix?: string;
 }
 
-export function ok(check: string, finding: string): Finding {
-  return { check, status: "ok", finding: escapeControlByLine(redact(finding)) };
+export function ok(check: string, finding: string): Check {
+  return { check, status: "ok", message: escapeControlByLine(redact(finding)) };
 }
 
-export function warning(check: string, finding: string, cure: string): Finding {
-  return { ...ok(check, finding), status: "warning", cure: escapeControlByLine(redact(cure)) };
+export function warning(check: string, finding: string, fix: string): Check {
+  return { ...ok(check, finding), status: "warning", fix: escapeControlByLine(redact(fix)) };
 }
 
-export function problem(check: string, finding: string, cure: string): Finding {
-  return { ...warning(check, finding, cure), status: "problem" };
+export function problem(check: string, finding: string, fix: string): Check {
+  return { ...warning(check, finding, fix), status: "problem" };
 }
 
 /** A failure, which has its cure in it. */
-export function problemOf(check: string, { answer, advice }: FlexpriceError): Finding {
-  return problem(check, answer, advice);
+export function problemOf(check: string, { reason, fix }: FlexpriceError): Check {
+  return problem(check, reason, fix);
 }

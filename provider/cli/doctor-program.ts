@@ -1,27 +1,27 @@
 import { existsSync } from "node:fs";
 import { isFailure } from "../shared/errors";
-import { type Finding, ok, problem, problemOf, warning } from "./doctor-check";
+import type { CommandContext } from "./command-context";
+import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
 import { type InstalledPackage, otherCopies, resolveFrom } from "./installed";
 import { manifest } from "./manifest";
 import { findProjectFile, type Project, readProject } from "./pulumi";
-import type { Shell } from "./command-context";
 import { isWithin } from "./versions";
 
 const SDK = "@pulumi/pulumi";
 const SDK_RANGE = manifest.peerDependencies[SDK];
 
 /** Looks at what the program and its provider run on. */
-export async function* examineProgram(shell: Shell): AsyncGenerator<Finding> {
+export async function* checkProgram(shell: CommandContext): AsyncGenerator<Check> {
   const { nodeVersion } = shell;
   yield isWithin(nodeVersion, manifest.engines.node)
     ? ok("Node.js", nodeVersion)
     : problem("Node.js", `${nodeVersion} is not ${manifest.engines.node}`, "install a newer one.");
-  yield await examineCli(shell);
-  const project = yield* examineProject(shell.directory);
-  if (project !== undefined) yield* examinePackages(project);
+  yield await checkCli(shell);
+  const project = yield* checkProject(shell.directory);
+  if (project !== undefined) yield* checkPackages(project);
 }
 
-async function examineCli(shell: Shell): Promise<Finding> {
+async function checkCli(shell: CommandContext): Promise<Check> {
   const install = "install a current one: https://www.pulumi.com/docs/install/";
   const asked = await shell.run("pulumi", ["version"]);
   if (asked === undefined) return problem("Pulumi CLI", "there is none on the PATH", install);
@@ -34,7 +34,7 @@ async function examineCli(shell: Shell): Promise<Finding> {
     : problem("Pulumi CLI", `${version} is not ${SDK_RANGE}`, install);
 }
 
-function* examineProject(directory: string): Generator<Finding, Project | undefined> {
+function* checkProject(directory: string): Generator<Check, Project | undefined> {
   const file = findProjectFile(directory);
   if (file === undefined) {
     yield problem(
@@ -46,7 +46,7 @@ function* examineProject(directory: string): Generator<Finding, Project | undefi
   }
   try {
     const project = readProject(file);
-    yield judgeProject(project, file);
+    yield classifyProject(project, file);
     return project;
   } catch (error) {
     if (!isFailure(error)) throw error;
@@ -55,7 +55,7 @@ function* examineProject(directory: string): Generator<Finding, Project | undefi
   }
 }
 
-function judgeProject({ programFolder, runtime }: Project, file: string): Finding {
+function classifyProject({ programFolder, runtime }: Project, file: string): Check {
   if (runtime !== "nodejs" && runtime !== "bun") {
     return problem(
       "Project",
@@ -70,24 +70,24 @@ function judgeProject({ programFolder, runtime }: Project, file: string): Findin
 }
 
 /** The provider process runs in the program's folder and loads what `require` finds from there. */
-function* examinePackages({ programFolder }: Project): Generator<Finding> {
+function* checkPackages({ programFolder }: Project): Generator<Check> {
   const own = resolveFrom(programFolder, `${manifest.name}/runtime`);
-  yield judgeOwn(own, programFolder);
+  yield checkOwnPackage(own, programFolder);
   const sdk = resolveFrom(programFolder, `${SDK}/package.json`);
-  yield judgeSdk(sdk, programFolder);
+  yield checkSdk(sdk, programFolder);
   const copies = [`${manifest.name}/package.json`, `${SDK}/package.json`].flatMap((request) =>
     [...otherCopies(programFolder, request)].map(([user, copy]) => ({ user, copy, request })),
   );
   for (const { user, copy, request } of copies) {
     const name = request.replace("/package.json", "");
     const text = `${user} uses another copy of it, ${copy.version} in ${copy.folder}`;
-    const cure = 'let all of them have one version, and run "npm dedupe".';
+    const fix = 'let all of them have one version, and run "npm dedupe".';
     // Resources of this package would be registered with an SDK that the running program knows nothing of.
-    yield user === manifest.name ? problem(name, text, cure) : warning(name, text, cure);
+    yield user === manifest.name ? problem(name, text, fix) : warning(name, text, fix);
   }
 }
 
-function judgeOwn(own: InstalledPackage | undefined, programFolder: string): Finding {
+function checkOwnPackage(own: InstalledPackage | undefined, programFolder: string): Check {
   if (own === undefined) {
     return problem(
       manifest.name,
@@ -104,7 +104,7 @@ function judgeOwn(own: InstalledPackage | undefined, programFolder: string): Fin
   );
 }
 
-function judgeSdk(sdk: InstalledPackage | undefined, programFolder: string): Finding {
+function checkSdk(sdk: InstalledPackage | undefined, programFolder: string): Check {
   const install = `npm install ${SDK}@"${SDK_RANGE}" in the program's folder.`;
   if (sdk === undefined) return problem(SDK, `it is not found from ${programFolder}`, install);
   const found = `${sdk.version} in ${sdk.folder}`;

@@ -1,14 +1,14 @@
-import { seesEveryKey } from "../session/key-verification";
 import type { User } from "../api/schemas";
+import { describeCaller } from "../session/guards";
+import { seesEveryKey } from "../session/key-verification";
 import { isFailure } from "../shared/errors";
-import { described } from "../session/guards";
-import { asSet, may } from "../shared/roles";
-import type { Contact } from "./session";
-import { type Finding, ok, problem, problemOf, warning } from "./doctor-check";
+import { isAllowed, uniqueSorted } from "../shared/roles";
+import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
+import type { Session } from "./session";
 import { bare } from "./wording";
 
 /** Asks the server what it makes of the credential. Changes nothing. */
-export async function* examineServer(contact: Contact): AsyncGenerator<Finding> {
+export async function* checkServer(contact: Session): AsyncGenerator<Check> {
   const { connection, credential } = contact;
   const seen = await connection.preflight();
   if (seen.kind !== "ready") {
@@ -18,24 +18,24 @@ export async function* examineServer(contact: Contact): AsyncGenerator<Finding> 
   const { caller, assignable } = seen;
   const kind = credential.kind === "apiKey" ? "API key" : "access token";
   yield ok("Credential", `accepted: the ${kind} from ${credential.source}`);
-  yield ok("Caller", bare(described(caller)));
+  yield ok("Caller", bare(describeCaller(caller)));
   yield ok("Tenant", bare(caller.tenant.id));
-  yield await examineKeys(contact, caller);
-  yield await examineAccounts(contact, caller);
+  yield await checkKeys(contact, caller);
+  yield await checkAccounts(contact, caller);
   if (assignable !== undefined) {
     yield ok(
       "Roles",
-      `a service account can have ${asSet(assignable.map(({ id }) => id))
+      `a service account can have ${uniqueSorted(assignable.map(({ id }) => id))
         .map(bare)
         .join(", ")}`,
     );
   }
 }
 
-async function examineAccounts({ connection }: Contact, caller: User): Promise<Finding> {
+async function checkAccounts({ connection }: Session, caller: User): Promise<Check> {
   const check = "Service accounts";
   try {
-    if (may(caller.roles, "user", "write", await connection.allRoles())) {
+    if (isAllowed(caller.roles, "user", "write", await connection.allRoles())) {
       return ok(check, "the caller may create them, with roles that it holds itself");
     }
     return warning(
@@ -47,13 +47,13 @@ async function examineAccounts({ connection }: Contact, caller: User): Promise<F
     if (!isFailure(error)) throw error;
     return warning(
       check,
-      `what the caller may do could not be found out. ${error.answer}`,
-      error.advice,
+      `what the caller may do could not be found out. ${error.reason}`,
+      error.fix,
     );
   }
 }
 
-async function examineKeys({ connection }: Contact, caller: User): Promise<Finding> {
+async function checkKeys({ connection }: Session, caller: User): Promise<Check> {
   const check = "API keys";
   if (connection.lacksEnvironment) {
     return problem(
@@ -63,10 +63,7 @@ async function examineKeys({ connection }: Contact, caller: User): Promise<Findi
     );
   }
   try {
-    const { total } = await connection.routes.listKeys(
-      { limit: 1, offset: 0 },
-      "list the API keys",
-    );
+    const { total } = await connection.api.listKeys({ limit: 1, offset: 0 }, "list the API keys");
     const where = connection.chosenEnvironment ?? "its environment";
     if (seesEveryKey(caller)) {
       return ok(
@@ -74,7 +71,7 @@ async function examineKeys({ connection }: Contact, caller: User): Promise<Findi
         `the caller may make them for service accounts, and sees all of ${bare(where)} (${total})`,
       );
     }
-    const mayMake = may(caller.roles, "secret", "write", await connection.allRoles());
+    const mayMake = isAllowed(caller.roles, "secret", "write", await connection.allRoles());
     return warning(
       check,
       mayMake
@@ -85,7 +82,7 @@ async function examineKeys({ connection }: Contact, caller: User): Promise<Findi
   } catch (error) {
     if (!isFailure(error)) throw error;
     return isFailure(error, "forbidden")
-      ? warning(check, `the caller has nothing to do with them. ${error.answer}`, error.advice)
+      ? warning(check, `the caller has nothing to do with them. ${error.reason}`, error.fix)
       : problemOf(check, error);
   }
 }

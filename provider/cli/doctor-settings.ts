@@ -1,5 +1,11 @@
 import { distance } from "fastest-levenshtein";
 import {
+  ENVIRONMENT_VARIABLES,
+  SECRET_SETTINGS,
+  unknownSettingError,
+  unknownSettings,
+} from "../config/keys";
+import {
   connectionNames,
   missingCredential,
   readSettings,
@@ -8,30 +14,24 @@ import {
   wantsPreflight,
 } from "../config/read";
 import { isFailure } from "../shared/errors";
-import {
-  ENVIRONMENT_VARIABLES,
-  SECRET_SETTINGS,
-  unknownSettingError,
-  unknownSettings,
-} from "../config/keys";
-import { type ConnectOptions, type Contact, contactBy, settingsSource } from "./session";
-import { type Finding, ok, problem, problemOf, warning } from "./doctor-check";
+import type { CommandContext } from "./command-context";
+import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
 import { readStackConfig, type StackConfig } from "./pulumi";
-import type { Shell } from "./command-context";
+import { type ConnectOptions, openSession, type Session, settingsSource } from "./session";
 import { bare } from "./wording";
 
 const CONFIG = "Stack config";
 
 /** Looks at the settings and where they come from; gives the connection that they describe, if they describe one. */
-export async function* examineSettings(
-  shell: Shell,
+export async function* checkSettings(
+  shell: CommandContext,
   options: ConnectOptions,
-): AsyncGenerator<Finding, Contact | undefined> {
+): AsyncGenerator<Check, Session | undefined> {
   try {
     const config = await readStackConfig(shell, options.stack);
-    yield* examineConfig(shell, config, options);
-    yield* examineVariables(shell.environment);
-    return yield* examineConnection(shell, config, options.connection);
+    yield* checkConfig(shell, config, options);
+    yield* checkVariables(shell.environment);
+    return yield* checkConnection(shell, config, options.connection);
   } catch (error) {
     if (!isFailure(error)) throw error;
     yield problemOf("Settings", error);
@@ -39,18 +39,18 @@ export async function* examineSettings(
   }
 }
 
-async function* examineConfig(
-  shell: Shell,
+async function* checkConfig(
+  shell: CommandContext,
   config: StackConfig,
   { stack }: ConnectOptions,
-): AsyncGenerator<Finding> {
+): AsyncGenerator<Check> {
   if (config.kind === "none") {
     yield stack === false
       ? ok(CONFIG, "left out: --no-stack")
       : warning(
           CONFIG,
           `${config.why}: settings come from environment variables alone`,
-          config.advice,
+          config.fix,
         );
     return;
   }
@@ -68,13 +68,13 @@ async function* examineConfig(
   }
 }
 
-async function selectedStack(shell: Shell): Promise<string> {
+async function selectedStack(shell: CommandContext): Promise<string> {
   const asked = await shell.run("pulumi", ["stack", "--show-name", "--non-interactive"]);
   return asked?.stdout.trim() ?? "";
 }
 
 /** A server of one's own has FLEXPRICE_ variables too: only what looks like a slip is worth a word. */
-function* examineVariables(environment: Shell["environment"]): Generator<Finding> {
+function* checkVariables(environment: CommandContext["environment"]): Generator<Check> {
   for (const name of Object.keys(environment)) {
     if (!name.startsWith("FLEXPRICE_") || ENVIRONMENT_VARIABLES.includes(name)) continue;
     const meant = ENVIRONMENT_VARIABLES.find((known) => distance(known, name) <= 2);
@@ -87,11 +87,11 @@ function* examineVariables(environment: Shell["environment"]): Generator<Finding
   }
 }
 
-function* examineConnection(
-  shell: Shell,
+function* checkConnection(
+  shell: CommandContext,
   config: StackConfig,
   name: string | undefined,
-): Generator<Finding, Contact | undefined> {
+): Generator<Check, Session | undefined> {
   const source = settingsSource(shell, config);
   const { credential, ...settings } = readSettings(source, name);
   const origin =
@@ -118,14 +118,14 @@ function* examineConnection(
     yield problemOf("Credential", missingCredential("connect", name));
     return undefined;
   }
-  yield* examineEnvironment({ ...settings, credential });
-  return contactBy(shell, credential, settings);
+  yield* checkEnvironment({ ...settings, credential });
+  return openSession(shell, credential, settings);
 }
 
 /** A key that the server has made, and keeps in its database. */
 const KEPT_KEY = /^sk_[0-9A-HJKMNP-TV-Z]{26}$/;
 
-function* examineEnvironment({ credential, environmentId }: Settings): Generator<Finding> {
+function* checkEnvironment({ credential, environmentId }: Settings): Generator<Check> {
   if (credential?.kind !== "apiKey" || environmentId === undefined) return;
   // One that stands in the configuration of a self-hosted server has no environment of its own.
   if (!KEPT_KEY.test(credential.value)) return;

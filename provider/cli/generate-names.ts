@@ -2,7 +2,7 @@ import { prefixOf } from "../session/auto-name";
 import { redact } from "../shared/redaction";
 
 /** Logical names are for people: what comes behind so many characters tells them little. */
-const LONGEST = 60;
+const MAX_LENGTH = 60;
 
 /** Names that a program gives to its resources, each of them once. */
 export class ProgramNames {
@@ -13,7 +13,7 @@ export class ProgramNames {
     const readable = redact(withoutSuffix(name))
       .normalize()
       .replace(/[^\p{L}\p{M}\p{N}._-]+/gu, "-");
-    const short = [...readable.replace(/^[-._]+/, "")].slice(0, LONGEST).join("");
+    const short = [...readable.replace(/^[-._]+/, "")].slice(0, MAX_LENGTH).join("");
     return this.unique(short.replace(/[-._]+$/, "") || otherwise, "-");
   }
 

@@ -1,11 +1,11 @@
 import type { Key, User } from "../api/schemas";
-import { asSet, roleProblems } from "../shared/roles";
+import { roleProblems, uniqueSorted } from "../shared/roles";
 import { ProgramNames } from "./generate-names";
 import { byAge, byOwner } from "./rows";
-import { bare, quoted, shown } from "./wording";
+import { bare, quoted, quoteShort } from "./wording";
 
 /** What a tenant holds, and who asks. */
-export interface Holdings {
+export interface TenantSnapshot {
   readonly baseUrl: string;
   /** Milliseconds of the epoch. */
   readonly now: number;
@@ -32,7 +32,7 @@ export interface Program {
 }
 
 /** A TypeScript program that takes the accounts over and changes nothing of them. */
-export function programFor(holdings: Holdings): Program {
+export function renderProgram(holdings: TenantSnapshot): Program {
   const { accounts, keys } = holdings;
   // In the order of their creation: what is made later changes nothing above it.
   const ordered = [...accounts].sort(byAge);
@@ -74,7 +74,10 @@ export function programFor(holdings: Holdings): Program {
   };
 }
 
-function header({ baseUrl, now, caller, keysMissing }: Holdings, isProgram: boolean): string[] {
+function header(
+  { baseUrl, now, caller, keysMissing }: TenantSnapshot,
+  isProgram: boolean,
+): string[] {
   const remarks = [
     `The service accounts of Flexprice tenant ${bare(caller.tenant.id)}`,
     `at ${bare(baseUrl)}, as they were at ${new Date(now).toISOString()}.`,
@@ -103,7 +106,7 @@ function header({ baseUrl, now, caller, keysMissing }: Holdings, isProgram: bool
 }
 
 /** Why taking the account over would fail, or change something. */
-function whyNotAdopted(account: User, { caller, offered }: Holdings): string | undefined {
+function whyNotAdopted(account: User, { caller, offered }: TenantSnapshot): string | undefined {
   if (account.id === caller.id) {
     return "the credential that was used acts for it, and a destroy would archive it.";
   }
@@ -115,18 +118,18 @@ function whyNotAdopted(account: User, { caller, offered }: Holdings): string | u
 /** What the account is called, where the logical name does not tell. */
 function nameComment(name: string, logicalName: string): string[] {
   if (name === logicalName) return [];
-  return [comment(name === "" ? "Without a name:" : `${shown(name)}:`)];
+  return [comment(name === "" ? "Without a name:" : `${quoteShort(name)}:`)];
 }
 
 function accountCode(
   { id, roles }: User,
   logicalName: string,
   variable: string | undefined,
-  { connection }: Holdings,
+  { connection }: TenantSnapshot,
 ): string[] {
   return [
     `${variable === undefined ? "" : `const ${variable} = `}new flexprice.ServiceAccount(${quoted(logicalName)}, {`,
-    `  roles: [${asSet(roles).map(quoted).join(", ")}],`,
+    `  roles: [${uniqueSorted(roles).map(quoted).join(", ")}],`,
     `  adopt: ${quoted(id)},`,
     ...connectionLine(connection),
     "});",
@@ -137,7 +140,7 @@ function keyComment(
   key: Key,
   variable: string,
   names: ProgramNames,
-  { connection, now }: Holdings,
+  { connection, now }: TenantSnapshot,
 ): string[] {
   const title = `API key ${named(key)}`;
   const expiresAt = key.expires_at ?? undefined;
@@ -166,7 +169,7 @@ function strayComment(keys: readonly Key[]): string[] {
 }
 
 function named({ id, name, display_id, created_at }: Key): string {
-  return `${shown(name)}, ${bare(display_id)} (${bare(id)}), made on ${bare(created_at.slice(0, 10))}`;
+  return `${quoteShort(name)}, ${bare(display_id)} (${bare(id)}), made on ${bare(created_at.slice(0, 10))}`;
 }
 
 function connectionLine(connection: string | undefined): string[] {

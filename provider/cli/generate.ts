@@ -1,16 +1,16 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import type { Key, User } from "../api/schemas";
 import type { Connection } from "../session/connection";
 import { seesEveryKey } from "../session/key-verification";
-import type { Key, User } from "../api/schemas";
 import { FlexpriceError, isFailure } from "../shared/errors";
 import { SERVICE_ACCOUNT_ROLES } from "../shared/roles";
-import { type ConnectOptions, connect } from "./session";
+import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus } from "./exit-status";
-import { type Program, programFor } from "./generate-program";
-import type { Shell } from "./command-context";
+import { type Program, renderProgram } from "./generate-program";
+import { type ConnectOptions, connect } from "./session";
 import { withProgress, writeParagraph } from "./terminal";
-import { counted } from "./wording";
+import { pluralize } from "./wording";
 
 export interface GenerateOptions extends ConnectOptions {
   /** A file; absent: standard output. */
@@ -20,7 +20,10 @@ export interface GenerateOptions extends ConnectOptions {
 }
 
 /** Writes a program that takes over the service accounts that exist. */
-export async function generate(options: GenerateOptions, shell: Shell): Promise<ExitStatus> {
+export async function generate(
+  options: GenerateOptions,
+  shell: CommandContext,
+): Promise<ExitStatus> {
   const { out, force = false } = options;
   const path = out === undefined ? undefined : resolve(shell.directory, out);
   if (path !== undefined && !force && existsSync(path)) throw exists(path);
@@ -37,13 +40,13 @@ export async function generate(options: GenerateOptions, shell: Shell): Promise<
     show("Listing the service accounts …");
     const accounts = await connection.inventory.accounts();
     show("Listing the API keys …");
-    return programFor({
+    return renderProgram({
       ...(await visibleKeys(connection, caller)),
       baseUrl,
       caller,
       accounts,
       offered: assignable?.map(({ id }) => id) ?? SERVICE_ACCOUNT_ROLES,
-      now: connection.routes.serverNow(),
+      now: connection.api.serverNow(),
       connection: options.connection,
     });
   });
@@ -66,7 +69,7 @@ async function visibleKeys(
     };
   } catch (error) {
     if (!isFailure(error, "forbidden", "wrong_environment")) throw error;
-    return { keys: [], keysMissing: `they could not be listed. ${error.answer}` };
+    return { keys: [], keysMissing: `they could not be listed. ${error.reason}` };
   }
 }
 
@@ -78,9 +81,9 @@ function writeProgram(path: string, text: string, force: boolean): void {
     if (code === "EEXIST") throw exists(path);
     throw new FlexpriceError({
       kind: "configuration",
-      attempted: `write ${path}`,
-      answer: String(message),
-      advice: "name a file in a folder that you may write to.",
+      operation: `write ${path}`,
+      reason: String(message),
+      fix: "name a file in a folder that you may write to.",
     });
   }
 }
@@ -88,19 +91,19 @@ function writeProgram(path: string, text: string, force: boolean): void {
 function exists(path: string): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
-    attempted: `write ${path}`,
-    answer: "the file exists",
-    advice: "name another file, or give --force to overwrite it.",
+    operation: `write ${path}`,
+    reason: "the file exists",
+    fix: "name another file, or give --force to overwrite it.",
   });
 }
 
 function summary({ adopted, leftOut, keys }: Program, out: string | undefined): string {
   const parts = [
-    `${counted(adopted, "service account")} to take over`,
+    `${pluralize(adopted, "service account")} to take over`,
     ...(leftOut === 0
       ? []
       : [`${leftOut} in ${leftOut === 1 ? "a comment" : "comments"} that says why not`]),
-    `${counted(keys, "API key")} in comments that say what to do`,
+    `${pluralize(keys, "API key")} in comments that say what to do`,
   ];
   return `${out ?? "The program"}: ${parts.join(", ")}. Next: pulumi preview.`;
 }

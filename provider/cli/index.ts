@@ -1,18 +1,18 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { durationMs } from "../shared/duration";
 import { isFailure } from "../shared/errors";
 import { escapeControlByLine, redact } from "../shared/redaction";
-import { durationMs } from "../shared/duration";
+import { type CommandContext, realCommandContext } from "./command-context";
 import { type DevServerOptions, devServer } from "./dev-server";
 import { type DoctorOptions, doctor } from "./doctor";
 import { EXIT, EXIT_STATUSES, type ExitStatus, UsageError } from "./exit-status";
 import { type GenerateOptions, generate } from "./generate";
 import { manifest } from "./manifest";
 import { type OrphansOptions, orphans } from "./orphans";
-import { realShell, type Shell } from "./command-context";
 
 /** The command line `npx pulumi-flexprice`; gives the exit status. */
-export async function main(args: readonly string[], shell: Shell): Promise<ExitStatus> {
+export async function main(args: readonly string[], shell: CommandContext): Promise<ExitStatus> {
   let status: ExitStatus = EXIT.done;
   const program = commandLine(shell, (ended) => {
     status = ended;
@@ -28,7 +28,7 @@ export async function main(args: readonly string[], shell: Shell): Promise<ExitS
   }
 }
 
-function commandLine(shell: Shell, end: (status: ExitStatus) => void): Command {
+function commandLine(shell: CommandContext, end: (status: ExitStatus) => void): Command {
   const program = new Command(manifest.name)
     .description("Flexprice service accounts and API keys in Pulumi: what helps around a program.")
     .version(manifest.version)
@@ -43,7 +43,7 @@ function commandLine(shell: Shell, end: (status: ExitStatus) => void): Command {
     .showHelpAfterError("(--help shows what there is)");
 
   const runs =
-    <Options>(command: (options: Options, shell: Shell) => Promise<ExitStatus>) =>
+    <Options>(command: (options: Options, shell: CommandContext) => Promise<ExitStatus>) =>
     async (options: Options) =>
       end(await command(options, shell));
 
@@ -121,7 +121,7 @@ function unexpected(error: unknown): string {
 }
 
 if (require.main === module) {
-  void main(process.argv.slice(2), realShell()).then((status) => {
+  void main(process.argv.slice(2), realCommandContext()).then((status) => {
     process.exitCode = status;
   });
 }

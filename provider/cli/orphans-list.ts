@@ -1,26 +1,26 @@
 import ms from "ms";
-import type { Excuse, OrphanAccount, OrphanKey, Orphans } from "./orphans-search";
-import type { Shell } from "./command-context";
+import type { CommandContext } from "./command-context";
+import type { OrphanAccount, OrphanKey, Orphans, SkipReason } from "./orphans-search";
 import { coloured, writeParagraph } from "./terminal";
-import { bare, counted, shown } from "./wording";
+import { bare, pluralize, quoteShort } from "./wording";
 
 /** Shows the orphans to a person. */
-export function listOrphans(shell: Shell, orphans: Orphans, now: number): void {
+export function listOrphans(shell: CommandContext, orphans: Orphans, now: number): void {
   const { stdout } = shell;
   const section = (count: number, thing: string) => {
-    const title = `${counted(count, thing)} that no given stack knows`;
+    const title = `${pluralize(count, thing)} that no given stack knows`;
     stdout.write(`\n${coloured(shell, stdout, "bold", title)}\n`);
   };
   if (orphans.keys.length > 0) section(orphans.keys.length, "API key");
   for (const key of orphans.keys) {
-    stdout.write(`  ${bare(key.id)}  ${bare(key.displayId)}  ${shown(key.name)}\n`);
+    stdout.write(`  ${bare(key.id)}  ${bare(key.displayId)}  ${quoteShort(key.name)}\n`);
     writeParagraph(stdout, "    ", `of ${ownerText(key)}`);
     const expiry = expiryText(key, now);
     writeParagraph(stdout, "    ", `${rolesText(key)}, ${ageText(key, now)}, ${expiry}`);
   }
   if (orphans.accounts.length > 0) section(orphans.accounts.length, "service account");
   for (const account of orphans.accounts) {
-    stdout.write(`  ${bare(account.id)}  ${shown(account.name)}\n`);
+    stdout.write(`  ${bare(account.id)}  ${quoteShort(account.name)}\n`);
     const keys = account.keys.length === 0 ? "" : `, with ${account.keys.length} of the keys above`;
     writeParagraph(stdout, "    ", `${rolesText(account)}, ${ageText(account, now)}${keys}`);
   }
@@ -28,7 +28,7 @@ export function listOrphans(shell: Shell, orphans: Orphans, now: number): void {
     stdout.write("\nNo orphans: the given stacks know all that counts.\n");
   }
   stdout.write("\n");
-  const excuses = [...orphans.excused].map(([excuse, count]) => EXCUSES[excuse](count));
+  const excuses = [...orphans.skipped].map(([excuse, count]) => SKIP_REASONS[excuse](count));
   if (excuses.length > 0) writeParagraph(stdout, "Left out: ", `${excuses.join("; ")}.`);
   writeParagraph(
     stdout,
@@ -37,33 +37,33 @@ export function listOrphans(shell: Shell, orphans: Orphans, now: number): void {
   );
 }
 
-const EXCUSES: Readonly<Record<Excuse, (count: number) => string>> = {
-  own: (count) => `${counted(count, "object")} that the credential itself needs`,
+const SKIP_REASONS: Readonly<Record<SkipReason, (count: number) => string>> = {
+  own: (count) => `${pluralize(count, "object")} that the credential itself needs`,
   kept: (count) => `${count} named by --keep`,
-  ofUser: (count) => `${counted(count, "key")} of users (--user-keys counts them)`,
+  ofUser: (count) => `${pluralize(count, "key")} of users (--user-keys counts them)`,
   expired: (count) =>
-    `${counted(count, "key")} that ${count === 1 ? "has" : "have"} expired (--expired counts them)`,
+    `${pluralize(count, "key")} that ${count === 1 ? "has" : "have"} expired (--expired counts them)`,
   leftToExpire: (count) =>
-    `${counted(count, "key")} that a rotation left to ${count === 1 ? "its" : "their"} own expiry`,
+    `${pluralize(count, "key")} that a rotation left to ${count === 1 ? "its" : "their"} own expiry`,
   pending: (count) =>
-    `${counted(count, "object")} that a pending operation may have made (run "pulumi up", which settles it)`,
-  young: (count) => `${counted(count, "object")} too young to be in every export (--older-than)`,
-  inUse: (count) => `${counted(count, "account")} with a key that is left out`,
+    `${pluralize(count, "object")} that a pending operation may have made (run "pulumi up", which settles it)`,
+  young: (count) => `${pluralize(count, "object")} too young to be in every export (--older-than)`,
+  inUse: (count) => `${pluralize(count, "account")} with a key that is left out`,
 };
 
 export function nameOfKey({ name, id }: OrphanKey): string {
-  return `API key ${shown(name)} (${bare(id)})`;
+  return `API key ${quoteShort(name)} (${bare(id)})`;
 }
 
 export function nameOfAccount({ name, id }: OrphanAccount): string {
-  return `service account ${shown(name)} (${bare(id)})`;
+  return `service account ${quoteShort(name)} (${bare(id)})`;
 }
 
 function ownerText({ owner }: OrphanKey): string {
   const { id, name, type, isArchived, isKnown } = owner;
   if (type !== "service_account") return `user ${bare(id)}`;
   if (isArchived) return `service account ${bare(id)}, which is archived`;
-  return `${shown(name ?? "")} (${bare(id)}), which ${isKnown ? "a" : "no"} stack knows`;
+  return `${quoteShort(name ?? "")} (${bare(id)}), which ${isKnown ? "a" : "no"} stack knows`;
 }
 
 function rolesText({ roles }: { readonly roles: readonly string[] }): string {

@@ -1,5 +1,5 @@
-import { isUniqueNameOf, prefixOf } from "../session/auto-name";
 import type { Key, User } from "../api/schemas";
+import { isUniqueNameOf, prefixOf } from "../session/auto-name";
 import { sameRoles } from "../shared/roles";
 import type { KnownObject, PendingObject } from "./stack-export";
 

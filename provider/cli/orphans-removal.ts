@@ -24,14 +24,14 @@ export interface RemovalReport {
  * one of whose keys stays is left alone.
  */
 export async function removeOrphans(
-  { routes }: Connection,
+  { api }: Connection,
   { keys, accounts }: Orphans,
   report: RemovalReport,
 ): Promise<Removal> {
   const outcomes = new Map<string, Outcome>();
   try {
     for (const key of keys) {
-      const outcome = await outcomeOf(() => routes.revokeKey(key.id, `revoke API key ${key.id}`));
+      const outcome = await outcomeOf(() => api.revokeKey(key.id, `revoke API key ${key.id}`));
       outcomes.set(key.id, outcome);
       report.key(key, outcome);
     }
@@ -39,7 +39,7 @@ export async function removeOrphans(
       const isFree = account.keys.every((id) => outcomes.get(id)?.removed === true);
       const outcome: Outcome = isFree
         ? await outcomeOf(() =>
-            routes.archiveAccount(account.id, `archive service account ${account.id}`),
+            api.archiveAccount(account.id, `archive service account ${account.id}`),
           )
         : { removed: false, reason: "not all of its keys could be revoked" };
       outcomes.set(account.id, outcome);
@@ -61,10 +61,10 @@ async function outcomeOf(remove: () => Promise<void>): Promise<Outcome> {
     if (isFailure(error, "has_active_keys")) {
       return {
         removed: false,
-        reason: `${error.answer}. Those are publishable keys, or keys of other environments, which this credential does not see`,
+        reason: `${error.reason}. Those are publishable keys, or keys of other environments, which this credential does not see`,
       };
     }
-    if (isFailure(error, "not_found", "invalid")) return { removed: false, reason: error.answer };
+    if (isFailure(error, "not_found", "invalid")) return { removed: false, reason: error.reason };
     throw error;
   }
 }

@@ -1,21 +1,21 @@
 import ms from "ms";
 import { displayIdOf } from "../api/ids";
-import { seesEveryKey } from "../session/key-verification";
 import type { User } from "../api/schemas";
+import { describeCaller } from "../session/guards";
+import { seesEveryKey } from "../session/key-verification";
 import { FlexpriceError } from "../shared/errors";
-import { described } from "../session/guards";
-import { type ConnectOptions, type Contact, connect } from "./session";
+import type { CommandContext } from "./command-context";
 import { UsageError } from "./exit-status";
 import { findOrphans, type Orphans } from "./orphans-search";
-import type { Shell } from "./command-context";
+import { type ConnectOptions, connect, type Session } from "./session";
 import { readStackExport, type StackExport } from "./stack-export";
 import { withProgress } from "./terminal";
-import { counted, shown } from "./wording";
+import { pluralize, quoteShort } from "./wording";
 
 /** How far the clock of the engine's machine may be ahead of the server's before its time says nothing. */
 const MAX_AHEAD_MS = 60_000;
 
-export interface SurveyOptions extends ConnectOptions {
+export interface ScanOptions extends ConnectOptions {
   /** Files, or "-" for standard input. */
   readonly stackExport: readonly string[];
   /** Milliseconds. */
@@ -27,8 +27,8 @@ export interface SurveyOptions extends ConnectOptions {
 }
 
 /** What was found, and where. */
-export interface Survey {
-  readonly contact: Contact;
+export interface Scan {
+  readonly contact: Session;
   readonly caller: User;
   readonly exports: readonly StackExport[];
   readonly orphans: Orphans;
@@ -38,7 +38,7 @@ export interface Survey {
 }
 
 /** Compares what the tenant holds with what the stacks know. */
-export async function survey(options: SurveyOptions, shell: Shell): Promise<Survey> {
+export async function scan(options: ScanOptions, shell: CommandContext): Promise<Scan> {
   const exports: StackExport[] = [];
   for (const source of options.stackExport) exports.push(await readStackExport(shell, source));
   const contact = await connect(shell, options, "look for keys and accounts that no stack knows");
@@ -53,7 +53,7 @@ export async function survey(options: SurveyOptions, shell: Shell): Promise<Surv
     const keys = await connection.inventory.keys();
     const keep = new Set(options.keep);
     guardKept(keep, [...accounts, ...keys]);
-    const now = connection.routes.serverNow();
+    const now = connection.api.serverNow();
     const ages = exports.map(({ time }) => ageOf(time, now));
     const found = findOrphans({
       accounts,
@@ -81,9 +81,9 @@ function guardTenant(exports: readonly StackExport[], caller: User, source: stri
   if (tenants.size === 0 || tenants.has(undefined) || tenants.has(caller.tenant.id)) return;
   throw new FlexpriceError({
     kind: "wrong_tenant",
-    attempted: "look for keys and accounts that no stack knows",
-    answer: `the exports hold resources of tenant ${[...tenants].join(", ")}, and the credential from ${source} belongs to tenant ${caller.tenant.id}`,
-    advice: "use a credential of that tenant, or the exports of this one's stacks.",
+    operation: "look for keys and accounts that no stack knows",
+    reason: `the exports hold resources of tenant ${[...tenants].join(", ")}, and the credential from ${source} belongs to tenant ${caller.tenant.id}`,
+    fix: "use a credential of that tenant, or the exports of this one's stacks.",
   });
 }
 
@@ -93,9 +93,9 @@ function guardKept(keep: ReadonlySet<string>, rows: readonly { readonly id: stri
   const [stranger] = [...keep].filter((id) => !ids.has(id));
   if (stranger === undefined) return;
   throw new UsageError({
-    attempted: `keep ${stranger}`,
-    answer: "there is no key and no service account with this id among those that were listed",
-    advice: "correct the id, or leave it out.",
+    operation: `keep ${stranger}`,
+    reason: "there is no key and no service account with this id among those that were listed",
+    fix: "correct the id, or leave it out.",
   });
 }
 
@@ -117,14 +117,14 @@ function warningsOf(
     ...ageWarning(source, time, olderThan, now),
     ...(pendingOperations > 0
       ? [
-          `${source} has ${counted(pendingOperations, "pending operation")}: an update is running, or was cut off. What it may have made is not judged. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates"; then export the stack again.`,
+          `${source} has ${pluralize(pendingOperations, "pending operation")}: an update is running, or was cut off. What it may have made is not judged. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates"; then export the stack again.`,
         ]
       : []),
   ]);
   if (seesEveryKey(caller)) return ofExports;
   return [
     ...ofExports,
-    `the credential belongs to ${described(caller)}, and only a super_admin user sees the keys of others: they are not looked at.`,
+    `the credential belongs to ${describeCaller(caller)}, and only a super_admin user sees the keys of others: they are not looked at.`,
   ];
 }
 
@@ -149,7 +149,7 @@ function ageWarning(source: string, time: string, olderThan: number, now: number
   const again = `Run "pulumi up" or "pulumi refresh", which write it, and export the stack again.`;
   if (!isTime(Date.parse(time))) {
     return [
-      `${source} does not tell when its state was written (${shown(time)}), so nothing is judged. ${again}`,
+      `${source} does not tell when its state was written (${quoteShort(time)}), so nothing is judged. ${again}`,
     ];
   }
   if (age === Number.POSITIVE_INFINITY) {

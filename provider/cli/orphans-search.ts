@@ -9,7 +9,7 @@ import type { KnownObject, PendingObject } from "./stack-export";
 const ACCOUNT = "service_account";
 
 /** All that decides whether something is an orphan. */
-export interface Evidence {
+export interface OrphanCriteria {
   /** Of the tenant, the archived ones left out. */
   readonly accounts: readonly User[];
   readonly keys: readonly Key[];
@@ -60,7 +60,7 @@ export interface OrphanAccount {
 }
 
 /** Why something that no stack knows does not count. */
-export type Excuse =
+export type SkipReason =
   | "own"
   | "kept"
   | "ofUser"
@@ -74,16 +74,16 @@ export interface Orphans {
   readonly keys: readonly OrphanKey[];
   readonly accounts: readonly OrphanAccount[];
   /** How many do not count, by the reason. */
-  readonly excused: ReadonlyMap<Excuse, number>;
+  readonly skipped: ReadonlyMap<SkipReason, number>;
 }
 
-interface Judged {
-  readonly verdict: "known" | "orphan" | Excuse;
+interface Classified {
+  readonly classification: "known" | "orphan" | SkipReason;
 }
-type Verdict = Judged["verdict"];
+type Classification = Classified["classification"];
 
 /** What no stack knows, oldest first. */
-export function findOrphans(evidence: Evidence): Orphans {
+export function findOrphans(evidence: OrphanCriteria): Orphans {
   const accounts = new Map(evidence.accounts.map((account) => [account.id, account]));
   const known = new Set(evidence.known.map(({ id }) => id));
   // An account that a stack has a key of is in use, wherever it was made.
@@ -92,12 +92,12 @@ export function findOrphans(evidence: Evidence): Orphans {
 
   const keys = [...evidence.keys]
     .sort(byAge)
-    .map((key) => ({ ...key, verdict: judgeKey(key, known, pending, evidence) }));
+    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, evidence) }));
   const active = byOwner(keys.filter((key) => !hasExpired(key, evidence.now)));
   const judged = [...evidence.accounts].sort(byAge).map((account) => {
     const activeKeys = active.get(account.id) ?? [];
-    const verdict = judgeAccount(account, known, pending, activeKeys, evidence);
-    return { ...account, activeKeys, verdict };
+    const classification = classifyAccount(account, known, pending, activeKeys, evidence);
+    return { ...account, activeKeys, classification };
   });
 
   return {
@@ -118,16 +118,16 @@ export function findOrphans(evidence: Evidence): Orphans {
       ...whenMade(id),
       keys: activeKeys.map((key) => key.id),
     })),
-    excused: countExcuses([...keys, ...judged]),
+    skipped: countSkipReasons([...keys, ...judged]),
   };
 }
 
-function judgeKey(
+function classifyKey(
   key: Key,
   known: ReadonlySet<string>,
   pending: ReadonlySet<string>,
-  evidence: Evidence,
-): Verdict {
+  evidence: OrphanCriteria,
+): Classification {
   const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = evidence;
   // Display ids are not unique: rather spare a key of the caller too many than the one in use.
   if (key.user_id === caller.id && key.display_id === ownDisplayId) return "own";
@@ -143,13 +143,13 @@ function judgeKey(
   return isYoung(Date.parse(key.created_at), now, minimumAgeMs) ? "young" : "orphan";
 }
 
-function judgeAccount(
+function classifyAccount(
   { id }: User,
   known: ReadonlySet<string>,
   pending: ReadonlySet<string>,
-  activeKeys: readonly Judged[],
-  { caller, keep, now, minimumAgeMs }: Evidence,
-): Verdict {
+  activeKeys: readonly Classified[],
+  { caller, keep, now, minimumAgeMs }: OrphanCriteria,
+): Classification {
   if (id === caller.id) return "own";
   if (known.has(id)) return "known";
   if (keep.has(id)) return "kept";
@@ -186,15 +186,15 @@ function whenMade(id: string): { createdAt?: string } {
   return made === undefined ? {} : { createdAt: new Date(made).toISOString() };
 }
 
-function isOrphan({ verdict }: Judged): boolean {
-  return verdict === "orphan";
+function isOrphan({ classification }: Classified): boolean {
+  return classification === "orphan";
 }
 
-function countExcuses(judged: readonly Judged[]): Map<Excuse, number> {
-  const counts = new Map<Excuse, number>();
-  for (const { verdict } of judged) {
-    if (verdict === "known" || verdict === "orphan") continue;
-    counts.set(verdict, (counts.get(verdict) ?? 0) + 1);
+function countSkipReasons(judged: readonly Classified[]): Map<SkipReason, number> {
+  const counts = new Map<SkipReason, number>();
+  for (const { classification } of judged) {
+    if (classification === "known" || classification === "orphan") continue;
+    counts.set(classification, (counts.get(classification) ?? 0) + 1);
   }
   return counts;
 }

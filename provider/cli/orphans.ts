@@ -1,25 +1,25 @@
 import { seesEveryKey } from "../session/key-verification";
 import { FlexpriceError } from "../shared/errors";
 import { redact } from "../shared/redaction";
+import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
 import { type Outcome, type Removal, removeOrphans } from "./orphans-removal";
-import { isForeign, type Survey, type SurveyOptions, survey } from "./orphans-scan";
-import type { Shell } from "./command-context";
+import { isForeign, type Scan, type ScanOptions, scan } from "./orphans-scan";
 import { STDIN } from "./stack-export";
 import { canAsk, confirm, writeParagraph } from "./terminal";
-import { bare, counted } from "./wording";
+import { bare, pluralize } from "./wording";
 
-export interface OrphansOptions extends SurveyOptions {
+export interface OrphansOptions extends ScanOptions {
   readonly revoke?: boolean;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
 
 /** Lists the keys and accounts that no given stack knows, and removes them where that is asked for. */
-export async function orphans(options: OrphansOptions, shell: Shell): Promise<ExitStatus> {
+export async function orphans(options: OrphansOptions, shell: CommandContext): Promise<ExitStatus> {
   checkOptions(options, shell);
-  const seen = await survey(options, shell);
+  const seen = await scan(options, shell);
   const count = seen.orphans.keys.length + seen.orphans.accounts.length;
   if (options.json !== true) show(seen, shell);
   const isWanted = options.revoke === true && count > 0;
@@ -36,29 +36,32 @@ export async function orphans(options: OrphansOptions, shell: Shell): Promise<Ex
   return removedOf(removal) === count ? EXIT.done : EXIT.found;
 }
 
-function checkOptions({ stackExport, revoke, yes, json }: OrphansOptions, shell: Shell): void {
-  const attempted = "look for orphans";
+function checkOptions(
+  { stackExport, revoke, yes, json }: OrphansOptions,
+  shell: CommandContext,
+): void {
+  const operation = "look for orphans";
   if (stackExport.filter((source) => source === STDIN).length > 1) {
     throw new UsageError({
-      attempted,
-      answer: '"-" was given more than once, and standard input can be read once',
-      advice: "write the exports to files.",
+      operation,
+      reason: '"-" was given more than once, and standard input can be read once',
+      fix: "write the exports to files.",
     });
   }
   if (revoke !== true || yes === true || (json !== true && canAsk(shell))) return;
   throw new UsageError({
-    attempted: "revoke what no stack knows",
-    answer:
+    operation: "revoke what no stack knows",
+    reason:
       json === true
         ? "with --json nothing is shown before it is asked about"
         : "there is no terminal on which to ask for a confirmation",
-    advice: "look at the list without --revoke first; then --yes revokes without asking.",
+    fix: "look at the list without --revoke first; then --yes revokes without asking.",
   });
 }
 
 function show(
-  { exports, caller, contact, orphans: found, now, warnings }: Survey,
-  shell: Shell,
+  { exports, caller, contact, orphans: found, now, warnings }: Scan,
+  shell: CommandContext,
 ): void {
   const { stdout, stderr } = shell;
   for (const warning of warnings) writeParagraph(stderr, "warning: ", bare(warning));
@@ -67,7 +70,7 @@ function show(
     writeParagraph(
       stdout,
       "Stack:  ",
-      `${bare(stack ?? "an empty one")} (${bare(source)}), with ${counted(objects.length - keys, "service account")} and ${counted(keys, "API key")}`,
+      `${bare(stack ?? "an empty one")} (${bare(source)}), with ${pluralize(objects.length - keys, "service account")} and ${pluralize(keys, "API key")}`,
     );
   }
   writeParagraph(stdout, "Tenant: ", `${bare(caller.tenant.id)} at ${contact.baseUrl}`);
@@ -75,14 +78,14 @@ function show(
 }
 
 async function mayRemove(
-  { exports, caller, contact, orphans: found }: Survey,
+  { exports, caller, contact, orphans: found }: Scan,
   { yes }: OrphansOptions,
-  shell: Shell,
+  shell: CommandContext,
 ): Promise<boolean> {
   const what = [
-    ...(found.keys.length > 0 ? [`revoke ${counted(found.keys.length, "API key")}`] : []),
+    ...(found.keys.length > 0 ? [`revoke ${pluralize(found.keys.length, "API key")}`] : []),
     ...(found.accounts.length > 0
-      ? [`archive ${counted(found.accounts.length, "service account")}`]
+      ? [`archive ${pluralize(found.accounts.length, "service account")}`]
       : []),
   ].join(" and ");
   if (yes === true) {
@@ -93,10 +96,9 @@ async function mayRemove(
     // Nobody reads a warning in a script, and the wrong stack's export would have a whole stack revoked.
     throw new FlexpriceError({
       kind: "refused",
-      attempted: what,
-      answer: `no resource of tenant ${caller.tenant.id} is in ${strange.map(({ source }) => source).join(", ")}: if that is the export of a wrong stack, what the right one has would be taken for orphans`,
-      advice:
-        "leave out exports that have nothing to say; without --yes it can be confirmed on a terminal.",
+      operation: what,
+      reason: `no resource of tenant ${caller.tenant.id} is in ${strange.map(({ source }) => source).join(", ")}: if that is the export of a wrong stack, what the right one has would be taken for orphans`,
+      fix: "leave out exports that have nothing to say; without --yes it can be confirmed on a terminal.",
     });
   }
   writeParagraph(
@@ -110,9 +112,9 @@ async function mayRemove(
 }
 
 async function remove(
-  { contact, orphans: found }: Survey,
+  { contact, orphans: found }: Scan,
   { json }: OrphansOptions,
-  { stdout }: Shell,
+  { stdout }: CommandContext,
 ): Promise<Removal> {
   const say = (outcome: Outcome, done: string, name: string) => {
     if (json === true) return;
@@ -125,7 +127,7 @@ async function remove(
     account: (account, outcome) => say(outcome, "Archived", nameOfAccount(account)),
   });
   if (json !== true) {
-    const all = counted(found.keys.length + found.accounts.length, "orphan");
+    const all = pluralize(found.keys.length + found.accounts.length, "orphan");
     writeParagraph(
       stdout,
       "",
@@ -139,8 +141,8 @@ function removedOf(removal: Removal | undefined): number {
   return [...(removal?.outcomes.values() ?? [])].filter(({ removed }) => removed).length;
 }
 
-function asJson(survey: Survey, removal: Removal | undefined): Record<string, unknown> {
-  const { contact, caller, exports, orphans: found, warnings } = survey;
+function asJson(scan: Scan, removal: Removal | undefined): Record<string, unknown> {
+  const { contact, caller, exports, orphans: found, warnings } = scan;
   const withOutcome = <Row extends { readonly id: string }>(rows: readonly Row[]) =>
     rows.map((row) => ({ ...row, ...removal?.outcomes.get(row.id) }));
   return {
@@ -157,6 +159,6 @@ function asJson(survey: Survey, removal: Removal | undefined): Record<string, un
     warnings,
     keys: withOutcome(found.keys),
     accounts: withOutcome(found.accounts),
-    leftOut: Object.fromEntries(found.excused),
+    leftOut: Object.fromEntries(found.skipped),
   };
 }

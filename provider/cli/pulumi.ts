@@ -2,10 +2,10 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
+import { unknownSettingError, unknownSettings } from "../config/keys";
 import { FlexpriceError } from "../shared/errors";
 import { rememberSecret } from "../shared/redaction";
-import { unknownSettingError, unknownSettings } from "../config/keys";
-import type { Shell } from "./command-context";
+import type { CommandContext } from "./command-context";
 
 /** A Pulumi project, as far as its program concerns this package. */
 export interface Project {
@@ -48,9 +48,9 @@ function parseProject(file: string): z.infer<typeof projectShape> {
       error instanceof z.ZodError ? z.prettifyError(error) : String(Object(error).message);
     throw new FlexpriceError({
       kind: "configuration",
-      attempted: `read the Pulumi project ${file}`,
-      answer: reason.trim(),
-      advice: "correct the file; it needs at least a name and a runtime.",
+      operation: `read the Pulumi project ${file}`,
+      reason: reason.trim(),
+      fix: "correct the file; it needs at least a name and a runtime.",
     });
   }
 }
@@ -65,7 +65,7 @@ interface ConfigValue {
 /** The config of the stack that counts here, or why none does. */
 export type StackConfig =
   | { readonly kind: "read"; readonly values: ReadonlyMap<string, ConfigValue> }
-  | { readonly kind: "none"; readonly why: string; readonly advice: string };
+  | { readonly kind: "none"; readonly why: string; readonly fix: string };
 
 /** A name, or false for no stack at all; absent: the one that is selected in the project, if any. */
 export type StackChoice = string | false | undefined;
@@ -79,17 +79,20 @@ const configShape = z.record(
  * Asks the Pulumi CLI for the stack's config.
  * @throws FlexpriceError of kind `configuration` when there is a stack and its config cannot be read.
  */
-export async function readStackConfig(shell: Shell, stack: StackChoice): Promise<StackConfig> {
+export async function readStackConfig(
+  shell: CommandContext,
+  stack: StackChoice,
+): Promise<StackConfig> {
   if (stack === false) {
-    return { kind: "none", why: "--no-stack was given", advice: "leave out --no-stack." };
+    return { kind: "none", why: "--no-stack was given", fix: "leave out --no-stack." };
   }
   const isNamed = stack !== undefined;
-  const attempted = `read the config of ${isNamed ? `stack ${stack}` : "the selected stack"}`;
-  const refuse = (answer: string, advice: string) =>
-    new FlexpriceError({ kind: "configuration", attempted, answer, advice });
-  const none = (why: string, advice: string): StackConfig => {
-    if (isNamed) throw refuse(why, advice);
-    return { kind: "none", why, advice };
+  const operation = `read the config of ${isNamed ? `stack ${stack}` : "the selected stack"}`;
+  const refuse = (reason: string, fix: string) =>
+    new FlexpriceError({ kind: "configuration", operation, reason, fix });
+  const none = (why: string, fix: string): StackConfig => {
+    if (isNamed) throw refuse(why, fix);
+    return { kind: "none", why, fix };
   };
   if (findProjectFile(shell.directory) === undefined) {
     return none(
@@ -130,7 +133,7 @@ export async function readStackConfig(shell: Shell, stack: StackChoice): Promise
 }
 
 /** @throws FlexpriceError for a setting that means nothing, most likely a slip that would change where we connect. */
-export function refuseUnknown(config: StackConfig): void {
+export function rejectUnknown(config: StackConfig): void {
   const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
   if (unknown !== undefined) throw unknownSettingError(unknown);
 }

@@ -1,9 +1,14 @@
 import type { Credential } from "../api/client";
+import {
+  missingCredential,
+  readSettings,
+  type Settings,
+  type SettingsSource,
+} from "../config/read";
 import { Connection } from "../session/connection";
-import { missingCredential, readSettings, type Settings, type SettingsSource } from "../config/read";
 import { FlexpriceError } from "../shared/errors";
-import { readStackConfig, refuseUnknown, type StackChoice, type StackConfig } from "./pulumi";
-import type { Shell } from "./command-context";
+import type { CommandContext } from "./command-context";
+import { readStackConfig, rejectUnknown, type StackChoice, type StackConfig } from "./pulumi";
 
 /** Options that say which Flexprice is meant. */
 export interface ConnectOptions {
@@ -12,14 +17,14 @@ export interface ConnectOptions {
 }
 
 /** A connection, and with what it was made. */
-export interface Contact {
+export interface Session {
   readonly connection: Connection;
   readonly baseUrl: string;
   readonly credential: Credential;
 }
 
 /** Settings of the stack's config first, then of the environment: as the provider reads them. */
-export function settingsSource(shell: Shell, config: StackConfig): SettingsSource {
+export function settingsSource(shell: CommandContext, config: StackConfig): SettingsSource {
   return {
     config: (key) => (config.kind === "read" ? config.values.get(key)?.value : undefined),
     environment: shell.environment,
@@ -31,38 +36,37 @@ export function settingsSource(shell: Shell, config: StackConfig): SettingsSourc
  * @throws FlexpriceError of kind `configuration`.
  */
 export async function connect(
-  shell: Shell,
+  shell: CommandContext,
   { stack, connection }: ConnectOptions,
-  attempted: string,
-): Promise<Contact> {
+  operation: string,
+): Promise<Session> {
   const config = await readStackConfig(shell, stack satisfies StackChoice);
-  refuseUnknown(config);
+  rejectUnknown(config);
   const { credential, ...settings } = readSettings(settingsSource(shell, config), connection);
-  if (credential === undefined) throw noCredential(config, attempted, connection);
-  return contactBy(shell, credential, settings);
+  if (credential === undefined) throw noCredential(config, operation, connection);
+  return openSession(shell, credential, settings);
 }
 
-export function contactBy(
-  { world }: Shell,
+export function openSession(
+  { world }: CommandContext,
   credential: Credential,
   settings: Omit<Settings, "credential">,
-): Contact {
+): Session {
   const connection = new Connection({ ...settings, credential, world });
   return { connection, baseUrl: settings.baseUrl, credential };
 }
 
 function noCredential(
   config: StackConfig,
-  attempted: string,
+  operation: string,
   connection: string | undefined,
 ): FlexpriceError {
-  const missing = missingCredential(attempted, connection);
+  const missing = missingCredential(operation, connection);
   if (config.kind === "read") return missing;
   return new FlexpriceError({
     kind: "configuration",
-    attempted,
-    answer: `${missing.answer}; ${config.why}, so that only environment variables count`,
-    advice:
-      "set FLEXPRICE_API_KEY, or run the command in the folder of a Pulumi project whose stack has flexprice:apiKey.",
+    operation,
+    reason: `${missing.reason}; ${config.why}, so that only environment variables count`,
+    fix: "set FLEXPRICE_API_KEY, or run the command in the folder of a Pulumi project whose stack has flexprice:apiKey.",
   });
 }

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { FlexpriceError } from "../shared/errors";
 import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
-import type { Shell } from "./command-context";
+import type { CommandContext } from "./command-context";
 
 /** What a stack's state says of one account or key. */
 export interface KnownObject {
@@ -106,7 +106,7 @@ type PendingResource = z.infer<typeof pendingShape>;
  * Reads what `pulumi stack export` wrote; secrets may be encrypted in it.
  * @throws FlexpriceError of kind `configuration` where it is something else.
  */
-export async function readStackExport(shell: Shell, source: string): Promise<StackExport> {
+export async function readStackExport(shell: CommandContext, source: string): Promise<StackExport> {
   const content = await readSource(shell, source);
   const { manifest, resources, pending_operations } = parseExport(content, source).deployment;
   const pending = pending_operations.map(({ resource }) => resource);
@@ -164,7 +164,7 @@ function kindOf(type: string): KnownObject["kind"] | undefined {
   return type === SERVICE_ACCOUNT_TYPE ? "account" : undefined;
 }
 
-async function readSource({ stdin, directory }: Shell, source: string): Promise<string> {
+async function readSource({ stdin, directory }: CommandContext, source: string): Promise<string> {
   if (source === STDIN) {
     const pieces: Buffer[] = [];
     for await (const piece of stdin) pieces.push(Buffer.from(piece));
@@ -193,11 +193,11 @@ function parseExport(content: string, source: string): z.infer<typeof exportShap
   );
 }
 
-function unusable(source: string, answer: string): FlexpriceError {
+function unusable(source: string, reason: string): FlexpriceError {
   return new FlexpriceError({
     kind: "configuration",
-    attempted: `read the stack export ${source === STDIN ? "from standard input" : source}`,
-    answer,
-    advice: `write it with "pulumi stack export --stack NAME --file ${source === STDIN ? "state.json" : source}".`,
+    operation: `read the stack export ${source === STDIN ? "from standard input" : source}`,
+    reason,
+    fix: `write it with "pulumi stack export --stack NAME --file ${source === STDIN ? "state.json" : source}".`,
   });
 }

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline";
-import type { Screen, Shell } from "./command-context";
+import type { CommandContext, Screen } from "./command-context";
 
 const WIDEST = 100;
 const CLEAR_LINE = "\r\x1b[K";
@@ -37,7 +37,12 @@ export type Colour = "green" | "yellow" | "red" | "bold";
 const CODES: Readonly<Record<Colour, number>> = { green: 32, yellow: 33, red: 31, bold: 1 };
 
 /** The text in a colour where the screen has colours and the user wants them. */
-export function coloured(shell: Shell, screen: Screen, colour: Colour, text: string): string {
+export function coloured(
+  shell: CommandContext,
+  screen: Screen,
+  colour: Colour,
+  text: string,
+): string {
   const { NO_COLOR, TERM } = shell.environment;
   if (screen.isTTY !== true || (NO_COLOR ?? "") !== "" || TERM === "dumb") return text;
   return `\x1b[${CODES[colour]}m${text}\x1b[0m`;
@@ -45,7 +50,7 @@ export function coloured(shell: Shell, screen: Screen, colour: Colour, text: str
 
 /** Shows on a terminal what a long step is doing; the line goes when the step ends. */
 export async function withProgress<Result>(
-  { stderr }: Shell,
+  { stderr }: CommandContext,
   step: (show: (text: string) => void) => Promise<Result>,
 ): Promise<Result> {
   if (stderr.isTTY !== true) return await step(() => {});
@@ -60,12 +65,12 @@ export async function withProgress<Result>(
 }
 
 /** Whether somebody is there to answer a question. */
-export function canAsk({ stdin, stderr }: Shell): boolean {
+export function canAsk({ stdin, stderr }: CommandContext): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
 }
 
 /** Asks, on standard error; anything but "yes" is a no, and so is the end of the input. */
-export function confirm({ stdin, stderr }: Shell, question: string): Promise<boolean> {
+export function confirm({ stdin, stderr }: CommandContext, question: string): Promise<boolean> {
   const lines = createInterface({ input: stdin, output: stderr, terminal: false });
   return new Promise((resolve) => {
     lines.once("close", () => resolve(false));

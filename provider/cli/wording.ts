@@ -3,16 +3,16 @@ import { escapeControl, quoted, redact } from "../shared/redaction";
 export { escapeControl as bare, quoted };
 
 /** What is left of a long name where people read it. */
-const LONGEST_SHOWN = 60;
+const MAX_SHOWN = 60;
 
 /** As {@link quoted}, cut to what people want to read of it. Somebody may have given a key as a name. */
-export function shown(text: string): string {
+export function quoteShort(text: string): string {
   const characters = [...redact(text)];
-  if (characters.length <= LONGEST_SHOWN) return quoted(characters.join(""));
-  return quoted(`${characters.slice(0, LONGEST_SHOWN - 1).join("")}…`);
+  if (characters.length <= MAX_SHOWN) return quoted(characters.join(""));
+  return quoted(`${characters.slice(0, MAX_SHOWN - 1).join("")}…`);
 }
 
 /** "1 key", "2 keys". */
-export function counted(count: number, thing: string): string {
+export function pluralize(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }

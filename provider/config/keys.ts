@@ -32,7 +32,7 @@ export function unknownSettings(keys: readonly string[]): string[] {
 
 /** The error for a config key that means nothing, most likely a slip. */
 export function unknownSettingError(key: string): FlexpriceError {
-  return broken(
+  return configError(
     key,
     `config key ${key} is unknown`,
     `remove it ("pulumi config rm ${key}") or correct it; there are: ${Object.keys(SETTINGS)
@@ -42,6 +42,6 @@ export function unknownSettingError(key: string): FlexpriceError {
 }
 
 /** The error for a setting that cannot be used. */
-export function broken(what: string, answer: string, advice: string): FlexpriceError {
-  return new FlexpriceError({ kind: "configuration", attempted: `use ${what}`, answer, advice });
+export function configError(what: string, reason: string, fix: string): FlexpriceError {
+  return new FlexpriceError({ kind: "configuration", operation: `use ${what}`, reason, fix });
 }

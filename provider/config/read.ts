@@ -4,7 +4,7 @@ import type { Credential } from "../api/client";
 import { isLoopback } from "../api/transport";
 import { FlexpriceError } from "../shared/errors";
 import { quoted } from "../shared/redaction";
-import { broken, SECRET_SETTINGS, SETTINGS, type SettingName } from "./keys";
+import { configError, SECRET_SETTINGS, SETTINGS, type SettingName } from "./keys";
 
 /** Where the settings of one Flexprice server and credential come from. */
 export interface SettingsSource {
@@ -69,15 +69,15 @@ export function wantsPreflight(source: SettingsSource): boolean {
 }
 
 /** The error of an operation that needs a credential where none is configured. */
-export function missingCredential(attempted: string, connection?: string): FlexpriceError {
+export function missingCredential(operation: string, connection?: string): FlexpriceError {
   return new FlexpriceError({
     kind: "configuration",
-    attempted,
-    answer:
+    operation,
+    reason:
       connection === undefined
         ? "no Flexprice credential is configured"
         : `connection "${connection}" has neither apiKey nor accessToken`,
-    advice:
+    fix:
       connection === undefined
         ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.`
         : `add one of them: "pulumi config set --secret --path ${connectionPath(connection)}.apiKey".`,
@@ -89,15 +89,23 @@ function readConnection(source: SettingsSource, name: string): Settings {
   const where = setting?.source ?? "config key flexprice:connections";
   const all = z.record(z.string(), z.unknown()).safeParse(parseJson(setting?.value ?? "{}"));
   if (!all.success) {
-    throw broken(where, `${where} is not an object of named connections`, hint("connections"));
+    throw configError(
+      where,
+      `${where} is not an object of named connections`,
+      example("connections"),
+    );
   }
   const given = Object.hasOwn(all.data, name) ? all.data[name] : undefined;
   if (UNUSABLE_NAMES.includes(name)) {
-    throw broken(where, `a connection cannot be called ${quoted(name)}`, "give it another name.");
+    throw configError(
+      where,
+      `a connection cannot be called ${quoted(name)}`,
+      "give it another name.",
+    );
   }
   if (given === undefined) {
     const names = Object.keys(all.data);
-    throw broken(
+    throw configError(
       where,
       `there is no connection ${quoted(name)}; ${names.length === 0 ? "none is configured" : `there are: ${names.join(", ")}`}`,
       `set it, e.g. "pulumi config set --secret --path ${connectionPath(name)}.apiKey", or correct the resource's connection.`,
@@ -114,10 +122,10 @@ function readConnection(source: SettingsSource, name: string): Settings {
     const issues = parsed.error.issues.map(
       (issue) => `${issue.path.join(".") || name}: ${issue.message}`,
     );
-    throw broken(
+    throw configError(
       where,
       `connection ${quoted(name)} is unusable: ${issues.join("; ")}`,
-      hint("connections"),
+      example("connections"),
     );
   }
   const { apiKey, accessToken, environmentId, baseUrl } = parsed.data;
@@ -147,7 +155,7 @@ function oneCredential(
   accessToken: Setting | undefined,
 ): Credential | undefined {
   if (apiKey !== undefined && accessToken !== undefined && apiKey.origin === accessToken.origin) {
-    throw broken(
+    throw configError(
       apiKey.source,
       `both ${apiKey.source} and ${accessToken.source} are set`,
       "keep the one that this stack is to use.",
@@ -160,7 +168,7 @@ function oneCredential(
   const best = chosen.find(({ origin }) => origin === "config") ?? chosen[0];
   if (best === undefined) return undefined;
   if (/[\r\n\0]|^\s|\s$/.test(best.value)) {
-    throw broken(
+    throw configError(
       best.source,
       `${best.source} has white space or a line break around it`,
       "set it anew without; a value piped from a file often ends in a line break.",
@@ -168,14 +176,14 @@ function oneCredential(
   }
   const [extra] = /^(?:Bearer|Basic)\s|^["']/i.exec(best.value) ?? [];
   if (extra !== undefined) {
-    throw broken(
+    throw configError(
       best.source,
       `${best.source} begins with ${extra.trim()}, which is no part of the credential`,
       "set it to the credential alone, without quotes or the name of a scheme.",
     );
   }
   if (/[^\x20-\x7e]/.test(best.value)) {
-    throw broken(
+    throw configError(
       best.source,
       `${best.source} has a character in it that no credential has`,
       "set it anew; a value copied from where it is shown abbreviated has an ellipsis in it.",
@@ -196,17 +204,17 @@ function baseUrlOf(source: SettingsSource, setting: Setting | undefined): string
 function usableUrl(text: string, source: string, allowInsecure: boolean): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw broken(source, `the base URL from ${source} is no http(s) URL`, hint("baseUrl"));
+    throw configError(source, `the base URL from ${source} is no http(s) URL`, example("baseUrl"));
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw broken(
+    throw configError(
       source,
       `the base URL from ${source} has a user, a query or a fragment in it`,
-      `${hint("baseUrl")} The credential goes into flexprice:apiKey.`,
+      `${example("baseUrl")} The credential goes into flexprice:apiKey.`,
     );
   }
   if (url.protocol === "http:" && !allowInsecure && !isLoopback(url.hostname)) {
-    throw broken(
+    throw configError(
       source,
       `the base URL from ${source} is plain http to ${url.hostname}: the credential and every new key would cross the network readable`,
       `use https, or accept it with "pulumi config set flexprice:allowInsecure true".`,
@@ -225,7 +233,7 @@ function readFlag(
   if (setting === undefined) return otherwise;
   if (setting.value === "true") return true;
   if (setting.value === "false") return false;
-  throw broken(setting.source, `${setting.source} is neither true nor false`, hint(name));
+  throw configError(setting.source, `${setting.source} is neither true nor false`, example(name));
 }
 
 function read(source: SettingsSource, name: SettingName): Setting | undefined {
@@ -240,7 +248,7 @@ function read(source: SettingsSource, name: SettingName): Setting | undefined {
   return { value: exported, source: `environment variable ${variable}`, origin: "environment" };
 }
 
-function hint(name: SettingName): string {
+function example(name: SettingName): string {
   const secret = SECRET_SETTINGS.includes(`flexprice:${name}`) ? "--secret " : "";
   const example: Record<SettingName, string> = {
     apiKey: "",

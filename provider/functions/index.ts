@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
+import { rejectUnknownSettings } from "../resources/program-config";
 import { type ErrorKind, isFailure } from "../shared/errors";
+import type { FlexpriceQueries } from "./queries";
 import type {
   ApiKeyInfo,
   CallerInfo,
@@ -11,8 +13,6 @@ import type {
   RoleInfo,
   ServiceAccountInfo,
 } from "./types";
-import type { Inquiries } from "./queries";
-import { refuseUnknownSettings } from "../resources/program-config";
 
 /** The same arguments, each of them possibly the output of a resource. */
 type AsInputs<Args> = { readonly [Name in keyof Args]: pulumi.Input<Args[Name]> };
@@ -66,7 +66,7 @@ export class LookupError extends pulumi.RunError {
  * ```
  */
 export function getServiceAccount(args: GetServiceAccountArgs): Promise<ServiceAccountInfo> {
-  return lookUp("getServiceAccount", args, (inquiries) => inquiries.serviceAccount(args));
+  return callFunction("getServiceAccount", args, (inquiries) => inquiries.serviceAccount(args));
 }
 
 /** {@link getServiceAccount} for arguments that are outputs; what is unknown in a preview is not looked up there. */
@@ -86,7 +86,7 @@ export function getServiceAccountOutput(
 export function getServiceAccounts(
   args: GetServiceAccountsArgs = {},
 ): Promise<ServiceAccountInfo[]> {
-  return lookUp("getServiceAccounts", args, (inquiries) => inquiries.serviceAccounts(args));
+  return callFunction("getServiceAccounts", args, (inquiries) => inquiries.serviceAccounts(args));
 }
 
 /** {@link getServiceAccounts} for arguments that are outputs; what is unknown in a preview is not looked up there. */
@@ -106,7 +106,7 @@ export function getServiceAccountsOutput(
  *   `flexprice:environmentId`; others when the server gives no answer, or no whole one.
  */
 export function getApiKeys(args: GetApiKeysArgs = {}): Promise<ApiKeyInfo[]> {
-  return lookUp("getApiKeys", args, (inquiries) => inquiries.apiKeys(args));
+  return callFunction("getApiKeys", args, (inquiries) => inquiries.apiKeys(args));
 }
 
 /** {@link getApiKeys} for arguments that are outputs; what is unknown in a preview is not looked up there. */
@@ -121,7 +121,7 @@ export function getApiKeysOutput(args: GetApiKeysOutputArgs = {}): pulumi.Output
  *   the server gives no answer.
  */
 export function getRoles(args: GetRolesArgs = {}): Promise<RoleInfo[]> {
-  return lookUp("getRoles", args, (inquiries) => inquiries.roles(args));
+  return callFunction("getRoles", args, (inquiries) => inquiries.roles(args));
 }
 
 /** {@link getRoles} for arguments that are outputs; what is unknown in a preview is not looked up there. */
@@ -143,7 +143,7 @@ export function getRolesOutput(args: GetRolesOutputArgs = {}): pulumi.Output<Rol
  * ```
  */
 export function getCaller(args: GetCallerArgs = {}): Promise<CallerInfo> {
-  return lookUp("getCaller", args, (inquiries) => inquiries.caller(args));
+  return callFunction("getCaller", args, (inquiries) => inquiries.caller(args));
 }
 
 /** {@link getCaller} for arguments that are outputs; what is unknown in a preview is not looked up there. */
@@ -151,17 +151,17 @@ export function getCallerOutput(args: GetCallerOutputArgs = {}): pulumi.Output<C
   return pulumi.output(args).apply(getCaller);
 }
 
-async function lookUp<Result>(
+async function callFunction<Result>(
   name: string,
   args: object,
-  ask: (inquiries: Inquiries) => Promise<Result>,
+  ask: (inquiries: FlexpriceQueries) => Promise<Result>,
 ): Promise<Result> {
   if (hasMocks()) return await callMock<Result>(name, args);
   // As long as it is under way the run is not over, even where the program does not wait for it.
   const done = pulumi.runtime.rpcKeepAlive();
   try {
-    refuseUnknownSettings();
-    return await ask(inquiriesOfRun());
+    rejectUnknownSettings();
+    return await ask(queriesOfRun());
   } catch (error) {
     throw isFailure(error) ? new LookupError(error.message, error.kind) : error;
   } finally {
@@ -191,21 +191,23 @@ async function callMock<Result>(name: string, args: object): Promise<Result> {
 /** Pulumi's functions return objects; a list is the one property of such. */
 const LIST_FUNCTIONS: readonly string[] = ["getServiceAccounts", "getApiKeys", "getRoles"];
 
-const runs = new WeakMap<pulumi.Resource, Inquiries>();
+const runs = new WeakMap<pulumi.Resource, FlexpriceQueries>();
 
 /**
  * One run of a program has one set of settings, and asks once who the caller is. A process can hold several runs,
  * one after the other or at once: with the Automation API.
  */
-function inquiriesOfRun(): Inquiries {
+function queriesOfRun(): FlexpriceQueries {
   const run = pulumi.runtime.getStackResource();
   const known = run && runs.get(run);
   if (known !== undefined) return known;
   // Loaded here, so that programs without look-ups do not load an HTTP client.
-  const { Connections }: typeof import("../session/connection-pool") = require("../session/connection-pool");
-  const { Inquiries }: typeof import("./queries") = require("./queries");
+  const {
+    Connections,
+  }: typeof import("../session/connection-pool") = require("../session/connection-pool");
+  const { FlexpriceQueries }: typeof import("./queries") = require("./queries");
   const source = { config: pulumi.runtime.getConfig, environment: process.env };
-  const inquiries = new Inquiries(new Connections(source));
+  const inquiries = new FlexpriceQueries(new Connections(source));
   // Outside of a run, as in unit tests with mocks, the settings may change at any time: nothing is kept.
   if (run !== undefined) runs.set(run, inquiries);
   return inquiries;

@@ -4,19 +4,19 @@ import type { Connection } from "../session/connection";
 import type { ManagedIds } from "../session/managed-ids";
 import { FlexpriceError, SHOWN_BY_ENGINE, type Warn } from "../shared/errors";
 import { escapeControl, escapeControlByLine, quoted, redact } from "../shared/redaction";
+import { closestMatch } from "../shared/roles";
+import { isUnknown } from "../shared/unknowns";
 import type { Inputs as KeyInputs, State as KeyState } from "./api-key/state";
 import type { DiffedResources } from "./diffed-resources";
-import { nearest } from "../shared/roles";
 import type { Inputs as AccountInputs, State as AccountState } from "./service-account";
-import { isUnknown } from "../shared/unknowns";
 
 /** What the provider process gives to the lifecycles. */
-export interface Surroundings {
+export interface ProviderContext {
   /**
    * The connection of this name, or the unnamed one.
    * @throws FlexpriceError of kind `configuration`.
    */
-  readonly connect: (connection: string | undefined, attempted: string) => Connection;
+  readonly connect: (connection: string | undefined, operation: string) => Connection;
   /** Whether a connection could be made; previews without one check what they can. */
   readonly isConfigured: (connection: string | undefined) => boolean;
   /** The names of the connections that are configured. */
@@ -96,9 +96,9 @@ export function toCheckFailures(
   return (error?.issues ?? []).map((issue) => {
     if (issue.code === "unrecognized_keys") {
       const [key = "", ...others] = issue.keys;
-      const near = others.length === 0 ? nearest(key, properties) : undefined;
+      const near = others.length === 0 ? closestMatch(key, properties) : undefined;
       const suggestion = near === undefined ? "" : `. Did you mean ${quoted(near)}?`;
-      return failure(
+      return checkFailure(
         "",
         `unknown property ${issue.keys.map(escapeControl).join(", ")}${suggestion}`,
       );
@@ -106,7 +106,7 @@ export function toCheckFailures(
     const path = issue.path.map((part) =>
       typeof part === "number" ? `[${part}]` : `.${escapeControl(String(part))}`,
     );
-    return failure(path.join("").replace(/^\./, ""), issue.message);
+    return checkFailure(path.join("").replace(/^\./, ""), issue.message);
   });
 }
 
@@ -114,7 +114,7 @@ export function toCheckFailures(
  * A failure at a property, e.g. `roles` or `roles[1]`. The property stands in the reason: named in a place of its
  * own Pulumi prints its whole value with it, also one that is secret.
  */
-export function failure(property: string, reason: string): dynamic.CheckFailure {
+export function checkFailure(property: string, reason: string): dynamic.CheckFailure {
   const text = property === "" ? reason : `${property}: ${reason}`;
   return { property: "", reason: escapeControlByLine(redact(text)) };
 }
@@ -123,8 +123,8 @@ export function failure(property: string, reason: string): dynamic.CheckFailure 
  * Whether what is to be deleted is adopted, or held, by another resource of the program. Two entries of the state hold it then,
  * and deleting it for the older would end it for both.
  */
-export async function isLetGo(
-  { adopted, warn }: Surroundings,
+export async function isHandedOver(
+  { adopted, warn }: ProviderContext,
   id: string,
   what: string,
   diffed: { readonly isHeld: boolean; readonly stays: boolean },
@@ -143,7 +143,7 @@ export async function isLetGo(
  * diff, and nothing told that "adopt" was done. Under another prefix it is another resource.
  */
 export function isReplacedByItself(
-  { adopted }: Surroundings,
+  { adopted }: ProviderContext,
   { id, namePrefix }: { readonly id: string; readonly namePrefix: string | undefined },
   madeWith: { readonly namePrefix?: string } | undefined,
 ): boolean {
@@ -151,13 +151,13 @@ export function isReplacedByItself(
 }
 
 /** The engine keeps both entries, and the next up drops the older. */
-export function replacedByItself(attempted: string): FlexpriceError {
+export function replacedByItself(operation: string): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
-    attempted,
-    answer:
+    operation,
+    reason:
       'it was to be replaced, but the program still has "adopt" for it, and took the very same over',
-    advice: WITHOUT_ADOPT,
+    fix: WITHOUT_ADOPT,
   });
 }
 
@@ -181,25 +181,25 @@ export class PartlyCreated extends Error {
 }
 
 /** An object as messages name it. */
-export function label(id: string, name: string | undefined): string {
+export function displayName(id: string, name: string | undefined): string {
   return name === undefined ? id : `${quoted(name)} (${id})`;
 }
 
 /**
- * The inputs alone: the engine mixes `__provider` in, the class `__lookups`, and JavaScript programs give null for what
+ * The inputs alone: the engine mixes `__provider` in, the class `__functions`, and JavaScript programs give null for what
  * is not given.
  */
-export function ownInputs<Inputs extends object>({
+export function omitProvider<Inputs extends object>({
   __provider: _,
-  __lookups: _l,
+  __functions: _l,
   ...inputs
-}: Inputs & { __provider?: unknown; __lookups?: unknown }): Inputs {
+}: Inputs & { __provider?: unknown; __functions?: unknown }): Inputs {
   const given = Object.entries(inputs).filter(([, value]) => value !== null);
   return Object.fromEntries(given) as Inputs;
 }
 
 /** Those of the named properties that are there: a state holds no empty places. */
-export function optional<Source extends object, Name extends keyof Source>(
+export function pickDefined<Source extends object, Name extends keyof Source>(
   source: Source,
   ...names: Name[]
 ): Partial<Pick<Source, Name>> {

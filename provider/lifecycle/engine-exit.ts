@@ -5,7 +5,7 @@ import type { Journal } from "../session/recovery/journal";
  * A CLI that is killed sends no signal and leaves this process running; only the pipe to it breaks. Nobody hears what
  * this process is answered from then on, so it sends nothing any more: it ends, and its notes tell the next run.
  */
-export function endWithEngine(journal: Journal): void {
+export function onEngineExit(journal: Journal): void {
   if (!isProviderProcess() || !isPipe(0)) return;
   const end = () => {
     journal.onEngineExit();

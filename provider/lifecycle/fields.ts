@@ -1,18 +1,18 @@
 import { z } from "zod";
-import { once } from "../shared/lazy";
+import { lazy } from "../shared/lazy";
 import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../shared/names";
-import { onceKnown } from "../shared/unknowns";
+import { unlessUnknown } from "../shared/unknowns";
 
 /** What a unique name begins with: any text that a name can be. */
-export const namePrefix = once(() =>
-  onceKnown(
+export const namePrefix = lazy(() =>
+  unlessUnknown(
     z.string(KEY_NAME_RULE).refine(isKeyName, KEY_NAME_RULE).refine(isWellFormed, NOT_WELL_FORMED),
   ),
 );
 
 /** Id of a service account. */
-export const accountId = once(() =>
-  onceKnown(
+export const accountId = lazy(() =>
+  unlessUnknown(
     z
       .string()
       .regex(
@@ -23,6 +23,6 @@ export const accountId = once(() =>
 );
 
 /** Name of a connection in `flexprice:connections`. */
-export const connectionName = once(() =>
-  onceKnown(z.string("must name a connection").min(1, "must name a connection")),
+export const connectionName = lazy(() =>
+  unlessUnknown(z.string("must name a connection").min(1, "must name a connection")),
 );

@@ -1,16 +1,16 @@
 import type { dynamic } from "@pulumi/pulumi";
-import type { Connection } from "../session/connection";
-import { seesEveryKey } from "../session/key-verification";
 import type { Role, User } from "../api/schemas";
+import type { Connection } from "../session/connection";
+import { describeCaller, guardTenant } from "../session/guards";
+import { seesEveryKey } from "../session/key-verification";
 import { isFailure } from "../shared/errors";
 import { quoted } from "../shared/redaction";
-import { described, guardTenant } from "../session/guards";
-import { failure, type Surroundings } from "./context";
-import { may, missingToGrant, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
+import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import { isUnknown } from "../shared/unknowns";
+import { checkFailure, type ProviderContext } from "./context";
 
 /** What a preview knows of the server; nothing of it where it could not or should not ask. */
-export interface Ahead {
+export interface PreviewContext {
   readonly connection?: Connection;
   readonly caller?: User;
   readonly offered: readonly string[];
@@ -18,39 +18,39 @@ export interface Ahead {
   readonly failures: readonly dynamic.CheckFailure[];
 }
 
-const BLIND: Ahead = { offered: SERVICE_ACCOUNT_ROLES, failures: [] };
+const OFFLINE: PreviewContext = { offered: SERVICE_ACCOUNT_ROLES, failures: [] };
 
 /** Asks the server, once a process, what a check needs to know. Trouble of the server is a warning, not a failure. */
-export async function lookAhead(
-  surroundings: Surroundings,
+export async function loadPreviewContext(
+  context: ProviderContext,
   connectionName: unknown,
-): Promise<Ahead> {
-  if (isUnknown(connectionName) || !surroundings.wantsPreflight()) return BLIND;
+): Promise<PreviewContext> {
+  if (isUnknown(connectionName) || !context.wantsPreflight()) return OFFLINE;
   const name = typeof connectionName === "string" ? connectionName : undefined;
   try {
-    if (!surroundings.isConfigured(name)) {
-      const names = name === undefined ? surroundings.connectionNames() : [];
+    if (!context.isConfigured(name)) {
+      const names = name === undefined ? context.connectionNames() : [];
       if (names.length > 0) {
         const reason = `no connection is named, and no credential is configured outside of flexprice:connections. Set "connection" to one of those: ${names.map(quoted).join(", ")}`;
-        return { ...BLIND, failures: [failure("connection", reason)] };
+        return { ...OFFLINE, failures: [checkFailure("connection", reason)] };
       }
-      await surroundings.warn(
+      await context.warn(
         'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
       );
-      return BLIND;
+      return OFFLINE;
     }
-    const connection = surroundings.connect(name, "check the program against Flexprice");
+    const connection = context.connect(name, "check the program against Flexprice");
     const seen = await connection.preflight();
     switch (seen.kind) {
       case "refused":
-        return { ...BLIND, failures: [failure("", seen.error.message)] };
+        return { ...OFFLINE, failures: [checkFailure("", seen.error.message)] };
       case "unavailable":
-        await surroundings.warn(
+        await context.warn(
           `Flexprice could not be asked; roles are checked against the built-in list only. ${seen.error.message}`,
         );
-        return BLIND;
+        return OFFLINE;
       case "ready":
-        await connection.remindOfPending(surroundings.warn);
+        await connection.remindOfPending(context.warn);
         return {
           connection,
           caller: seen.caller,
@@ -60,7 +60,7 @@ export async function lookAhead(
     }
   } catch (error) {
     if (isFailure(error, "configuration"))
-      return { ...BLIND, failures: [failure("", error.message)] };
+      return { ...OFFLINE, failures: [checkFailure("", error.message)] };
     throw error;
   }
 }
@@ -68,18 +68,18 @@ export async function lookAhead(
 /**
  * Refuses a program whose look-ups work with other settings than its resources: an inline program of the Automation
  * API runs in another process than its provider, and the two may see different environments.
- * @param news - What the program declares; `__lookups` has the fingerprint of each connection that its look-ups use.
+ * @param news - What the program declares; `__functions` has the fingerprint of each connection that its look-ups use.
  */
-export function lookupFailures(
-  surroundings: Pick<Surroundings, "fingerprint">,
+export function functionSettingsFailures(
+  context: Pick<ProviderContext, "fingerprint">,
   news: object,
 ): dynamic.CheckFailure[] {
-  const used: Readonly<Record<string, unknown>> = Reflect.get(news, "__lookups") ?? {};
+  const used: Readonly<Record<string, unknown>> = Reflect.get(news, "__functions") ?? {};
   return Object.entries(used)
-    .filter(([name, seen]) => fingerprintOf(surroundings, name || undefined) !== seen)
+    .filter(([name, seen]) => fingerprintOf(context, name || undefined) !== seen)
     .map(([name]) => {
       const which = name === "" ? "" : ` of connection ${quoted(name)}`;
-      return failure(
+      return checkFailure(
         "",
         `the settings${which} are not the same for this program's look-ups and for its resources: server, credential or environment differ. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
       );
@@ -87,11 +87,11 @@ export function lookupFailures(
 }
 
 function fingerprintOf(
-  surroundings: Pick<Surroundings, "fingerprint">,
+  context: Pick<ProviderContext, "fingerprint">,
   name: string | undefined,
 ): string | undefined {
   try {
-    return surroundings.fingerprint(name);
+    return context.fingerprint(name);
   } catch (error) {
     if (isFailure(error, "configuration")) return undefined;
     throw error;
@@ -102,13 +102,13 @@ function fingerprintOf(
  * Refuses ahead of time what the change or the deletion of an object would refuse: a credential of another tenant.
  * @throws FlexpriceError of kind `wrong_tenant`.
  */
-export async function foreseeTenant(
-  surroundings: Surroundings,
+export async function assertTenantInPreview(
+  context: ProviderContext,
   { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
-  attempted: string,
+  operation: string,
 ): Promise<void> {
-  const { connection } = await lookAhead(surroundings, name);
-  if (connection !== undefined) await guardTenant(connection, tenantId, attempted);
+  const { connection } = await loadPreviewContext(context, name);
+  if (connection !== undefined) await guardTenant(connection, tenantId, operation);
 }
 
 /** The tenants that a connection's credential does not belong to, and that a warning has named. */
@@ -118,34 +118,34 @@ const remarkedTenants = new WeakMap<Connection, Set<string>>();
  * Says that nothing but a comparison is done with a resource whose tenant the credential does not belong to: once a
  * tenant, since most often it is so for the whole stack.
  */
-export async function remarkTenant(
-  surroundings: Surroundings,
+export async function warnOfForeignTenant(
+  context: ProviderContext,
   { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
   what: string,
 ): Promise<void> {
-  const { connection, caller } = await lookAhead(surroundings, name);
+  const { connection, caller } = await loadPreviewContext(context, name);
   if (connection === undefined || caller === undefined || caller.tenant.id === tenantId) return;
   const remarked = remarkedTenants.get(connection) ?? new Set();
   if (remarked.has(tenantId)) return;
   remarkedTenants.set(connection, remarked.add(tenantId));
-  await surroundings.warn(
+  await context.warn(
     `${what} belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} belongs to tenant ${caller.tenant.id}: neither this resource nor any other of tenant ${tenantId} can be read, changed or deleted with it. Configure a credential of tenant ${tenantId}. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
   );
 }
 
 /** What the caller lacks to create a service account with these roles. */
 export async function accountCreationFailures(
-  { connection, caller, offered }: Ahead,
+  { connection, caller, offered }: PreviewContext,
   roles: readonly string[],
 ): Promise<dynamic.CheckFailure[]> {
   if (connection === undefined || caller === undefined || caller.roles.includes("super_admin"))
     return [];
   const catalogue = await rolesOf(connection);
   if (catalogue === undefined) return [];
-  const who = `The credential from ${connection.credentialSource} (${described(caller)})`;
-  if (!may(caller.roles, "user", "write", catalogue)) {
+  const who = `The credential from ${connection.credentialSource} (${describeCaller(caller)})`;
+  if (!isAllowed(caller.roles, "user", "write", catalogue)) {
     return [
-      failure(
+      checkFailure(
         "",
         `${who} may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.`,
       ),
@@ -154,37 +154,36 @@ export async function accountCreationFailures(
   return roles
     .filter((role) => offered.includes(role))
     .flatMap((role) => {
-      const missing = missingToGrant(caller.roles, role, catalogue);
+      const missing = missingPermissions(caller.roles, role, catalogue);
       if (missing.length === 0) return [];
       const reason = `${who} cannot grant ${role}, which holds ${missing.join(" and ")}: nobody grants what they do not hold.`;
-      return [failure("roles", reason)];
+      return [checkFailure("roles", reason)];
     });
 }
 
 /** What the caller lacks to create a key for a service account, or for itself. */
 export function keyCreationFailures(
-  { connection, caller }: Ahead,
+  { connection, caller }: PreviewContext,
   forAccount: boolean,
 ): dynamic.CheckFailure[] {
   if (connection === undefined || caller === undefined) return [];
   const who = `The credential from ${connection.credentialSource}`;
   if (connection.lacksEnvironment) {
-    const advice =
-      'set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…")';
+    const fix = 'set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…")';
     return [
-      failure("", `${who} is an access token, and keys belong to an environment: ${advice}.`),
+      checkFailure("", `${who} is an access token, and keys belong to an environment: ${fix}.`),
     ];
   }
   if (!forAccount || seesEveryKey(caller)) return [];
-  const reason = `${who} is ${described(caller)}: only a user with super_admin can make keys for a service account.`;
-  return [failure("serviceAccountId", reason)];
+  const reason = `${who} is ${describeCaller(caller)}: only a user with super_admin can make keys for a service account.`;
+  return [checkFailure("serviceAccountId", reason)];
 }
 
 /**
  * Does ahead of time what a create will do first, and tells what would refuse it. Whether the server is at its best
  * now says nothing about the program: other failures are left to the create.
  */
-export async function foreseen(
+export async function asCheckFailures(
   property: string,
   attempt: () => Promise<unknown>,
 ): Promise<dynamic.CheckFailure[]> {
@@ -192,7 +191,7 @@ export async function foreseen(
     await attempt();
     return [];
   } catch (error) {
-    if (isFailure(error, "refused", "not_found")) return [failure(property, error.message)];
+    if (isFailure(error, "refused", "not_found")) return [checkFailure(property, error.message)];
     if (isFailure(error)) return [];
     throw error;
   }

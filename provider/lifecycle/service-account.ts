@@ -1,44 +1,44 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
+import type { Key, User } from "../api/schemas";
 import { isUniqueNameOf, prefixOf } from "../session/auto-name";
 import type { Connection } from "../session/connection";
 import { UnnamedAccount } from "../session/creates";
-import { archiveAccount, unlessHidden, visibleActiveKeys } from "../session/key-verification";
-import { despiteLag, isYoung } from "../session/replica-lag";
-import type { Key, User } from "../api/schemas";
-import { FlexpriceError, isFailure } from "../shared/errors";
-import { once } from "../shared/lazy";
-import { quoted } from "../shared/redaction";
-import type { State as KeyState } from "./api-key/state";
-import { accountId, connectionName, namePrefix } from "./fields";
 import { guardOwnAccount, guardTenant } from "../session/guards";
+import { archiveAccount, unlessHidden, visibleActiveKeys } from "../session/key-verification";
+import { isYoung, retryDespiteLag } from "../session/replica-lag";
+import { FlexpriceError, isFailure } from "../shared/errors";
+import { lazy } from "../shared/lazy";
+import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "../shared/names";
+import { quoted } from "../shared/redaction";
+import { roleProblems, sameRoles, uniqueSorted } from "../shared/roles";
+import { containsUnknown, isUnknown, unlessUnknown } from "../shared/unknowns";
+import type { State as KeyState } from "./api-key/state";
 import {
   type ChangeTable,
+  checkFailure,
   diffByTable,
-  failure,
-  isLetGo,
+  displayName,
+  isHandedOver,
   isReplacedByItself,
-  label,
-  optional,
-  ownInputs,
+  omitProvider,
   PartlyCreated,
+  type ProviderContext,
+  pickDefined,
   replacedByItself,
-  type Surroundings,
   toCheckFailures,
   toDiffResult,
 } from "./context";
-import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "../shared/names";
+import { accountId, connectionName, namePrefix } from "./fields";
 import {
-  type Ahead,
   accountCreationFailures,
-  foreseen,
-  foreseeTenant,
-  lookAhead,
-  lookupFailures,
-  remarkTenant,
+  asCheckFailures,
+  assertTenantInPreview,
+  functionSettingsFailures,
+  loadPreviewContext,
+  type PreviewContext,
+  warnOfForeignTenant,
 } from "./preview-checks";
-import { asSet, roleProblems, sameRoles } from "../shared/roles";
-import { containsUnknown, isUnknown, onceKnown } from "../shared/unknowns";
 
 export interface Inputs {
   /** Absent: a unique name, which `autoName` keeps. */
@@ -60,24 +60,24 @@ export interface State extends Inputs {
 
 const NO_ROLE = "Service accounts must have at least one role assigned";
 
-const schema = once(() =>
+const schema = lazy(() =>
   z.strictObject({
-    name: onceKnown(
+    name: unlessUnknown(
       z
         .string(ACCOUNT_NAME_RULE)
         .refine(isAccountName, ACCOUNT_NAME_RULE)
         .refine(isWellFormed, NOT_WELL_FORMED),
     ).optional(),
     namePrefix: namePrefix().optional(),
-    roles: onceKnown(
+    roles: unlessUnknown(
       z
-        .array(onceKnown(z.string("must be the name of a role")), {
+        .array(unlessUnknown(z.string("must be the name of a role")), {
           error: ({ input }) =>
             input === undefined || input === null ? NO_ROLE : "must be a list of roles",
         })
         .min(1, NO_ROLE),
     ),
-    forceDestroy: onceKnown(z.boolean("must be true or false")).optional(),
+    forceDestroy: unlessUnknown(z.boolean("must be true or false")).optional(),
     adopt: accountId().optional(),
     connection: connectionName().optional(),
   }),
@@ -98,25 +98,27 @@ const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
 };
 
 /** The life of a service account, as the engine calls it. */
-export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs, State> {
+export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, State> {
   /** A refresh and a destroy run no program: nothing of what they show is kept or replaced by one. */
   private isProgramRun = false;
 
-  constructor(private readonly surroundings: Surroundings) {}
+  constructor(private readonly context: ProviderContext) {}
 
   async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
     this.isProgramRun = true;
-    const inputs = ownInputs(news);
-    const replaced = this.surroundings.diffedAccounts.recheck(olds, normalized(inputs));
-    if (replaced !== undefined) this.surroundings.adopted.delete(replaced.id);
+    const inputs = omitProvider(news);
+    const replaced = this.context.diffedAccounts.recheck(olds, normalized(inputs));
+    if (replaced !== undefined) this.context.adopted.delete(replaced.id);
     const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
-    if (isKnownText(inputs.adopt)) this.surroundings.managed.want(inputs.adopt);
-    const ahead = await lookAhead(this.surroundings, news.connection);
+    if (isKnownText(inputs.adopt)) this.context.managed.want(inputs.adopt);
+    const ahead = await loadPreviewContext(this.context, news.connection);
     const roles = Array.isArray(news.roles) ? news.roles.filter(isKnownText) : [];
-    failures.push(...ahead.failures, ...lookupFailures(this.surroundings, news));
-    failures.push(...roleProblems(roles, ahead.offered).map((reason) => failure("roles", reason)));
+    failures.push(...ahead.failures, ...functionSettingsFailures(this.context, news));
+    failures.push(
+      ...roleProblems(roles, ahead.offered).map((reason) => checkFailure("roles", reason)),
+    );
     const checked = failures.length === 0 ? normalized(inputs) : inputs;
-    if (failures.length === 0 && isToBeMade(olds, inputs)) {
+    if (failures.length === 0 && willCreate(olds, inputs)) {
       failures.push(
         ...(inputs.adopt === olds.adopt ||
         inputs.adopt === undefined ||
@@ -129,10 +131,10 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   }
 
   async diff(id: string, olds: State, given: Inputs): Promise<dynamic.DiffResult> {
-    const news: Inputs = ownInputs(given);
-    const { managed, adopted, diffedAccounts, warn } = this.surroundings;
+    const news: Inputs = omitProvider(given);
+    const { managed, adopted, diffedAccounts, warn } = this.context;
     managed.add(id);
-    const name = nameWanted(olds, news);
+    const name = desiredName(olds, news);
     const { changed, replaced } = diffByTable(CHANGES, olds, { ...news, name });
     // Written down without a request, so that drift from it shows. States of older releases stay as they are.
     const hasNoneYet = olds.autoName === undefined && olds.name !== "";
@@ -140,23 +142,28 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
       changed.push("name");
     }
     // Once the state holds what "adopt" names, a later account of the resource is one of its own.
-    const takesAnother = news.adopt !== undefined && news.adopt !== id && news.adopt !== olds.adopt;
+    const adoptsDifferentId =
+      news.adopt !== undefined && news.adopt !== id && news.adopt !== olds.adopt;
     const isSeenByEngine = diffedAccounts.hasChangedInputs(news);
     if (this.isProgramRun) {
-      const isReplaced = takesAnother || replaced.length > 0;
+      const isReplaced = adoptsDifferentId || replaced.length > 0;
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
       diffedAccounts.note({ id, olds, news, isReplaced, isLeftToEngine });
     }
-    if (takesAnother || replaced.length > 0 || changed.includes("name")) {
-      await foreseeTenant(
-        this.surroundings,
+    if (adoptsDifferentId || replaced.length > 0 || changed.includes("name")) {
+      await assertTenantInPreview(
+        this.context,
         olds,
-        `change service account ${label(id, olds.name)}`,
+        `change service account ${displayName(id, olds.name)}`,
       );
     } else {
-      await remarkTenant(this.surroundings, olds, `Service account ${label(id, olds.name)}`);
+      await warnOfForeignTenant(
+        this.context,
+        olds,
+        `Service account ${displayName(id, olds.name)}`,
+      );
     }
-    const isReplaced = takesAnother || replaced.length > 0;
+    const isReplaced = adoptsDifferentId || replaced.length > 0;
     if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
@@ -164,31 +171,31 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     }
     if (this.isProgramRun && news.adopt === id && replaced.length === 0) adopted.add(id);
     return toDiffResult({
-      changed: takesAnother ? [...changed, "adopt"] : changed,
-      replaced: takesAnother ? [...replaced, "adopt"] : replaced,
+      changed: adoptsDifferentId ? [...changed, "adopt"] : changed,
+      replaced: adoptsDifferentId ? [...replaced, "adopt"] : replaced,
       isSeenByEngine,
     });
   }
 
   async create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
     const { name, namePrefix = NAME_PREFIX, roles, adopt } = inputs;
-    const attempted = `create service account ${quoted(name ?? namePrefix)}`;
-    const connection = this.surroundings.connect(inputs.connection, attempted);
+    const operation = `create service account ${quoted(name ?? namePrefix)}`;
+    const connection = this.context.connect(inputs.connection, operation);
     const caller = await connection.caller();
     if (adopt !== undefined && !this.isAdoptionSpent(inputs)) {
       // Before anything is recovered: a note of this account would have it archived.
       const account = await this.adopt(connection, adopt, inputs, caller.tenant.id);
-      this.surroundings.diffedAccounts.noteMade(account.id, inputs, true);
-      return { id: account.id, outs: made(inputs, account) };
+      this.context.diffedAccounts.noteMade(account.id, inputs, true);
+      return { id: account.id, outs: createdState(inputs, account) };
     }
-    await connection.recover(this.surroundings.warn);
+    await connection.recover(this.context.warn);
     try {
       const account = await connection.creates.account(
         { name, namePrefix, roles },
-        { caller, attempted },
+        { caller, operation },
       );
-      this.surroundings.diffedAccounts.noteMade(account.id, inputs, true);
-      return { id: account.id, outs: made(inputs, account) };
+      this.context.diffedAccounts.noteMade(account.id, inputs, true);
+      return { id: account.id, outs: createdState(inputs, account) };
     } catch (error) {
       if (!(error instanceof UnnamedAccount)) throw error;
       const { account, failure: reason } = error;
@@ -196,9 +203,9 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
       // A refresh in between forgets that; it then shows by the name that is the account's own as yet.
       throw new PartlyCreated(
         account.id,
-        { ...inputs, ...made(inputs, account), autoName: account.name },
+        { ...inputs, ...createdState(inputs, account), autoName: account.name },
         reason.during(
-          `rename service account ${label(account.id, account.name)} to ${quoted(name ?? "")}`,
+          `rename service account ${displayName(account.id, account.name)} to ${quoted(name ?? "")}`,
           'run "pulumi up" again: the account is in the state, and gets its name then.',
         ).message,
       );
@@ -206,18 +213,18 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   }
 
   async read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
-    this.surroundings.managed.add(id);
-    const attempted = `read service account ${label(id, props.name)}`;
-    const connection = this.surroundings.connect(props.connection, attempted);
-    const { tenant } = await guardTenant(connection, props.tenantId, attempted);
-    await connection.remindOfPending(this.surroundings.warn);
+    this.context.managed.add(id);
+    const operation = `read service account ${displayName(id, props.name)}`;
+    const connection = this.context.connect(props.connection, operation);
+    const { tenant } = await guardTenant(connection, props.tenantId, operation);
+    await connection.remindOfPending(this.context.warn);
     let account: User | undefined;
     try {
       account = await connection.directory.account(id);
     } catch (error) {
       if (!isFailure(error, "forbidden") || !isComplete(props)) throw error;
-      await this.surroundings.warn(
-        `Service account ${label(id, props.name)} is not visible to the credential from ${connection.credentialSource}; its state is kept as it was. ${error.answer}`,
+      await this.context.warn(
+        `Service account ${displayName(id, props.name)} is not visible to the credential from ${connection.credentialSource}; its state is kept as it was. ${error.reason}`,
       );
       return { id, props };
     }
@@ -231,30 +238,30 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     }
     throw new FlexpriceError({
       kind: "not_found",
-      attempted,
-      answer: `tenant ${tenant.id} has no service account with this id that is not archived`,
-      advice: "correct the id, or the credential if the account belongs to another tenant.",
+      operation,
+      reason: `tenant ${tenant.id} has no service account with this id that is not archived`,
+      fix: "correct the id, or the credential if the account belongs to another tenant.",
     });
   }
 
   /** An empty answer is no proof: the server may not show yet, or not here, what is there. */
   private async isGone(connection: Connection, id: string, { name }: State): Promise<boolean> {
     const kept = (reason: string) =>
-      this.surroundings.warn(
-        `Service account ${label(id, name)} is not shown by the server, but ${reason}: its state is kept. Refresh again later.`,
+      this.context.warn(
+        `Service account ${displayName(id, name)} is not shown by the server, but ${reason}: its state is kept. Refresh again later.`,
       );
     if (isYoung(connection, id)) {
       await kept("it was made less than ten minutes ago, and a read replica may not know it yet");
       return false;
     }
-    await this.surroundings.sleep(SECOND_LOOK_MS);
+    await this.context.sleep(SECOND_LOOK_MS);
     if ((await connection.inventory.account(id)) !== undefined) return false;
     const owned = (await visibleKeys(connection, id)).find(
       (key) => key.service_account_name !== undefined,
     );
     if (owned === undefined) {
-      await this.surroundings.warn(
-        `Service account ${label(id, name)} was archived outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.`,
+      await this.context.warn(
+        `Service account ${displayName(id, name)} was archived outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.`,
       );
       return true;
     }
@@ -263,63 +270,63 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
-    this.surroundings.diffedAccounts.noteUpdated(id);
-    const name = nameWanted(olds, news);
-    const attempted = `rename service account ${label(id, olds.name)} to ${quoted(name)}`;
+    this.context.diffedAccounts.noteUpdated(id);
+    const name = desiredName(olds, news);
+    const operation = `rename service account ${displayName(id, olds.name)} to ${quoted(name)}`;
     if (name !== olds.name) {
-      const connection = this.surroundings.connect(news.connection, attempted);
-      await guardTenant(connection, olds.tenantId, attempted);
-      await connection.recover(this.surroundings.warn);
-      await this.rename(connection, id, name, attempted);
+      const connection = this.context.connect(news.connection, operation);
+      await guardTenant(connection, olds.tenantId, operation);
+      await connection.recover(this.context.warn);
+      await this.rename(connection, id, name, operation);
     }
-    const autoName = ownName(news, name);
+    const autoName = autoNameFor(news, name);
     return { outs: state(news, { name, roles: olds.roles }, olds.tenantId, autoName) };
   }
 
   async delete(id: string, props: State): Promise<void> {
-    this.surroundings.managed.add(id);
-    const { diffedAccounts } = this.surroundings;
-    const attempted = `archive service account ${label(id, props.name)}`;
+    this.context.managed.add(id);
+    const { diffedAccounts } = this.context;
+    const operation = `archive service account ${displayName(id, props.name)}`;
     const { namePrefix } = props;
-    if (isReplacedByItself(this.surroundings, { id, namePrefix }, diffedAccounts.madeWith(id))) {
-      throw replacedByItself(attempted);
+    if (isReplacedByItself(this.context, { id, namePrefix }, diffedAccounts.madeWith(id))) {
+      throw replacedByItself(operation);
     }
     const stays = diffedAccounts.stays(id);
     const isHeld = stays && diffedAccounts.get(id)?.olds.adopt === id;
-    const what = `Service account ${label(id, props.name)}`;
-    if (await isLetGo(this.surroundings, id, what, { isHeld, stays })) return;
-    const connection = this.surroundings.connect(props.connection, attempted);
-    guardOwnAccount(connection, await guardTenant(connection, props.tenantId, attempted), {
+    const what = `Service account ${displayName(id, props.name)}`;
+    if (await isHandedOver(this.context, id, what, { isHeld, stays })) return;
+    const connection = this.context.connect(props.connection, operation);
+    guardOwnAccount(connection, await guardTenant(connection, props.tenantId, operation), {
       id,
-      attempted,
+      operation,
     });
-    await connection.recover(this.surroundings.warn);
+    await connection.recover(this.context.warn);
     try {
-      await this.archiveOnceFree(connection, id, attempted);
+      await this.archiveOnceFree(connection, id, operation);
     } catch (error) {
       if (!isFailure(error, "has_active_keys")) throw error;
       const keys = await visibleActiveKeys(connection, id);
       if (props.forceDestroy !== true) throw blockedBy(keys, error, false);
       this.guardUsedKeys(id, keys, error);
       for (const key of keys) {
-        const revoking = `revoke API key ${label(key.id, key.name)}`;
-        await despiteLag(
+        const revoking = `revoke API key ${displayName(key.id, key.name)}`;
+        await retryDespiteLag(
           connection.world,
-          () => connection.routes.revokeKey(key.id, revoking),
+          () => connection.api.revokeKey(key.id, revoking),
           (lag) => isFailure(lag, "not_found") && isYoung(connection, key.id),
         );
-        connection.directory.dropKey(key.id, id);
-        await this.surroundings.warn(
-          `API key ${listed(key)} was in the way of archiving service account ${label(id, props.name)}, and has been revoked (forceDestroy).`,
+        connection.directory.clearKey(key.id, id);
+        await this.context.warn(
+          `API key ${listed(key)} was in the way of archiving service account ${displayName(id, props.name)}, and has been revoked (forceDestroy).`,
         );
       }
       try {
-        await this.archive(connection, id, attempted);
+        await this.archive(connection, id, operation);
       } catch (again) {
         throw isFailure(again, "has_active_keys") ? blockedBy([], again, true) : again;
       }
     }
-    connection.directory.dropAccount(id);
+    connection.directory.clearAccount(id);
   }
 
   /**
@@ -329,7 +336,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
    * @throws FlexpriceError of kind `refused`.
    */
   private guardUsedKeys(id: string, keys: readonly Key[], error: FlexpriceError): void {
-    const { diffedKeys, managed } = this.surroundings;
+    const { diffedKeys, managed } = this.context;
     const used = keys.filter(({ id }) => diffedKeys.stays(id));
     if (used.length > 0) throw stillUsed(used, error);
     if (!this.isProgramRun) return;
@@ -347,25 +354,25 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   private async archiveOnceFree(
     connection: Connection,
     id: string,
-    attempted: string,
+    operation: string,
   ): Promise<void> {
     try {
-      await this.archive(connection, id, attempted);
+      await this.archive(connection, id, operation);
     } catch (error) {
       if (!isFailure(error, "has_active_keys")) throw error;
       const names = (await visibleActiveKeys(connection, id)).map(({ name }) => name);
-      if (!(await connection.waitForKeys(names, this.surroundings.warn))) throw error;
-      await this.archive(connection, id, attempted);
+      if (!(await connection.waitForKeys(names, this.context.warn))) throw error;
+      await this.archive(connection, id, operation);
     }
   }
 
   /** A server that does not know yet what this process has just done is asked again. */
-  private async archive(connection: Connection, id: string, attempted: string): Promise<void> {
+  private async archive(connection: Connection, id: string, operation: string): Promise<void> {
     try {
-      await despiteLag(
+      await retryDespiteLag(
         connection.world,
         async () => {
-          const unknown = await archiveAccount(connection, id, attempted);
+          const unknown = await archiveAccount(connection, id, operation);
           if (unknown !== undefined && isYoung(connection, id)) throw unknown;
         },
         async (error) => {
@@ -380,7 +387,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     } catch (error) {
       if (!isFailure(error, "not_found") || !isYoung(connection, id)) throw error;
       throw error.during(
-        attempted,
+        operation,
         "run the command again in ten minutes: the account was made a moment ago, and what the server does not know of it yet proves nothing.",
       );
     }
@@ -388,7 +395,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
 
   /** Whether this run is to end the key, or is about to: its resource is shown, and goes. */
   private isEnding(keyId: string): boolean {
-    const { managed, adopted, diffedKeys } = this.surroundings;
+    const { managed, adopted, diffedKeys } = this.context;
     return managed.has(keyId) && !diffedKeys.stays(keyId) && !adopted.has(keyId);
   }
 
@@ -396,20 +403,20 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
     connection: Connection,
     id: string,
     newName: string,
-    attempted: string,
+    operation: string,
   ): Promise<User> {
     try {
-      const account = await despiteLag(
+      const account = await retryDespiteLag(
         connection.world,
-        () => connection.routes.renameAccount(id, newName, attempted),
+        () => connection.api.renameAccount(id, newName, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, id),
       );
-      connection.directory.noteAccount(account);
+      connection.directory.primeAccount(account);
       return account;
     } catch (error) {
       if (!isFailure(error, "not_found", "invalid")) throw error;
       throw error.during(
-        attempted,
+        operation,
         'run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.',
       );
     }
@@ -417,43 +424,48 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
 
   /** Whether a resource of this program has taken over what "adopt" names, and is replaced by this one. */
   private isAdoptionSpent(inputs: Inputs): boolean {
-    return this.surroundings.diffedAccounts
+    return this.context.diffedAccounts
       .withInputs(inputs)
       .some(({ id, olds }) => inputs.adopt === id || inputs.adopt === olds.adopt);
   }
 
-  private async adoptionFailures(ahead: Ahead, news: Inputs): Promise<dynamic.CheckFailure[]> {
+  private async adoptionFailures(
+    ahead: PreviewContext,
+    news: Inputs,
+  ): Promise<dynamic.CheckFailure[]> {
     const { connection } = ahead;
     if (connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
-    return await foreseen("adopt", () => this.adoptable(connection, String(news.adopt), news));
+    return await asCheckFailures("adopt", () =>
+      this.adoptable(connection, String(news.adopt), news),
+    );
   }
 
   private async adoptable(connection: Connection, id: string, inputs: Inputs): Promise<User> {
-    const attempted = `adopt service account ${id}`;
-    guardOwnAccount(connection, await connection.caller(), { id, attempted });
-    if (this.surroundings.diffedAccounts.holds(id)) {
+    const operation = `adopt service account ${id}`;
+    guardOwnAccount(connection, await connection.caller(), { id, operation });
+    if (this.context.diffedAccounts.holds(id)) {
       throw new FlexpriceError({
         kind: "refused",
-        attempted,
-        answer: "a resource of this stack manages it already",
-        advice: 'remove "adopt" from this resource: a replacement then gets an account of its own.',
+        operation,
+        reason: "a resource of this stack manages it already",
+        fix: 'remove "adopt" from this resource: a replacement then gets an account of its own.',
       });
     }
     const account = await connection.directory.account(id);
     if (account === undefined) {
       throw new FlexpriceError({
         kind: "not_found",
-        attempted,
-        answer: "the credential's tenant has no service account with this id that is not archived",
-        advice: 'correct the id, or remove "adopt" to have an account created.',
+        operation,
+        reason: "the credential's tenant has no service account with this id that is not archived",
+        fix: 'correct the id, or remove "adopt" to have an account created.',
       });
     }
     if (!sameRoles(account.roles, inputs.roles)) {
       throw new FlexpriceError({
         kind: "refused",
-        attempted,
-        answer: `it has the roles ${asSet(account.roles).join(", ")}, the program asks for ${asSet(inputs.roles).join(", ")}`,
-        advice: "set roles to those of the account: Flexprice fixes them at creation.",
+        operation,
+        reason: `it has the roles ${uniqueSorted(account.roles).join(", ")}, the program asks for ${uniqueSorted(inputs.roles).join(", ")}`,
+        fix: "set roles to those of the account: Flexprice fixes them at creation.",
       });
     }
     return account;
@@ -467,7 +479,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
   ): Promise<User> {
     const account = await this.adoptable(connection, id, inputs);
     connection.forgetPending(tenantId, account);
-    this.surroundings.managed.add(id);
+    this.context.managed.add(id);
     const adopted =
       inputs.name === undefined || account.name === inputs.name
         ? account
@@ -477,7 +489,7 @@ export class ServiceAccountLifecycle implements dynamic.ResourceProvider<Inputs,
             inputs.name,
             `rename the adopted service account ${id} to ${quoted(inputs.name)}`,
           );
-    this.surroundings.adopted.add(id);
+    this.context.adopted.add(id);
     return adopted;
   }
 }
@@ -487,14 +499,13 @@ function visibleKeys(connection: Connection, id: string): Promise<readonly Key[]
   return unlessHidden(() => connection.inventory.keys(id));
 }
 
-function stillUsed(keys: readonly Key[], { attempted, answer }: FlexpriceError): FlexpriceError {
-  const named = keys.map(({ id, name }) => label(id, name)).join(", ");
+function stillUsed(keys: readonly Key[], { operation, reason }: FlexpriceError): FlexpriceError {
+  const named = keys.map(({ id, name }) => displayName(id, name)).join(", ");
   return new FlexpriceError({
     kind: "refused",
-    attempted,
-    answer: `${answer}; of those, this program goes on using ${named}`,
-    advice:
-      'run "pulumi up" without --target, so that the keys are replaced with their account, or remove them from the program first.',
+    operation,
+    reason: `${reason}; of those, this program goes on using ${named}`,
+    fix: 'run "pulumi up" without --target, so that the keys are replaced with their account, or remove them from the program first.',
   });
 }
 
@@ -512,14 +523,13 @@ function listed({ id, name, display_id }: Key, more = ""): string {
   return `${quoted(name)} (${id}, ${display_id}${more})`;
 }
 
-function perhapsUsed(keys: readonly Key[], { attempted, answer }: FlexpriceError): FlexpriceError {
-  const named = keys.map(({ id, name }) => label(id, name)).join(", ");
+function perhapsUsed(keys: readonly Key[], { operation, reason }: FlexpriceError): FlexpriceError {
+  const named = keys.map(({ id, name }) => displayName(id, name)).join(", ");
   return new FlexpriceError({
     kind: "refused",
-    attempted,
-    answer: `${answer}; of those, ${named} may be in use: the name is one that this provider makes, and this run has nothing to do with the key`,
-    advice:
-      'run "pulumi up" without --target, so that the stack\'s keys are replaced with their account. If the key is another stack\'s, run that one first; if no stack has it any more, revoke it ("npx pulumi-flexprice orphans" lists such keys).',
+    operation,
+    reason: `${reason}; of those, ${named} may be in use: the name is one that this provider makes, and this run has nothing to do with the key`,
+    fix: 'run "pulumi up" without --target, so that the stack\'s keys are replaced with their account. If the key is another stack\'s, run that one first; if no stack has it any more, revoke it ("npx pulumi-flexprice orphans" lists such keys).',
   });
 }
 
@@ -535,16 +545,16 @@ function blockedBy(keys: readonly Key[], error: FlexpriceError, isForced: boolea
   const visible = `revoke them${expire ? ", or wait for their expiry" : ""}, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked.`;
   return new FlexpriceError({
     kind: "has_active_keys",
-    attempted: error.attempted,
-    answer: `${error.answer}; ${seen}`,
-    advice: isForced ? hidden : `${visible} ${hidden}`,
+    operation: error.operation,
+    reason: `${error.reason}; ${seen}`,
+    fix: isForced ? hidden : `${visible} ${hidden}`,
     status: error.status,
     code: error.code,
   });
 }
 
 /** Creating is due when nothing is there yet, or when a change replaces. */
-function isToBeMade(olds: Partial<Inputs>, news: Inputs): boolean {
+function willCreate(olds: Partial<Inputs>, news: Inputs): boolean {
   if (olds.roles === undefined) return true;
   return (
     diffByTable(CHANGES, olds, news).replaced.length > 0 ||
@@ -556,7 +566,7 @@ function isToBeMade(olds: Partial<Inputs>, news: Inputs): boolean {
 function normalized(inputs: Inputs): Inputs {
   const { roles } = inputs;
   const isKnown = Array.isArray(roles) && roles.every(isKnownText);
-  return isKnown ? { ...inputs, roles: asSet(roles) } : inputs;
+  return isKnown ? { ...inputs, roles: uniqueSorted(roles) } : inputs;
 }
 
 function isKnownText(value: unknown): value is string {
@@ -569,17 +579,17 @@ function isComplete(props: Partial<State>): props is State {
 }
 
 /** What the program or, where it names none, the account's own name asks for. */
-function nameWanted(olds: State, news: Inputs): string {
+function desiredName(olds: State, news: Inputs): string {
   return news.name ?? olds.autoName ?? olds.name;
 }
 
 /** What create hands over. */
-function made(inputs: Inputs, account: User): State {
-  return state(inputs, account, account.tenant.id, ownName(inputs, account.name));
+function createdState(inputs: Inputs, account: User): State {
+  return state(inputs, account, account.tenant.id, autoNameFor(inputs, account.name));
 }
 
 /** The name that is the account's own where the program gives none. No request gives an account no name back. */
-function ownName(inputs: Pick<Inputs, "name">, name: string): string | undefined {
+function autoNameFor(inputs: Pick<Inputs, "name">, name: string): string | undefined {
   return inputs.name === undefined && name !== "" ? name : undefined;
 }
 
@@ -622,8 +632,8 @@ function state(
   return {
     name: account.name,
     ...(autoName === undefined ? {} : { autoName }),
-    roles: asSet(account.roles),
-    ...optional(inputs, "namePrefix", "forceDestroy", "adopt", "connection"),
+    roles: uniqueSorted(account.roles),
+    ...pickDefined(inputs, "namePrefix", "forceDestroy", "adopt", "connection"),
     tenantId,
   };
 }

@@ -6,7 +6,7 @@ import {
 import { ApiKey } from "../resources/api-key";
 import { durationMs } from "../shared/duration";
 import type { PolicyOptions } from "./options";
-import { asItStands, known } from "./props";
+import { known, rawProperty } from "./props";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -126,7 +126,7 @@ export function keyOutputs(options: KeyOutputsOptions = {}): StackValidationPoli
 function outputsByKey(outputs: Readonly<Record<string, unknown>>): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const name of Object.keys(outputs)) {
-    for (const key of new Set(JSON.stringify(asItStands(outputs, name)).match(PRIVATE_KEY))) {
+    for (const key of new Set(JSON.stringify(rawProperty(outputs, name)).match(PRIVATE_KEY))) {
       found.set(key, [...(found.get(key) ?? []), name]);
     }
   }

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
+import { API_KEY_TYPE, hasType } from "../shared/resource-types";
 import { withDefault } from "./default";
 import { rejectDeletedWith, rejectImport } from "./options";
-import { refuseUnknownSettings, settingsOfLookups } from "./program-config";
-import { API_KEY_TYPE, hasType } from "../shared/resource-types";
+import { functionSettings, rejectUnknownSettings } from "./program-config";
 
 /** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
 export type ApiKeyType = "private_key" | "publishable_key";
@@ -147,7 +147,7 @@ export class ApiKey extends pulumi.CustomResource {
    * @param opts - Pulumi's options for custom resources.
    */
   constructor(name: string, args: ApiKeyArgs = {}, opts?: pulumi.CustomResourceOptions) {
-    refuseUnknownSettings();
+    rejectUnknownSettings();
     rejectImport("ApiKey", name, opts);
     rejectDeletedWith("ApiKey", name, opts);
     super(
@@ -204,7 +204,7 @@ function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
     ...args,
     name: args.name,
     namePrefix: withDefault(args.namePrefix, logicalName),
-    ...settingsOfLookups(),
+    ...functionSettings(),
     type: withDefault(args.type, "private_key"),
     ...(args.adopt === undefined ? {} : { adopt: pulumi.secret(args.adopt) }),
   };

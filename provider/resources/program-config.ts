@@ -7,7 +7,7 @@ let checked = false;
  * Refuses a program whose stack has a `flexprice:` setting that means nothing. Only the program sees the names of
  * all settings; the provider process can but ask for one by its name.
  */
-export function refuseUnknownSettings(): void {
+export function rejectUnknownSettings(): void {
   if (checked) return;
   checked = true;
   const config = runtime.allConfig();
@@ -39,15 +39,15 @@ function secretKeys(): readonly unknown[] | undefined {
 const lookups = new WeakMap<Resource, Record<string, string>>();
 
 /** A look-up of this run works with these settings. */
-export function noteLookup(connection: string | undefined, fingerprint: string): void {
+export function recordFunctionSettings(connection: string | undefined, fingerprint: string): void {
   const run = runtime.getStackResource();
   if (run === undefined) return;
   lookups.set(run, { ...lookups.get(run), [connection ?? ""]: fingerprint });
 }
 
 /** The input by which a resource tells its provider what the program's look-ups have worked with so far. */
-export function settingsOfLookups(): { readonly __lookups?: Readonly<Record<string, string>> } {
+export function functionSettings(): { readonly __functions?: Readonly<Record<string, string>> } {
   const run = runtime.getStackResource();
   const seen = run && lookups.get(run);
-  return seen === undefined ? {} : { __lookups: seen };
+  return seen === undefined ? {} : { __functions: seen };
 }

@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import { hasType, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import type { ServiceAccountRole } from "../shared/roles";
 import { withDefault } from "./default";
 import { rejectImport, rejectMissingArgs } from "./options";
-import { refuseUnknownSettings, settingsOfLookups } from "./program-config";
-import type { ServiceAccountRole } from "../shared/roles";
-import { hasType, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import { functionSettings, rejectUnknownSettings } from "./program-config";
 
 /** Inputs of a {@link ServiceAccount}. */
 export interface ServiceAccountArgs {
@@ -95,7 +95,7 @@ export class ServiceAccount extends pulumi.CustomResource {
    * @param opts - Pulumi's options for custom resources.
    */
   constructor(name: string, args: ServiceAccountArgs, opts?: pulumi.CustomResourceOptions) {
-    refuseUnknownSettings();
+    rejectUnknownSettings();
     rejectImport("ServiceAccount", name, opts);
     rejectMissingArgs("ServiceAccount", name, args, "roles");
     super(
@@ -129,7 +129,7 @@ function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs 
     ...args,
     name: args.name,
     namePrefix: withDefault(args.namePrefix, logicalName),
-    ...settingsOfLookups(),
+    ...functionSettings(),
     autoName: undefined,
     tenantId: undefined,
     __provider: PROVIDER,

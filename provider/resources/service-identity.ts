@@ -1,9 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
+import { durationMs } from "../shared/duration";
+import type { ServiceAccountRole } from "../shared/roles";
 import { ApiKey } from "./api-key";
 import { withDefault } from "./default";
-import { durationMs } from "../shared/duration";
 import { rejectDeletedWith, rejectMissingArgs } from "./options";
-import type { ServiceAccountRole } from "../shared/roles";
 import { ServiceAccount } from "./service-account";
 
 /** Inputs of a {@link ServiceIdentity}. */

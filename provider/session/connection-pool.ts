@@ -1,7 +1,4 @@
-import { realWorld } from "../api/client";
-import { Connection } from "./connection";
-import { Journal } from "./recovery/journal";
-import { ManagedIds } from "./managed-ids";
+import { realPlatform } from "../api/client";
 import {
   connectionNames,
   fingerprint,
@@ -9,6 +6,9 @@ import {
   readSettings,
   type SettingsSource,
 } from "../config/read";
+import { Connection } from "./connection";
+import { ManagedIds } from "./managed-ids";
+import { Journal } from "./recovery/journal";
 
 /** The connections that a set of settings describes, by their names; each is made when it is first asked for. */
 export class Connections {
@@ -16,7 +16,7 @@ export class Connections {
 
   constructor(
     private readonly source: SettingsSource,
-    private readonly world = realWorld(),
+    private readonly world = realPlatform(),
     private readonly journal = new Journal(),
     private readonly managed = new ManagedIds(journal),
   ) {}
@@ -25,11 +25,11 @@ export class Connections {
    * The connection of this name, or the unnamed one.
    * @throws FlexpriceError of kind `configuration`.
    */
-  connect(name: string | undefined, attempted: string): Connection {
+  connect(name: string | undefined, operation: string): Connection {
     const known = this.made.get(name);
     if (known !== undefined) return known;
     const { credential, ...settings } = readSettings(this.source, name);
-    if (credential === undefined) throw missingCredential(attempted, name);
+    if (credential === undefined) throw missingCredential(operation, name);
     const { world, journal, managed } = this;
     const connection = new Connection({ ...settings, credential, world }, journal, managed);
     this.made.set(name, connection);
@@ -56,6 +56,6 @@ export class Connections {
 
   /** Milliseconds of the epoch by the clock of the connection's server, or by ours as long as it has not answered. */
   now(name: string | undefined): number {
-    return this.made.get(name)?.routes.serverNow() ?? this.world.now();
+    return this.made.get(name)?.api.serverNow() ?? this.world.now();
   }
 }

@@ -1,24 +1,24 @@
+import { Client, type ClientOptions, type Platform, ServerClock } from "../api/client";
+import { FlexpriceApi } from "../api/endpoints";
+import { displayIdOf } from "../api/ids";
+import type { RetryLimits } from "../api/retry";
+import type { Role, User } from "../api/schemas";
 import { type FlexpriceError, isFailure, type Warn } from "../shared/errors";
-import { Client, type ClientOptions, ServerClock, type World } from "../api/client";
 import { Creates, hashOf } from "./creates";
 import { Directory } from "./directory";
-import { displayIdOf } from "../api/ids";
 import { Inventory } from "./inventory";
-import { Journal } from "./recovery/journal";
 import { ManagedIds } from "./managed-ids";
+import { Journal } from "./recovery/journal";
 import { Recovery } from "./recovery/recovery";
-import type { RetryLimits } from "../api/retry";
-import { Routes } from "../api/endpoints";
-import type { Role, User } from "../api/schemas";
 
 /** A preview does not wait long for a server that is away: it goes on with what it knows. */
 const PREFLIGHT_RETRY: RetryLimits = {
   attempts: 2,
-  totalMs: 10_000,
+  maxElapsedMs: 10_000,
   unreachableMs: 10_000,
   throttledMs: 10_000,
-  firstPauseMs: 500,
-  longestPauseMs: 1_000,
+  baseDelayMs: 500,
+  maxDelayMs: 1_000,
 };
 
 /** What could be learned before anything is changed. */
@@ -36,13 +36,13 @@ export type Preflight =
 
 /** One server with one credential, as long as the process lives. What it asks once it keeps. */
 export class Connection {
-  readonly routes: Routes;
-  readonly world: World;
+  readonly api: FlexpriceApi;
+  readonly world: Platform;
   readonly directory: Directory;
   readonly inventory: Inventory;
   readonly creates: Creates;
   private readonly recovery: Recovery;
-  private readonly preflightRoutes: Routes;
+  private readonly preflightApi: FlexpriceApi;
   private knownCaller: Promise<User> | undefined;
   private knownRoles: Promise<readonly Role[]> | undefined;
   private knownPreflight: Promise<Preflight> | undefined;
@@ -55,17 +55,17 @@ export class Connection {
     this.world = options.world;
     const { now, trustsDateHeader } = options.world;
     const clock = new ServerClock(now, trustsDateHeader ? Number.POSITIVE_INFINITY : undefined);
-    this.routes = new Routes(new Client({ ...options, clock }));
-    this.preflightRoutes = new Routes(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
-    this.directory = new Directory(this.routes, options.world.sleep);
-    this.inventory = new Inventory(this.routes, options.world.sleep);
+    this.api = new FlexpriceApi(new Client({ ...options, clock }));
+    this.preflightApi = new FlexpriceApi(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
+    this.directory = new Directory(this.api, options.world.sleep);
+    this.inventory = new Inventory(this.api, options.world.sleep);
     const origin = {
       server: options.baseUrl,
       credential: hashOf(options.credential),
       environmentId: this.chosenEnvironment,
     };
-    const { routes, directory, inventory, world } = this;
-    const of = [routes, directory, inventory, world, managed, journal, origin] as const;
+    const { api, directory, inventory, world } = this;
+    const of = [api, directory, inventory, world, managed, journal, origin] as const;
     this.creates = new Creates(...of);
     this.recovery = new Recovery(...of);
   }
@@ -100,7 +100,7 @@ export class Connection {
 
   /** Who the credential belongs to; one request a process. */
   async caller(): Promise<User> {
-    this.knownCaller ??= this.routes.me();
+    this.knownCaller ??= this.api.me();
     return await this.keepSuccess(this.knownCaller, () => {
       this.knownCaller = undefined;
     });
@@ -129,7 +129,7 @@ export class Connection {
 
   /** Every role of the server with its permissions; one request a process. */
   async allRoles(): Promise<readonly Role[]> {
-    this.knownRoles ??= this.preflightRoutes.roles("all");
+    this.knownRoles ??= this.preflightApi.roles("all");
     return await this.keepSuccess(this.knownRoles, () => {
       this.knownRoles = undefined;
     });
@@ -139,7 +139,7 @@ export class Connection {
   async assignableRoles(): Promise<readonly Role[] | undefined> {
     if (this.lacksEnvironment) return undefined;
     try {
-      return await this.preflightRoutes.roles("assignable");
+      return await this.preflightApi.roles("assignable");
     } catch (error) {
       // A server may keep its roles to itself; who asks is known all the same.
       if (isFailure(error, "forbidden", "not_found")) return undefined;
@@ -149,14 +149,14 @@ export class Connection {
 
   /** Asks who the caller is and which roles there are, once a process whatever comes of it. Never fails. */
   preflight(): Promise<Preflight> {
-    this.knownPreflight ??= this.lookAhead();
+    this.knownPreflight ??= this.runPreflight();
     return this.knownPreflight;
   }
 
-  private async lookAhead(): Promise<Preflight> {
+  private async runPreflight(): Promise<Preflight> {
     try {
       const [caller, assignable] = await Promise.all([
-        this.preflightRoutes.me(),
+        this.preflightApi.me(),
         this.assignableRoles(),
       ]);
       this.knownCaller ??= Promise.resolve(caller);

@@ -1,17 +1,17 @@
 import { createHash } from "node:crypto";
+import type { Attempt, Credential, Platform } from "../api/client";
+import type { FlexpriceApi, NewKey } from "../api/endpoints";
+import { MAX_SILENT_MS, type Outcome, retryDelay, waitNotice } from "../api/retry";
+import type { CreatedKey, Key, User } from "../api/schemas";
 import { FlexpriceError, isFailure } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { uniqueName } from "./auto-name";
-import type { Attempt, Credential, World } from "../api/client";
 import type { Directory } from "./directory";
 import type { Inventory } from "./inventory";
-import type { Journal, Note, PendingCreate } from "./recovery/journal";
-import type { ManagedIds } from "./managed-ids";
 import { archiveAccount } from "./key-verification";
-import { despiteLag, isYoung, waitOutLag } from "./replica-lag";
-import { MAX_SILENT_MS, type Outcome, retryDelay, waitNotice } from "../api/retry";
-import type { NewKey, Routes } from "../api/endpoints";
-import type { CreatedKey, Key, User } from "../api/schemas";
+import type { ManagedIds } from "./managed-ids";
+import type { Journal, Note, PendingCreate } from "./recovery/journal";
+import { isYoung, retryDespiteLag, waitForReplica } from "./replica-lag";
 
 /** POSTs of one create whose outcome may stay unknown, before it fails. */
 const MAX_UNKNOWN = 3;
@@ -54,7 +54,7 @@ export interface KeySpec {
 /** On whose behalf something is made, and what for, in the infinitive. */
 export interface CreateContext {
   readonly caller: User;
-  readonly attempted: string;
+  readonly operation: string;
 }
 
 /** An account that was made and stays, but without the name that was asked for. */
@@ -115,10 +115,10 @@ interface Tries {
  */
 export class Creates {
   constructor(
-    readonly routes: Routes,
+    readonly api: FlexpriceApi,
     private readonly directory: Directory,
     private readonly inventory: Inventory,
-    private readonly world: Pick<World, "sleep" | "now" | "random" | "notify">,
+    private readonly world: Pick<Platform, "sleep" | "now" | "random" | "notify">,
     private readonly managed: ManagedIds,
     private readonly journal: Journal,
     private readonly origin: CreateOrigin,
@@ -128,7 +128,7 @@ export class Creates {
    * POST /users under a unique name; where another was asked for, PUT /users/{id} follows.
    * @throws FlexpriceError of kind `outcome_unknown` when the server goes on failing; UnnamedAccount.
    */
-  async account(spec: AccountSpec, { caller, attempted }: CreateContext): Promise<User> {
+  async account(spec: AccountSpec, { caller, operation }: CreateContext): Promise<User> {
     const { name: wanted, roles } = spec;
     const account = await this.make<User>({
       nextName: () => uniqueName(wanted ?? spec.namePrefix),
@@ -139,18 +139,18 @@ export class Creates {
         name,
         settle: "remove",
       }),
-      post: (name) => this.routes.createAccount({ name, roles }, attempted),
+      post: (name) => this.api.createAccount({ name, roles }, operation),
       find: (name) => this.findAccount(name),
       finish: async (made, note) => {
         if (wanted === undefined) return { made };
         // From the PUT on nothing but the id tells that this is the note's account.
         this.journal.identify(note, made.id);
-        return await this.giveName(made, wanted, attempted);
+        return await this.giveName(made, wanted, operation);
       },
       idOf: ({ id }) => id,
       remove: (made) => this.archive(made.id),
     });
-    this.directory.noteAccount(account);
+    this.directory.primeAccount(account);
     return account;
   }
 
@@ -160,7 +160,7 @@ export class Creates {
    * @throws FlexpriceError of kind `outcome_unknown` when the server goes on failing; for a key with a name of the
    *   program's, and for a publishable one, at the first answer that is lost.
    */
-  async key(spec: KeySpec, { caller, attempted }: CreateContext): Promise<CreatedKey> {
+  async key(spec: KeySpec, { caller, operation }: CreateContext): Promise<CreatedKey> {
     const ownerId = spec.accountId ?? caller.id;
     const isExact = spec.name === undefined && spec.type === "private_key";
     /** The server's time ahead of ours, once a key has told. */
@@ -178,13 +178,13 @@ export class Creates {
         settle: isExact ? "remove" : "report",
       }),
       post: (name) => {
-        const now = ahead === undefined ? this.routes.serverNow() : this.world.now() + ahead;
+        const now = ahead === undefined ? this.api.serverNow() : this.world.now() + ahead;
         const expiresAt =
           spec.lifetimeMs === undefined
             ? spec.expiresAt
             : new Date(now + spec.lifetimeMs).toISOString();
         const { type, accountId } = spec;
-        return this.routes.createKey({ name, type, expiresAt, accountId }, attempted);
+        return this.api.createKey({ name, type, expiresAt, accountId }, operation);
       },
       find: async (name, lost) => {
         if (!isExact) throw await this.undecided({ ...spec, name }, ownerId, lost);
@@ -199,9 +199,9 @@ export class Creates {
         if (isStillborn) {
           throw new FlexpriceError({
             kind: "refused",
-            attempted,
-            answer: `expiresAt (${spec.expiresAt}) had passed for the server, which made the key at ${created_at}: it never works, and has been revoked`,
-            advice: "set a later expiresAt, and the clock of this machine.",
+            operation,
+            reason: `expiresAt (${spec.expiresAt}) had passed for the server, which made the key at ${created_at}: it never works, and has been revoked`,
+            fix: "set a later expiresAt, and the clock of this machine.",
           });
         }
         ahead = Date.parse(created_at) - this.world.now();
@@ -209,10 +209,9 @@ export class Creates {
         if (wrongExpiries <= MAX_WRONG_EXPIRIES) return undefined;
         throw new FlexpriceError({
           kind: "refused",
-          attempted,
-          answer: `the key was made at ${created_at} to expire at ${expires_at}, which is not the lifetime that was asked for; it has been revoked`,
-          advice:
-            "set the clock of this machine, and look whether the server or a gateway before it takes long to answer; then run the command again.",
+          operation,
+          reason: `the key was made at ${created_at} to expire at ${expires_at}, which is not the lifetime that was asked for; it has been revoked`,
+          fix: "set the clock of this machine, and look whether the server or a gateway before it takes long to answer; then run the command again.",
         });
       },
       isLag: ({ kind }) =>
@@ -220,7 +219,7 @@ export class Creates {
       idOf: ({ secret }) => secret.id,
       remove: ({ secret }) => this.revoke(secret.id, "which cannot be handed over"),
     });
-    this.directory.noteKey(created.secret);
+    this.directory.primeKey(created.secret);
     return created;
   }
 
@@ -259,9 +258,10 @@ export class Creates {
     if (hadNoEffect(outcome)) this.journal.close(note);
     const { attempt, startedAt } = tries;
     const now = world.now();
-    if (plan.isLag?.(error) && (await waitOutLag(world, error, now - startedAt))) return undefined;
+    if (plan.isLag?.(error) && (await waitForReplica(world, error, now - startedAt)))
+      return undefined;
     const { random } = world;
-    const finished = { effect: "creates", outcome, attempt, startedAt, now, random } as const;
+    const finished = { safety: "unsafe", outcome, attempt, startedAt, now, random } as const;
     const delay = retryDelay(finished);
     if (delay !== "stop") {
       tries.attempt += 1;
@@ -290,7 +290,7 @@ export class Creates {
     for (const delay of LOOKUP_DELAYS_MS) {
       if (delay > MAX_SILENT_MS) {
         await this.world.notify?.(
-          `Waiting for the server, which may not show yet what a request without an answer has made: ${lost.answer}. Looking for ${quoted(name)} once more in ${delay / 1_000} seconds.`,
+          `Waiting for the server, which may not show yet what a request without an answer has made: ${lost.reason}. Looking for ${quoted(name)} once more in ${delay / 1_000} seconds.`,
         );
       }
       await this.world.sleep(delay);
@@ -301,9 +301,9 @@ export class Creates {
         if (!isFailure(error) || error.kind === "outcome_unknown") throw error;
         throw new FlexpriceError({
           kind: "outcome_unknown",
-          attempted: lost.attempted,
-          answer: `${lost.answer}; and a look for what it may have made, under the name ${quoted(name)}, failed: ${error.answer}`,
-          advice:
+          operation: lost.operation,
+          reason: `${lost.reason}; and a look for what it may have made, under the name ${quoted(name)}, failed: ${error.reason}`,
+          fix:
             settle === "remove"
               ? "run the command again once the server answers: the provider looks for this name, and removes what bears it."
               : "look at the keys of this name in the dashboard once the server answers, and revoke the one that was made just now, if there is one: nobody has its value. Then run the command again.",
@@ -329,24 +329,24 @@ export class Creates {
   }
 
   private async revoke(id: string, which: string): Promise<void> {
-    await this.routes.revokeKey(id, `revoke API key ${id}, ${which}`);
+    await this.api.revokeKey(id, `revoke API key ${id}, ${which}`);
   }
 
   private async archive(id: string): Promise<void> {
     // Whoever has claimed its note may have been faster.
-    const { routes, directory } = this;
+    const { api, directory } = this;
     await archiveAccount(
-      { routes, directory },
+      { api, directory },
       id,
       `archive service account ${id}, which no state has`,
     );
   }
 
-  private async giveName(account: User, name: string, attempted: string): Promise<Finished<User>> {
+  private async giveName(account: User, name: string, operation: string): Promise<Finished<User>> {
     try {
-      const named = await despiteLag(
+      const named = await retryDespiteLag(
         this.world,
-        () => this.routes.renameAccount(account.id, name, attempted),
+        () => this.api.renameAccount(account.id, name, operation),
         ({ kind }) => kind === "not_found",
       );
       return { made: named };
@@ -362,20 +362,20 @@ export class Creates {
     ownerId: string,
     lost: FlexpriceError,
   ): Promise<FlexpriceError> {
-    const { attempted, status, code } = lost;
-    const parts = { kind: "outcome_unknown", attempted, status, code } as const;
+    const { operation, status, code } = lost;
+    const parts = { kind: "outcome_unknown", operation, status, code } as const;
     if (type !== "private_key") {
       return new FlexpriceError({
         ...parts,
-        answer: `${lost.answer}; the server lists no publishable keys, so whether it made one cannot be found out`,
-        advice: `run the command again for a new one. If an account cannot be archived later "until all API keys are revoked" although none is listed, this is the key in its way; only the dashboard or Flexprice's support can revoke it.`,
+        reason: `${lost.reason}; the server lists no publishable keys, so whether it made one cannot be found out`,
+        fix: `run the command again for a new one. If an account cannot be archived later "until all API keys are revoked" although none is listed, this is the key in its way; only the dashboard or Flexprice's support can revoke it.`,
       });
     }
     const keys = await keysThatMayBe(this.inventory, this.managed, { name, ownerId });
     return new FlexpriceError({
       ...parts,
-      answer: `${lost.answer}; ${ownerId} has ${keys.length === 0 ? `no key named ${quoted(name)} yet that this run does not know` : `keys named ${quoted(name)} that this run does not know: ${describeKeys(keys)}`}`,
-      advice: `look at the keys of this name in the dashboard. Revoke the one that was made just now, if there is one: nobody has its value. Then run the command again. Without "name" the provider gives each key a unique name, and settles this by itself.`,
+      reason: `${lost.reason}; ${ownerId} has ${keys.length === 0 ? `no key named ${quoted(name)} yet that this run does not know` : `keys named ${quoted(name)} that this run does not know: ${describeKeys(keys)}`}`,
+      fix: `look at the keys of this name in the dashboard. Revoke the one that was made just now, if there is one: nobody has its value. Then run the command again. Without "name" the provider gives each key a unique name, and settles this by itself.`,
     });
   }
 }
@@ -397,7 +397,7 @@ export function describeKeys(keys: readonly Key[]): string {
 }
 
 function hadNoEffect(outcome: Outcome): boolean {
-  return outcome.kind === "not_sent" || (outcome.kind === "answered" && outcome.isRefusal === true);
+  return outcome.kind === "not_sent" || (outcome.kind === "response" && outcome.isRefusal === true);
 }
 
 function hasEnded(createdAt: string, expiresAt: string | null | undefined): boolean {

@@ -1,13 +1,13 @@
-import { Gathering } from "./gathering";
-import { everyRow, pagesOf } from "../api/pagination";
-import { MOST_SEARCH_IDS, type Page, type PageRequest, type Routes } from "../api/endpoints";
+import { type FlexpriceApi, MAX_SEARCH_IDS, type Page, type PageRequest } from "../api/endpoints";
+import { listAll, pageCount } from "../api/pagination";
 import type { Key, User } from "../api/schemas";
+import { Gathering } from "./gathering";
 
 /** What the database is asked for: any at all. */
 const ANSWER = "answer";
 
 /** Up to so many requests it is not worth to find out how long the whole list is. */
-const FEW_REQUESTS = 2;
+const MAX_SINGLE_REQUESTS = 2;
 
 /**
  * What the server holds, asked with as few requests as possible: questions that come together share one, and where
@@ -23,25 +23,25 @@ export class Directory {
   private readonly revokedOwners = new Set<string>();
 
   constructor(
-    private readonly routes: Routes,
+    private readonly api: FlexpriceApi,
     sleep: (ms: number) => Promise<void>,
   ) {
     this.accounts = new Listing({
       sleep,
-      attempted: "list the service accounts",
-      list: (page) => routes.searchAccounts(page, "list the service accounts"),
-      ask: (ids) => accountsById(routes, ids),
-      requestsFor: (ids) => Math.ceil(ids / MOST_SEARCH_IDS),
+      operation: "list the service accounts",
+      list: (page) => api.searchAccounts(page, "list the service accounts"),
+      ask: (ids) => accountsById(api, ids),
+      requestsFor: (ids) => Math.ceil(ids / MAX_SEARCH_IDS),
     });
     this.keys = new Listing({
       sleep,
-      attempted: "list the API keys",
-      list: (page) => routes.listKeys(page, "list the API keys"),
-      ask: (owners) => keysOf(routes, owners),
+      operation: "list the API keys",
+      list: (page) => api.listKeys(page, "list the API keys"),
+      ask: (owners) => keysOf(api, owners),
       requestsFor: (owners) => owners,
     });
     this.database = new Gathering(sleep, () =>
-      routes.listKeys({ limit: 1, offset: 0 }, "see whether the server's database answers"),
+      api.listKeys({ limit: 1, offset: 0 }, "see whether the server's database answers"),
     );
   }
 
@@ -57,12 +57,12 @@ export class Directory {
 
   /** The visible keys of an owner, asked for anew; those left out that this process has revoked. */
   async freshKeysOf(ownerId: string): Promise<readonly Key[]> {
-    return (await keysOf(this.routes, [ownerId])).filter(({ id }) => !this.revoked.has(id));
+    return (await keysOf(this.api, [ownerId])).filter(({ id }) => !this.revoked.has(id));
   }
 
   /** The account, asked for anew. */
   async freshAccount(id: string): Promise<User | undefined> {
-    return (await accountsById(this.routes, [id]))[0];
+    return (await accountsById(this.api, [id]))[0];
   }
 
   /** Resolves once the server's database has answered a question that was asked from now on. */
@@ -75,20 +75,20 @@ export class Directory {
     return (await this.keys.all()).find((key) => key.id === id);
   }
 
-  noteAccount(account: User): void {
+  primeAccount(account: User): void {
     this.accounts.note(account);
   }
 
-  dropAccount(id: string): void {
+  clearAccount(id: string): void {
     this.accounts.drop(id);
   }
 
-  noteKey(key: Key): void {
+  primeKey(key: Key): void {
     this.keys.note(key);
   }
 
   /** This process has revoked it. */
-  dropKey(id: string, ownerId?: string): void {
+  clearKey(id: string, ownerId?: string): void {
     this.keys.drop(id);
     this.revoked.add(id);
     if (ownerId !== undefined) this.revokedOwners.add(ownerId);
@@ -102,7 +102,7 @@ export class Directory {
 
 interface ListingSource<Row> {
   /** What a walk is for, in the infinitive. */
-  readonly attempted: string;
+  readonly operation: string;
   readonly sleep: (ms: number) => Promise<void>;
   readonly list: (page: PageRequest) => Promise<Page<Row>>;
   /** The rows behind these questions: ids of accounts, owners of keys. */
@@ -119,11 +119,11 @@ class Listing<Row extends { readonly id: string }> {
   private readonly gathering: Gathering<string, void>;
   /** Requests for single questions so far. */
   private spent = 0;
-  private counted: Promise<number> | undefined;
+  private pluralize: Promise<number> | undefined;
   private walked: Promise<void> | undefined;
 
   constructor(private readonly source: ListingSource<Row>) {
-    this.gathering = new Gathering(source.sleep, (ids) => this.lookUp(ids));
+    this.gathering = new Gathering(source.sleep, (ids) => this.callFunction(ids));
   }
 
   /** The row with this id; `question` is what the server is asked where nothing kept shows it. */
@@ -161,7 +161,7 @@ class Listing<Row extends { readonly id: string }> {
     return this.known.has(id) || this.dropped.has(id);
   }
 
-  private async lookUp(ids: readonly string[]): Promise<void> {
+  private async callFunction(ids: readonly string[]): Promise<void> {
     if (await this.isWalkDue(this.questionsFor(ids).length)) await this.walk();
     const questions = this.questionsFor(ids);
     if (questions.length === 0) return;
@@ -177,22 +177,22 @@ class Listing<Row extends { readonly id: string }> {
   private async isWalkDue(questions: number): Promise<boolean> {
     if (this.walked !== undefined) return true;
     const requests = this.spent + this.source.requestsFor(questions);
-    return requests > FEW_REQUESTS && requests >= pagesOf(await this.count());
+    return requests > MAX_SINGLE_REQUESTS && requests >= pageCount(await this.count());
   }
 
   private count(): Promise<number> {
-    this.counted ??= this.source
+    this.pluralize ??= this.source
       .list({ limit: 1, offset: 0 })
       .then(({ total }) => total)
       .catch((error) => {
-        this.counted = undefined;
+        this.pluralize = undefined;
         throw error;
       });
-    return this.counted;
+    return this.pluralize;
   }
 
   private walk(): Promise<void> {
-    this.walked ??= everyRow(this.source.list, this.source.attempted).then(
+    this.walked ??= listAll(this.source.list, this.source.operation).then(
       // What single questions and our own writes have told is newer.
       (rows) => this.keep(rows.filter(({ id }) => !this.known.has(id))),
       (error) => {
@@ -206,13 +206,13 @@ class Listing<Row extends { readonly id: string }> {
 }
 
 /** Those of the accounts that are there, asked for anew. */
-export async function accountsById(routes: Routes, ids: readonly string[]): Promise<User[]> {
+export async function accountsById(api: FlexpriceApi, ids: readonly string[]): Promise<User[]> {
   const found: User[] = [];
-  for (let from = 0; from < ids.length; from += MOST_SEARCH_IDS) {
-    const some = ids.slice(from, from + MOST_SEARCH_IDS);
+  for (let from = 0; from < ids.length; from += MAX_SEARCH_IDS) {
+    const some = ids.slice(from, from + MAX_SEARCH_IDS);
     const what =
       some.length === 1 ? `service account ${some[0]}` : `${some.length} service accounts`;
-    const page = await routes.searchAccounts(
+    const page = await api.searchAccounts(
       { limit: some.length, offset: 0 },
       `look up ${what}`,
       some,
@@ -222,11 +222,11 @@ export async function accountsById(routes: Routes, ids: readonly string[]): Prom
   return found;
 }
 
-async function keysOf(routes: Routes, owners: readonly string[]): Promise<Key[]> {
+async function keysOf(api: FlexpriceApi, owners: readonly string[]): Promise<Key[]> {
   const lists = await Promise.all(
     owners.map((owner) => {
-      const attempted = `list the API keys of ${owner}`;
-      return everyRow((page) => routes.listKeys(page, attempted, owner), attempted);
+      const operation = `list the API keys of ${owner}`;
+      return listAll((page) => api.listKeys(page, operation, owner), operation);
     }),
   );
   return lists.flat();

@@ -1,7 +1,7 @@
-import type { Connection } from "./connection";
-import { visibleActiveKeys } from "./key-verification";
 import type { User } from "../api/schemas";
 import { FlexpriceError } from "../shared/errors";
+import type { Connection } from "./connection";
+import { visibleActiveKeys } from "./key-verification";
 
 /**
  * The caller, once it is sure that it belongs to the resource's tenant: to a credential of another tenant nothing
@@ -11,16 +11,15 @@ import { FlexpriceError } from "../shared/errors";
 export async function guardTenant(
   connection: Connection,
   tenantId: string | undefined,
-  attempted: string,
+  operation: string,
 ): Promise<User> {
   const caller = await connection.caller();
   if (tenantId === undefined || tenantId === caller.tenant.id) return caller;
   throw new FlexpriceError({
     kind: "wrong_tenant",
-    attempted,
-    answer: `it belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} to tenant ${caller.tenant.id}`,
-    advice:
-      'configure a credential of the resource\'s tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.',
+    operation,
+    reason: `it belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} to tenant ${caller.tenant.id}`,
+    fix: 'configure a credential of the resource\'s tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.',
   });
 }
 
@@ -31,15 +30,14 @@ export async function guardTenant(
 export function guardOwnCredential(
   connection: Connection,
   apiKey: string | undefined,
-  attempted: string,
+  operation: string,
 ): void {
   if (!connection.usesKey(apiKey)) return;
   throw new FlexpriceError({
     kind: "refused",
-    attempted,
-    answer: `it is the operator's own credential, from ${connection.credentialSource}`,
-    advice:
-      'configure another credential, or leave this key out of the program. If the state has it, take it out with "pulumi state delete".',
+    operation,
+    reason: `it is the operator's own credential, from ${connection.credentialSource}`,
+    fix: 'configure another credential, or leave this key out of the program. If the state has it, take it out with "pulumi state delete".',
   });
 }
 
@@ -50,7 +48,7 @@ export function guardOwnCredential(
 export async function guardOwnCredentialAmong(
   connection: Connection,
   ids: readonly string[],
-  { caller, ownerId, attempted }: { caller: User; ownerId: string; attempted: string },
+  { caller, ownerId, operation }: { caller: User; ownerId: string; operation: string },
 ): Promise<void> {
   if (ids.length === 0 || caller.id !== ownerId) return;
   const keys = await visibleActiveKeys(connection, ownerId);
@@ -60,9 +58,9 @@ export async function guardOwnCredentialAmong(
   if (own === undefined) return;
   throw new FlexpriceError({
     kind: "refused",
-    attempted,
-    answer: `API key ${own.id}, which a rotation left to its expiry, ends with it, and seems to be the operator's own credential, from ${connection.credentialSource}`,
-    advice: "configure another credential.",
+    operation,
+    reason: `API key ${own.id}, which a rotation left to its expiry, ends with it, and seems to be the operator's own credential, from ${connection.credentialSource}`,
+    fix: "configure another credential.",
   });
 }
 
@@ -73,20 +71,19 @@ export async function guardOwnCredentialAmong(
 export function guardOwnAccount(
   connection: Connection,
   caller: User,
-  { id, attempted }: { readonly id: string; readonly attempted: string },
+  { id, operation }: { readonly id: string; readonly operation: string },
 ): void {
   if (caller.id !== id) return;
   throw new FlexpriceError({
     kind: "refused",
-    attempted,
-    answer: `it is the account of the operator's own credential, from ${connection.credentialSource}`,
-    advice:
-      'configure another credential, or leave this account out of the program. If the state has it, take it out with "pulumi state delete".',
+    operation,
+    reason: `it is the account of the operator's own credential, from ${connection.credentialSource}`,
+    fix: 'configure another credential, or leave this account out of the program. If the state has it, take it out with "pulumi state delete".',
   });
 }
 
 /** The caller in a few words, for messages. */
-export function described(caller: User): string {
+export function describeCaller(caller: User): string {
   const kind = caller.type === "service_account" ? "service account" : caller.type;
   return `${kind} ${caller.id} with ${caller.roles.length === 0 ? "no role" : caller.roles.join(", ")}`;
 }

@@ -1,11 +1,11 @@
+import type { FlexpriceApi } from "../api/endpoints";
+import { listAllConsistent } from "../api/pagination";
+import type { Key, Role, User } from "../api/schemas";
 import { accountsById } from "./directory";
 import { Gathering } from "./gathering";
-import { everyRowForSure } from "../api/pagination";
-import type { Routes } from "../api/endpoints";
-import type { Key, Role, User } from "../api/schemas";
 
 /** From this many owners on, one list of all keys costs less than one of each. */
-const MOST_OWNERS = 24;
+const MAX_OWNERS = 24;
 
 /** What a question asks for that names no id or owner. */
 const ALL = undefined;
@@ -25,20 +25,17 @@ export class Inventory {
   private readonly keyRows: Gathering<string | typeof ALL, readonly Key[]>;
   private readonly roleRows: Gathering<typeof ALL, RoleCatalogue>;
 
-  constructor(routes: Routes, sleep: (ms: number) => Promise<void>) {
+  constructor(api: FlexpriceApi, sleep: (ms: number) => Promise<void>) {
     this.accountRows = new Gathering(sleep, (asked) => {
       const ids = asked.filter((id) => id !== ALL);
-      return ids.length === asked.length ? accountsById(routes, ids) : allAccounts(routes);
+      return ids.length === asked.length ? accountsById(api, ids) : allAccounts(api);
     });
     this.keyRows = new Gathering(sleep, async (asked) => {
-      const owners = asked.includes(ALL) || asked.length > MOST_OWNERS ? [ALL] : asked;
-      return (await Promise.all(owners.map((owner) => keysOf(routes, owner)))).flat();
+      const owners = asked.includes(ALL) || asked.length > MAX_OWNERS ? [ALL] : asked;
+      return (await Promise.all(owners.map((owner) => keysOf(api, owner)))).flat();
     });
     this.roleRows = new Gathering(sleep, async () => {
-      const [all, assignable] = await Promise.all([
-        routes.roles("all"),
-        routes.roles("assignable"),
-      ]);
+      const [all, assignable] = await Promise.all([api.roles("all"), api.roles("assignable")]);
       return { all, assignable };
     });
   }
@@ -64,12 +61,12 @@ export class Inventory {
   }
 }
 
-function allAccounts(routes: Routes): Promise<User[]> {
-  const attempted = "list the service accounts";
-  return everyRowForSure((page) => routes.searchAccounts(page, attempted), attempted);
+function allAccounts(api: FlexpriceApi): Promise<User[]> {
+  const operation = "list the service accounts";
+  return listAllConsistent((page) => api.searchAccounts(page, operation), operation);
 }
 
-function keysOf(routes: Routes, owner: string | undefined): Promise<Key[]> {
-  const attempted = `list the API keys${owner === undefined ? "" : ` of ${owner}`}`;
-  return everyRowForSure((page) => routes.listKeys(page, attempted, owner), attempted);
+function keysOf(api: FlexpriceApi, owner: string | undefined): Promise<Key[]> {
+  const operation = `list the API keys${owner === undefined ? "" : ` of ${owner}`}`;
+  return listAllConsistent((page) => api.listKeys(page, operation, owner), operation);
 }

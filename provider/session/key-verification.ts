@@ -1,9 +1,9 @@
-import { type FlexpriceError, isFailure } from "../shared/errors";
-import type { World } from "../api/client";
-import type { Connection } from "./connection";
+import type { Platform } from "../api/client";
+import type { FlexpriceApi } from "../api/endpoints";
 import { displayIdOf } from "../api/ids";
-import type { Routes } from "../api/endpoints";
 import type { Key, User } from "../api/schemas";
+import { type FlexpriceError, isFailure } from "../shared/errors";
+import type { Connection } from "./connection";
 
 /**
  * How long a revoked key can go on answering, and so how often to look, in milliseconds: a server keeps a key
@@ -17,8 +17,11 @@ export function seesEveryKey(caller: User): boolean {
 }
 
 /** Who a key acts for, asked with the key itself; undefined when the server does not accept it. */
-export async function ownerByUse(routes: Routes, apiKey: string): Promise<User | undefined> {
-  const self = routes.as({ kind: "apiKey", value: apiKey, source: "the API key itself" });
+export async function authenticateWithKey(
+  api: FlexpriceApi,
+  apiKey: string,
+): Promise<User | undefined> {
+  const self = api.as({ kind: "apiKey", value: apiKey, source: "the API key itself" });
   try {
     return await self.me("use an API key to see whether it still works");
   } catch (error) {
@@ -32,22 +35,22 @@ export async function ownerByUse(routes: Routes, apiKey: string): Promise<User |
  * counts only when the server answers a question to its database between two of them. A key that still works is
  * asked again until the longest delay of a revocation is over.
  */
-export async function hasStoppedWorking(
-  { routes, directory }: Pick<Connection, "routes" | "directory">,
+export async function confirmRevoked(
+  { api, directory }: Pick<Connection, "api" | "directory">,
   apiKey: string,
-  sleep: World["sleep"],
+  sleep: Platform["sleep"],
 ): Promise<boolean> {
   const seconds = PAUSES.reduce((sum, pause) => sum + pause, 0) / 1_000;
   for (const pause of [0, ...PAUSES]) {
     if (pause > 0) {
-      await routes.notify(
+      await api.notify(
         `Waiting for the server to stop accepting API key ${displayIdOf(apiKey)}, for up to ${seconds} seconds: a key that was used lately goes on working for two minutes after it is revoked.`,
       );
       await sleep(pause);
     }
-    if ((await ownerByUse(routes, apiKey)) !== undefined) continue;
+    if ((await authenticateWithKey(api, apiKey)) !== undefined) continue;
     await directory.databaseAnswers();
-    if ((await ownerByUse(routes, apiKey)) === undefined) return true;
+    if ((await authenticateWithKey(api, apiKey)) === undefined) return true;
   }
   return false;
 }
@@ -57,12 +60,12 @@ export async function hasStoppedWorking(
  * @returns The refusal of a server that does not know the account; undefined: this call has archived it.
  */
 export async function archiveAccount(
-  { routes, directory }: Pick<Connection, "routes" | "directory">,
+  { api, directory }: Pick<Connection, "api" | "directory">,
   id: string,
-  attempted: string,
+  operation: string,
 ): Promise<FlexpriceError | undefined> {
   try {
-    await routes.archiveAccount(id, attempted);
+    await api.archiveAccount(id, operation);
     return undefined;
   } catch (error) {
     if (!isFailure(error, "not_found")) throw error;
@@ -73,11 +76,11 @@ export async function archiveAccount(
 
 /** The keys of an account that work, as far as the caller sees them. */
 export async function visibleActiveKeys(
-  { routes, directory }: Pick<Connection, "routes" | "directory">,
+  { api, directory }: Pick<Connection, "api" | "directory">,
   id: string,
 ): Promise<readonly Key[]> {
   const keys = await unlessHidden(() => directory.freshKeysOf(id));
-  return keys.filter(({ expires_at }) => !(Date.parse(expires_at ?? "") <= routes.serverNow()));
+  return keys.filter(({ expires_at }) => !(Date.parse(expires_at ?? "") <= api.serverNow()));
 }
 
 /** A caller that may not list keys still gets to know what becomes of the account. */

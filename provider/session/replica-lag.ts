@@ -1,26 +1,26 @@
-import { type FlexpriceError, isFailure } from "../shared/errors";
-import type { World } from "../api/client";
+import type { Platform } from "../api/client";
+import type { FlexpriceApi } from "../api/endpoints";
 import { createdAt } from "../api/ids";
 import { MAX_SILENT_MS } from "../api/retry";
-import type { Routes } from "../api/endpoints";
+import { type FlexpriceError, isFailure } from "../shared/errors";
 
 /** What is younger, by the time in its id, is never gone: a read replica may not know it yet. */
 const MIN_GONE_AGE_MS = 10 * 60_000;
 
 /** Whether an object was made too short a time ago to be called gone. */
-export function isYoung({ routes }: { readonly routes: Routes }, id: string): boolean {
-  return routes.earliestNow() - (createdAt(id) ?? 0) < MIN_GONE_AGE_MS;
+export function isYoung({ api }: { readonly api: FlexpriceApi }, id: string): boolean {
+  return api.earliestNow() - (createdAt(id) ?? 0) < MIN_GONE_AGE_MS;
 }
 
-type LagWorld = Pick<World, "sleep" | "notify">;
+type LagPlatform = Pick<Platform, "sleep" | "notify">;
 
 /** How long a read replica may not show what has just been done; asked again every second. */
 const REPLICA_LAG_MS = 30_000;
 const REPLICA_PAUSE_MS = 1_000;
 
 /** Does something, again and again for a while as long as the failure looks like one of a read replica that lags. */
-export async function despiteLag<Result>(
-  world: LagWorld,
+export async function retryDespiteLag<Result>(
+  world: LagPlatform,
   attempt: () => Promise<Result>,
   isLag: (error: FlexpriceError) => boolean | Promise<boolean>,
 ): Promise<Result> {
@@ -29,7 +29,7 @@ export async function despiteLag<Result>(
       return await attempt();
     } catch (error) {
       if (!isFailure(error) || !(await isLag(error))) throw error;
-      if (!(await waitOutLag(world, error, waitedMs))) throw error;
+      if (!(await waitForReplica(world, error, waitedMs))) throw error;
     }
   }
 }
@@ -38,15 +38,15 @@ export async function despiteLag<Result>(
  * Waits a moment before what a replica may have refused is asked again, and says so where it takes long.
  * @returns False, at once, where it has been waited for long enough.
  */
-export async function waitOutLag(
-  world: LagWorld,
-  { answer }: FlexpriceError,
+export async function waitForReplica(
+  world: LagPlatform,
+  { reason }: FlexpriceError,
   waitedMs: number,
 ): Promise<boolean> {
   if (waitedMs >= REPLICA_LAG_MS) return false;
   if (waitedMs >= MAX_SILENT_MS) {
     await world.notify?.(
-      `Waiting for the server, which may not show yet what was done a moment ago: ${answer}. The request is repeated for up to ${REPLICA_LAG_MS / 1_000} seconds.`,
+      `Waiting for the server, which may not show yet what was done a moment ago: ${reason}. The request is repeated for up to ${REPLICA_LAG_MS / 1_000} seconds.`,
     );
   }
   await world.sleep(REPLICA_PAUSE_MS);

@@ -3,10 +3,10 @@ import ms from "ms";
 const DURATION = /^\d+(?:\.\d+)?\s*(?:[smhdwy]|(?:sec|min|hour|day|week|year)s?)$/;
 
 /** A thousand years: what ends after the year 9999 does not fit the format in which the server reads instants. */
-const LONGEST = 1_000 * 365.25 * 24 * 60 * 60 * 1_000;
+const MAX_LENGTH = 1_000 * 365.25 * 24 * 60 * 60 * 1_000;
 
 /** Longer texts the library refuses with an exception. */
-const MOST_CHARACTERS = 99;
+const MAX_CHARACTERS = 99;
 
 /** Milliseconds of a lifetime such as "90d" or "12h"; undefined for a text that is none. */
 export function durationMs(text: string): number | undefined {
@@ -20,8 +20,8 @@ export function durationFailure(text: string): string | undefined {
   if (!DURATION.test(text)) return DURATION_RULE;
   // The pattern admits only what the library reads.
   const length =
-    text.length > MOST_CHARACTERS ? Number.POSITIVE_INFINITY : ms(text as ms.StringValue);
-  if (length > LONGEST) {
+    text.length > MAX_CHARACTERS ? Number.POSITIVE_INFINITY : ms(text as ms.StringValue);
+  if (length > MAX_LENGTH) {
     return "is too long: at most 1000 years; a key without an expiry never ends";
   }
   return length > 0 ? undefined : "must be longer than nothing";

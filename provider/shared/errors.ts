@@ -46,11 +46,11 @@ export const SHOWN_BY_ENGINE = "(shown by the engine)";
 export interface ErrorParts {
   readonly kind: ErrorKind;
   /** What was attempted on which named thing, in the infinitive: `create service account "ci"`. */
-  readonly attempted: string;
+  readonly operation: string;
   /** What the server said, verbatim, or what was found. */
-  readonly answer: string;
+  readonly reason: string;
   /** What to do now. */
-  readonly advice: string;
+  readonly fix: string;
   /** HTTP status, where there was an answer. */
   readonly status?: number | undefined;
   /** Flexprice's own error code, where the answer carried one. */
@@ -61,21 +61,21 @@ export interface ErrorParts {
 export class FlexpriceError extends Error {
   override readonly name = "FlexpriceError";
   readonly kind: ErrorKind;
-  readonly attempted: string;
-  readonly answer: string;
-  readonly advice: string;
+  readonly operation: string;
+  readonly reason: string;
+  readonly fix: string;
   readonly status: number | undefined;
   readonly code: string | undefined;
 
   constructor(parts: ErrorParts) {
-    const attempted = escapeControl(redact(parts.attempted));
-    const answer = escapeControl(redact(parts.answer));
-    const advice = escapeControl(redact(parts.advice));
-    super(`Could not ${attempted}.\n  Reason: ${answer}\n  What to do: ${advice}`);
+    const operation = escapeControl(redact(parts.operation));
+    const answer = escapeControl(redact(parts.reason));
+    const fix = escapeControl(redact(parts.fix));
+    super(`Could not ${operation}.\n  Reason: ${answer}\n  What to do: ${fix}`);
     this.kind = parts.kind;
-    this.attempted = attempted;
-    this.answer = answer;
-    this.advice = advice;
+    this.operation = operation;
+    this.reason = answer;
+    this.fix = fix;
     this.status = parts.status;
     this.code = parts.code;
     // Pulumi's dynamic provider host prints the stack beside the message: what users should read would stand
@@ -84,13 +84,13 @@ export class FlexpriceError extends Error {
   }
 
   /** The same failure, told as part of a larger attempt. */
-  during(attempted: string, advice?: string): FlexpriceError {
-    return new FlexpriceError({ ...this.parts, attempted, advice: advice ?? this.advice });
+  during(operation: string, fix?: string): FlexpriceError {
+    return new FlexpriceError({ ...this.parts, operation, fix: fix ?? this.fix });
   }
 
   private get parts(): ErrorParts {
-    const { kind, attempted, answer, advice, status, code } = this;
-    return { kind, attempted, answer, advice, status, code };
+    const { kind, operation, reason, fix, status, code } = this;
+    return { kind, operation, reason, fix, status, code };
   }
 }
 

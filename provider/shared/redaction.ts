@@ -18,13 +18,13 @@ const CREDENTIAL_SHAPES: readonly RegExp[] = [
 ];
 
 /** Shorter than this a value would blot out ordinary words; no Flexprice credential is. */
-const SHORTEST_SECRET = 6;
+const MIN_SECRET_LENGTH = 6;
 
 const knownSecrets = new Set<string>();
 
 /** Makes {@link redact} remove this exact value, in plain and in URL-encoded form, from now on. */
 export function rememberSecret(value: unknown): void {
-  if (typeof value !== "string" || value.length < SHORTEST_SECRET) return;
+  if (typeof value !== "string" || value.length < MIN_SECRET_LENGTH) return;
   knownSecrets.add(value);
   const encoded = encodeURIComponent(value);
   if (encoded !== value) knownSecrets.add(encoded);

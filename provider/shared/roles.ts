@@ -21,38 +21,38 @@ const USER_ROLES: ReadonlySet<string> = new Set(["all_reader", "all_writer"]);
 const ALL_POWERFUL = "super_admin";
 
 /** Roles as a set: sorted, each once. */
-export function asSet(roles: readonly string[]): string[] {
+export function uniqueSorted(roles: readonly string[]): string[] {
   return [...new Set(roles)].sort();
 }
 
 /** Whether two lists hold the same roles; order and duplicates do not matter. */
 export function sameRoles(one: unknown, other: unknown): boolean {
   if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
-  return JSON.stringify(asSet(one)) === JSON.stringify(asSet(other));
+  return JSON.stringify(uniqueSorted(one)) === JSON.stringify(uniqueSorted(other));
 }
 
 /** What is wrong with these roles, given what the server offers. */
 export function roleProblems(roles: readonly string[], offered: readonly string[]): string[] {
-  const allowed = `Allowed roles: ${asSet(offered).join(", ")}.`;
-  const invalid = asSet(roles)
+  const allowed = `Allowed roles: ${uniqueSorted(offered).join(", ")}.`;
+  const invalid = uniqueSorted(roles)
     .filter((role) => !offered.includes(role))
     .map((role) => {
       const remark = USER_ROLES.has(role) ? " (users can hold it, service accounts cannot)" : "";
       return `Invalid role: ${role}${remark}. ${allowed}${didYouMean(role, offered)}`;
     });
-  if (roles.includes(ALL_POWERFUL) && asSet(roles).length > 1) {
+  if (roles.includes(ALL_POWERFUL) && uniqueSorted(roles).length > 1) {
     return [...invalid, `${ALL_POWERFUL} includes every other role: assign it alone.`];
   }
   return invalid;
 }
 
 function didYouMean(role: string, offered: readonly string[]): string {
-  const near = nearest(role, offered);
+  const near = closestMatch(role, offered);
   return near === undefined ? "" : ` Did you mean "${near}"?`;
 }
 
 /** The name that somebody most likely meant who wrote another. */
-export function nearest(written: string, names: readonly string[]): string | undefined {
+export function closestMatch(written: string, names: readonly string[]): string | undefined {
   const [closest] = names
     .map((name) => ({ name, away: distance(written.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.away - b.away);
@@ -63,7 +63,7 @@ export function nearest(written: string, names: readonly string[]): string | und
 }
 
 /** The permissions that a caller with these roles lacks to grant a role, as `action on entity`. */
-export function missingToGrant(
+export function missingPermissions(
   callerRoles: readonly string[],
   wanted: string,
   catalogue: readonly Grants[],
@@ -71,13 +71,13 @@ export function missingToGrant(
   const granted = catalogue.find(({ id }) => id === wanted)?.permissions ?? {};
   return Object.entries(granted).flatMap(([entity, actions]) =>
     actions
-      .filter((action) => !may(callerRoles, entity, action, catalogue))
+      .filter((action) => !isAllowed(callerRoles, entity, action, catalogue))
       .map((action) => `"${action}" on "${entity}"`),
   );
 }
 
 /** Whether one of the roles allows the action. */
-export function may(
+export function isAllowed(
   roles: readonly string[],
   entity: string,
   action: string,

@@ -14,7 +14,7 @@ export function containsUnknown(value: unknown): boolean {
 }
 
 /** Checks the value by the schema once it is known; until then every value may pass. */
-export function onceKnown(schema: z.ZodType): z.ZodType {
+export function unlessUnknown(schema: z.ZodType): z.ZodType {
   return z.unknown().superRefine((value, context) => {
     if (isUnknown(value)) return;
     const parsed = schema.safeParse(value);

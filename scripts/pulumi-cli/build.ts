@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Acquire, PULUMI_VERSION } from "./acquire";
 import { runChild } from "../child";
 import { Progress } from "../progress";
+import { type Acquire, PULUMI_VERSION } from "./acquire";
 
 const MODULE = "github.com/pulumi/pulumi/pkg/v3";
 const VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";

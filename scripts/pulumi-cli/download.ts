@@ -1,8 +1,8 @@
 import { readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Acquire, PULUMI_VERSION } from "./acquire";
 import { runChild } from "../child";
 import { Progress } from "../progress";
+import { type Acquire, PULUMI_VERSION } from "./acquire";
 
 const INSTALLER = "https://get.pulumi.com/install.sh";
 const PROBE_MS = 4_000;

@@ -15,10 +15,10 @@ import {
 } from "node:fs";
 import { homedir } from "node:os";
 import { basename, delimiter, dirname, extname, join } from "node:path";
-import { type Acquire, type ProgressTarget, PULUMI_VERSION } from "./acquire";
-import { withCacheLock } from "./cache-lock";
 import { runChild } from "../child";
+import { type Acquire, type ProgressTarget, PULUMI_VERSION } from "./acquire";
 import { buildPulumi } from "./build";
+import { withCacheLock } from "./cache-lock";
 import { downloadPulumi } from "./download";
 
 /** The oldest CLI that is taken from PATH. */

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Declared } from "./engine";
 import { type Change, changed, NO_MISHAP, type Scenario, scenario } from "./scenario";
 import { Tally } from "./tally";
-import { INVARIANTS, Verdict } from "./verdict";
+import { Classification, INVARIANTS } from "./verdict";
 import { ChaosWorld } from "./world";
 
 const SCENARIOS = Number(process.env["CHAOS_SCENARIOS"] ?? 25);
@@ -14,7 +14,7 @@ const PATH = process.env["CHAOS_PATH"];
 const MINUTE = 60_000;
 
 const happened = new Tally();
-const broken = new Tally();
+const configError = new Tally();
 
 describe("chaos", function () {
   this.timeout(30 * MINUTE);
@@ -33,7 +33,7 @@ describe("chaos", function () {
     const lines = [
       `scenarios ${SCENARIOS} (CHAOS_SEED=${SEED})`,
       ...happened.lines(),
-      ...INVARIANTS.map((name) => `${String(broken.of(name)).padStart(3)} ${name}`),
+      ...INVARIANTS.map((name) => `${String(configError.of(name)).padStart(3)} ${name}`),
     ];
     console.log(lines.map((line) => `      ${line}`).join("\n"));
   });
@@ -53,7 +53,7 @@ async function run(one: Scenario): Promise<void> {
 
 async function play(world: ChaosWorld, { steps }: Scenario): Promise<void> {
   const { timeline, gateway, notes, stacks, emulator } = world;
-  const verdict = new Verdict(world, happened, broken);
+  const verdict = new Classification(world, happened, configError);
   let program: Declared[] = [];
   let made = 0;
   for (const step of steps) {
@@ -87,7 +87,11 @@ async function play(world: ChaosWorld, { steps }: Scenario): Promise<void> {
 }
 
 /** Runs without faults, once nothing is under way any more and the leases of all notes are over. */
-async function settle(world: ChaosWorld, verdict: Verdict, program: Declared[]): Promise<void> {
+async function settle(
+  world: ChaosWorld,
+  verdict: Classification,
+  program: Declared[],
+): Promise<void> {
   const { timeline, gateway, notes } = world;
   gateway.faultOneIn = Number.POSITIVE_INFINITY;
   await timeline.untilQuiet();
@@ -129,7 +133,7 @@ async function upAll(
 
 function inDashboard(
   world: ChaosWorld,
-  verdict: Verdict,
+  verdict: Classification,
   { act, pick }: Change & { kind: "dashboard" },
 ): void {
   const type = act === "rename" ? "account" : "key";

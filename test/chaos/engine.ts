@@ -1,7 +1,7 @@
-import { describe as tell } from "../../provider/shared/errors";
-import type { ApiKeyLifecycle } from "../../provider/lifecycle/api-key/provider";
+import type { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
 import { PartlyCreated } from "../../provider/lifecycle/context";
-import type { ServiceAccountLifecycle } from "../../provider/lifecycle/service-account";
+import type { ServiceAccountProvider } from "../../provider/lifecycle/service-account";
+import { describe as tell } from "../../provider/shared/errors";
 import { Killed } from "./process";
 import type { Timeline } from "./timeline";
 
@@ -36,8 +36,8 @@ export interface Held {
 
 /** One provider process as the engine sees it. */
 export interface Provider {
-  readonly account: ServiceAccountLifecycle;
-  readonly key: ApiKeyLifecycle;
+  readonly account: ServiceAccountProvider;
+  readonly key: ApiKeyProvider;
   /** Rejects when the process is killed. */
   readonly death: Promise<never>;
 }

@@ -1,7 +1,7 @@
 import {
   DEFAULT_TRANSPORT_LIMITS,
-  type HttpAnswer,
   type HttpRequest,
+  type HttpResponse,
   httpTransport,
   TransportFailure,
 } from "../../provider/api/transport";
@@ -12,7 +12,7 @@ import type { Timeline } from "./timeline";
 
 /** What a process hears of a request, and when. */
 interface Hearing {
-  readonly answer?: HttpAnswer;
+  readonly answer?: HttpResponse;
   readonly delayMs?: number;
 }
 
@@ -53,7 +53,7 @@ export class Gateway {
     emulator.faults.decide = () => this.fault;
   }
 
-  async send(process: ProviderProcess, request: HttpRequest): Promise<HttpAnswer> {
+  async send(process: ProviderProcess, request: HttpRequest): Promise<HttpResponse> {
     if (process.hasEnded) return await new Promise<never>(() => undefined);
     const { answer, delayMs = 0 } = await new Promise<Hearing>((resolve) =>
       this.timeline.after(this.travelMs(), async () =>
@@ -61,7 +61,7 @@ export class Gateway {
       ),
     );
     await process.after(delayMs + this.travelMs());
-    if (answer === undefined) throw new TransportFailure("no whole answer came", "maybe");
+    if (answer === undefined) throw new TransportFailure("no whole answer came", "unknown");
     return answer;
   }
 
@@ -128,7 +128,7 @@ export class Gateway {
       name,
       befall: async () => ({ answer: await this.deliver(request, by, fault) }),
     });
-    const broken = (name: string, fault: Fault): Misfortune => ({
+    const configError = (name: string, fault: Fault): Misfortune => ({
       name,
       befall: async () => {
         try {
@@ -139,8 +139,8 @@ export class Gateway {
       },
     });
     const both = (["before", "after"] as const).flatMap((when): Misfortune[] => [
-      broken(`reset ${when}`, { kind: "reset", when }),
-      broken(`truncated ${when}`, { kind: "truncated", when }),
+      configError(`reset ${when}`, { kind: "reset", when }),
+      configError(`truncated ${when}`, { kind: "truncated", when }),
       spoilt(`not_json ${when}`, { kind: "not_json", when }),
       spoilt(`wrong_shape ${when}`, { kind: "wrong_shape", when }),
       ...PASSED_ON.map((answer) =>
@@ -216,7 +216,7 @@ export class Gateway {
     });
   }
 
-  private async deliver(request: HttpRequest, by: string, fault?: Fault): Promise<HttpAnswer> {
+  private async deliver(request: HttpRequest, by: string, fault?: Fault): Promise<HttpResponse> {
     if (fault?.when !== "before") this.onArrival(request, by);
     this.fault = fault;
     this.timeline.tell(`${by}: ${request.method} ${request.url} ${request.body ?? ""}`);

@@ -1,4 +1,4 @@
-import type { World } from "../../provider/api/client";
+import type { Platform } from "../../provider/api/client";
 import type { Transport } from "../../provider/api/transport";
 import type { ChaosJournal, NoteFolder } from "./notes";
 import type { Mishap } from "./scenario";
@@ -48,7 +48,7 @@ export class ProviderProcess {
     return this.state === "ended";
   }
 
-  world(transport: Transport, random: () => number): World {
+  world(transport: Transport, random: () => number): Platform {
     return {
       transport,
       random,

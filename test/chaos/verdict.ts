@@ -26,14 +26,14 @@ const REPORT =
 const TOLERANCE_MS = 60_000;
 
 /** Holds what the stacks believe against what the server has. */
-export class Verdict {
+export class Classification {
   /** Ended by a person: their end is no surprise. */
   readonly endedByHand = new Set<string>();
 
   constructor(
     private readonly world: ChaosWorld,
     private readonly happened: Tally,
-    private readonly broken: Tally,
+    private readonly configError: Tally,
   ) {
     world.gateway.onArrival = ({ method, url }, by) => {
       const id = method === "DELETE" ? url.slice(url.lastIndexOf("/") + 1) : "";
@@ -122,7 +122,7 @@ export class Verdict {
 
   private expect(holds: boolean, invariant: Invariant, about: string): void {
     if (holds) return;
-    this.broken.count(invariant);
+    this.configError.count(invariant);
     assert.fail(`${invariant}: ${about}`);
   }
 }

@@ -1,13 +1,13 @@
 import crypto from "node:crypto";
-import { Connection } from "../../provider/session/connection";
-import { ManagedIds } from "../../provider/session/managed-ids";
 import type { HttpRequest } from "../../provider/api/transport";
 import { Emulator, type Operator } from "../../provider/emulator";
-import { redact } from "../../provider/shared/redaction";
-import { ApiKeyLifecycle } from "../../provider/lifecycle/api-key/provider";
+import { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
+import type { ProviderContext } from "../../provider/lifecycle/context";
 import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
-import type { Surroundings } from "../../provider/lifecycle/context";
-import { ServiceAccountLifecycle } from "../../provider/lifecycle/service-account";
+import { ServiceAccountProvider } from "../../provider/lifecycle/service-account";
+import { Connection } from "../../provider/session/connection";
+import { ManagedIds } from "../../provider/session/managed-ids";
+import { redact } from "../../provider/shared/redaction";
 import { Engine, type Provider } from "./engine";
 import { Gateway } from "./gateway";
 import { NoteFolder } from "./notes";
@@ -114,7 +114,7 @@ export class ChaosWorld {
       journal,
       managed,
     );
-    const surroundings: Surroundings = {
+    const context: ProviderContext = {
       connect: () => connection,
       isConfigured: () => true,
       wantsPreflight: () => true,
@@ -124,13 +124,13 @@ export class ChaosWorld {
       fingerprint: () => "0123456789abcdef",
       diffedAccounts: new DiffedResources(),
       diffedKeys: new DiffedResources(),
-      now: () => connection.routes.serverNow(),
+      now: () => connection.api.serverNow(),
       sleep: world.sleep,
       warn,
     };
     return {
-      account: new ServiceAccountLifecycle(surroundings),
-      key: new ApiKeyLifecycle(surroundings),
+      account: new ServiceAccountProvider(context),
+      key: new ApiKeyProvider(context),
       death: process.death,
     };
   }

@@ -113,11 +113,11 @@ function fill(value: unknown, names: Names): unknown {
 
 function fillText(text: string, names: Names): string {
   return text.replace(/\{([a-zA-Z0-9_]+(?:\.[a-zA-Z_]+)+)\}/g, (_, path: string) =>
-    lookUp(path, names),
+    callFunction(path, names),
   );
 }
 
-function lookUp(path: string, names: Names): string {
+function callFunction(path: string, names: Names): string {
   let value: unknown = names;
   for (const part of path.split(".")) {
     if (part === "lower" && typeof value === "string") value = value.toLowerCase();

@@ -1,19 +1,19 @@
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Scene } from "./follow";
+import type { DocSession } from "./follow";
 
 const CREATE = { method: "POST", path: /^\/v1\/users$/ };
 
 /** Has `up` make an account of this program, and kills one of the two processes while Flexprice answers. */
 export async function cutOff(
-  { bench }: Scene,
+  { fixture }: DocSession,
   program: string,
   victim: "Pulumi" | "the provider",
 ): Promise<void> {
-  const { emulator, workspace } = bench;
-  bench.setSource(program);
-  bench.takeWrites();
+  const { emulator, workspace } = fixture;
+  fixture.setSource(program);
+  fixture.takeWrites();
   // An answer that takes some seconds.
   emulator.faults.add({ kind: "slow", bytesPerSecond: 80, when: "after", match: CREATE });
   const up = workspace.start("up");
@@ -26,8 +26,8 @@ export async function cutOff(
 }
 
 /** As if nobody had renewed the notes of creates for so long that a run may claim them. */
-export function endLeases({ bench }: Scene): void {
-  const folder = join(String(bench.workspace.env["PULUMI_HOME"]), "flexprice", "creates");
+export function endLeases({ fixture }: DocSession): void {
+  const folder = join(String(fixture.workspace.env["PULUMI_HOME"]), "flexprice", "creates");
   const threeMinutesAgo = Date.now() / 1_000 - 180;
   for (const note of readdirSync(folder)) {
     utimesSync(join(folder, note), threeMinutesAgo, threeMinutesAgo);

@@ -1,39 +1,44 @@
 import { CHANGES_SEEN } from "../engine/fixture";
-import { follow, type Scene } from "./follow";
+import { type DocSession, follow } from "./follow";
 
 const DRIFT = "pulumi preview --refresh";
 
-async function renameAccount({ bench }: Scene): Promise<void> {
-  for (const { id } of bench.accounts())
-    bench.emulator.renameAccount(id, "renamed in the dashboard");
+async function renameAccount({ fixture }: DocSession): Promise<void> {
+  for (const { id } of fixture.accounts())
+    fixture.emulator.renameAccount(id, "renamed in the dashboard");
 }
 
 follow("docs/drift.md", {
   before: {
     [DRIFT]: renameAccount,
-    "is not accepted by the server": async (scene) => {
-      const { bench } = scene;
-      const { env } = bench.workspace;
-      const { tenantId, environmentId, apiKey } = bench.operator;
-      const root = bench.emulator.createAccount(tenantId, { name: "root", roles: ["super_admin"] });
-      for (const { id } of bench.keys()) bench.emulator.revokeKey(id);
-      env["FLEXPRICE_API_KEY"] = bench.emulator.createKey(root.id, environmentId, {
+    "is not accepted by the server": async (session) => {
+      const { fixture } = session;
+      const { env } = fixture.workspace;
+      const { tenantId, environmentId, apiKey } = fixture.operator;
+      const root = fixture.emulator.createAccount(tenantId, {
+        name: "root",
+        roles: ["super_admin"],
+      });
+      for (const { id } of fixture.keys()) fixture.emulator.revokeKey(id);
+      env["FLEXPRICE_API_KEY"] = fixture.emulator.createKey(root.id, environmentId, {
         name: "root",
       }).value;
-      await scene.type(["pulumi refresh --skip-preview"]);
+      await session.type(["pulumi refresh --skip-preview"]);
       env["FLEXPRICE_API_KEY"] = apiKey;
     },
-    "Flexprice answered 401": async (scene) => {
-      const { bench } = scene;
-      const { env } = bench.workspace;
-      const { userId, environmentId, apiKey } = bench.operator;
+    "Flexprice answered 401": async (session) => {
+      const { fixture } = session;
+      const { env } = fixture.workspace;
+      const { userId, environmentId, apiKey } = fixture.operator;
       const setKey = "pulumi config set --secret flexprice:apiKey";
       delete env["FLEXPRICE_API_KEY"];
-      await scene.type([setKey, "pulumi up --skip-preview"]);
-      const [old] = bench.emulator.keys().filter(({ value }) => value === apiKey);
-      bench.emulator.revokeKey(String(old?.id));
-      env["OPERATOR_KEY"] = bench.emulator.createKey(userId, environmentId, { name: "new" }).value;
-      await scene.type([setKey, "pulumi refresh --skip-preview"], 1);
+      await session.type([setKey, "pulumi up --skip-preview"]);
+      const [old] = fixture.emulator.keys().filter(({ value }) => value === apiKey);
+      fixture.emulator.revokeKey(String(old?.id));
+      env["OPERATOR_KEY"] = fixture.emulator.createKey(userId, environmentId, {
+        name: "new",
+      }).value;
+      await session.type([setKey, "pulumi refresh --skip-preview"], 1);
     },
   },
   status: { [DRIFT]: CHANGES_SEEN },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { assertExcerpt, assertShown, exchangesOf, type } from "../engine/console";
-import { Bench } from "../engine/fixture";
+import { EngineFixture } from "../engine/fixture";
 import { asModule } from "./module";
 import { type Block, readPage } from "./page";
 
@@ -32,36 +32,36 @@ export interface Circumstances {
   /** Programs that take the place of the one before, on the same stack; the page itself goes on from there. */
   readonly edits?: readonly string[];
   /** Blocks that are run in a way of their own. */
-  readonly run?: ByBlock<(scene: Scene, text: string) => unknown>;
+  readonly run?: ByBlock<(session: DocSession, text: string) => unknown>;
   /** What happens in the world before a block. */
-  readonly before?: ByBlock<(scene: Scene) => unknown>;
+  readonly before?: ByBlock<(session: DocSession) => unknown>;
   /** What is to be seen behind it. */
-  readonly after?: ByBlock<(scene: Scene) => unknown>;
+  readonly after?: ByBlock<(session: DocSession) => unknown>;
   /** The exit status of a block's last command, or of the program's `up`. Default: 0. */
   readonly status?: ByBlock<number>;
 }
 
 /** A stack with one program of a page, an embedded Flexprice, and somebody who types what the page says. */
-export class Scene {
-  private constructor(readonly bench: Bench) {}
+export class DocSession {
+  private constructor(readonly fixture: EngineFixture) {}
 
-  static async open(program: string): Promise<Scene> {
-    const bench = await Bench.open(program, {
+  static async open(program: string): Promise<DocSession> {
+    const fixture = await EngineFixture.open(program, {
       config: {},
       stack: "dev",
       program: { project: "billing" },
       env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
     });
-    const { apiKey } = bench.operator;
-    Object.assign(bench.workspace.env, { OPERATOR_KEY: apiKey, FLEXPRICE_API_KEY: apiKey });
-    const scene = new Scene(bench);
+    const { apiKey } = fixture.operator;
+    Object.assign(fixture.workspace.env, { OPERATOR_KEY: apiKey, FLEXPRICE_API_KEY: apiKey });
+    const session = new DocSession(fixture);
     try {
-      await scene.type(["pulumi stack select dev"]);
+      await session.type(["pulumi stack select dev"]);
     } catch (error) {
-      await scene.close();
+      await session.close();
       throw error;
     }
-    return scene;
+    return session;
   }
 
   /** All that was printed so far. */
@@ -69,14 +69,14 @@ export class Scene {
 
   /** Types commands in one shell, and gives what each of them prints; the last one ends with this status. */
   async type(commands: readonly string[], status = 0): Promise<string[]> {
-    const { programDirectory } = this.bench.workspace;
-    const outputs = await type(this.bench, [TYPIST, ...commands], programDirectory, status);
+    const { programDirectory } = this.fixture.workspace;
+    const outputs = await type(this.fixture, [TYPIST, ...commands], programDirectory, status);
     this.transcript += outputs.join("");
     return outputs.slice(1);
   }
 
   async close(): Promise<void> {
-    await this.bench.close(this.bench.workspace.programDirectory);
+    await this.fixture.close(this.fixture.workspace.programDirectory);
   }
 }
 
@@ -92,16 +92,16 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
     block.language === "ts" && !isEdit(block) && named(run, block) === undefined;
 
   describe(path, () => {
-    let scene: Scene | undefined;
-    globalThis.after(() => scene?.close());
+    let session: DocSession | undefined;
+    globalThis.after(() => session?.close());
 
-    async function sceneFor(block: Block): Promise<Scene> {
-      if (scene !== undefined && !isProgram(block)) return scene;
-      const ended = scene;
-      scene = undefined;
+    async function sceneFor(block: Block): Promise<DocSession> {
+      if (session !== undefined && !isProgram(block)) return session;
+      const ended = session;
+      session = undefined;
       await ended?.close();
-      scene = await Scene.open(isProgram(block) ? asModule(block.text) : "");
-      return scene;
+      session = await DocSession.open(isProgram(block) ? asModule(block.text) : "");
+      return session;
     }
 
     for (const block of blocks.filter((block) => named(notRun, block) === undefined)) {
@@ -110,7 +110,7 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
         assert.ok(act, `nobody knows how to follow a block of ${block.language}`);
         const present = await sceneFor(block);
         await named(before, block)?.(present);
-        if (isEdit(block)) present.bench.setSource(asModule(block.text));
+        if (isEdit(block)) present.fixture.setSource(asModule(block.text));
         else await act(present, block.text, named(status, block));
         await named(after, block)?.(present);
       });
@@ -128,21 +128,22 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
   });
 }
 
-const ACTS: ByBlock<(scene: Scene, text: string, status: number | undefined) => Promise<unknown>> =
-  {
-    ts: (scene, _text, status) => scene.type(["pulumi up --yes --skip-preview"], status),
-    sh: (scene, text, status) => scene.type([text], status),
-    console: async (scene, text, status) => {
-      const exchanges = exchangesOf(text);
-      const outputs = await scene.type(
-        exchanges.map(({ command }) => command),
-        status,
-      );
-      for (const [index, { command, answer }] of exchanges.entries())
-        assertShown(command, answer, outputs[index] ?? "");
-    },
-    "": async (scene, text) => assertExcerpt(text, scene.transcript),
-  };
+const ACTS: ByBlock<
+  (session: DocSession, text: string, status: number | undefined) => Promise<unknown>
+> = {
+  ts: (session, _text, status) => session.type(["pulumi up --yes --skip-preview"], status),
+  sh: (session, text, status) => session.type([text], status),
+  console: async (session, text, status) => {
+    const exchanges = exchangesOf(text);
+    const outputs = await session.type(
+      exchanges.map(({ command }) => command),
+      status,
+    );
+    for (const [index, { command, answer }] of exchanges.entries())
+      assertShown(command, answer, outputs[index] ?? "");
+  },
+  "": async (session, text) => assertExcerpt(text, session.transcript),
+};
 
 function named<What>(table: ByBlock<What>, { text }: Block): What | undefined {
   return Object.entries(table).find(([name]) => text.includes(name))?.[1];

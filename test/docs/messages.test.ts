@@ -4,25 +4,25 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe as describeError } from "../../provider/shared/errors";
-import { credential, type ProcessOptions, reasons, Stage, token } from "../unit/fixture";
+import { credential, type ProcessOptions, reasons, token, UnitFixture } from "../unit/fixture";
 import { CHECKOUT, type Page, parsePage, readPage } from "./page";
 
 /** Pages with tables of messages, under the heading "you see". */
 const PAGES = ["README.md", "docs/troubleshooting.md"];
 
 /** Messages that are put together from several texts, and how to get them. */
-const PROVOKED: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
-  "Invalid role: …. Allowed roles: …": async (stage) => {
+const PROVOKED: Readonly<Record<string, (fixture: UnitFixture) => Promise<string>>> = {
+  "Invalid role: …. Allowed roles: …": async (fixture) => {
     const inputs = { name: "ci", roles: ["event_ingestr"] };
-    return reasons(await stage.process().accounts.check({}, inputs)).join();
+    return reasons(await fixture.process().accounts.check({}, inputs)).join();
   },
-  "Flexprice answered 401: Unauthorized": (stage) =>
-    refusalOf(stage, { credential: credential("sk_01WRONG") }),
-  "Flexprice answered 401: Invalid token": (stage) =>
-    refusalOf(stage, { credential: token("eyJ.expired.token") }),
-  "Access denied: Invalid or inaccessible environment": (stage) =>
-    refusalOf(stage, {
-      credential: token(stage.operator.accessToken),
+  "Flexprice answered 401: Unauthorized": (fixture) =>
+    refusalOf(fixture, { credential: credential("sk_01WRONG") }),
+  "Flexprice answered 401: Invalid token": (fixture) =>
+    refusalOf(fixture, { credential: token("eyJ.expired.token") }),
+  "Access denied: Invalid or inaccessible environment": (fixture) =>
+    refusalOf(fixture, {
+      credential: token(fixture.operator.accessToken),
       environmentId: "env_of_somebody_else",
     }),
   "Cannot find module 'pulumi-flexprice/runtime'": async () => {
@@ -37,8 +37,8 @@ const PROVOKED: Readonly<Record<string, (stage: Stage) => Promise<string>>> = {
   },
 };
 
-async function refusalOf(stage: Stage, options: ProcessOptions): Promise<string> {
-  const caller = stage.process(options).connection.caller();
+async function refusalOf(fixture: UnitFixture, options: ProcessOptions): Promise<string> {
+  const caller = fixture.process(options).connection.caller();
   return await caller.then(() => "", describeError);
 }
 
@@ -56,8 +56,8 @@ describe("messages in documents", () => {
 
   for (const [message, provoke] of Object.entries(PROVOKED)) {
     it(`can be provoked: ${message}`, async () => {
-      const stage = await Stage.start();
-      const said = await provoke(stage).finally(() => stage.stop());
+      const fixture = await UnitFixture.start();
+      const said = await provoke(fixture).finally(() => fixture.stop());
       assert.ok(isIn(message, [said]), said);
     });
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CHANGES_SEEN } from "../engine/fixture";
-import { follow, type Scene } from "./follow";
+import { type DocSession, follow } from "./follow";
 import { asModule } from "./module";
 import { CHECKOUT } from "./page";
 
@@ -11,29 +11,32 @@ import * as flexprice from "pulumi-flexprice";
 export const { apiKey } = new flexprice.ServiceIdentity("usage-ingestor", { roles: ["event_ingestor"] });
 `;
 
-function makeAccount({ bench }: Scene): void {
-  const { tenantId } = bench.operator;
-  bench.emulator.createAccount(tenantId, { name: "usage-ingestor", roles: ["event_ingestor"] });
+function makeAccount({ fixture }: DocSession): void {
+  const { tenantId } = fixture.operator;
+  fixture.emulator.createAccount(tenantId, { name: "usage-ingestor", roles: ["event_ingestor"] });
 }
 
 /** Time passes until the key of the program is due, and somebody looks. */
-async function lookWhenDue(scene: Scene): Promise<void> {
-  scene.bench.setSource(IDENTITY);
-  await scene.type(["pulumi up --skip-preview"]);
-  scene.bench.clock.advance("77d");
-  await scene.type(["pulumi preview"]);
+async function lookWhenDue(session: DocSession): Promise<void> {
+  session.fixture.setSource(IDENTITY);
+  await session.type(["pulumi up --skip-preview"]);
+  session.fixture.clock.advance("77d");
+  await session.type(["pulumi preview"]);
 }
 
-async function runWithMocha(scene: Scene, test: string): Promise<void> {
-  scene.bench.setSource(IDENTITY);
-  writeFileSync(join(scene.bench.workspace.programDirectory, "program.test.ts"), asModule(test));
+async function runWithMocha(session: DocSession, test: string): Promise<void> {
+  session.fixture.setSource(IDENTITY);
+  writeFileSync(
+    join(session.fixture.workspace.programDirectory, "program.test.ts"),
+    asModule(test),
+  );
   const mocha = join(CHECKOUT, "node_modules", ".bin", "mocha");
   const options = "--require ts-node/register/transpile-only --timeout 120000";
   // Twice: what the first run left behind would fail the second.
   const run = `"${mocha}" ${options} program.test.ts`;
-  for (const printed of await scene.type([run, run])) assert.match(printed, /1 passing/);
+  for (const printed of await session.type([run, run])) assert.match(printed, /1 passing/);
   // As the page says: the test's own stack was selected, and is gone.
-  await scene.type(["pulumi stack select dev"]);
+  await session.type(["pulumi stack select dev"]);
 }
 
 follow("README.md", {

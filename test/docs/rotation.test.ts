@@ -13,19 +13,19 @@ let leaked: string;
 follow("docs/rotation.md", {
   edits: ['onDelete: "revoke"'],
   before: {
-    "$ pulumi preview\n": ({ bench }) => bench.clock.advance("77d"),
-    'onDelete: "revoke"': async (scene) => {
-      scene.bench.setSource(LEAKED);
-      await scene.type(["pulumi up --yes --skip-preview"]);
-      leaked = String(scene.bench.keys().at(-1)?.value);
+    "$ pulumi preview\n": ({ fixture }) => fixture.clock.advance("77d"),
+    'onDelete: "revoke"': async (session) => {
+      session.fixture.setSource(LEAKED);
+      await session.type(["pulumi up --yes --skip-preview"]);
+      leaked = String(session.fixture.keys().at(-1)?.value);
     },
-    "ApiKey::leaky": async ({ bench }) => {
-      assert.equal(await use(bench, leaked), 200);
+    "ApiKey::leaky": async ({ fixture }) => {
+      assert.equal(await use(fixture, leaked), 200);
     },
   },
   after: {
-    "ApiKey::leaky": async ({ bench }) => {
-      assert.equal(await use(bench, leaked), 401);
+    "ApiKey::leaky": async ({ fixture }) => {
+      assert.equal(await use(fixture, leaked), 401);
     },
   },
 });

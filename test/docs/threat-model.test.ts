@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import {
   accountWithKey,
-  Bench,
   CHANGES_SEEN,
   changes,
+  EngineFixture,
   failed,
   messages,
   succeeded,
@@ -17,23 +17,25 @@ new flexprice.ServiceAccount("usage-ingestor", { roles: ["event_ingestor"] });
 `;
 
 follow("docs/threat-model.md", {
-  before: { "flexprice/creates": (scene) => cutOff(scene, INGESTOR, "the provider") },
+  before: { "flexprice/creates": (session) => cutOff(session, INGESTOR, "the provider") },
 });
 
 describe("what the threat model says", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open(accountWithKey({ key: 'rotationTriggers: { why: "in plain" }' }));
-    succeeded(await bench.up());
+    fixture = await EngineFixture.open(
+      accountWithKey({ key: 'rotationTriggers: { why: "in plain" }' }),
+    );
+    succeeded(await fixture.up());
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
-  const keys = () => bench.keys().map(({ value }) => value);
+  const keys = () => fixture.keys().map(({ value }) => value);
 
   it("of the whole config in the entry of Pulumi's provider", async () => {
-    await bench.workspace.setConfig({ "test:other": { value: "in plain" } });
-    succeeded(await bench.up());
-    const { deployment } = await bench.workspace.exportState();
+    await fixture.workspace.setConfig({ "test:other": { value: "in plain" } });
+    succeeded(await fixture.up());
+    const { deployment } = await fixture.workspace.exportState();
     const entry = deployment.resources?.find(
       ({ type }) => type === "pulumi:providers:pulumi-nodejs",
     );
@@ -44,7 +46,7 @@ describe("what the threat model says", () => {
   it("of what Pulumi's own debugging prints", async () => {
     for (const options of [["--debug"], ["-v=9", "--logtostderr"]]) {
       // Not by way of the bench, which refuses such output.
-      const { output } = await bench.workspace.start("up", options).done;
+      const { output } = await fixture.workspace.start("up", options).done;
       assert.ok(
         keys().some((value) => output.includes(value)),
         options.join(" "),
@@ -53,22 +55,22 @@ describe("what the threat model says", () => {
   });
 
   it("of what an all_reader sees of drift", async () => {
-    const { tenantId, environmentId } = bench.operator;
-    const { accessToken } = bench.emulator.createUser(tenantId, ["all_reader"]);
-    bench.hide(accessToken);
-    Object.assign(bench.workspace.env, {
+    const { tenantId, environmentId } = fixture.operator;
+    const { accessToken } = fixture.emulator.createUser(tenantId, ["all_reader"]);
+    fixture.hide(accessToken);
+    Object.assign(fixture.workspace.env, {
       FLEXPRICE_ACCESS_TOKEN: accessToken,
       FLEXPRICE_ENVIRONMENT_ID: environmentId,
     });
-    await bench.unsetConfig("flexprice:apiKey");
-    assert.deepEqual(changes(succeeded(await bench.up())), []);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
-    for (const { id } of bench.keys()) bench.emulator.revokeKey(id);
-    const revoked = succeeded(await bench.drift());
+    await fixture.unsetConfig("flexprice:apiKey");
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+    for (const { id } of fixture.keys()) fixture.emulator.revokeKey(id);
+    const revoked = succeeded(await fixture.drift());
     assert.match(messages(revoked, "warning").join(), /is not accepted by the server/);
-    for (const { id } of bench.accounts()) bench.emulator.renameAccount(id, "renamed");
-    assert.equal(failed(await bench.drift()).exitCode, CHANGES_SEEN);
-    assert.deepEqual(bench.takeWrites().slice(2), []);
+    for (const { id } of fixture.accounts()) fixture.emulator.renameAccount(id, "renamed");
+    assert.equal(failed(await fixture.drift()).exitCode, CHANGES_SEEN);
+    assert.deepEqual(fixture.takeWrites().slice(2), []);
   });
 
   for (const [who, roles, may] of [
@@ -76,15 +78,17 @@ describe("what the threat model says", () => {
     ["all_writer user grants no super_admin", '["super_admin"]', false],
   ] as const) {
     it(`that an ${who}`, async () => {
-      const { accessToken } = bench.emulator.createUser(bench.operator.tenantId, ["all_writer"]);
-      bench.hide(accessToken);
-      bench.workspace.env["FLEXPRICE_ACCESS_TOKEN"] = accessToken;
-      bench.setSource(`
+      const { accessToken } = fixture.emulator.createUser(fixture.operator.tenantId, [
+        "all_writer",
+      ]);
+      fixture.hide(accessToken);
+      fixture.workspace.env["FLEXPRICE_ACCESS_TOKEN"] = accessToken;
+      fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("made", { roles: ${roles} });
 new flexprice.ApiKey("own");
 `);
-      const preview = await bench.preview();
+      const preview = await fixture.preview();
       assert.equal(preview.exitCode === 0, may, preview.output);
     });
   }

@@ -1,5 +1,5 @@
 import { cutOff, endLeases } from "./cut-off";
-import { follow, type Scene } from "./follow";
+import { type DocSession, follow } from "./follow";
 
 const WITH_READER = `
 import * as flexprice from "pulumi-flexprice";
@@ -9,18 +9,18 @@ new flexprice.ServiceAccount("usage-reader", { roles: ["event_reader"] });
 `;
 
 /** Somebody makes a key that the stack does not know. */
-async function destroyWithForeignKey(scene: Scene): Promise<void> {
-  const { bench } = scene;
-  const [account] = bench.accounts();
-  const { environmentId } = bench.operator;
-  bench.emulator.createKey(String(account?.id), environmentId, { name: "made by hand" });
-  await scene.type(["pulumi destroy --skip-preview"], 1);
+async function destroyWithForeignKey(session: DocSession): Promise<void> {
+  const { fixture } = session;
+  const [account] = fixture.accounts();
+  const { environmentId } = fixture.operator;
+  fixture.emulator.createKey(String(account?.id), environmentId, { name: "made by hand" });
+  await session.type(["pulumi destroy --skip-preview"], 1);
 }
 
 follow("docs/troubleshooting.md", {
   before: {
     "Could not archive": destroyWithForeignKey,
-    "currently locked": (scene) => cutOff(scene, WITH_READER, "Pulumi"),
+    "currently locked": (session) => cutOff(session, WITH_READER, "Pulumi"),
     "pulumi cancel\npulumi up": endLeases,
   },
   status: { "currently locked": 1 },

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import ms from "ms";
 import type { EmulatedKey } from "../../provider/emulator";
 import { KEY_REPLACED, use } from "./consumer";
-import { accountWithKey, Bench, changes, failed, KEY_TYPE, messages, succeeded } from "./fixture";
+import {
+  accountWithKey,
+  changes,
+  EngineFixture,
+  failed,
+  KEY_TYPE,
+  messages,
+  succeeded,
+} from "./fixture";
 
 const KEY = "**ApiKey::ci";
 const URN = `urn:pulumi:test::test::${KEY_TYPE}::ci`;
@@ -10,25 +18,25 @@ const ITSELF =
   /it was to be replaced, but the program still has "adopt" for it, and took the very same over/;
 
 describe("adopt that is left in the program", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let theirs: EmulatedKey;
   before(async () => {
-    bench = await Bench.open("");
-    const { tenantId, environmentId } = bench.operator;
-    const account = bench.emulator.createAccount(tenantId, {
+    fixture = await EngineFixture.open("");
+    const { tenantId, environmentId } = fixture.operator;
+    const account = fixture.emulator.createAccount(tenantId, {
       name: "by hand",
       roles: ["event_ingestor"],
     });
-    theirs = bench.emulator.createKey(account.id, environmentId, {
+    theirs = fixture.emulator.createKey(account.id, environmentId, {
       name: "by hand",
-      expiresAt: new Date(bench.clock.now().getTime() + ms("30d")),
+      expiresAt: new Date(fixture.clock.now().getTime() + ms("30d")),
     });
-    await bench.workspace.setConfig({ theirs: { value: theirs.value, secret: true } });
-    bench.setSource(program(true));
-    succeeded(await bench.up());
-    assert.equal((await bench.outputs())["keyId"], theirs.id);
+    await fixture.workspace.setConfig({ theirs: { value: theirs.value, secret: true } });
+    fixture.setSource(program(true));
+    succeeded(await fixture.up());
+    assert.equal((await fixture.outputs())["keyId"], theirs.id);
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   function program(isAdopting: boolean): string {
     const adopt = `adopt: { id: "${theirs.id}", apiKey: new pulumi.Config().requireSecret("theirs") }, `;
@@ -42,12 +50,12 @@ describe("adopt that is left in the program", () => {
   /** The adopted key is the only one, works, and the state is in order. */
   async function assertKept(): Promise<void> {
     assert.deepEqual(
-      bench.keys().map(({ id }) => id),
+      fixture.keys().map(({ id }) => id),
       [theirs.id],
     );
-    assert.equal(await use(bench, theirs.value), 200);
+    assert.equal(await use(fixture, theirs.value), 200);
     assert.deepEqual(
-      (await bench.resources()).map(({ id, delete: isPending }) => [id, isPending]),
+      (await fixture.resources()).map(({ id, delete: isPending }) => [id, isPending]),
       [
         [theirs.userId, undefined],
         [theirs.id, undefined],
@@ -56,9 +64,9 @@ describe("adopt that is left in the program", () => {
   }
 
   it("fails a --replace that would replace the key by itself, and the next up goes on as before", async () => {
-    const replaced = failed(await bench.up("--replace", KEY));
+    const replaced = failed(await fixture.up("--replace", KEY));
     assert.match(messages(replaced, "error").join(), ITSELF);
-    const again = succeeded(await bench.up());
+    const again = succeeded(await fixture.up());
     await assertKept();
     const [warning = "", ...others] = messages(again, "warning");
     assert.match(warning, /^API key "by hand" .* is left as it is: the program has it\./);
@@ -66,32 +74,32 @@ describe("adopt that is left in the program", () => {
   });
 
   it("fails an up after a taint in the same way", async () => {
-    assert.equal((await bench.workspace.run(["state", "taint", URN, "--yes"])).exitCode, 0);
-    assert.match(messages(failed(await bench.up()), "error").join(), ITSELF);
-    succeeded(await bench.up());
+    assert.equal((await fixture.workspace.run(["state", "taint", URN, "--yes"])).exitCode, 0);
+    assert.match(messages(failed(await fixture.up()), "error").join(), ITSELF);
+    succeeded(await fixture.up());
     await assertKept();
   });
 
   it("lets a rotation that is due make another key, and leaves the adopted one to its expiry", async () => {
-    bench.clock.advance("21d");
-    assert.deepEqual(changes(succeeded(await bench.up())), KEY_REPLACED);
-    const { keyId, apiKey } = await bench.outputs();
+    fixture.clock.advance("21d");
+    assert.deepEqual(changes(succeeded(await fixture.up())), KEY_REPLACED);
+    const { keyId, apiKey } = await fixture.outputs();
     assert.notEqual(keyId, theirs.id);
-    assert.deepEqual([await use(bench, apiKey), await use(bench, theirs.value)], [200, 200]);
-    const again = succeeded(await bench.preview("--expect-no-changes"));
+    assert.deepEqual([await use(fixture, apiKey), await use(fixture, theirs.value)], [200, 200]);
+    const again = succeeded(await fixture.preview("--expect-no-changes"));
     assert.deepEqual(messages(again, "warning"), []);
   });
 
   it("fails a --replace that would take the adopted key back in place of its successor", async () => {
-    const { keyId } = await bench.outputs();
-    const error = messages(failed(await bench.up("--replace", KEY)), "error").join();
+    const { keyId } = await fixture.outputs();
+    const error = messages(failed(await fixture.up("--replace", KEY)), "error").join();
     assert.ok(
       error.includes(`"adopt" for API key ${theirs.id}, which this key had replaced`),
       error,
     );
     assert.match(error, /What to do: remove "adopt" .* "pulumi up --replace"/);
     assert.deepEqual(
-      bench
+      fixture
         .keys()
         .map(({ id }) => id)
         .sort(),
@@ -100,10 +108,10 @@ describe("adopt that is left in the program", () => {
   });
 
   it("is no hindrance once it is removed: --replace makes a key, and ends the adopted one", async () => {
-    bench.setSource(program(false));
-    succeeded(await bench.up("--replace", KEY));
-    const { apiKey } = await bench.outputs();
-    assert.deepEqual([await use(bench, apiKey), await use(bench, theirs.value)], [200, 401]);
-    assert.equal((await bench.resources()).length, 2);
+    fixture.setSource(program(false));
+    succeeded(await fixture.up("--replace", KEY));
+    const { apiKey } = await fixture.outputs();
+    assert.deepEqual([await use(fixture, apiKey), await use(fixture, theirs.value)], [200, 401]);
+    assert.equal((await fixture.resources()).length, 2);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { EmulatedKey, EmulatedUser } from "../../provider/emulator";
 import { KEY_REPLACED, takeTraffic, use } from "./consumer";
-import { Bench, changes, failed, messages, succeeded } from "./fixture";
+import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 
 /** A program that takes over one account and one key; both by id, the key's value from a secret setting. */
 function program(account: string, key: string): string {
@@ -18,22 +18,22 @@ export const value = key.apiKey;
 }
 
 describe("adoption", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let theirs: EmulatedUser;
   let theirKey: EmulatedKey;
   let adoptKey: string;
   before(async () => {
-    bench = await Bench.open("");
-    const { tenantId, environmentId } = bench.operator;
-    theirs = bench.emulator.createAccount(tenantId, { name: "by hand", roles: ["event_reader"] });
-    theirKey = bench.emulator.createKey(theirs.id, environmentId, { name: "ci" });
+    fixture = await EngineFixture.open("");
+    const { tenantId, environmentId } = fixture.operator;
+    theirs = fixture.emulator.createAccount(tenantId, { name: "by hand", roles: ["event_reader"] });
+    theirKey = fixture.emulator.createKey(theirs.id, environmentId, { name: "ci" });
     adoptKey = `adopt: { id: "${theirKey.id}", apiKey }`;
-    await bench.workspace.setConfig({ oldKey: { value: theirKey.value, secret: true } });
+    await fixture.workspace.setConfig({ oldKey: { value: theirKey.value, secret: true } });
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   it("of what does not fit is refused by a preview, which says what does not", async () => {
-    const { operator, emulator } = bench;
+    const { operator, emulator } = fixture;
     const writer = emulator.createAccount(operator.tenantId, {
       name: "w",
       roles: ["event_ingestor"],
@@ -78,57 +78,57 @@ describe("adoption", () => {
       ],
     ];
     for (const [account, key, reason] of refused) {
-      bench.setSource(program(account, key));
-      assert.match(failed(await bench.preview()).output, reason);
+      fixture.setSource(program(account, key));
+      assert.match(failed(await fixture.preview()).output, reason);
     }
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("takes both over: nothing is made or renamed, and the key's value is a secret", async () => {
-    bench.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
-    const preview = succeeded(await bench.preview());
+    fixture.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
+    const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), ["create ServiceAccount ci", "create ApiKey ci"]);
-    takeTraffic(bench);
-    succeeded(await bench.up());
-    const traffic = takeTraffic(bench, { key: theirKey.value });
+    takeTraffic(fixture);
+    succeeded(await fixture.up());
+    const traffic = takeTraffic(fixture, { key: theirKey.value });
     assert.deepEqual(
       traffic.filter((line) => !line.includes(": GET /v1/") && !line.includes("/search")),
       [],
     );
     assert.ok(traffic.includes("key: GET /v1/users/me 200"), String(traffic));
-    assert.deepEqual(await bench.outputs(), {
+    assert.deepEqual(await fixture.outputs(), {
       accountId: theirs.id,
       keyId: theirKey.id,
       value: theirKey.value,
     });
-    const held = await bench.held();
+    const held = await fixture.held();
     for (const output of ["name", "autoName"]) {
       assert.equal(held["ServiceAccount ci"]?.outputs?.[output], "by hand");
       assert.equal(held["ApiKey ci"]?.outputs?.[output], "ci");
     }
     assert.equal(held["ApiKey ci"]?.outputs?.["adopt"], undefined);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 
   it("is over when adopt is removed: nothing changes", async () => {
-    bench.setSource(program("", ""));
-    assert.deepEqual(changes(succeeded(await bench.up())), []);
-    assert.deepEqual(bench.takeWrites(), []);
-    bench.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
-    assert.deepEqual(changes(succeeded(await bench.up())), []);
+    fixture.setSource(program("", ""));
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
+    assert.deepEqual(fixture.takeWrites(), []);
+    fixture.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
   });
 
   it("is spent once the state holds the key: a change that replaces it shows one that is made", async () => {
-    bench.setSource(program(`adopt: "${theirs.id}"`, `name: "other", ${adoptKey}`));
-    const preview = succeeded(await bench.preview());
+    fixture.setSource(program(`adopt: "${theirs.id}"`, `name: "other", ${adoptKey}`));
+    const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), KEY_REPLACED);
     assert.deepEqual(preview.steps.find(({ op }) => op === "replace")?.replaceKeys, ["name"]);
   });
 
   it("goes with the program: resources of other names take both over, the old ones let go, and the account gets the name that is given", async () => {
     const adopting = program(`name: "ci", adopt: "${theirs.id}"`, `name: "ci", ${adoptKey}`);
-    bench.setSource(adopting.replaceAll('("ci"', '("renamed"'));
-    const up = succeeded(await bench.up());
+    fixture.setSource(adopting.replaceAll('("ci"', '("renamed"'));
+    const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), [
       "create ServiceAccount renamed",
       "create ApiKey renamed",
@@ -137,39 +137,39 @@ describe("adoption", () => {
     ]);
     assert.match(messages(up, "warning").join(), /API key "ci" \(.*\) is left as it is/);
     assert.deepEqual(
-      bench.takeWrites().map(({ request, body }) => [request, body]),
+      fixture.takeWrites().map(({ request, body }) => [request, body]),
       [[`PUT /v1/users/${theirs.id}`, { name: "ci" }]],
     );
-    assert.equal(await use(bench, theirKey.value), 200);
+    assert.equal(await use(fixture, theirKey.value), 200);
     assert.deepEqual(
-      (await bench.resources()).map(({ id }) => id),
+      (await fixture.resources()).map(({ id }) => id),
       [theirs.id, theirKey.id],
     );
-    bench.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
-    succeeded(await bench.up());
+    fixture.setSource(program(`adopt: "${theirs.id}"`, adoptKey));
+    succeeded(await fixture.up());
   });
 
   it("of another account and key replaces those taken over before, which end with it", async () => {
-    const { tenantId, environmentId } = bench.operator;
-    const other = bench.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
-    const otherKey = bench.emulator.createKey(other.id, environmentId, { name: "ci" });
-    await bench.workspace.setConfig({ oldKey: { value: otherKey.value, secret: true } });
-    bench.setSource(program(`adopt: "${other.id}"`, `adopt: { id: "${otherKey.id}", apiKey }`));
-    const preview = succeeded(await bench.preview());
+    const { tenantId, environmentId } = fixture.operator;
+    const other = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
+    const otherKey = fixture.emulator.createKey(other.id, environmentId, { name: "ci" });
+    await fixture.workspace.setConfig({ oldKey: { value: otherKey.value, secret: true } });
+    fixture.setSource(program(`adopt: "${other.id}"`, `adopt: { id: "${otherKey.id}", apiKey }`));
+    const preview = succeeded(await fixture.preview());
     assert.deepEqual(
       preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
       [["adopt"], ["adopt", "serviceAccountId"]],
     );
-    bench.takeWrites();
-    succeeded(await bench.up());
+    fixture.takeWrites();
+    succeeded(await fixture.up());
     assert.deepEqual(
-      bench.takeWrites().map(({ request, status }) => `${request} ${status}`),
+      fixture.takeWrites().map(({ request, status }) => `${request} ${status}`),
       [`DELETE /v1/secrets/api/keys/${theirKey.id} 204`, `DELETE /v1/users/${theirs.id} 204`],
     );
-    assert.equal(await use(bench, theirKey.value), 401);
-    assert.equal(await use(bench, otherKey.value), 200);
-    succeeded(await bench.destroy());
-    assert.equal(await use(bench, otherKey.value), 401);
-    assert.ok(!bench.accounts().some(({ id }) => id === other.id));
+    assert.equal(await use(fixture, theirKey.value), 401);
+    assert.equal(await use(fixture, otherKey.value), 200);
+    succeeded(await fixture.destroy());
+    assert.equal(await use(fixture, otherKey.value), 401);
+    assert.ok(!fixture.accounts().some(({ id }) => id === other.id));
   });
 });

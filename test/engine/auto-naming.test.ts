@@ -4,9 +4,9 @@ import { join } from "node:path";
 import type { StackState } from "../../scripts/workspace";
 import {
   accountWithKey,
-  Bench,
   CHANGES_SEEN,
   changes,
+  EngineFixture,
   failed,
   messages,
   prefixOf,
@@ -31,48 +31,48 @@ class Team extends pulumi.ComponentResource {
 }
 const team = new Team("team");`;
 
-const held = async (bench: Bench, what: string) => {
-  const found = (await bench.held())[what];
+const held = async (fixture: EngineFixture, what: string) => {
+  const found = (await fixture.held())[what];
   assert.ok(found?.outputs, `${what} is not in the state`);
   return { id: String(found.id), inputs: found.inputs ?? {}, outputs: found.outputs };
 };
 
 /** Names in the state, and on the server. */
-async function namesOf(bench: Bench) {
-  const resources = await bench.resources();
+async function namesOf(fixture: EngineFixture) {
+  const resources = await fixture.resources();
   return {
     held: resources.map(({ outputs }) => String(outputs?.["name"])).sort(),
-    live: [...bench.accounts(), ...bench.keys()].map(({ name }) => name).sort(),
+    live: [...fixture.accounts(), ...fixture.keys()].map(({ name }) => name).sort(),
   };
 }
 
 describe("names that the provider makes up", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let first: Awaited<ReturnType<typeof namesOf>>;
 
   before(async () => {
-    bench = await Bench.open(pair("ci"));
-    succeeded(await bench.up());
-    first = await namesOf(bench);
-    bench.takeWrites();
+    fixture = await EngineFixture.open(pair("ci"));
+    succeeded(await fixture.up());
+    first = await namesOf(fixture);
+    fixture.takeWrites();
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   async function assertUntouched() {
-    assert.deepEqual(await namesOf(bench), first);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(await namesOf(fixture), first);
+    assert.deepEqual(fixture.takeWrites(), []);
   }
 
   it("are those of the server, begin with the logical name, and are no input", async () => {
     assert.deepEqual(first.held.map(prefixOf), ["ci", "ci"]);
     assert.deepEqual(first.live, first.held);
     assert.notEqual(first.held[0], first.held[1]);
-    for (const { inputs, outputs } of await bench.resources()) {
+    for (const { inputs, outputs } of await fixture.resources()) {
       assert.equal(inputs?.["name"], undefined);
       assert.equal(outputs?.["autoName"], outputs?.["name"]);
       assert.equal(outputs?.["namePrefix"], "ci");
     }
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
     await assertUntouched();
   });
 
@@ -92,21 +92,21 @@ describe("names that the provider makes up", () => {
     ["a move out of it", pair("bot", { before: TEAM, options: "{ aliases: [{ parent: team }] }" })],
   ] as const) {
     it(`outlive ${what}`, async () => {
-      bench.setSource(source);
-      assert.deepEqual(changes(succeeded(await bench.up())), []);
-      assert.deepEqual(changes(succeeded(await bench.drift())), []);
+      fixture.setSource(source);
+      assert.deepEqual(changes(succeeded(await fixture.up())), []);
+      assert.deepEqual(changes(succeeded(await fixture.drift())), []);
       await assertUntouched();
     });
   }
 
   it("outlive another name of stack and project", async () => {
-    const { programDirectory, scratch } = bench.workspace;
+    const { programDirectory, scratch } = fixture.workspace;
     for (const [from, to, project] of [
       ["test", "organization/test/moved", "test"],
       ["moved", "organization/elsewhere/moved", "elsewhere"],
     ] as const) {
       const config = join(scratch, `Pulumi.${from}.yaml`);
-      const renamed = await bench.shell(
+      const renamed = await fixture.shell(
         `pulumi stack rename ${to} --stack ${from} --non-interactive`,
         scratch,
       );
@@ -120,14 +120,14 @@ describe("names that the provider makes up", () => {
       const settings = readFileSync(moved, "utf8").replace(/^ {2}test:/gm, `  ${project}:`);
       writeFileSync(moved, settings);
       if (config !== moved) rmSync(config, { force: true });
-      const up = await bench.shell(
+      const up = await fixture.shell(
         `pulumi up --yes --skip-preview --expect-no-changes --non-interactive --stack moved --config-file ${moved}`,
         programDirectory,
       );
       assert.equal(up.exitCode, 0, up.output);
-      assert.deepEqual(bench.takeWrites(), []);
+      assert.deepEqual(fixture.takeWrites(), []);
       assert.deepEqual(
-        [...bench.accounts(), ...bench.keys()].map(({ name }) => name).sort(),
+        [...fixture.accounts(), ...fixture.keys()].map(({ name }) => name).sort(),
         first.live,
       );
     }
@@ -138,7 +138,7 @@ describe("an update plan", () => {
   it("holds for names that are made up in its up", async () => {
     const program = (roles: string, round: number) =>
       accountWithKey({ roles, key: `rotationTriggers: { round: "${round}" }` });
-    const bench = await Bench.open(program('["event_ingestor"]', 1), {
+    const fixture = await EngineFixture.open(program('["event_ingestor"]', 1), {
       env: { PULUMI_EXPERIMENTAL: "true" },
     });
     try {
@@ -153,19 +153,19 @@ describe("an update plan", () => {
           [...replaced("ServiceAccount"), ...replaced("ApiKey")],
         ] as const,
       ].entries()) {
-        bench.setSource(source);
-        const plan = join(bench.workspace.scratch, `plan-${n}.json`);
-        succeeded(await bench.preview("--save-plan", plan));
+        fixture.setSource(source);
+        const plan = join(fixture.workspace.scratch, `plan-${n}.json`);
+        succeeded(await fixture.preview("--save-plan", plan));
         assert.ok(readFileSync(plan, "utf8").includes('"resourcePlans"'));
-        const up = succeeded(await bench.up("--plan", plan));
+        const up = succeeded(await fixture.up("--plan", plan));
         assert.deepEqual(changes(up).sort(), [...expected].sort());
-        const { held: names, live } = await namesOf(bench);
+        const { held: names, live } = await namesOf(fixture);
         assert.deepEqual(names.map(prefixOf), ["ci", "ci"]);
         assert.deepEqual(names, live);
-        await assertStatesAreTheServer(bench);
+        await assertStatesAreTheServer(fixture);
       }
     } finally {
-      await bench.close();
+      await fixture.close();
     }
   });
 });
@@ -179,16 +179,16 @@ describe("an account that was renamed outside of Pulumi", () => {
       const program = (options = "{}") => `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("ci", { ${name === undefined ? "" : `name: "${name}", `}roles: ["event_ingestor"] }, ${options});`;
-      const bench = await Bench.open(program());
+      const fixture = await EngineFixture.open(program());
       try {
-        succeeded(await bench.up());
-        const { id, outputs } = await held(bench, "ServiceAccount ci");
+        succeeded(await fixture.up());
+        const { id, outputs } = await held(fixture, "ServiceAccount ci");
         const own = String(outputs["name"]);
-        const live = () => bench.accounts().map((account) => account.name);
-        bench.emulator.renameAccount(id, "in the dashboard");
-        bench.takeWrites();
+        const live = () => fixture.accounts().map((account) => account.name);
+        fixture.emulator.renameAccount(id, "in the dashboard");
+        fixture.takeWrites();
 
-        const preview = failed(await bench.drift());
+        const preview = failed(await fixture.drift());
         assert.equal(preview.exitCode, CHANGES_SEEN);
         assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
         assert.match(preview.output, new RegExp(`name *: "${own}" => "in the dashboard"`));
@@ -201,100 +201,103 @@ new flexprice.ServiceAccount("ci", { ${name === undefined ? "" : `name: "${name}
           );
         }
 
-        bench.setSource(program('{ ignoreChanges: ["name"] }'));
-        assert.deepEqual(changes(succeeded(await bench.up("--refresh"))), []);
-        assert.deepEqual(changes(succeeded(await bench.drift())), []);
-        assert.deepEqual(changes(succeeded(await bench.up())), []);
-        assert.deepEqual([bench.takeWrites(), live()], [[], ["in the dashboard"]]);
+        fixture.setSource(program('{ ignoreChanges: ["name"] }'));
+        assert.deepEqual(changes(succeeded(await fixture.up("--refresh"))), []);
+        assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+        assert.deepEqual(changes(succeeded(await fixture.up())), []);
+        assert.deepEqual([fixture.takeWrites(), live()], [[], ["in the dashboard"]]);
 
-        bench.setSource(program());
-        assert.deepEqual(changes(succeeded(await bench.up())), ["update ServiceAccount ci"]);
+        fixture.setSource(program());
+        assert.deepEqual(changes(succeeded(await fixture.up())), ["update ServiceAccount ci"]);
         assert.deepEqual(live(), [own]);
-        assert.deepEqual(changes(succeeded(await bench.drift())), []);
+        assert.deepEqual(changes(succeeded(await fixture.drift())), []);
       } finally {
-        await bench.close();
+        await fixture.close();
       }
     });
   }
 });
 
 describe("a name in the program", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open(accountWithKey());
-    succeeded(await bench.up());
-    bench.takeWrites();
+    fixture = await EngineFixture.open(accountWithKey());
+    succeeded(await fixture.up());
+    fixture.takeWrites();
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
-  const requests = () => bench.takeWrites().map(({ request }) => request.replace(/user_\w+/, "ID"));
+  const requests = () =>
+    fixture.takeWrites().map(({ request }) => request.replace(/user_\w+/, "ID"));
 
   it("that is added renames the account in place, and ends its own name", async () => {
-    bench.setSource(accountWithKey({ name: "given" }));
-    assert.deepEqual(changes(succeeded(await bench.up())), ["update ServiceAccount ci"]);
+    fixture.setSource(accountWithKey({ name: "given" }));
+    assert.deepEqual(changes(succeeded(await fixture.up())), ["update ServiceAccount ci"]);
     assert.deepEqual(requests(), ["PUT /v1/users/ID"]);
-    const { outputs } = await held(bench, "ServiceAccount ci");
+    const { outputs } = await held(fixture, "ServiceAccount ci");
     assert.deepEqual([outputs["name"], outputs["autoName"]], ["given", undefined]);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 
   it("that is removed stays, as the account's own", async () => {
-    bench.setSource(accountWithKey());
-    succeeded(await bench.up());
+    fixture.setSource(accountWithKey());
+    succeeded(await fixture.up());
     assert.deepEqual(requests(), []);
     assert.deepEqual(
-      bench.accounts().map(({ name }) => name),
+      fixture.accounts().map(({ name }) => name),
       ["given"],
     );
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
 
-    const { id } = await held(bench, "ServiceAccount ci");
-    bench.emulator.renameAccount(id, "in the dashboard");
-    const preview = failed(await bench.drift());
+    const { id } = await held(fixture, "ServiceAccount ci");
+    fixture.emulator.renameAccount(id, "in the dashboard");
+    const preview = failed(await fixture.drift());
     assert.match(preview.output, /name *: "given" => "in the dashboard"/);
-    succeeded(await bench.up("--refresh"));
+    succeeded(await fixture.up("--refresh"));
     assert.deepEqual(
-      bench.accounts().map(({ name }) => name),
+      fixture.accounts().map(({ name }) => name),
       ["given"],
     );
   });
 
   it("of a key replaces it when added, and stays when removed", async () => {
-    bench.takeWrites();
-    bench.setSource(accountWithKey({ key: 'name: "given"' }));
-    succeeded(await bench.up());
+    fixture.takeWrites();
+    fixture.setSource(accountWithKey({ key: 'name: "given"' }));
+    succeeded(await fixture.up());
     assert.deepEqual(
-      bench.keys().map(({ name }) => name),
+      fixture.keys().map(({ name }) => name),
       ["given"],
     );
-    const { id } = await held(bench, "ApiKey ci");
-    bench.takeWrites();
-    bench.setSource(accountWithKey());
-    succeeded(await bench.up());
+    const { id } = await held(fixture, "ApiKey ci");
+    fixture.takeWrites();
+    fixture.setSource(accountWithKey());
+    succeeded(await fixture.up());
     assert.deepEqual(requests(), []);
-    assert.equal((await held(bench, "ApiKey ci")).id, id);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.equal((await held(fixture, "ApiKey ci")).id, id);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 });
 
 describe("a state of release 0.1.0, with a program that gives no names", () => {
   const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");
-  let bench: Bench;
+  let fixture: EngineFixture;
   let accountId: string;
 
   before(async () => {
-    bench = await Bench.open(accountWithKey({ key: 'expiresAt: "2099-06-01T12:00:00Z"' }));
-    const { tenantId, environmentId, apiKey } = bench.operator;
-    const account = bench.emulator.createAccount(tenantId, {
+    fixture = await EngineFixture.open(
+      accountWithKey({ key: 'expiresAt: "2099-06-01T12:00:00Z"' }),
+    );
+    const { tenantId, environmentId, apiKey } = fixture.operator;
+    const account = fixture.emulator.createAccount(tenantId, {
       name: "ci",
       roles: ["event_ingestor"],
     });
-    const key = bench.emulator.createKey(account.id, environmentId, {
+    const key = fixture.emulator.createKey(account.id, environmentId, {
       name: "ci",
       expiresAt: new Date("2099-06-01T12:00:00Z"),
     });
     accountId = account.id;
-    const config = readFileSync(join(bench.workspace.scratch, "Pulumi.test.yaml"), "utf8");
+    const config = readFileSync(join(fixture.workspace.scratch, "Pulumi.test.yaml"), "utf8");
     const places = {
       ACCOUNT_ID: account.id,
       KEY_ID: key.id,
@@ -308,29 +311,29 @@ describe("a state of release 0.1.0, with a program that gives no names", () => {
       (text, [place, value]) => text.replaceAll(place, value),
       STATE,
     );
-    await bench.workspace.importState(JSON.parse(state) as StackState);
+    await fixture.workspace.importState(JSON.parse(state) as StackState);
     // It holds keys in the clear, which nothing that the provider writes may.
-    rmSync(join(bench.workspace.scratch, "import.json"));
+    rmSync(join(fixture.workspace.scratch, "import.json"));
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
-  const live = () => [...bench.accounts(), ...bench.keys()].map(({ name }) => name);
+  const live = () => [...fixture.accounts(), ...fixture.keys()].map(({ name }) => name);
 
   it("stays as it is in the next up, with and without a refresh", async () => {
-    assert.deepEqual(changes(succeeded(await bench.up())), []);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
-    assert.deepEqual(changes(succeeded(await bench.up("--refresh"))), []);
-    assert.deepEqual([bench.takeWrites(), live()], [[], ["ci", "ci"]]);
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.up("--refresh"))), []);
+    assert.deepEqual([fixture.takeWrites(), live()], [[], ["ci", "ci"]]);
   });
 
   it("shows an account that is renamed, and gives the name back", async () => {
-    bench.emulator.renameAccount(accountId, "in the dashboard");
-    const preview = failed(await bench.drift());
+    fixture.emulator.renameAccount(accountId, "in the dashboard");
+    const preview = failed(await fixture.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);
     assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
     assert.match(preview.output, /name *: "ci" => "in the dashboard"/);
-    succeeded(await bench.up("--refresh"));
+    succeeded(await fixture.up("--refresh"));
     assert.deepEqual(live(), ["ci", "ci"]);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 });

@@ -86,7 +86,7 @@ const pipeline = z
   })
   .catchall(
     z.strictObject({
-      stage: z.string(),
+      fixture: z.string(),
       timeout: z.string(),
       rules: z.array(z.strictObject({ if: z.string() })),
       script: z.array(z.string()),

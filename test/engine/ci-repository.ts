@@ -14,7 +14,7 @@ import { type RunningChild, startChild } from "../../scripts/child";
 import { processesWith } from "../../scripts/processes";
 import { endProcess } from "../../scripts/workspace";
 import type { Job, Settings } from "./ci-examples";
-import { Bench } from "./fixture";
+import { EngineFixture } from "./fixture";
 
 const CHECKOUT = join(__dirname, "..", "..");
 const STACK = "production";
@@ -57,11 +57,11 @@ export class Repository {
 
   private constructor(
     private readonly system: System,
-    readonly bench: Bench,
+    readonly fixture: EngineFixture,
     private readonly folder: string,
   ) {
-    const { PULUMI_BACKEND_URL = "", PULUMI_CONFIG_PASSPHRASE = "" } = bench.workspace.env;
-    const FLEXPRICE_API_KEY = bench.operator.apiKey;
+    const { PULUMI_BACKEND_URL = "", PULUMI_CONFIG_PASSPHRASE = "" } = fixture.workspace.env;
+    const FLEXPRICE_API_KEY = fixture.operator.apiKey;
     this.settings = { FLEXPRICE_API_KEY, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE };
     this.machine = this.newMachine();
   }
@@ -82,10 +82,10 @@ export class Repository {
     for (const [name, content] of Object.entries(files)) {
       writeFileSync(join(folder, name), JSON.stringify(content));
     }
-    const bench = await Bench.open(source, { folder, stack: STACK, config: {} });
+    const fixture = await EngineFixture.open(source, { folder, stack: STACK, config: {} });
     const config = `Pulumi.${STACK}.yaml`;
-    cpSync(join(bench.workspace.scratch, config), join(folder, config));
-    return new Repository(system, bench, folder);
+    cpSync(join(fixture.workspace.scratch, config), join(folder, config));
+    return new Repository(system, fixture, folder);
   }
 
   /** Runs a job as it stands, up to the first step that fails. */
@@ -121,7 +121,7 @@ export class Repository {
   /** The next job gets a machine which has nothing of the last one's but what the cache keeps. */
   replaceMachine(): void {
     const before = this.machine;
-    const kept = join(this.bench.workspace.scratch, "cache");
+    const kept = join(this.fixture.workspace.scratch, "cache");
     const cached = this.system.cached(before);
     mkdirSync(kept);
     if (existsSync(cached)) cpSync(cached, kept, { recursive: true });
@@ -143,7 +143,7 @@ export class Repository {
   /** Ends everything, after the search for secrets. */
   async close(): Promise<void> {
     try {
-      await this.bench.close();
+      await this.fixture.close();
     } finally {
       rmSync(this.folder, { recursive: true, force: true });
     }
@@ -151,20 +151,20 @@ export class Repository {
 
   /** Ends everything where a secret is known to have got out. */
   async discard(): Promise<void> {
-    await this.bench.workspace.dispose();
-    await this.bench.emulator.stop();
+    await this.fixture.workspace.dispose();
+    await this.fixture.emulator.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   private start({ script, env }: Job["steps"][number]): RunningChild {
     this.jobs += 1;
-    const file = join(this.bench.workspace.scratch, `script-${this.jobs}.sh`);
-    const log = join(this.bench.workspace.scratch, `script-${this.jobs}.log`);
+    const file = join(this.fixture.workspace.scratch, `script-${this.jobs}.sh`);
+    const log = join(this.fixture.workspace.scratch, `script-${this.jobs}.log`);
     writeFileSync(file, script);
     writeFileSync(log, "");
     return startChild("bash", [...SHELL, file], {
       cwd: this.machine.checkout,
-      env: { ...this.surroundings(), ...this.bench.clock.env, ...env },
+      env: { ...this.context(), ...this.fixture.clock.env, ...env },
       timeoutMs: TIMEOUT_MS,
       // For the search for secrets at the end.
       onOutput: (text) => writeFileSync(log, text, { flag: "a" }),
@@ -172,14 +172,14 @@ export class Repository {
   }
 
   /** What stands for the machine, the CLI's installation and the network. */
-  private surroundings(): NodeJS.ProcessEnv {
+  private context(): NodeJS.ProcessEnv {
     const { home } = this.machine;
     const {
       PULUMI_HOME: _home,
       PULUMI_BACKEND_URL: _backend,
       PULUMI_CONFIG_PASSPHRASE: _passphrase,
       ...rest
-    } = this.bench.workspace.env;
+    } = this.fixture.workspace.env;
     return {
       ...rest,
       CI: "true",
@@ -192,7 +192,7 @@ export class Repository {
   }
 
   private newMachine(): Machine {
-    const home = join(this.bench.workspace.scratch, `machine-${this.jobs}`);
+    const home = join(this.fixture.workspace.scratch, `machine-${this.jobs}`);
     mkdirSync(home);
     return { home, checkout: this.folder };
   }

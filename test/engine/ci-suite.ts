@@ -24,9 +24,9 @@ export function describeJobs(system: System): void {
   before(async () => {
     repository = await Repository.open(system, PROGRAM);
   });
-  beforeEach(() => repository.bench.setSource(PROGRAM));
+  beforeEach(() => repository.fixture.setSource(PROGRAM));
   after(() => repository.close());
-  const writes = () => repository.bench.takeWrites().map(({ request }) => request);
+  const writes = () => repository.fixture.takeWrites().map(({ request }) => request);
 
   it("preview shows a pull request's changes to people, and changes nothing", async () => {
     succeeded(await repository.run("preview"));
@@ -38,7 +38,7 @@ export function describeJobs(system: System): void {
   });
 
   it("preview refuses a bad role", async () => {
-    repository.bench.setSource(WITH_BAD_ROLE);
+    repository.fixture.setSource(WITH_BAD_ROLE);
     const { output } = refused(await repository.run("preview"));
     assert.match(output, /Invalid role: event_ingestr\. Allowed roles: .* Did you mean/);
     assert.match(repository.report(), /Invalid role: event_ingestr/);
@@ -46,14 +46,14 @@ export function describeJobs(system: System): void {
   });
 
   it("preview without secrets does so too, by the built-in list, and says it", async () => {
-    repository.bench.emulator.clearRequests();
-    repository.bench.setSource(WITH_BAD_ROLE);
+    repository.fixture.emulator.clearRequests();
+    repository.fixture.setSource(WITH_BAD_ROLE);
     assert.match(refused(await repository.run("preview", {})).output, /Invalid role/);
-    repository.bench.setSource(PROGRAM);
+    repository.fixture.setSource(PROGRAM);
     const { output } = succeeded(await repository.run("preview", {}));
     assert.match(output, /No Flexprice credential is configured: roles are checked against the/);
     assert.match(output, /ServiceAccount: \(create\)/);
-    assert.deepEqual(repository.bench.emulator.requests, []);
+    assert.deepEqual(repository.fixture.emulator.requests, []);
   });
 
   it("up makes what is declared", async () => {
@@ -63,20 +63,20 @@ export function describeJobs(system: System): void {
 
   it("drift passes while there is none, and fails on it", async () => {
     succeeded(await repository.run("drift"));
-    const [account] = repository.bench.accounts();
+    const [account] = repository.fixture.accounts();
     assert.ok(account);
     const { id, name } = account;
-    repository.bench.emulator.renameAccount(id, "in the dashboard");
+    repository.fixture.emulator.renameAccount(id, "in the dashboard");
     const { exitCode, output } = await repository.run("drift");
     assert.equal(exitCode, CHANGES_SEEN, output);
     assert.match(output, new RegExp(`"in the dashboard", and its own name is "${name}"`));
-    repository.bench.emulator.renameAccount(id, name);
+    repository.fixture.emulator.renameAccount(id, name);
     assert.deepEqual(writes(), []);
   });
 
   it("up on a schedule rotates the key when its time has come, and drift passes again", async () => {
-    const [before] = repository.bench.keys();
-    repository.bench.clock.advance("77d");
+    const [before] = repository.fixture.keys();
+    repository.fixture.clock.advance("77d");
     const { exitCode, output } = await repository.run("drift");
     assert.equal(exitCode, CHANGES_SEEN, output);
     assert.match(output, /due for rotation/);
@@ -90,30 +90,30 @@ export function describeJobs(system: System): void {
   });
 
   it("up names what a machine may have made that was lost, by the cache alone, and removes nothing on the word of a copy", async () => {
-    const { bench } = repository;
-    bench.setSource(
+    const { fixture } = repository;
+    fixture.setSource(
       `${PROGRAM} new flexprice.ServiceAccount("late", { roles: ["event_reader"] });`,
     );
-    bench.emulator.faults.add({
+    fixture.emulator.faults.add({
       kind: "slow",
       bytesPerSecond: 40,
       when: "after",
       match: { method: "POST", path: ACCOUNT_POST },
     });
     await repository.runUntil("up", () =>
-      bench.emulator.requests.some(
+      fixture.emulator.requests.some(
         ({ method, path }) => method === "POST" && ACCOUNT_POST.test(path),
       ),
     );
     repository.replaceMachine();
     assert.match(refused(await repository.run("up")).output, /pulumi cancel/);
-    assert.equal((await bench.workspace.run(["cancel", "--yes"])).exitCode, 0);
-    const [lost, ...others] = bench.accounts().filter(({ name }) => name.startsWith("late-"));
+    assert.equal((await fixture.workspace.run(["cancel", "--yes"])).exitCode, 0);
+    const [lost, ...others] = fixture.accounts().filter(({ name }) => name.startsWith("late-"));
     assert.ok(lost !== undefined && others.length === 0);
     const { output } = succeeded(await repository.run("up"));
     assert.match(output, new RegExp(`cut off while it made service account "${lost.name}"`));
     assert.deepEqual(
-      bench
+      fixture
         .accounts()
         .map(({ name }) => prefixOf(name))
         .sort(),
@@ -127,14 +127,14 @@ export function describeJobs(system: System): void {
 export function describePlainOutput(system: System): void {
   it("up fails on a key that is a plain output, without showing it", async () => {
     const repository = await Repository.open(system, "");
-    const { bench } = repository;
+    const { fixture } = repository;
     try {
-      bench.setSource(
+      fixture.setSource(
         `${PROGRAM} import * as pulumi from "@pulumi/pulumi"; export const plain = pulumi.unsecret(key.apiKey);`,
       );
       const { output } = refused(await repository.run("up"));
       assert.match(output, /An output of this stack holds an API key in plain/);
-      const [key] = bench.keys();
+      const [key] = fixture.keys();
       assert.ok(key !== undefined && !output.includes(key.value));
     } finally {
       await repository.discard();

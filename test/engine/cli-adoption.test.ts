@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EmulatedKey } from "../../provider/emulator";
 import { ok } from "../../scripts/workspace";
 import { runCli } from "./command-line";
-import { Bench, changes, failed, succeeded } from "./fixture";
+import { changes, EngineFixture, failed, succeeded } from "./fixture";
 
 const NAMES = [
   "ci-bot",
@@ -43,7 +43,7 @@ const TSCONFIG = {
 };
 
 describe("generate, and then orphans", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   /** In the order of NAMES. */
   let accounts: { id: string; roles: string[] }[];
   /** Without a role no ServiceAccount can describe it. */
@@ -53,12 +53,12 @@ describe("generate, and then orphans", () => {
   let widget: EmulatedKey;
 
   before(async () => {
-    bench = await Bench.open("", {
+    fixture = await EngineFixture.open("", {
       program: { files: { "tsconfig.json": JSON.stringify(TSCONFIG) } },
       // Type-checked, as Pulumi does it by default.
       env: { PULUMI_NODEJS_TRANSPILE_ONLY: undefined },
     });
-    const { emulator, operator } = bench;
+    const { emulator, operator } = fixture;
     const { tenantId, environmentId } = operator;
     const add = (name: string, roles: string[]) =>
       emulator.createAccount(tenantId, { name, roles });
@@ -81,12 +81,12 @@ describe("generate, and then orphans", () => {
     stray = emulator.createKey(roleless, environmentId, { name: "stray" });
     emulator.clearRequests();
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
-  const program = () => readFileSync(join(bench.workspace.programDirectory, "index.ts"), "utf8");
+  const program = () => readFileSync(join(fixture.workspace.programDirectory, "index.ts"), "utf8");
 
   it("writes a program for every account that has a role, without their names", async () => {
-    const { exitCode, stdout, stderr } = await runCli(bench, [
+    const { exitCode, stdout, stderr } = await runCli(fixture, [
       ...["generate", "--stack", "test", "--out", "index.ts", "--force"],
     ]);
     assert.deepEqual([exitCode, stdout], [0, ""], stderr);
@@ -96,16 +96,16 @@ describe("generate, and then orphans", () => {
     );
     assert.match(program(), new RegExp(`^// {3}adopt: "${roleless}",$`, "m"));
     assert.doesNotMatch(program(), /^(?:\/\/ )? {2}name:/m);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("which previews and takes over, and changes nothing", async () => {
     const expected = NAMES.map(() => "create ServiceAccount");
     const kinds = (steps: string[]) => steps.map((step) => step.split(" ", 2).join(" "));
-    assert.deepEqual(kinds(changes(succeeded(await bench.preview()))), expected);
-    assert.deepEqual(kinds(changes(succeeded(await bench.up()))), expected);
-    assert.deepEqual(bench.takeWrites(), []);
-    const resources = await bench.resources();
+    assert.deepEqual(kinds(changes(succeeded(await fixture.preview()))), expected);
+    assert.deepEqual(kinds(changes(succeeded(await fixture.up()))), expected);
+    assert.deepEqual(fixture.takeWrites(), []);
+    const resources = await fixture.resources();
     assert.deepEqual(
       resources.map(({ id, outputs }) => [id, outputs?.["name"], outputs?.["roles"]]).sort(),
       accounts.map(({ id, roles }, i) => [id, NAMES[i], [...roles].sort()]).sort(),
@@ -113,9 +113,9 @@ describe("generate, and then orphans", () => {
   });
 
   it("and then has nothing more to do, nor is anything different", async () => {
-    succeeded(await bench.preview("--expect-no-changes"));
-    succeeded(await bench.drift());
-    assert.deepEqual(bench.takeWrites(), []);
+    succeeded(await fixture.preview("--expect-no-changes"));
+    succeeded(await fixture.drift());
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("with keys whose values are there it does the same", async () => {
@@ -123,26 +123,26 @@ describe("generate, and then orphans", () => {
     const adopted = bared.replace(/^\/\/ new flexprice\.ApiKey(?:.|\n)*?^\/\/ \}\);$/gm, (block) =>
       keys.some(({ id }) => block.includes(id)) ? block.replace(/^\/\/ /gm, "") : block,
     );
-    writeFileSync(join(bench.workspace.programDirectory, "index.ts"), adopted);
-    await bench.workspace.setConfig(
+    writeFileSync(join(fixture.workspace.programDirectory, "index.ts"), adopted);
+    await fixture.workspace.setConfig(
       Object.fromEntries(keys.map(({ id, value }) => [id, { value, secret: true }])),
     );
-    const up = succeeded(await bench.up());
+    const up = succeeded(await fixture.up());
     assert.deepEqual(
       changes(up).map((step) => step.split(" ", 2).join(" ")),
       keys.map(() => "create ApiKey"),
     );
-    assert.deepEqual(bench.takeWrites(), []);
-    succeeded(await bench.preview("--refresh", "--expect-no-changes"));
+    assert.deepEqual(fixture.takeWrites(), []);
+    succeeded(await fixture.preview("--refresh", "--expect-no-changes"));
   });
 
   /** Of the stack's export on standard input. */
   async function orphans(...args: string[]) {
-    const { stdout: input } = await ok(bench.workspace.run(["stack", "export"]));
+    const { stdout: input } = await ok(fixture.workspace.run(["stack", "export"]));
     // Everything is older than a second by now, for sure.
     await sleep(1_100);
     return await runCli(
-      bench,
+      fixture,
       ["orphans", "--stack", "test", "--older-than", "1s", "--stack-export", "-", ...args],
       { input },
     );
@@ -160,30 +160,30 @@ describe("generate, and then orphans", () => {
       [...stdout.matchAll(/^ {2}((?:user|secret)_\w+)/gm)].map(([, id]) => id),
       [stray.id, roleless],
     );
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("removes that and nothing else", async () => {
     const refused = await orphans("--revoke");
     assert.equal(refused.exitCode, 2);
     assert.match(refused.stderr, /Reason: there is no terminal on which to ask/);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
     const { exitCode, stdout, stderr } = await orphans("--revoke", "--yes");
     assert.equal(exitCode, 0, stdout);
     assert.match(stderr, ONLY_OF_ITS_AGE);
     assert.match(stdout, /^2 of 2 orphans removed\./m);
     assert.deepEqual(
-      bench.takeWrites().map(({ request, status }) => [request, status]),
+      fixture.takeWrites().map(({ request, status }) => [request, status]),
       [
         [`DELETE /v1/secrets/api/keys/${stray.id}`, 204],
         [`DELETE /v1/users/${roleless}`, 204],
       ],
     );
     assert.deepEqual(
-      bench.keys().map(({ id }) => id),
+      fixture.keys().map(({ id }) => id),
       [...keys, widget].map(({ id }) => id),
     );
-    assert.equal(bench.accounts().length, NAMES.length);
+    assert.equal(fixture.accounts().length, NAMES.length);
     assert.equal((await orphans()).exitCode, 0);
   });
 
@@ -196,17 +196,17 @@ describe("generate, and then orphans", () => {
         ? block.replace("event_reader", "event_ingestor").replace(/^ {2}adopt.*\n/m, "")
         : block,
     );
-    bench.setSource(replaced.join(""));
-    failed(await bench.up());
-    const waiting = (await bench.resources()).filter((resource) => resource.delete);
+    fixture.setSource(replaced.join(""));
+    failed(await fixture.up());
+    const waiting = (await fixture.resources()).filter((resource) => resource.delete);
     assert.deepEqual(
       waiting.map(({ id }) => id),
       [owner],
     );
     const { exitCode, stdout } = await orphans();
     assert.equal(exitCode, 0, stdout);
-    bench.emulator.revokeKey(widget.id);
-    succeeded(await bench.destroy());
-    assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+    fixture.emulator.revokeKey(widget.id);
+    succeeded(await fixture.destroy());
+    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 });

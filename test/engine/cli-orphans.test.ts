@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ok } from "../../scripts/workspace";
 import { runCli } from "./command-line";
-import { Bench, messages, succeeded } from "./fixture";
+import { EngineFixture, messages, succeeded } from "./fixture";
 
 const PROGRAM = `
 import * as flexprice from "pulumi-flexprice";
@@ -20,17 +20,17 @@ interface Found {
 }
 
 describe("orphans of a stack", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   beforeEach(async () => {
-    bench = await Bench.open(PROGRAM);
+    fixture = await EngineFixture.open(PROGRAM);
   });
-  afterEach(() => bench.close());
+  afterEach(() => fixture.close());
 
   /** By the stack's export; a second is enough for what is surely in it. */
   async function orphans(...args: string[]): Promise<Pick<Found, "leftOut"> & { ids: string[] }> {
-    const { stdout: input } = await ok(bench.workspace.run(["stack", "export"]));
+    const { stdout: input } = await ok(fixture.workspace.run(["stack", "export"]));
     const { stdout } = await runCli(
-      bench,
+      fixture,
       [
         ...["orphans", "--stack", "test", "--older-than", "1s", "--json"],
         ...["--stack-export", "-", ...args],
@@ -42,47 +42,47 @@ describe("orphans of a stack", () => {
   }
 
   it("are what was made before its last update, which a refresh without changes is, too", async () => {
-    succeeded(await bench.up());
-    const { tenantId } = bench.operator;
-    const stray = bench.emulator.createAccount(tenantId, { name: "s", roles: ["event_reader"] });
+    succeeded(await fixture.up());
+    const { tenantId } = fixture.operator;
+    const stray = fixture.emulator.createAccount(tenantId, { name: "s", roles: ["event_reader"] });
     await sleep(1_100);
     assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, young: 1 } });
-    succeeded(await bench.refresh());
+    succeeded(await fixture.refresh());
     assert.deepEqual(await orphans(), { ids: [stray.id], leftOut: { own: 1 } });
   });
 
   it("are not what a killed up may have made, however often the state is written", async () => {
-    bench.emulator.faults.add({ ...SLOW, match: { method: "POST", path: /^\/v1\/users$/ } });
-    const up = bench.workspace.start("up");
-    while (bench.accounts().length === 0) await sleep(5);
+    fixture.emulator.faults.add({ ...SLOW, match: { method: "POST", path: /^\/v1\/users$/ } });
+    const up = fixture.workspace.start("up");
+    while (fixture.accounts().length === 0) await sleep(5);
     up.kill("SIGKILL");
-    bench.workspace.killProviders();
+    fixture.workspace.killProviders();
     await up.done;
-    await ok(bench.workspace.run(["cancel", "--yes"]));
+    await ok(fixture.workspace.run(["cancel", "--yes"]));
     assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
 
     // The operation stays in the state, whose time is now later than the account.
     await sleep(1_100);
-    succeeded(await bench.refresh());
+    succeeded(await fixture.refresh());
     assert.deepEqual((await orphans()).leftOut, { own: 1, pending: 1 });
     assert.deepEqual((await orphans("--revoke", "--yes")).ids, []);
-    assert.equal(bench.accounts().length, 1);
+    assert.equal(fixture.accounts().length, 1);
 
-    const notes = join(bench.workspace.scratch, "home", "flexprice", "creates");
+    const notes = join(fixture.workspace.scratch, "home", "flexprice", "creates");
     const past = Date.now() / 1_000 - 180;
     for (const note of readdirSync(notes)) utimesSync(join(notes, note), past, past);
-    const settled = succeeded(await bench.up());
+    const settled = succeeded(await fixture.up());
     assert.match(messages(settled, "warning").join(), /"ci-\w+" .* has been archived/);
     assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1 } });
 
     // Until it is cleared, what is called so stays left out; then it does not any more.
-    const { tenantId } = bench.operator;
+    const { tenantId } = fixture.operator;
     const roles = ["event_ingestor"];
-    const alike = bench.emulator.createAccount(tenantId, { name: "ci", roles });
+    const alike = fixture.emulator.createAccount(tenantId, { name: "ci", roles });
     await sleep(1_100);
-    succeeded(await bench.refresh());
+    succeeded(await fixture.refresh());
     assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
-    succeeded(await bench.refresh("--clear-pending-creates"));
+    succeeded(await fixture.refresh("--clear-pending-creates"));
     assert.deepEqual(await orphans(), { ids: [alike.id], leftOut: { own: 1 } });
   });
 });

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { type ChildResult, type RunningChild, runChild } from "../../scripts/child";
 import { ok, PulumiWorkspace } from "../../scripts/workspace";
 import { runCli, startCli } from "./command-line";
-import { accountWithKey, Bench, changes, succeeded } from "./fixture";
+import { accountWithKey, changes, EngineFixture, succeeded } from "./fixture";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 
@@ -79,14 +79,14 @@ describe("the command line", () => {
   });
 
   describe("in a project", () => {
-    let bench: Bench;
+    let fixture: EngineFixture;
     before(async () => {
-      bench = await Bench.open(accountWithKey());
+      fixture = await EngineFixture.open(accountWithKey());
     });
-    after(() => bench.close());
+    after(() => fixture.close());
 
     it("doctor finds all that there is to find", async () => {
-      const { exitCode, stdout, stderr } = await runCli(bench, ["doctor", "--stack", "test"]);
+      const { exitCode, stdout, stderr } = await runCli(fixture, ["doctor", "--stack", "test"]);
       assert.deepEqual([exitCode, stderr], [0, ""], stdout);
       const checks = stdout.split("\n").map((line) => line.split(":", 1)[0]);
       assert.deepEqual(checks, [
@@ -111,7 +111,7 @@ describe("the command line", () => {
     });
 
     it("a stack has to be selected or named", async () => {
-      const refused = await runCli(bench, ["generate"]);
+      const refused = await runCli(fixture, ["generate"]);
       assert.equal(refused.exitCode, 3);
       assert.match(
         refused.stderr,
@@ -119,12 +119,12 @@ describe("the command line", () => {
       );
       await ok(
         runChild("pulumi", ["stack", "select", "test"], {
-          cwd: bench.workspace.programDirectory,
-          env: bench.workspace.env,
+          cwd: fixture.workspace.programDirectory,
+          env: fixture.workspace.env,
         }),
       );
-      assert.equal((await runCli(bench, ["generate"])).exitCode, 0);
-      const { exitCode, stderr } = await runCli(bench, ["generate", "--stack", "nope"]);
+      assert.equal((await runCli(fixture, ["generate"])).exitCode, 0);
+      const { exitCode, stderr } = await runCli(fixture, ["generate", "--stack", "nope"]);
       assert.equal(exitCode, 3);
       assert.match(
         stderr,
@@ -133,15 +133,15 @@ describe("the command line", () => {
     });
 
     it("a connection of the stack can be named", async () => {
-      const { apiKey } = bench.operator;
+      const { apiKey } = fixture.operator;
       const connections = "flexprice:connections.eu";
       for (const [path, value] of [
         [`${connections}.apiKey`, apiKey],
-        [`${connections}.baseUrl`, bench.emulator.url],
+        [`${connections}.baseUrl`, fixture.emulator.url],
       ] as const) {
-        await ok(bench.workspace.run(["config", "set", "--secret", "--path", path, value]));
+        await ok(fixture.workspace.run(["config", "set", "--secret", "--path", path, value]));
       }
-      const { exitCode, stdout } = await runCli(bench, [
+      const { exitCode, stdout } = await runCli(fixture, [
         ...["doctor", "--stack", "test", "--connection", "eu"],
       ]);
       assert.equal(exitCode, 0, stdout);
@@ -149,32 +149,32 @@ describe("the command line", () => {
         stdout,
         /the API key from connection "eu" in config key flexprice:connections$/m,
       );
-      assert.equal((await runCli(bench, ["doctor", "--connection", "us"])).exitCode, 1);
+      assert.equal((await runCli(fixture, ["doctor", "--connection", "us"])).exitCode, 1);
     });
 
     it("a passphrase that is not right is said, and nothing is asked of the server", async () => {
-      bench.emulator.clearRequests();
-      const { exitCode, stderr } = await runCli(bench, ["generate", "--stack", "test"], {
-        env: { ...bench.workspace.env, PULUMI_CONFIG_PASSPHRASE: "wrong" },
+      fixture.emulator.clearRequests();
+      const { exitCode, stderr } = await runCli(fixture, ["generate", "--stack", "test"], {
+        env: { ...fixture.workspace.env, PULUMI_CONFIG_PASSPHRASE: "wrong" },
       });
       assert.equal(exitCode, 3);
       assert.match(
         stderr,
         /Reason: pulumi config ended with exit status 1: error: incorrect passphrase/,
       );
-      assert.deepEqual(bench.emulator.requests, []);
+      assert.deepEqual(fixture.emulator.requests, []);
     });
 
     it("a reader may stop reading", async () => {
-      const { tenantId } = bench.operator;
+      const { tenantId } = fixture.operator;
       for (let i = 0; i < 2_000; i++) {
-        bench.emulator.createAccount(tenantId, { name: `a${i}`, roles: ["event_reader"] });
+        fixture.emulator.createAccount(tenantId, { name: `a${i}`, roles: ["event_reader"] });
       }
       const cli = join(CHECKOUT, "dist", "cli", "index.js");
       const { exitCode, stdout, stderr } = await runChild(
         "sh",
         ["-c", `"${process.execPath}" "${cli}" generate --stack test | head -n 1`],
-        { cwd: bench.workspace.programDirectory, env: bench.workspace.env },
+        { cwd: fixture.workspace.programDirectory, env: fixture.workspace.env },
       );
       assert.equal(exitCode, 0);
       assert.match(stdout, /^\/\/ The service accounts of Flexprice tenant tenant_\w+\n$/);

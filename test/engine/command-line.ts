@@ -7,7 +7,7 @@ import {
   type RunningChild,
   startChild,
 } from "../../scripts/child";
-import type { Bench } from "./fixture";
+import type { EngineFixture } from "./fixture";
 
 const CLI = resolve(__dirname, "..", "..", "dist", "cli", "index.js");
 
@@ -18,11 +18,11 @@ export function startCli(args: readonly string[], options: ChildOptions = {}): R
 
 /** Runs the built command line in the folder of a bench's program, for its stack. */
 export async function runCli(
-  bench: Bench,
+  fixture: EngineFixture,
   args: readonly string[],
   options: ChildOptions = {},
 ): Promise<ChildResult> {
-  const { workspace } = bench;
+  const { workspace } = fixture;
   // The stack's config is kept apart from the program; the CLI finds it where users have it.
   const config = `Pulumi.${workspace.stack}.yaml`;
   copyFileSync(join(workspace.scratch, config), join(workspace.programDirectory, config));
@@ -31,7 +31,7 @@ export async function runCli(
     env: workspace.env,
     ...options,
   }).done;
-  for (const { value } of bench.emulator.keys()) {
+  for (const { value } of fixture.emulator.keys()) {
     assert(!result.output.includes(value), `${args.join(" ")} prints ${value}`);
   }
   return result;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Operator } from "../../provider/emulator";
 import { use } from "./consumer";
-import { Bench, changes, failed, messages, succeeded } from "./fixture";
+import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 
 /** An account with a key in each of the named connections; "" is the unnamed one. */
 function program(connections: Record<string, string>): string {
@@ -15,41 +15,48 @@ export const [${name}Id, ${name}Value] = [${name}.id, ${name}Key.apiKey];`,
 }
 
 describe("connections", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let eu: Operator;
   let india: Operator;
   before(async () => {
-    bench = await Bench.open(program({ eu: '"eu"', india: '"india"' }), { config: {} });
-    eu = bench.operator;
-    india = bench.emulator.createTenant({ name: "India" });
-    bench.hide(india.apiKey);
+    fixture = await EngineFixture.open(program({ eu: '"eu"', india: '"india"' }), { config: {} });
+    eu = fixture.operator;
+    india = fixture.emulator.createTenant({ name: "India" });
+    fixture.hide(india.apiKey);
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   const tenantOf = (apiKey: unknown) =>
-    bench.emulator.keys().find(({ value }) => value === apiKey)?.tenantId;
+    fixture.emulator.keys().find(({ value }) => value === apiKey)?.tenantId;
 
   it("that are not there are named by a preview, with the command that sets them", async () => {
-    const preview = failed(await bench.preview());
+    const preview = failed(await fixture.preview());
     assert.match(preview.output, /there is no connection "(eu|india)"; none is configured/);
     assert.match(
       preview.output,
       /pulumi config set --secret --path flexprice:connections\.(eu|india)\.apiKey/,
     );
-    assert.deepEqual(bench.emulator.requests, []);
+    assert.deepEqual(fixture.emulator.requests, []);
   });
 
   it("lead to two tenants in one stack", async () => {
     for (const [name, { apiKey }] of Object.entries({ eu, india })) {
       const path = `flexprice:connections.${name}.apiKey`;
-      const set = await bench.workspace.run(["config", "set", "--secret", "--path", path, apiKey]);
+      const set = await fixture.workspace.run([
+        "config",
+        "set",
+        "--secret",
+        "--path",
+        path,
+        apiKey,
+      ]);
       assert.equal(set.exitCode, 0, set.output);
     }
-    succeeded(await bench.up());
-    const { euId, euValue, indiaId, indiaValue } = await bench.outputs();
+    succeeded(await fixture.up());
+    const { euId, euValue, indiaId, indiaValue } = await fixture.outputs();
     assert.deepEqual([tenantOf(euValue), tenantOf(indiaValue)], [eu.tenantId, india.tenantId]);
     assert.deepEqual(
-      bench.emulator
+      fixture.emulator
         .accounts()
         .map(({ id, tenantId }) => [id, tenantId])
         .sort(),
@@ -58,43 +65,43 @@ describe("connections", () => {
         [indiaId, india.tenantId],
       ].sort(),
     );
-    const asked = new Set(bench.emulator.requests.map(({ headers }) => headers["x-api-key"]));
+    const asked = new Set(fixture.emulator.requests.map(({ headers }) => headers["x-api-key"]));
     assert.deepEqual([...asked].sort(), [eu.apiKey, india.apiKey].sort());
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 
   it("are listed where a resource names none and nothing else is configured", async () => {
-    bench.setSource(program({ eu: '"eu"', india: "undefined" }));
-    assert.deepEqual(messages(failed(await bench.preview()), "error"), [
+    fixture.setSource(program({ eu: '"eu"', india: "undefined" }));
+    assert.deepEqual(messages(failed(await fixture.preview()), "error"), [
       `pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'india' has a problem: connection: no connection is named, and no credential is configured outside of flexprice:connections. Set "connection" to one of those: "eu", "india"\n`,
     ]);
-    bench.setSource(program({ eu: '"eu"', india: '"india"' }));
+    fixture.setSource(program({ eu: '"eu"', india: '"india"' }));
   });
 
   it("are read from the environment, too", async () => {
-    await bench.unsetConfig("flexprice:connections");
-    bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
+    await fixture.unsetConfig("flexprice:connections");
+    fixture.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
       eu: { apiKey: eu.apiKey },
       india: { apiKey: india.apiKey },
     });
-    assert.deepEqual(changes(succeeded(await bench.up())), []);
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 
   it("replace what changes from one to another, new before old", async () => {
-    const { euId: before, euValue } = await bench.outputs();
-    bench.setSource(program({ eu: '"india"', india: '"india"' }));
-    const preview = succeeded(await bench.preview());
+    const { euId: before, euValue } = await fixture.outputs();
+    fixture.setSource(program({ eu: '"india"', india: '"india"' }));
+    const preview = succeeded(await fixture.preview());
     assert.deepEqual(
       preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
       [["connection"], ["connection", "serviceAccountId"]],
     );
-    bench.takeWrites();
-    succeeded(await bench.up());
-    const now = await bench.outputs();
+    fixture.takeWrites();
+    succeeded(await fixture.up());
+    const now = await fixture.outputs();
     assert.equal(tenantOf(now["euValue"]), india.tenantId);
     assert.deepEqual(
-      bench.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…")),
+      fixture.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…")),
       [
         "POST /v1/users",
         "POST /v1/secrets/api/keys",
@@ -102,14 +109,16 @@ describe("connections", () => {
         "DELETE /v1/users/user_…",
       ],
     );
-    assert.equal(await use(bench, euValue), 401);
-    assert.equal(bench.emulator.accounts().find(({ id }) => id === before)?.status, "archived");
+    assert.equal(await use(fixture, euValue), 401);
+    assert.equal(fixture.emulator.accounts().find(({ id }) => id === before)?.status, "archived");
   });
 
   it("that lead to another tenant now make up warn and destroy fail, and nothing is changed there", async () => {
-    bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({ india: { apiKey: eu.apiKey } });
-    bench.takeWrites();
-    const up = succeeded(await bench.up());
+    fixture.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
+      india: { apiKey: eu.apiKey },
+    });
+    fixture.takeWrites();
+    const up = succeeded(await fixture.up());
     const [warning = "", ...others] = messages(up, "warning");
     assert.deepEqual(others, []);
     assert.ok(
@@ -118,18 +127,18 @@ describe("connections", () => {
       ),
       warning,
     );
-    const destroy = failed(await bench.destroy());
+    const destroy = failed(await fixture.destroy());
     assert.match(
       destroy.output,
       new RegExp(
         `belongs to tenant ${india.tenantId}, but the credential from connection "india" .* to tenant ${eu.tenantId}`,
       ),
     );
-    assert.deepEqual(bench.takeWrites(), []);
-    bench.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
+    assert.deepEqual(fixture.takeWrites(), []);
+    fixture.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
       india: { apiKey: india.apiKey },
     });
-    succeeded(await bench.destroy());
-    assert.ok(bench.emulator.accounts().every(({ status }) => status === "archived"));
+    succeeded(await fixture.destroy());
+    assert.ok(fixture.emulator.accounts().every(({ status }) => status === "archived"));
   });
 });

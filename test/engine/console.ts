@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Bench } from "./fixture";
+import type { EngineFixture } from "./fixture";
 
 /** Stands between the outputs of two commands; no text has it. */
 const SEPARATOR = "\x1e";
@@ -23,13 +23,13 @@ export function exchangesOf(block: string): Exchange[] {
 
 /** Types commands in one shell, in this folder. All must succeed, the last one end with this status. */
 export async function type(
-  bench: Bench,
+  fixture: EngineFixture,
   commands: readonly string[],
   folder: string,
   status = 0,
 ): Promise<string[]> {
   const script = commands.join(`\nprintf '${SEPARATOR}'\n`);
-  const { exitCode, output } = await bench.shell(`exec 2>&1; set -e\n${script}`, folder);
+  const { exitCode, output } = await fixture.shell(`exec 2>&1; set -e\n${script}`, folder);
   assert.equal(exitCode, status, output);
   return output.split(SEPARATOR);
 }

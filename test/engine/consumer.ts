@@ -1,5 +1,5 @@
 import type { RecordedRequest } from "../../provider/emulator";
-import { accountWithKey, type Bench } from "./fixture";
+import { accountWithKey, type EngineFixture } from "./fixture";
 
 /**
  * Declares, in a program with a `key`, something that depends on it: on each of its own changes it uses the key that
@@ -41,12 +41,12 @@ export const KEY_REPLACED = [
 ];
 
 /** What the state holds of that key. */
-export async function keyState(bench: Bench): Promise<Record<string, unknown>> {
-  return (await bench.held())["ApiKey ci"]?.outputs ?? {};
+export async function keyState(fixture: EngineFixture): Promise<Record<string, unknown>> {
+  return (await fixture.held())["ApiKey ci"]?.outputs ?? {};
 }
 
 /** What a consumer with this key is answered at present: an HTTP status. */
-export async function use({ emulator }: Bench, apiKey: unknown): Promise<number> {
+export async function use({ emulator }: EngineFixture, apiKey: unknown): Promise<number> {
   const response = await fetch(`${emulator.url}/users/me`, {
     headers: { "x-api-key": String(apiKey) },
   });
@@ -56,7 +56,7 @@ export async function use({ emulator }: Bench, apiKey: unknown): Promise<number>
 
 /** Every request since the last call, in order, as `operator: GET /v1/users/me 200`; other callers by these names. */
 export function takeTraffic(
-  { emulator, operator }: Bench,
+  { emulator, operator }: EngineFixture,
   callers: Record<string, unknown> = {},
 ): string[] {
   const names = new Map(Object.entries(callers).map(([name, apiKey]) => [apiKey, name]));

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   accountWithKey,
-  Bench,
   CHANGES_SEEN,
   changes,
+  EngineFixture,
   failed,
   messages,
   prefixOf,
@@ -41,19 +41,19 @@ const MENDED: Record<Kind, readonly string[]> = {
   ended: REPLACEMENT.map((op) => `${op} ApiKey ended`),
 };
 
-async function assertUnchanged(bench: Bench): Promise<void> {
-  const preview = succeeded(await bench.drift());
+async function assertUnchanged(fixture: EngineFixture): Promise<void> {
+  const preview = succeeded(await fixture.drift());
   assert.deepEqual(changes(preview), []);
   assert.doesNotMatch(preview.output, /flexprice:|--outputs:--|warning/);
 }
 
 describe("drift of every kind at once", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let first: Record<string, string>;
   let names: Map<string, string>;
 
   before(async () => {
-    bench = await Bench.open(`
+    fixture = await EngineFixture.open(`
 import * as flexprice from "pulumi-flexprice";
 const ids: Record<string, unknown> = {};
 for (const kind of ${JSON.stringify(KINDS)}) {
@@ -66,39 +66,39 @@ for (const kind of ${JSON.stringify(KINDS)}) {
 }
 export = ids;
 `);
-    succeeded(await bench.up());
-    first = await bench.outputs();
-    names = new Map(bench.accounts().map(({ id, name }) => [id, name]));
+    succeeded(await fixture.up());
+    first = await fixture.outputs();
+    names = new Map(fixture.accounts().map(({ id, name }) => [id, name]));
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   it("is none right after up, twice", async () => {
-    const held = await bench.held();
-    bench.takeWrites();
-    await assertUnchanged(bench);
-    await assertUnchanged(bench);
-    const refresh = succeeded(await bench.refresh("--expect-no-changes"));
+    const held = await fixture.held();
+    fixture.takeWrites();
+    await assertUnchanged(fixture);
+    await assertUnchanged(fixture);
+    const refresh = succeeded(await fixture.refresh("--expect-no-changes"));
     assert.deepEqual(
       refresh.steps.flatMap(({ diffs }) => diffs),
       [],
     );
-    assert.deepEqual(await bench.held(), held);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(await fixture.held(), held);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("is shown by a preview, which fails and changes nothing", async () => {
     const id = (name: string): string => String(first[name]);
     // What is younger than ten minutes is never taken for gone.
-    bench.clock.advance("11m");
+    fixture.clock.advance("11m");
     for (const account of ["renamedAccount", "titledAccount"])
-      bench.emulator.renameAccount(id(account), "in the dashboard");
-    bench.emulator.renameAccount(id("unnamedAccount"), "");
-    bench.emulator.setRoles(id("promotedAccount"), ["super_admin"]);
-    bench.emulator.archiveAccount(id("archivedAccount"));
-    bench.emulator.revokeKey(id("revokedKey"));
-    bench.emulator.expireKey(id("endedKey"));
+      fixture.emulator.renameAccount(id(account), "in the dashboard");
+    fixture.emulator.renameAccount(id("unnamedAccount"), "");
+    fixture.emulator.setRoles(id("promotedAccount"), ["super_admin"]);
+    fixture.emulator.archiveAccount(id("archivedAccount"));
+    fixture.emulator.revokeKey(id("revokedKey"));
+    fixture.emulator.expireKey(id("endedKey"));
 
-    const preview = failed(await bench.drift());
+    const preview = failed(await fixture.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);
     assert.match(preview.output, /no changes were expected for preview but changes were proposed/);
     const [refreshed = ""] = preview.output.split("pulumi:pulumi:Stack: (same)");
@@ -124,15 +124,15 @@ export = ids;
       ],
     );
     assert.deepEqual(changes(preview).sort(), Object.values(MENDED).flat().sort());
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("is mended by up, and is none then", async () => {
-    const up = succeeded(await bench.up("--refresh"));
+    const up = succeeded(await fixture.up("--refresh"));
     assert.deepEqual(changes(up).sort(), Object.values(MENDED).flat().sort());
-    await assertUnchanged(bench);
+    await assertUnchanged(fixture);
 
-    const now = await bench.outputs();
+    const now = await fixture.outputs();
     const anew = Object.keys(now).filter((output) => now[output] !== first[output]);
     assert.deepEqual(anew.sort(), [
       "archivedAccount",
@@ -142,19 +142,19 @@ export = ids;
       "promotedKey",
       "revokedKey",
     ]);
-    const accounts = bench
+    const accounts = fixture
       .accounts()
       .map(({ id, name, roles }) => [name === "titled" ? name : prefixOf(name), id, ...roles]);
     assert.deepEqual(
       accounts.sort(),
       KINDS.map((kind) => [kind, now[`${kind}Account`], "event_ingestor"]).sort(),
     );
-    const kept = bench.accounts().filter(({ id }) => names.has(id));
+    const kept = fixture.accounts().filter(({ id }) => names.has(id));
     assert.deepEqual(
       kept.map(({ name }) => name),
       kept.map(({ id }) => names.get(id)),
     );
-    const keys = bench.keys().map(({ id, name, userId }) => [prefixOf(name), id, userId]);
+    const keys = fixture.keys().map(({ id, name, userId }) => [prefixOf(name), id, userId]);
     assert.deepEqual(
       keys.sort(),
       KINDS.map((kind) => [kind, now[`${kind}Key`], now[`${kind}Account`]]).sort(),
@@ -163,35 +163,35 @@ export = ids;
 });
 
 describe("drift", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open(accountWithKey());
-    succeeded(await bench.up());
+    fixture = await EngineFixture.open(accountWithKey());
+    succeeded(await fixture.up());
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   it("in a name alone costs one request", async () => {
-    const { accountId } = await bench.outputs();
-    const [account] = bench.accounts();
-    bench.emulator.renameAccount(String(accountId), "in the dashboard");
-    const preview = failed(await bench.drift());
+    const { accountId } = await fixture.outputs();
+    const [account] = fixture.accounts();
+    fixture.emulator.renameAccount(String(accountId), "in the dashboard");
+    const preview = failed(await fixture.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);
     assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
-    bench.takeWrites();
-    succeeded(await bench.up("--refresh"));
+    fixture.takeWrites();
+    succeeded(await fixture.up("--refresh"));
     assert.deepEqual(
-      bench.takeWrites().map(({ request, body }) => [request, body]),
+      fixture.takeWrites().map(({ request, body }) => [request, body]),
       [[`PUT /v1/users/${accountId}`, { name: account?.name }]],
     );
   });
 
   it("by time: a preview says that a key has expired, and up replaces it", async () => {
-    bench.setSource(accountWithKey({ key: 'expiresIn: "8s"' }));
-    succeeded(await bench.up());
-    const { outputs } = (await bench.held())["ApiKey ci"] ?? {};
+    fixture.setSource(accountWithKey({ key: 'expiresIn: "8s"' }));
+    succeeded(await fixture.up());
+    const { outputs } = (await fixture.held())["ApiKey ci"] ?? {};
     const end = String(outputs?.["expiresAt"]);
     await sleep(Math.max(0, Date.parse(end) - Date.now()) + 50);
-    const preview = failed(await bench.drift());
+    const preview = failed(await fixture.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);
     assert.deepEqual(
       changes(preview),
@@ -201,8 +201,8 @@ describe("drift", () => {
       messages(preview, "warning").join(""),
       new RegExp(`^API key "ci-\\w{10}" .*expired at ${end}: it is to be replaced\\.`),
     );
-    bench.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
-    succeeded(await bench.up("--refresh"));
-    await assertUnchanged(bench);
+    fixture.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
+    succeeded(await fixture.up("--refresh"));
+    await assertUnchanged(fixture);
   });
 });

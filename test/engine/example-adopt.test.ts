@@ -10,7 +10,7 @@ describe("the example adopt", () => {
   after(() => example.close());
 
   /** What Flexprice has, apart from the operator. */
-  const present = () => [example.bench.accounts(), example.bench.keys()];
+  const present = () => [example.fixture.accounts(), example.fixture.keys()];
 
   it("takes an account and a key over without a change in Flexprice", async () => {
     await example.follow("What there is");
@@ -19,9 +19,9 @@ describe("the example adopt", () => {
       before.map(({ length }) => length),
       [1, 1],
     );
-    example.bench.takeWrites();
+    example.fixture.takeWrites();
     await example.follow("Take it over");
-    assert.deepEqual(example.bench.takeWrites(), []);
+    assert.deepEqual(example.fixture.takeWrites(), []);
     assert.deepEqual(present(), before);
     await example.assertSettled();
   });
@@ -29,15 +29,15 @@ describe("the example adopt", () => {
   it("does nothing when adopt is removed", async () => {
     const before = present();
     await example.follow("Afterwards");
-    assert.deepEqual(example.bench.takeWrites(), []);
+    assert.deepEqual(example.fixture.takeWrites(), []);
     assert.deepEqual(present(), before);
   });
 
   it("owns both from then on: destroy ends them", async () => {
-    const [key] = example.bench.keys();
-    assert.equal(await use(example.bench, key?.value), 200);
+    const [key] = example.fixture.keys();
+    assert.equal(await use(example.fixture, key?.value), 200);
     await example.cleanUp();
     assert.deepEqual(present(), [[], []]);
-    assert.equal(await use(example.bench, key?.value), 401);
+    assert.equal(await use(example.fixture, key?.value), 401);
   });
 });

@@ -14,8 +14,8 @@ describe("the example least-privilege", () => {
     const roles = (those: { name: string; roles: string[] }[]) =>
       Object.fromEntries(those.map(({ name, roles }) => [prefixOf(name), roles]));
     const expected = { "usage-ingestor": ["event_ingestor"], "usage-dashboard": ["event_reader"] };
-    assert.deepEqual(roles(example.bench.accounts()), expected);
-    assert.deepEqual(roles(example.bench.keys()), expected);
+    assert.deepEqual(roles(example.fixture.accounts()), expected);
+    assert.deepEqual(roles(example.fixture.keys()), expected);
     await example.assertSettled();
   });
 
@@ -25,6 +25,6 @@ describe("the example least-privilege", () => {
 
   it("leaves nothing behind", async () => {
     await example.cleanUp();
-    assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
+    assert.deepEqual([example.fixture.keys(), example.fixture.accounts()], [[], []]);
   });
 });

@@ -9,7 +9,7 @@ describe("the example multi-environment", () => {
   let productionKey: string;
   before(async () => {
     example = await Example.open("multi-environment");
-    const { emulator, operator, workspace } = example.bench;
+    const { emulator, operator, workspace } = example.fixture;
     production = emulator.createEnvironment(operator.tenantId, "Production");
     productionKey = emulator.createKey(operator.userId, production, { name: "operator" }).value;
     workspace.env["SANDBOX_API_KEY"] = operator.apiKey;
@@ -20,7 +20,7 @@ describe("the example multi-environment", () => {
   after(() => example.close());
 
   const keysBy = (environmentId: string) =>
-    example.bench
+    example.fixture
       .keys()
       .filter((key) => key.environmentId === environmentId)
       .map(({ name }) => prefixOf(name));
@@ -28,7 +28,7 @@ describe("the example multi-environment", () => {
   it("makes an account and a key through each connection, in its environment", async () => {
     await example.follow("Configure");
     await example.follow("Run it");
-    const writes = takeTraffic(example.bench, { production: productionKey }).filter((line) =>
+    const writes = takeTraffic(example.fixture, { production: productionKey }).filter((line) =>
       / POST \/v1\/(users|secrets\/api\/keys) /.test(line),
     );
     assert.deepEqual(writes.sort(), [
@@ -37,13 +37,13 @@ describe("the example multi-environment", () => {
       "production: POST /v1/secrets/api/keys 201",
       "production: POST /v1/users 201",
     ]);
-    assert.deepEqual(keysBy(example.bench.operator.environmentId), ["usage-ingestor-sandbox"]);
+    assert.deepEqual(keysBy(example.fixture.operator.environmentId), ["usage-ingestor-sandbox"]);
     assert.deepEqual(keysBy(production), ["usage-ingestor-production"]);
     await example.assertSettled();
   });
 
   it("leaves nothing behind in either of them", async () => {
     await example.cleanUp();
-    assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
+    assert.deepEqual([example.fixture.keys(), example.fixture.accounts()], [[], []]);
   });
 });

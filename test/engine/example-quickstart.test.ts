@@ -11,7 +11,7 @@ describe("the example quickstart", () => {
   it("refuses a bad role before anything is sent that changes something, then makes two accounts and keys", async () => {
     await example.follow("Run it");
     assert.deepEqual(
-      example.bench
+      example.fixture
         .takeWrites()
         .map(({ request, status }) => `${request} ${status}`)
         .sort(),
@@ -30,15 +30,18 @@ describe("the example quickstart", () => {
   });
 
   it("sends events to an address without /v1 as well, as the provider does", async () => {
-    const { bench, folder } = example;
+    const { fixture, folder } = example;
     const [send = ""] = example.commands("Use a key");
-    const server = bench.emulator.url.replace(/\/v1$/, "");
-    const { exitCode, output } = await bench.shell(`FLEXPRICE_BASE_URL=${server}/ ${send}`, folder);
+    const server = fixture.emulator.url.replace(/\/v1$/, "");
+    const { exitCode, output } = await fixture.shell(
+      `FLEXPRICE_BASE_URL=${server}/ ${send}`,
+      folder,
+    );
     assert.equal(exitCode, 0, output);
   });
 
   it("leaves nothing behind", async () => {
     await example.cleanUp();
-    assert.deepEqual([example.bench.keys(), example.bench.accounts()], [[], []]);
+    assert.deepEqual([example.fixture.keys(), example.fixture.accounts()], [[], []]);
   });
 });

@@ -21,13 +21,13 @@ describe("the example rotation", () => {
     first = stored();
     assert.equal(statSync(file()).mode & 0o777, 0o600);
     assert.deepEqual(
-      example.bench.keys().map(({ value }) => value),
+      example.fixture.keys().map(({ value }) => value),
       [first],
     );
   });
 
   it("leaves it alone until it is due", async () => {
-    example.bench.clock.advance("75d");
+    example.fixture.clock.advance("75d");
     await example.assertSettled();
     assert.equal(stored(), first);
   });
@@ -36,11 +36,11 @@ describe("the example rotation", () => {
     const command = "pulumi up --yes --skip-preview";
     assert.ok(example.readme.includes(`\n      - run: ${command}\n`));
     assert.ok(example.commands("Day 76").includes(command));
-    example.bench.clock.advance("25h");
-    takeTraffic(example.bench);
+    example.fixture.clock.advance("25h");
+    takeTraffic(example.fixture);
     await example.follow("Day 76");
     second = stored();
-    const traffic = takeTraffic(example.bench, { old: first, new: second });
+    const traffic = takeTraffic(example.fixture, { old: first, new: second });
     assert.deepEqual(
       traffic.filter((line) => !/ GET | POST \/v1\/users\/search /.test(line)),
       [
@@ -54,14 +54,14 @@ describe("the example rotation", () => {
   });
 
   it("lets both keys work up to the end of the old one, and the new one behind it", async () => {
-    example.bench.clock.advance("13d");
+    example.fixture.clock.advance("13d");
     assert.deepEqual(
-      [await use(example.bench, first), await use(example.bench, second)],
+      [await use(example.fixture, first), await use(example.fixture, second)],
       [200, 200],
     );
-    example.bench.clock.advance("1d");
+    example.fixture.clock.advance("1d");
     assert.deepEqual(
-      [await use(example.bench, first), await use(example.bench, second)],
+      [await use(example.fixture, first), await use(example.fixture, second)],
       [401, 200],
     );
     await example.follow("Day 90");
@@ -69,13 +69,13 @@ describe("the example rotation", () => {
 
   it("leaves nothing behind, not even a key that was left to its expiry", async () => {
     await example.cleanUp();
-    assert.deepEqual(example.bench.accounts(), []);
+    assert.deepEqual(example.fixture.accounts(), []);
     assert.deepEqual(
-      await Promise.all([first, second].map((key) => use(example.bench, key))),
+      await Promise.all([first, second].map((key) => use(example.fixture, key))),
       [401, 401],
     );
     assert.equal(
-      example.bench.emulator.keys().length,
+      example.fixture.emulator.keys().length,
       3,
       "the operator's, the first and the second",
     );

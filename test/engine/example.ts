@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { assertShown, type Exchange, exchangesOf, type } from "./console";
-import { Bench } from "./fixture";
+import { EngineFixture } from "./fixture";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 
@@ -13,7 +13,7 @@ export class Example {
   private readonly unfollowed: Set<string>;
 
   private constructor(
-    readonly bench: Bench,
+    readonly fixture: EngineFixture,
     readonly readme: string,
     /** The copy of the example's folder. */
     readonly folder: string,
@@ -34,9 +34,9 @@ export class Example {
     // A policy pack judges another example.
     const isProgram = existsSync(join(folder, "Pulumi.yaml"));
     const project = isProgram ? folder : join(copy, "examples", "quickstart");
-    const bench = await Bench.on(project, { config: {} });
-    bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
-    return new Example(bench, readFileSync(join(folder, "README.md"), "utf8"), folder, copy);
+    const fixture = await EngineFixture.on(project, { config: {} });
+    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
+    return new Example(fixture, readFileSync(join(folder, "README.md"), "utf8"), folder, copy);
   }
 
   /** The commands of a section. */
@@ -55,12 +55,12 @@ export class Example {
 
   /** A look for drift and another `up` find nothing to do, and send nothing that changes something. */
   async assertSettled(): Promise<void> {
-    this.bench.takeWrites();
+    this.fixture.takeWrites();
     await this.type([
       "pulumi preview --refresh --expect-no-changes",
       "pulumi up --yes --skip-preview --expect-no-changes",
     ]);
-    assert.deepEqual(this.bench.takeWrites(), []);
+    assert.deepEqual(this.fixture.takeWrites(), []);
   }
 
   /** Follows the last section, after which no command of the README is left that was not run. */
@@ -72,7 +72,7 @@ export class Example {
   /** Ends everything, after a look for secrets in all that was printed and written. */
   async close(): Promise<void> {
     try {
-      await this.bench.close(this.copy);
+      await this.fixture.close(this.copy);
     } finally {
       rmSync(this.copy, { recursive: true, force: true });
     }
@@ -85,7 +85,7 @@ export class Example {
   }
 
   private type(commands: readonly string[]): Promise<string[]> {
-    return type(this.bench, commands, this.folder);
+    return type(this.fixture, commands, this.folder);
   }
 }
 

@@ -59,7 +59,7 @@ export const apiKey = key.apiKey;
 ${more}`;
 }
 
-export interface BenchOptions {
+export interface EngineFixtureOptions {
   /** Default: none, the emulator's own operator in `flexprice:apiKey`. */
   config?: Record<string, ConfigValue>;
   env?: Record<string, string | undefined>;
@@ -73,7 +73,7 @@ export interface BenchOptions {
 }
 
 /** A tenant on an embedded Flexprice, and a stack on the real engine whose program talks to it. */
-export class Bench {
+export class EngineFixture {
   /** Everything the CLI printed, for the search for secrets at the end. */
   private readonly printed: string[] = [];
   /** Values that nobody may read anywhere, beside the keys that the emulator knows. */
@@ -87,18 +87,18 @@ export class Bench {
     private readonly folder: string | undefined,
   ) {}
 
-  static async open(source: string, options: BenchOptions = {}): Promise<Bench> {
+  static async open(source: string, options: EngineFixtureOptions = {}): Promise<EngineFixture> {
     const { folder, program, ...settings } = options;
-    const bench = await Bench.on(folder ?? { source, ...program }, settings);
-    if (folder !== undefined) bench.setSource(source);
-    return bench;
+    const fixture = await EngineFixture.on(folder ?? { source, ...program }, settings);
+    if (folder !== undefined) fixture.setSource(source);
+    return fixture;
   }
 
   /** With a program as it is: a folder's, or a text's. */
   static async on(
     program: string | ProgramSource,
-    options: Pick<BenchOptions, "config" | "env" | "stack" | "replicaLagMs"> = {},
-  ): Promise<Bench> {
+    options: Pick<EngineFixtureOptions, "config" | "env" | "stack" | "replicaLagMs"> = {},
+  ): Promise<EngineFixture> {
     const { replicaLagMs = 0 } = options;
     const clock = new Clock();
     const emulator = await Emulator.start({ clock: clock.now, replicaLagMs });
@@ -112,7 +112,7 @@ export class Bench {
       },
     });
     const folder = typeof program === "string" ? program : undefined;
-    return new Bench(emulator, operator, workspace, clock, folder);
+    return new EngineFixture(emulator, operator, workspace, clock, folder);
   }
 
   preview(...args: string[]): Promise<OperationResult> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PulumiWorkspace } from "../../scripts/workspace";
-import { accountWithKey, Bench, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,
@@ -14,29 +14,29 @@ import {
 } from "./shared-home";
 
 describe("a provider that is frozen until its lease is over, while its answer waits", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let second: PulumiWorkspace;
   let gateway: HoldingGateway;
   let notes: Notes;
 
   beforeEach(async () => {
-    bench = await Bench.open(accountWithKey());
-    gateway = await gatewayBefore(bench);
-    second = await secondStack(bench, accountWithKey());
-    notes = new Notes(bench);
+    fixture = await EngineFixture.open(accountWithKey());
+    gateway = await gatewayBefore(fixture);
+    second = await secondStack(fixture, accountWithKey());
+    notes = new Notes(fixture);
   });
   afterEach(async () => {
     await second.dispose();
     await gateway.close();
-    await bench.close();
+    await fixture.close();
   });
 
   /** The first stack stops at the answer to a request; the second runs; the first goes on. */
   async function freezeAt(method: string, path: RegExp) {
     const hold = gateway.hold(method, path, "answer", 1);
-    const running = bench.workspace.start("up");
+    const running = fixture.workspace.start("up");
     await reached(hold, running);
-    const frozen = bench.workspace
+    const frozen = fixture.workspace
       .processes()
       .filter(({ command }) => command.includes("dynamic-provider"));
     assert.notEqual(frozen.length, 0);
@@ -52,9 +52,9 @@ describe("a provider that is frozen until its lease is over, while its answer wa
   }
 
   async function assertAllIsWell() {
-    await assertStatesAreTheServer(bench, bench.workspace, second);
+    await assertStatesAreTheServer(fixture, fixture.workspace, second);
     assert.deepEqual(notes.paths, []);
-    for (const workspace of [bench.workspace, second]) {
+    for (const workspace of [fixture.workspace, second]) {
       succeeded(await workspace.preview(["--refresh", "--expect-no-changes"]));
     }
   }
@@ -68,29 +68,29 @@ describe("a provider that is frozen until its lease is over, while its answer wa
       const [warning = "", ...more] = warningsOf(other);
       assert.deepEqual(more, []);
       assert.match(warning, new RegExp(`"${noted}" .* made by a run that was cut off, .* ${done}`));
-      assert.equal(bench.accounts().length, 2);
-      assert.equal(bench.keys().length, 2);
+      assert.equal(fixture.accounts().length, 2);
+      assert.equal(fixture.keys().length, 2);
       await assertAllIsWell();
     });
   }
 
   it("makes an account anew that was being given its name", async () => {
-    bench.setSource(accountWithKey({ name: "ci" }));
+    fixture.setSource(accountWithKey({ name: "ci" }));
     const { other } = await freezeAt("PUT", /^\/v1\/users\/user_/);
     assert.equal(warningsOf(other).length, 1);
-    assert.equal(bench.accounts().filter(({ name }) => name === "ci").length, 1);
-    assert.equal(bench.keys().length, 2);
+    assert.equal(fixture.accounts().filter(({ name }) => name === "ci").length, 1);
+    assert.equal(fixture.keys().length, 2);
     await assertAllIsWell();
   });
 
   it("keeps a key with a name of the program's, which nobody removes", async () => {
-    bench.setSource(accountWithKey({ key: 'name: "ci"' }));
+    fixture.setSource(accountWithKey({ key: 'name: "ci"' }));
     const { other } = await freezeAt("POST", KEY_POST);
     const [warning = "", ...more] = warningsOf(other);
     assert.deepEqual(more, []);
     assert.match(warning, /may have made API key "ci" .* without hearing of it/);
-    const revoked = bench.emulator
-      .keys(bench.operator.tenantId)
+    const revoked = fixture.emulator
+      .keys(fixture.operator.tenantId)
       .filter(({ status }) => status !== "published");
     assert.deepEqual(revoked, []);
     await assertAllIsWell();

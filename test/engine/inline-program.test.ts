@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ChildResult } from "../../scripts/child";
 import type { StackState } from "../../scripts/workspace";
-import { Bench } from "./fixture";
+import { EngineFixture } from "./fixture";
 
 /** Runs a program in its own process: `node inline.js <verb> <credential of the workspace>`. */
 const INLINE = `
@@ -32,53 +32,56 @@ main(process.argv.slice(2)).catch(() => process.exit(1));
 `;
 
 describe("an inline program of the Automation API", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open("", {
+    fixture = await EngineFixture.open("", {
       config: {},
       program: { language: "javascript", files: { "inline.js": INLINE, "work/.keep": "" } },
     });
-    bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
+    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   function run(verb: "preview" | "up", workspaceKey: string): Promise<ChildResult> {
-    return bench.shell(`node inline.js ${verb} ${workspaceKey}`, bench.workspace.programDirectory);
+    return fixture.shell(
+      `node inline.js ${verb} ${workspaceKey}`,
+      fixture.workspace.programDirectory,
+    );
   }
 
   const stack = (command: string) =>
-    bench.shell(`cd work && pulumi stack ${command}`, bench.workspace.programDirectory);
+    fixture.shell(`cd work && pulumi stack ${command}`, fixture.workspace.programDirectory);
 
   it("is refused where its functions and its resources would work on two tenants", async () => {
-    const other = bench.emulator.createTenant();
-    bench.hide(other.apiKey);
+    const other = fixture.emulator.createTenant();
+    fixture.hide(other.apiKey);
     const { exitCode, output } = await run("preview", other.apiKey);
     assert.equal(exitCode, 1, output);
     assert.match(
       output,
       /resource 'ci' has a problem: the settings are not the same for this program's look-ups and for its resources: .* set the same FLEXPRICE_ variables in both, or use the stack's config/,
     );
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("works on one tenant with the same settings in both, and keeps nothing of the comparison", async () => {
-    const up = await run("up", bench.operator.apiKey);
+    const up = await run("up", fixture.operator.apiKey);
     assert.equal(up.exitCode, 0, up.output);
-    const { tenantId } = bench.operator;
+    const { tenantId } = fixture.operator;
     const outputs = await stack("output --json --stack inline");
     assert.deepEqual(JSON.parse(outputs.stdout), {
       callerTenantId: tenantId,
       tenantId,
       keyTenantId: tenantId,
     });
-    const preview = await run("preview", bench.operator.apiKey);
+    const preview = await run("preview", fixture.operator.apiKey);
     assert.match(preview.output, /Resources:\n {4}3 unchanged/);
     const { stdout } = await stack("export --stack inline");
     const { deployment }: StackState = JSON.parse(stdout);
     const kept = (deployment.resources ?? []).map(({ inputs, outputs }) => ({ inputs, outputs }));
     assert.equal(kept.length, 4);
     for (const text of [up.output, preview.output, JSON.stringify(kept)]) {
-      assert.ok(!text.includes("__lookups"), text);
+      assert.ok(!text.includes("__functions"), text);
     }
   });
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { accountWithKey, Bench, messages, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, messages, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,
@@ -87,7 +87,7 @@ const isPossible = ({ put, clear }: Obstacle): boolean => {
 };
 
 /** Permissions do not bind root, unless it goes without its privileges. */
-function bindByPermissions({ workspace }: Bench): void {
+function bindByPermissions({ workspace }: EngineFixture): void {
   if (process.getuid?.() !== 0) return;
   const privileges = "-dac_override,-dac_read_search,-fowner";
   const folder = join(workspace.scratch, "bound");
@@ -109,14 +109,14 @@ const program = (round: number, accounts = 0) =>
   });
 
 describe("a folder of notes that cannot be written", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let notes: Notes;
   beforeEach(async () => {
-    bench = await Bench.open(program(1));
-    notes = new Notes(bench);
-    bindByPermissions(bench);
+    fixture = await EngineFixture.open(program(1));
+    notes = new Notes(fixture);
+    bindByPermissions(fixture);
   });
-  afterEach(() => bench.close());
+  afterEach(() => fixture.close());
 
   for (const [what, obstacle] of Object.entries(OBSTACLES)) {
     if (!isPossible(obstacle)) continue;
@@ -124,14 +124,14 @@ describe("a folder of notes that cannot be written", () => {
       obstacle.put(notes.folder);
       try {
         for (const round of [1, 2]) {
-          bench.setSource(program(round));
-          const up = succeeded(await bench.up());
+          fixture.setSource(program(round));
+          const up = succeeded(await fixture.up());
           const [warning = "", ...more] = messages(up, "warning");
           assert.deepEqual([more, messages(up, "error")], [[], []]);
           assert.ok(warning.includes(`can be kept in ${notes.folder} (`), warning);
           assert.match(warning, /Make the folder writable .*, or set PULUMI_HOME to one that is/);
-          assert.deepEqual([bench.accounts().length, bench.keys().length], [1, 1]);
-          await assertStatesAreTheServer(bench);
+          assert.deepEqual([fixture.accounts().length, fixture.keys().length], [1, 1]);
+          await assertStatesAreTheServer(fixture);
         }
       } finally {
         obstacle.clear(notes.folder);
@@ -156,18 +156,18 @@ const LOCKS: Record<string, Obstacle> = {
 };
 
 describe("a note that cannot be taken away", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let notes: Notes;
   let gateway: HoldingGateway;
   beforeEach(async () => {
-    bench = await Bench.open(program(1));
-    gateway = await gatewayBefore(bench);
-    notes = new Notes(bench);
-    bindByPermissions(bench);
+    fixture = await EngineFixture.open(program(1));
+    gateway = await gatewayBefore(fixture);
+    notes = new Notes(fixture);
+    bindByPermissions(fixture);
   });
   afterEach(async () => {
     await gateway.close();
-    await bench.close();
+    await fixture.close();
   });
 
   for (const [how, lock] of Object.entries(LOCKS)) {
@@ -179,7 +179,7 @@ describe("a note that cannot be taken away", () => {
       it(`while ${what} is made, in a folder that ${how}: one object each is there, however often`, async () => {
         try {
           const hold = gateway.hold("POST", path, "answer", 1);
-          const running = bench.workspace.start("up");
+          const running = fixture.workspace.start("up");
           await reached(hold, running);
           lock.put(notes.folder);
           hold.release();
@@ -189,20 +189,20 @@ describe("a note that cannot be taken away", () => {
           assert.ok(warning.includes(notes.folder), warning);
           // More is made each time, and each time there is a note that stays.
           for (const accounts of [1, 2]) {
-            bench.setSource(program(1, accounts));
-            succeeded(await bench.up());
-            assert.deepEqual([bench.accounts().length, bench.keys().length], [1 + accounts, 1]);
-            await assertStatesAreTheServer(bench);
+            fixture.setSource(program(1, accounts));
+            succeeded(await fixture.up());
+            assert.deepEqual([fixture.accounts().length, fixture.keys().length], [1 + accounts, 1]);
+            await assertStatesAreTheServer(fixture);
           }
         } finally {
           lock.clear(notes.folder);
         }
         // Whatever note is left now is one that another run acts on.
         notes.age("3m");
-        const second = await secondStack(bench, accountWithKey());
+        const second = await secondStack(fixture, accountWithKey());
         try {
           assert.deepEqual(warningsOf(succeeded(await second.up())), []);
-          await assertStatesAreTheServer(bench, bench.workspace, second);
+          await assertStatesAreTheServer(fixture, fixture.workspace, second);
         } finally {
           await second.dispose();
         }

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import {
   ACCOUNT_TYPE,
   accountWithKey,
-  Bench,
   changes,
+  EngineFixture,
   KEY_TYPE,
   prefixOf,
   succeeded,
@@ -27,16 +27,16 @@ function program(given: { name?: string; roles?: string } = {}): string {
 }
 
 describe("the life of an account and its key", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let first: Record<string, string>;
 
   before(async () => {
-    bench = await Bench.open(program());
+    fixture = await EngineFixture.open(program());
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   it("begins with the account, then its key, then what uses the key", async () => {
-    const up = succeeded(await bench.up());
+    const up = succeeded(await fixture.up());
     assert.deepEqual(
       up.steps
         .filter(({ type }) => type.startsWith("pulumi-nodejs:dynamic"))
@@ -52,13 +52,13 @@ describe("the life of an account and its key", () => {
         ],
       ],
     );
-    first = await bench.outputs();
+    first = await fixture.outputs();
     const { accountId, keyId, apiKey } = first;
-    const [account] = bench.accounts();
-    const [key] = bench.keys();
+    const [account] = fixture.accounts();
+    const [key] = fixture.keys();
     for (const made of [account, key]) assert.equal(prefixOf(made?.name), "ci");
     assert.notEqual(account?.name, key?.name);
-    assert.deepEqual(bench.takeWrites(), [
+    assert.deepEqual(fixture.takeWrites(), [
       {
         request: "POST /v1/users",
         status: 201,
@@ -71,11 +71,11 @@ describe("the life of an account and its key", () => {
       },
     ]);
     assert.deepEqual(
-      bench.accounts().map(({ id, roles }) => ({ id, roles })),
+      fixture.accounts().map(({ id, roles }) => ({ id, roles })),
       [{ id: accountId, roles: ["event_ingestor"] }],
     );
     assert.deepEqual(
-      bench.keys().map(({ id, value, userId, type }) => ({ id, value, userId, type })),
+      fixture.keys().map(({ id, value, userId, type }) => ({ id, value, userId, type })),
       [{ id: keyId, value: apiKey, userId: accountId, type: "private_key" }],
     );
     assert.match(up.output, / apiKey +: \[secret\]/);
@@ -83,10 +83,10 @@ describe("the life of an account and its key", () => {
   });
 
   it("and state that says all there is to know", async () => {
-    const { tenantId } = bench.operator;
+    const { tenantId } = fixture.operator;
     const { accountId, keyId } = first;
-    const held = await bench.held();
-    const [account] = bench.accounts();
+    const held = await fixture.held();
+    const [account] = fixture.accounts();
     assert.deepEqual(held["ServiceAccount ci"]?.outputs, {
       __provider: 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount',
       name: account?.name,
@@ -95,7 +95,7 @@ describe("the life of an account and its key", () => {
       roles: ["event_ingestor"],
       tenantId,
     });
-    const [key] = bench.keys();
+    const [key] = fixture.keys();
     const { apiKey, createdAt, ...rest } = held["ApiKey ci"]?.outputs ?? {};
     assert.equal(typeof apiKey, "object");
     assert.equal(Date.parse(String(createdAt)), key?.createdAt.getTime());
@@ -117,40 +117,40 @@ describe("the life of an account and its key", () => {
   });
 
   it("stays as it is when nothing changes, roles being a set", async () => {
-    bench.setSource(program({ roles: '["event_ingestor", "event_ingestor"]' }));
-    const up = succeeded(await bench.up());
+    fixture.setSource(program({ roles: '["event_ingestor", "event_ingestor"]' }));
+    const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), []);
-    assert.deepEqual(await bench.outputs(), first);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(await fixture.outputs(), first);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("goes on under another name: same account, same key", async () => {
-    bench.setSource(program({ name: "renamed" }));
-    const up = succeeded(await bench.up("--diff"));
+    fixture.setSource(program({ name: "renamed" }));
+    const up = succeeded(await fixture.up("--diff"));
     assert.deepEqual(changes(up), ["update ServiceAccount ci"]);
     assert.match(up.output, /\+ name *: "renamed"/);
-    assert.deepEqual(bench.takeWrites(), [
+    assert.deepEqual(fixture.takeWrites(), [
       {
         request: `PUT /v1/users/${first["accountId"]}`,
         status: 200,
         body: { name: "renamed" },
       },
     ]);
-    assert.deepEqual(await bench.outputs(), first);
+    assert.deepEqual(await fixture.outputs(), first);
     assert.deepEqual(
-      bench.accounts().map(({ name }) => name),
+      fixture.accounts().map(({ name }) => name),
       ["renamed"],
     );
   });
 
   it("passes to a new account and key when roles change, new before old, users of the key between", async () => {
-    bench.setSource(program({ name: "renamed", roles: '["event_reader", "event_ingestor"]' }));
-    const preview = succeeded(await bench.preview("--diff"));
+    fixture.setSource(program({ name: "renamed", roles: '["event_reader", "event_ingestor"]' }));
+    const preview = succeeded(await fixture.preview("--diff"));
     assert.match(preview.output, /\+-pulumi-nodejs:dynamic\/flexprice:ServiceAccount: \(replace\)/);
     assert.match(preview.output, /\+-pulumi-nodejs:dynamic\/flexprice:ApiKey: \(replace\)/);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
 
-    const up = succeeded(await bench.up());
+    const up = succeeded(await fixture.up());
     const order = up.steps
       .filter(({ op, type }) => op !== "same" && type.startsWith("pulumi-nodejs:dynamic"))
       .map(({ op, type }) => `${op} ${type.split(":").at(-1)}`);
@@ -168,12 +168,12 @@ describe("the life of an account and its key", () => {
       replaced.map(({ replaceKeys }) => replaceKeys),
       [["roles"], ["serviceAccountId"]],
     );
-    const now = await bench.outputs();
-    const writes = bench.takeWrites();
+    const now = await fixture.outputs();
+    const writes = fixture.takeWrites();
     const [made] = writes;
     const { name: madeAs } = Object(made?.body);
     assert.equal(prefixOf(madeAs), "renamed");
-    assert.equal(prefixOf(bench.keys()[0]?.name), "ci");
+    assert.equal(prefixOf(fixture.keys()[0]?.name), "ci");
     assert.deepEqual(writes, [
       {
         request: "POST /v1/users",
@@ -186,7 +186,7 @@ describe("the life of an account and its key", () => {
         request: "POST /v1/secrets/api/keys",
         status: 201,
         body: {
-          name: bench.keys()[0]?.name,
+          name: fixture.keys()[0]?.name,
           type: "private_key",
           service_account_id: now["accountId"],
         },
@@ -198,27 +198,27 @@ describe("the life of an account and its key", () => {
       assert.notEqual(now[output], first[output], output);
     }
     assert.deepEqual(
-      bench.accounts().map(({ id, name }) => [id, name]),
+      fixture.accounts().map(({ id, name }) => [id, name]),
       [[now["accountId"], "renamed"]],
     );
     assert.deepEqual(
-      bench.keys().map(({ id, value }) => [id, value]),
+      fixture.keys().map(({ id, value }) => [id, value]),
       [[now["keyId"], now["apiKey"]]],
     );
   });
 
   it("ends with its key revoked, then the account archived, and can end twice", async () => {
-    const { accountId, keyId } = await bench.outputs();
-    const destroy = succeeded(await bench.destroy());
+    const { accountId, keyId } = await fixture.outputs();
+    const destroy = succeeded(await fixture.destroy());
     assert.deepEqual(changes(destroy), ["delete ApiKey ci", "delete ServiceAccount ci"]);
-    assert.deepEqual(bench.takeWrites(), [
+    assert.deepEqual(fixture.takeWrites(), [
       { request: `DELETE /v1/secrets/api/keys/${keyId}`, status: 204, body: undefined },
       { request: `DELETE /v1/users/${accountId}`, status: 204, body: undefined },
     ]);
-    assert.deepEqual(bench.accounts(), []);
-    assert.deepEqual(bench.keys(), []);
-    assert.deepEqual(await bench.held(), {});
-    succeeded(await bench.destroy());
-    assert.deepEqual(bench.emulator.requests, []);
+    assert.deepEqual(fixture.accounts(), []);
+    assert.deepEqual(fixture.keys(), []);
+    assert.deepEqual(await fixture.held(), {});
+    succeeded(await fixture.destroy());
+    assert.deepEqual(fixture.emulator.requests, []);
   });
 });

@@ -1,15 +1,23 @@
 import assert from "node:assert/strict";
 import { KEY_REPLACED } from "./consumer";
-import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./fixture";
+import {
+  accountWithKey,
+  changes,
+  EngineFixture,
+  failed,
+  messages,
+  prefixOf,
+  succeeded,
+} from "./fixture";
 
 const NOON = "2099-06-01T12:00:00Z";
 
 describe("the life of a key", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open(program());
+    fixture = await EngineFixture.open(program());
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   function program(key = `expiresAt: "${NOON}"`, account = ""): string {
     return accountWithKey({
@@ -24,9 +32,9 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
   }
 
   it("begins with an expiry, beside a publishable one", async () => {
-    succeeded(await bench.up());
-    const { accountId, apiKey, widgetKey, ...others } = await bench.outputs();
-    const posts = bench.takeWrites().filter(({ request }) => request.endsWith("/keys"));
+    succeeded(await fixture.up());
+    const { accountId, apiKey, widgetKey, ...others } = await fixture.outputs();
+    const posts = fixture.takeWrites().filter(({ request }) => request.endsWith("/keys"));
     assert.deepEqual(
       posts
         .map(({ body }) => {
@@ -47,24 +55,24 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
   });
 
   it("stays when its expiry is the same instant in another zone", async () => {
-    const before = await bench.outputs();
-    bench.setSource(program('expiresAt: "2099-06-01T17:30:00.000+05:30"'));
-    assert.deepEqual(changes(succeeded(await bench.up())), []);
-    assert.deepEqual(await bench.outputs(), before);
-    assert.deepEqual(bench.takeWrites(), []);
+    const before = await fixture.outputs();
+    fixture.setSource(program('expiresAt: "2099-06-01T17:30:00.000+05:30"'));
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
+    assert.deepEqual(await fixture.outputs(), before);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("takes what concerns the provider alone without a request", async () => {
-    const before = await bench.outputs();
-    bench.setSource(
+    const before = await fixture.outputs();
+    fixture.setSource(
       program(
         `expiresAt: "${NOON}", rotateBefore: "14d", rotationTriggers: { epoch: "1" }`,
         "forceDestroy: false",
       ),
     );
-    assert.deepEqual(changes(succeeded(await bench.up())), ["update ApiKey ci"]);
-    assert.deepEqual(await bench.outputs(), before);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(changes(succeeded(await fixture.up())), ["update ApiKey ci"]);
+    assert.deepEqual(await fixture.outputs(), before);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   for (const [what, key, body] of [
@@ -73,22 +81,22 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
     ["type", 'name: "other", type: "publishable_key"', { type: "publishable_key" }],
   ] as const) {
     it(`passes to a new key when its ${what} changes, new before old`, async () => {
-      const before = await bench.outputs();
-      bench.setSource(program(key));
-      const up = succeeded(await bench.up());
+      const before = await fixture.outputs();
+      fixture.setSource(program(key));
+      const up = succeeded(await fixture.up());
       assert.deepEqual(changes(up), KEY_REPLACED);
       const replacement = up.steps.find(({ op }) => op === "create-replacement");
       assert.ok(replacement?.replaceKeys.includes(what), String(replacement?.replaceKeys));
-      const [post, remove, ...others] = bench.takeWrites();
+      const [post, remove, ...others] = fixture.takeWrites();
       assert.equal(post?.request, "POST /v1/secrets/api/keys");
       assert.deepEqual({ ...Object(post?.body), ...body }, post?.body);
       assert.equal(remove?.request, `DELETE /v1/secrets/api/keys/${before["keyId"]}`);
       assert.deepEqual(others, []);
-      const now = await bench.outputs();
+      const now = await fixture.outputs();
       assert.equal(now["accountId"], before["accountId"]);
       assert.notEqual(now["apiKey"], before["apiKey"]);
       assert.deepEqual(
-        bench
+        fixture
           .keys()
           .map(({ value }) => value)
           .sort(),
@@ -98,48 +106,50 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
   }
 
   it("made in the dashboard keeps the account from being destroyed, and is named", async () => {
-    const { accountId } = await bench.outputs();
-    const { environmentId, tenantId } = bench.operator;
-    const foreign = bench.emulator.createKey(String(accountId), environmentId, { name: "by hand" });
-    const destroy = failed(await bench.destroy());
+    const { accountId } = await fixture.outputs();
+    const { environmentId, tenantId } = fixture.operator;
+    const foreign = fixture.emulator.createKey(String(accountId), environmentId, {
+      name: "by hand",
+    });
+    const destroy = failed(await fixture.destroy());
     assert.equal(
       messages(destroy, "error")[0],
-      `Could not archive service account "${bench.accounts()[0]?.name}" (${accountId}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${bench.emulator.url}/users/${accountId}); visible here: "by hand" (${foreign.id}, ${foreign.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.\n`,
+      `Could not archive service account "${fixture.accounts()[0]?.name}" (${accountId}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${accountId}); visible here: "by hand" (${foreign.id}, ${foreign.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.\n`,
     );
-    assert.deepEqual(Object.keys(await bench.held()), ["ServiceAccount ci"]);
+    assert.deepEqual(Object.keys(await fixture.held()), ["ServiceAccount ci"]);
     assert.deepEqual(
-      bench.accounts().map(({ id }) => id),
+      fixture.accounts().map(({ id }) => id),
       [accountId],
     );
-    bench.emulator.revokeKey(foreign.id);
-    succeeded(await bench.destroy());
-    assert.deepEqual(bench.accounts(), []);
+    fixture.emulator.revokeKey(foreign.id);
+    succeeded(await fixture.destroy());
+    assert.deepEqual(fixture.accounts(), []);
     assert.equal(
-      bench.emulator.keys(tenantId).filter(({ status }) => status !== "deleted").length,
+      fixture.emulator.keys(tenantId).filter(({ status }) => status !== "deleted").length,
       1,
     );
   });
 
   it("made in the dashboard is revoked with an account that says forceDestroy", async () => {
-    bench.setSource(`
+    fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 export const accountId = new flexprice.ServiceAccount("ci", { roles: ["event_reader"], forceDestroy: true }).id;
 `);
-    succeeded(await bench.up());
-    const { accountId } = await bench.outputs();
-    const foreign = bench.emulator.createKey(String(accountId), bench.operator.environmentId, {
+    succeeded(await fixture.up());
+    const { accountId } = await fixture.outputs();
+    const foreign = fixture.emulator.createKey(String(accountId), fixture.operator.environmentId, {
       name: "by hand",
     });
-    bench.takeWrites();
-    succeeded(await bench.destroy());
+    fixture.takeWrites();
+    succeeded(await fixture.destroy());
     assert.deepEqual(
-      bench.takeWrites().map(({ request, status }) => `${request} ${status}`),
+      fixture.takeWrites().map(({ request, status }) => `${request} ${status}`),
       [
         `DELETE /v1/users/${accountId} 400`,
         `DELETE /v1/secrets/api/keys/${foreign.id} 204`,
         `DELETE /v1/users/${accountId} 204`,
       ],
     );
-    assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 });

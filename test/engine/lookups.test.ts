@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Bench, changes, failed, messages, prefixOf, succeeded } from "./fixture";
+import { changes, EngineFixture, failed, messages, prefixOf, succeeded } from "./fixture";
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
 
@@ -43,41 +43,41 @@ const LISTS = [
 ];
 
 describe("look-ups", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open(EVERY_LOOKUP);
+    fixture = await EngineFixture.open(EVERY_LOOKUP);
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   const account = (name: string, role = "event_ingestor") =>
-    bench.emulator.createAccount(bench.operator.tenantId, { name, roles: [role] });
+    fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles: [role] });
   const takeRequests = () => {
-    const taken = bench.emulator.requests.map(({ method, path }) => `${method} ${path}`);
-    bench.emulator.clearRequests();
+    const taken = fixture.emulator.requests.map(({ method, path }) => `${method} ${path}`);
+    fixture.emulator.clearRequests();
     return taken;
   };
-  const errors = async () => messages(failed(await bench.preview()), "error");
+  const errors = async () => messages(failed(await fixture.preview()), "error");
 
   it("find what there is on all pages, in both forms, with requests that they share", async () => {
-    const { tenantId, userId, environmentId } = bench.operator;
+    const { tenantId, userId, environmentId } = fixture.operator;
     const reader = account("reader", "event_reader");
-    const key = bench.emulator.createKey(reader.id, environmentId, { name: "theirs" });
+    const key = fixture.emulator.createKey(reader.id, environmentId, { name: "theirs" });
     for (let i = 1; i <= 1_000; i++) account(`number ${i}`);
-    const elsewhere = bench.emulator.createTenant();
-    bench.hide(elsewhere.apiKey);
-    const theirs = bench.emulator.createAccount(elsewhere.tenantId, {
+    const elsewhere = fixture.emulator.createTenant();
+    fixture.hide(elsewhere.apiKey);
+    const theirs = fixture.emulator.createAccount(elsewhere.tenantId, {
       name: "there",
       roles: ["event_reader"],
     });
-    await bench.workspace.setConfig({
+    await fixture.workspace.setConfig({
       "test:readerId": { value: reader.id },
       "flexprice:connections": {
         value: JSON.stringify({ elsewhere: { apiKey: elsewhere.apiKey } }),
         secret: true,
       },
     });
-    succeeded(await bench.up());
-    const { plain, output } = await bench.outputs();
+    succeeded(await fixture.up());
+    const { plain, output } = await fixture.outputs();
     const found = JSON.parse(plain ?? "");
     assert.deepEqual(JSON.parse(output ?? ""), found);
     const shown = (id: string, name: string, role: string, tenant = tenantId) => ({
@@ -86,7 +86,7 @@ describe("look-ups", () => {
       roles: [role],
       tenantId: tenant,
     });
-    const last = bench.accounts().at(-1);
+    const last = fixture.accounts().at(-1);
     assert.deepEqual(found.byId, shown(reader.id, "reader", "event_reader"));
     assert.deepEqual(found.byName, shown(last?.id ?? "", "number 1000", "event_ingestor"));
     assert.equal(found.all, 1_001);
@@ -135,32 +135,32 @@ describe("look-ups", () => {
   });
 
   it("of what is not made yet wait in a preview, and find it in the up", async () => {
-    bench.setSource(`${FLEXPRICE}
+    fixture.setSource(`${FLEXPRICE}
 const made = new flexprice.ServiceAccount("made", { roles: ["event_reader"] });
 const key = new flexprice.ApiKey("made", { serviceAccountId: made.id });
 export const { name } = flexprice.getServiceAccountOutput({ id: made.id });
 export const keyIds = key.id.apply(() => flexprice.getApiKeysOutput({ serviceAccountId: made.id }).apply((keys) => keys.map(({ id }) => id)));
 export const keyId = key.id;
 `);
-    const preview = succeeded(await bench.preview());
+    const preview = succeeded(await fixture.preview());
     assert.match(preview.output, /name +: \[unknown\]/);
     assert.deepEqual(takeRequests().sort(), [
       "GET /v1/rbac/roles?user_type=service_account",
       "GET /v1/users/me",
     ]);
-    const up = succeeded(await bench.up());
+    const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), ["create ServiceAccount made", "create ApiKey made"]);
-    const { name, keyIds, keyId } = await bench.outputs();
+    const { name, keyIds, keyId } = await fixture.outputs();
     assert.deepEqual([prefixOf(name), keyIds], ["made", [keyId]]);
     takeRequests();
-    succeeded(await bench.destroy());
+    succeeded(await fixture.destroy());
     // The program does not run for that: nothing is looked up.
     assert.ok(!takeRequests().some((request) => request.endsWith("/users/search")));
   });
 
   it("that fail end the program with their message alone, waited for or not", async () => {
     const ids = [account("twin"), account("twin")].map(({ id }) => id).reverse();
-    bench.setSource(`${FLEXPRICE}
+    fixture.setSource(`${FLEXPRICE}
 flexprice.getServiceAccount({ name: "twin" });
 flexprice.getServiceAccountOutput({ name: "Reader" });
 const { id } = flexprice.getServiceAccountOutput({ id: "user_nope" });
@@ -181,11 +181,11 @@ new flexprice.ApiKey("key", { serviceAccountId: id });
   });
 
   it("say what is missing, wrong or away", async () => {
-    bench.setSource(`${FLEXPRICE}
+    fixture.setSource(`${FLEXPRICE}
 export const caller = flexprice.getCaller();
 export const account = flexprice.getServiceAccount({ name: "x", connection: "elswhere" });
 `);
-    await bench.unsetConfig("flexprice:apiKey");
+    await fixture.unsetConfig("flexprice:apiKey");
     takeRequests();
     const [missing, wrong = ""] = (await errors()).sort();
     assert.match(
@@ -198,16 +198,16 @@ export const account = flexprice.getServiceAccount({ name: "x", connection: "els
     );
     assert.deepEqual(takeRequests(), []);
 
-    bench.setSource(
+    fixture.setSource(
       `${FLEXPRICE}\nexport = async () => ({ caller: await flexprice.getCaller() });`,
     );
-    bench.workspace.env["FLEXPRICE_API_KEY"] = bench.operator.apiKey;
-    bench.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
+    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
     assert.deepEqual(await errors(), [
       "Could not look up who the credential belongs to.\n  Reason: no answer from GET http://127.0.0.1:9/v1/users/me: connect ECONNREFUSED 127.0.0.1:9\n  What to do: check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that http://127.0.0.1:9/v1 can be reached from here; nothing was sent.\n",
     ]);
 
-    await bench.workspace.setConfig({ "flexprice:apikey": { value: "true" } });
+    await fixture.workspace.setConfig({ "flexprice:apikey": { value: "true" } });
     assert.match((await errors()).join(), /config key flexprice:apikey is unknown/);
   });
 });

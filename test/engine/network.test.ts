@@ -7,12 +7,12 @@ import { join } from "node:path";
 import { createServer, type Server } from "node:tls";
 import { selfSigned } from "../support/certificate";
 import { ConnectProxy } from "../support/connect-proxy";
-import { accountWithKey, Bench, failed, messages, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, failed, messages, succeeded } from "./fixture";
 
 const HOST = "flexprice.test";
 
 describe("on a company's network", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let front: Server;
   let proxy: ConnectProxy;
   let folder: string;
@@ -23,7 +23,7 @@ describe("on a company's network", () => {
     const certificate = selfSigned([HOST]);
     writeFileSync(join(folder, "ca.pem"), certificate.cert);
     front = createServer(certificate, (socket) => {
-      const upstream = connect(Number(new URL(bench.emulator.url).port), "127.0.0.1");
+      const upstream = connect(Number(new URL(fixture.emulator.url).port), "127.0.0.1");
       for (const end of [socket, upstream]) {
         sockets.add(end);
         end.on("error", () => end.destroy());
@@ -37,11 +37,11 @@ describe("on a company's network", () => {
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-network-"));
-    bench = await Bench.open(accountWithKey());
+    fixture = await EngineFixture.open(accountWithKey());
     proxy = await ConnectProxy.start(await startFront());
   });
   after(async () => {
-    await bench.close();
+    await fixture.close();
     await proxy.stop();
     for (const socket of sockets) socket.destroy();
     front.close();
@@ -49,7 +49,7 @@ describe("on a company's network", () => {
   });
 
   it("says what it waits for while the server is in trouble, once", async () => {
-    bench.emulator.faults.add({
+    fixture.emulator.faults.add({
       kind: "status",
       status: 503,
       when: "before",
@@ -57,45 +57,45 @@ describe("on a company's network", () => {
       // More than a preview's two attempts.
       times: 8,
     });
-    const up = succeeded(await bench.up("--skip-preview"));
+    const up = succeeded(await fixture.up("--skip-preview"));
     const notices = messages(up, "info").filter((text) => text.startsWith("Waiting"));
     assert.deepEqual(
       notices.map((text) => text.trim()),
       [
-        `Waiting for the server: Flexprice answered 503: (an empty body) (GET ${bench.emulator.url}/users/me). The request is repeated for up to 60 seconds.`,
+        `Waiting for the server: Flexprice answered 503: (an empty body) (GET ${fixture.emulator.url}/users/me). The request is repeated for up to 60 seconds.`,
       ],
     );
-    succeeded(await bench.destroy());
+    succeeded(await fixture.destroy());
   });
 
   it("makes and ends objects through a proxy and TLS of the company's own", async () => {
-    Object.assign(bench.workspace.env, {
+    Object.assign(fixture.workspace.env, {
       FLEXPRICE_BASE_URL: `https://${HOST}`,
       HTTPS_PROXY: proxy.url,
       NODE_EXTRA_CA_CERTS: join(folder, "ca.pem"),
     });
-    succeeded(await bench.up());
-    assert.equal(bench.keys().length, 1);
-    succeeded(await bench.destroy());
-    assert.deepEqual(bench.accounts(), []);
+    succeeded(await fixture.up());
+    assert.equal(fixture.keys().length, 1);
+    succeeded(await fixture.destroy());
+    assert.deepEqual(fixture.accounts(), []);
     assert.deepEqual([...new Set(proxy.tunnels.map(({ target }) => target))], [`${HOST}:443`]);
     assert.deepEqual(proxy.untunnelled, []);
     const seen = Buffer.concat([Buffer.from(JSON.stringify(proxy.tunnels)), ...proxy.passed]);
-    for (const { value } of bench.emulator.keys()) assert(!seen.includes(value));
+    for (const { value } of fixture.emulator.keys()) assert(!seen.includes(value));
   });
 
   it("names NODE_EXTRA_CA_CERTS where it does not know the certificate, and sends nothing", async () => {
-    delete bench.workspace.env["NODE_EXTRA_CA_CERTS"];
-    bench.emulator.clearRequests();
-    const up = failed(await bench.up("--skip-preview"));
+    delete fixture.workspace.env["NODE_EXTRA_CA_CERTS"];
+    fixture.emulator.clearRequests();
+    const up = failed(await fixture.up("--skip-preview"));
     assert.match(up.output, /set the environment variable NODE_EXTRA_CA_CERTS to its path/);
     assert(!/server's log/.test(up.output));
-    assert.deepEqual(bench.emulator.requests, []);
+    assert.deepEqual(fixture.emulator.requests, []);
   });
 
   it("names the variable of a proxy that cannot be reached", async () => {
-    bench.workspace.env["HTTPS_PROXY"] = "http://127.0.0.1:1";
-    const up = failed(await bench.up("--skip-preview"));
+    fixture.workspace.env["HTTPS_PROXY"] = "http://127.0.0.1:1";
+    const up = failed(await fixture.up("--skip-preview"));
     assert.match(up.output, /check the proxy that the environment variable HTTPS_PROXY names/);
     assert.match(up.output, new RegExp(`add ${HOST} to NO_PROXY`));
   });

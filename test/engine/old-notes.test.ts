@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { OperationResult, PulumiWorkspace } from "../../scripts/workspace";
-import { accountWithKey, Bench, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,
@@ -36,20 +36,20 @@ function copyWithSameInode(original: string, inode: bigint, target: string): voi
 }
 
 describe("a PULUMI_HOME that is put back from a copy which was made during a create", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let second: PulumiWorkspace;
   let gateway: HoldingGateway;
   let notes: Notes;
   beforeEach(async () => {
-    bench = await Bench.open(program(1));
-    gateway = await gatewayBefore(bench);
-    second = await secondStack(bench, program(1));
-    notes = new Notes(bench);
+    fixture = await EngineFixture.open(program(1));
+    gateway = await gatewayBefore(fixture);
+    second = await secondStack(fixture, program(1));
+    notes = new Notes(fixture);
   });
   afterEach(async () => {
     await second.dispose();
     await gateway.close();
-    await bench.close();
+    await fixture.close();
   });
 
   for (const [what, path] of [
@@ -59,9 +59,9 @@ describe("a PULUMI_HOME that is put back from a copy which was made during a cre
     for (const whose of ["an inode of its own", "the inode of the old one"]) {
       it(`has no ${what} removed by a note whose file has ${whose}`, async () => {
         const hold = gateway.hold("POST", path, "answer", 1);
-        const running = bench.workspace.start("up");
+        const running = fixture.workspace.start("up");
         await reached(hold, running);
-        const copy = join(bench.workspace.scratch, "copy");
+        const copy = join(fixture.workspace.scratch, "copy");
         cpSync(notes.folder, copy, { recursive: true, preserveTimestamps: true });
         const [original = ""] = notes.paths;
         const { ino } = statSync(original, { bigint: true });
@@ -78,21 +78,21 @@ describe("a PULUMI_HOME that is put back from a copy which was made during a cre
         notes.age("3m");
 
         const up = succeeded(await second.up());
-        assert.deepEqual(endedIds(bench), []);
+        assert.deepEqual(endedIds(fixture), []);
         const [warning = "", ...more] = warningsOf(up);
         assert.deepEqual(more, []);
         assert.match(warning, COPIED_OR_OLD);
         assert.ok(warning.includes(`"${name}"`), warning);
         assert.deepEqual(notes.paths, []);
-        await assertStatesAreTheServer(bench, bench.workspace, second);
-        assert.deepEqual(warningsOf(succeeded(await bench.up())), []);
+        await assertStatesAreTheServer(fixture, fixture.workspace, second);
+        assert.deepEqual(warningsOf(succeeded(await fixture.up())), []);
       });
     }
   }
 });
 
 describe("the note of an account whose run was killed", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let gateway: HoldingGateway;
   let notes: Notes;
   let orphan: string;
@@ -100,33 +100,33 @@ describe("the note of an account whose run was killed", () => {
 
   beforeEach(async () => {
     rounds = 1;
-    bench = await Bench.open(program(rounds));
-    gateway = await gatewayBefore(bench);
-    notes = new Notes(bench);
+    fixture = await EngineFixture.open(program(rounds));
+    gateway = await gatewayBefore(fixture);
+    notes = new Notes(fixture);
   });
   afterEach(async () => {
     await gateway.close();
-    await bench.close();
+    await fixture.close();
   });
 
   /** Killed with the request under way: with an effect (`answer`), or without one for good. */
   async function killedAtPost(what: "request" | "answer") {
     const hold = gateway.hold("POST", ACCOUNT_POST, what, 1);
-    const running = bench.workspace.start("up");
+    const running = fixture.workspace.start("up");
     await reached(hold, running);
-    await killAll(bench);
-    orphan = bench.accounts()[0]?.id ?? "";
+    await killAll(fixture);
+    orphan = fixture.accounts()[0]?.id ?? "";
     assert.equal(orphan !== "", what === "answer");
     assert.equal(notes.paths.length, 1);
   }
 
   async function upWithAChange(): Promise<OperationResult> {
     rounds += 1;
-    bench.setSource(program(rounds));
-    return succeeded(await bench.up());
+    fixture.setSource(program(rounds));
+    return succeeded(await fixture.up());
   }
 
-  const isLive = () => bench.accounts().some(({ id }) => id === orphan);
+  const isLive = () => fixture.accounts().some(({ id }) => id === orphan);
 
   it("is not acted on before the lease is over, and then its account is archived", async () => {
     await killedAtPost("answer");
@@ -139,7 +139,7 @@ describe("the note of an account whose run was killed", () => {
       warning,
       new RegExp(`\\(${orphan}\\), made by a run that was cut off, has been arch`),
     );
-    await assertStatesAreTheServer(bench);
+    await assertStatesAreTheServer(fixture);
     assert.deepEqual(notes.paths, []);
   });
 
@@ -168,32 +168,32 @@ describe("the note of an account whose run was killed", () => {
     notes.age("61m");
     assert.deepEqual(warningsOf(await upWithAChange()), []);
     assert.deepEqual(notes.paths, []);
-    await assertStatesAreTheServer(bench);
+    await assertStatesAreTheServer(fixture);
   });
 
   it("with nothing there is closed by the credential that wrote it, and by no other", async () => {
     await killedAtPost("request");
     const { names } = notes;
-    const { tenantId, environmentId, apiKey } = bench.operator;
-    const { userId } = bench.emulator.createUser(tenantId, ["super_admin"]);
-    const other = bench.emulator.createKey(userId, environmentId, { name: "another operator" });
-    bench.hide(other.value);
-    await bench.workspace.setConfig({ "flexprice:apiKey": { value: other.value, secret: true } });
+    const { tenantId, environmentId, apiKey } = fixture.operator;
+    const { userId } = fixture.emulator.createUser(tenantId, ["super_admin"]);
+    const other = fixture.emulator.createKey(userId, environmentId, { name: "another operator" });
+    fixture.hide(other.value);
+    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: other.value, secret: true } });
     notes.age("61m");
     await upWithAChange();
     assert.deepEqual(notes.names, names);
-    await bench.workspace.setConfig({ "flexprice:apiKey": { value: apiKey, secret: true } });
+    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: apiKey, secret: true } });
     await upWithAChange();
     assert.deepEqual(notes.paths, []);
   });
 
   it("of another credential is settled all the same where its account is there", async () => {
     await killedAtPost("answer");
-    const { tenantId, environmentId } = bench.operator;
-    const { userId } = bench.emulator.createUser(tenantId, ["super_admin"]);
-    const other = bench.emulator.createKey(userId, environmentId, { name: "another operator" });
-    bench.hide(other.value);
-    await bench.workspace.setConfig({ "flexprice:apiKey": { value: other.value, secret: true } });
+    const { tenantId, environmentId } = fixture.operator;
+    const { userId } = fixture.emulator.createUser(tenantId, ["super_admin"]);
+    const other = fixture.emulator.createKey(userId, environmentId, { name: "another operator" });
+    fixture.hide(other.value);
+    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: other.value, secret: true } });
     notes.age("3m");
     await upWithAChange();
     assert.ok(!isLive());
@@ -212,14 +212,14 @@ describe("the note of an account whose run was killed", () => {
           key: `rotationTriggers: { round: "${round}" }`,
         });
       notes.age(age);
-      bench.setSource(adopting(1));
-      succeeded(await bench.up());
+      fixture.setSource(adopting(1));
+      succeeded(await fixture.up());
       assert.deepEqual(notes.paths, []);
       notes.age("3m");
-      bench.setSource(adopting(2));
-      succeeded(await bench.up());
+      fixture.setSource(adopting(2));
+      succeeded(await fixture.up());
       assert.ok(isLive());
-      await assertStatesAreTheServer(bench);
+      await assertStatesAreTheServer(fixture);
     });
   }
 });

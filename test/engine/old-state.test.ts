@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { StackState } from "../../scripts/workspace";
-import { accountWithKey, Bench, changes, succeeded } from "./fixture";
+import { accountWithKey, changes, EngineFixture, succeeded } from "./fixture";
 
 /** Written by release 0.1.0 and exported with secrets; what differs from run to run is in capitals. Never rewrite it. */
 const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");
@@ -13,16 +13,16 @@ function program(name?: string): string {
 }
 
 describe("a state written by release 0.1.0", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let accountId: string;
   let keyId: string;
 
   before(async () => {
-    bench = await Bench.open(program());
-    const { tenantId, environmentId, apiKey } = bench.operator;
+    fixture = await EngineFixture.open(program());
+    const { tenantId, environmentId, apiKey } = fixture.operator;
     const roles = ["event_ingestor"];
-    const account = bench.emulator.createAccount(tenantId, { name: "ci", roles });
-    const key = bench.emulator.createKey(account.id, environmentId, {
+    const account = fixture.emulator.createAccount(tenantId, { name: "ci", roles });
+    const key = fixture.emulator.createKey(account.id, environmentId, {
       name: "ci",
       expiresAt: new Date("2099-06-01T12:00:00Z"),
     });
@@ -35,21 +35,21 @@ describe("a state written by release 0.1.0", () => {
       DISPLAY_ID: key.displayId,
       TENANT_ID: tenantId,
       OPERATOR_KEY: apiKey,
-      SALT: saltOf(bench.workspace.scratch),
+      SALT: saltOf(fixture.workspace.scratch),
     };
     const state = Object.entries(places).reduce(
       (text, [place, value]) => text.replaceAll(place, value),
       STATE,
     );
-    await bench.workspace.importState(JSON.parse(state) as StackState);
+    await fixture.workspace.importState(JSON.parse(state) as StackState);
     // It holds keys in the clear, which nothing that the provider writes may.
-    rmSync(join(bench.workspace.scratch, "import.json"));
+    rmSync(join(fixture.workspace.scratch, "import.json"));
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   /** Of the two resources in the state. Their inputs become the program's. */
   async function outputs() {
-    return Object.values(await bench.held()).map(({ id, outputs }) => ({ id, outputs }));
+    return Object.values(await fixture.held()).map(({ id, outputs }) => ({ id, outputs }));
   }
 
   it("names code that this release still has", () => {
@@ -67,26 +67,26 @@ describe("a state written by release 0.1.0", () => {
     ["a program that says the name", "ci"],
   ] as const) {
     it(`has no drift and needs no change by ${what}`, async () => {
-      bench.setSource(program(name));
+      fixture.setSource(program(name));
       const before = await outputs();
-      assert.deepEqual(changes(succeeded(await bench.drift())), []);
-      assert.deepEqual(changes(succeeded(await bench.up())), []);
+      assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+      assert.deepEqual(changes(succeeded(await fixture.up())), []);
       assert.deepEqual(await outputs(), before);
-      assert.deepEqual(bench.takeWrites(), []);
+      assert.deepEqual(fixture.takeWrites(), []);
     });
   }
 
   it("is taken to its end, without the program", async () => {
-    bench.setSource("throw new Error('destroy runs no program')");
-    assert.deepEqual(changes(succeeded(await bench.destroy())), [
+    fixture.setSource("throw new Error('destroy runs no program')");
+    assert.deepEqual(changes(succeeded(await fixture.destroy())), [
       "delete ApiKey ci",
       "delete ServiceAccount ci",
     ]);
     assert.deepEqual(
-      bench.takeWrites().map(({ request, status }) => `${request} ${status}`),
+      fixture.takeWrites().map(({ request, status }) => `${request} ${status}`),
       [`DELETE /v1/secrets/api/keys/${keyId} 204`, `DELETE /v1/users/${accountId} 204`],
     );
-    assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { OperationResult } from "../../scripts/workspace";
-import { accountWithKey, Bench, changes, failed, succeeded } from "./fixture";
+import { accountWithKey, changes, EngineFixture, failed, succeeded } from "./fixture";
 
 const PACK = ["--policy-pack", resolve("examples/policies")];
 
@@ -17,11 +17,11 @@ function violations({ output }: OperationResult): string[] {
 
 // The pack is the example that users copy. No message may hold a key: see what a bench does when it closes.
 describe("the policy pack", () => {
-  let bench: Bench;
-  afterEach(() => bench.close());
+  let fixture: EngineFixture;
+  afterEach(() => fixture.close());
 
   it("refuses a preview with all that it finds, and says what it cannot know yet", async () => {
-    bench = await Bench.open(
+    fixture = await EngineFixture.open(
       accountWithKey({
         name: "ci",
         roles: '["super_admin"]',
@@ -33,7 +33,7 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
       }),
       { env: { FLEXPRICE_PREFLIGHT: "false" } },
     );
-    const refused = failed(await bench.preview(...PACK));
+    const refused = failed(await fixture.preview(...PACK));
     assert.deepEqual(violations(refused), [
       "mandatory flexprice-account-per-service ApiKey long",
       "mandatory flexprice-account-per-service ServiceAccount twin",
@@ -47,45 +47,45 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
     assert.match(refused.output, /The key never expires\. Set expiresIn to at most "90d"/);
     assert.match(refused.output, /API keys "ci", "long" act for the same service account/);
     assert.match(refused.output, /string value at \.expiresAt can't be known during preview/);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("stops an up before the account is made", async () => {
-    bench = await Bench.open(accountWithKey({ roles: '["super_admin"]' }));
-    const refused = failed(await bench.up(...PACK));
+    fixture = await EngineFixture.open(accountWithKey({ roles: '["super_admin"]' }));
+    const refused = failed(await fixture.up(...PACK));
     assert.deepEqual(violations(refused), ["mandatory flexprice-no-super-admin ServiceAccount ci"]);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("lets a good program through, when it is made, changed and rotated", async () => {
     const good = `${GOOD}
 new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"] });`;
-    bench = await Bench.open(good);
-    assert.deepEqual(violations(succeeded(await bench.up(...PACK))), []);
-    bench.setSource(good.replace("14d", "15d"));
-    const updating = succeeded(await bench.preview(...PACK));
+    fixture = await EngineFixture.open(good);
+    assert.deepEqual(violations(succeeded(await fixture.up(...PACK))), []);
+    fixture.setSource(good.replace("14d", "15d"));
+    const updating = succeeded(await fixture.preview(...PACK));
     assert.deepEqual([changes(updating), violations(updating)], [["update ApiKey ci"], []]);
-    bench.setSource(good.replace("90d", "80d"));
-    const rotating = succeeded(await bench.up(...PACK));
+    fixture.setSource(good.replace("90d", "80d"));
+    const rotating = succeeded(await fixture.up(...PACK));
     assert.deepEqual(violations(rotating), []);
-    assert.equal(bench.keys().length, 1);
+    assert.equal(fixture.keys().length, 1);
   });
 
   it("sees keys in outputs, ours twice and those of others", async () => {
-    bench = await Bench.open(GOOD);
-    const { tenantId, environmentId } = bench.operator;
-    const account = bench.emulator.createAccount(tenantId, {
+    fixture = await EngineFixture.open(GOOD);
+    const { tenantId, environmentId } = fixture.operator;
+    const account = fixture.emulator.createAccount(tenantId, {
       name: "theirs",
       roles: ["event_reader"],
     });
-    const theirs = bench.emulator.createKey(account.id, environmentId, { name: "theirs" });
-    bench.workspace.env["THEIRS"] = theirs.value;
-    succeeded(await bench.up(...PACK));
-    bench.setSource(`${GOOD}
+    const theirs = fixture.emulator.createKey(account.id, environmentId, { name: "theirs" });
+    fixture.workspace.env["THEIRS"] = theirs.value;
+    succeeded(await fixture.up(...PACK));
+    fixture.setSource(`${GOOD}
 import * as pulumi from "@pulumi/pulumi";
 export const again = pulumi.interpolate\`x-api-key: \${key.apiKey}\`;
 export const theirs = pulumi.secret(process.env["THEIRS"]);`);
-    const refused = failed(await bench.preview(...PACK));
+    const refused = failed(await fixture.preview(...PACK));
     assert.deepEqual(violations(refused), [
       "mandatory flexprice-key-outputs Stack test-test",
       "mandatory flexprice-key-outputs Stack test-test",
@@ -95,14 +95,14 @@ export const theirs = pulumi.secret(process.env["THEIRS"]);`);
   });
 
   it("takes levels and settings from --policy-pack-config", async () => {
-    bench = await Bench.open(accountWithKey());
-    const file = join(bench.workspace.scratch, "policies.json");
+    fixture = await EngineFixture.open(accountWithKey());
+    const file = join(fixture.workspace.scratch, "policies.json");
     const config = {
       "flexprice-keys-expire": { enforcementLevel: "advisory", maxDays: 30 },
       "flexprice-key-outputs": { allowedOutputs: ["another"] },
     };
     writeFileSync(file, JSON.stringify(config));
-    const up = failed(await bench.up(...PACK, "--policy-pack-config", file));
+    const up = failed(await fixture.up(...PACK, "--policy-pack-config", file));
     assert.deepEqual(violations(up), [
       "mandatory flexprice-key-outputs Stack test-test",
       "advisory flexprice-keys-expire ApiKey ci",

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { accountWithKey, Bench, changes, failed, messages, prefixOf, succeeded } from "./fixture";
+import {
+  accountWithKey,
+  changes,
+  EngineFixture,
+  failed,
+  messages,
+  prefixOf,
+  succeeded,
+} from "./fixture";
 
 const PROBLEM =
   "pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'ci' has a problem: roles: ";
@@ -12,12 +20,12 @@ new flexprice.ServiceAccount("ci", { roles: ${roles} });
 }
 
 describe("a preview checks roles", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open(account('["event_ingestor"]'));
+    fixture = await EngineFixture.open(account('["event_ingestor"]'));
   });
-  after(() => bench.close());
-  beforeEach(() => bench.emulator.clearRequests());
+  after(() => fixture.close());
+  beforeEach(() => fixture.emulator.clearRequests());
 
   for (const [what, roles, problems] of [
     ["none", "[]", ["Service accounts must have at least one role assigned"]],
@@ -44,8 +52,8 @@ describe("a preview checks roles", () => {
     ],
   ] as const) {
     it(`and refuses ${what}, with nothing sent that changes something`, async () => {
-      bench.setSource(account(roles));
-      const preview = failed(await bench.preview());
+      fixture.setSource(account(roles));
+      const preview = failed(await fixture.preview());
       assert.deepEqual(
         messages(preview, "error"),
         problems.map((problem) => `${PROBLEM}${problem}\n`),
@@ -56,35 +64,35 @@ describe("a preview checks roles", () => {
         assert.equal(shown.length, 2, preview.output);
       }
       assert.deepEqual(changes(preview), []);
-      assert.deepEqual(bench.takeWrites(), []);
+      assert.deepEqual(fixture.takeWrites(), []);
     });
   }
 
   it("and up refuses them just so", async () => {
-    bench.setSource(account('["custom_role"]'));
-    const up = failed(await bench.up());
+    fixture.setSource(account('["custom_role"]'));
+    const up = failed(await fixture.up());
     assert.match(up.output, /Invalid role: custom_role/);
-    assert.deepEqual(bench.takeWrites(), []);
-    assert.deepEqual(await bench.resources(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
+    assert.deepEqual(await fixture.resources(), []);
   });
 
   it("of every resource, though the engine stops at the first refusal", async () => {
-    bench.setSource(`
+    fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("good", { roles: ["event_reader"] });
 new flexprice.ServiceAccount("empty", { roles: [] });
 new flexprice.ServiceAccount("slip", { roles: ["event_readr"] });
 new flexprice.ApiKey("past", { expiresAt: "2020-01-01T00:00:00Z" });
 `);
-    const preview = failed(await bench.preview());
+    const preview = failed(await fixture.preview());
     const refused = preview.diagnostics.filter(({ severity }) => severity === "error");
     assert.notEqual(refused.length, 0);
     for (const { urn } of refused) assert.match(String(urn), /::(?:empty|slip|past)$/);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("and asks the server once, whatever the number of resources", async () => {
-    bench.setSource(`
+    fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 for (let i = 0; i < 20; i++) {
   const account = new flexprice.ServiceAccount("account" + i, { roles: ["event_ingestor"] });
@@ -92,16 +100,16 @@ for (let i = 0; i < 20; i++) {
   new flexprice.ApiKey("own" + i);
 }
 `);
-    const preview = succeeded(await bench.preview());
+    const preview = succeeded(await fixture.preview());
     assert.equal(changes(preview).length, 60);
     assert.deepEqual(
-      bench.emulator.requests.map(({ method, path }) => `${method} ${path}`).sort(),
+      fixture.emulator.requests.map(({ method, path }) => `${method} ${path}`).sort(),
       ["GET /v1/rbac/roles?user_type=service_account", "GET /v1/users/me"],
     );
   });
 
   it("by what this server offers, not by a list of its own", async () => {
-    bench.emulator.faults.add({
+    fixture.emulator.faults.add({
       kind: "status",
       when: "before",
       status: 200,
@@ -111,18 +119,18 @@ for (let i = 0; i < 20; i++) {
       match: { path: /\/rbac\/roles/ },
       times: Number.POSITIVE_INFINITY,
     });
-    bench.setSource(account('["auditor"]'));
-    succeeded(await bench.preview());
-    bench.setSource(account('["event_reader"]'));
-    const preview = failed(await bench.preview());
+    fixture.setSource(account('["auditor"]'));
+    succeeded(await fixture.preview());
+    fixture.setSource(account('["event_reader"]'));
+    const preview = failed(await fixture.preview());
     assert.deepEqual(messages(preview, "error"), [
       `${PROBLEM}Invalid role: event_reader. Allowed roles: auditor, event_ingestor.\n`,
     ]);
-    bench.emulator.faults.clear();
+    fixture.emulator.faults.clear();
   });
 
   it("once they are known: not those of a resource to come, in the preview", async () => {
-    bench.setSource(
+    fixture.setSource(
       accountWithKey({
         more: `
 import * as pulumi from "@pulumi/pulumi";
@@ -130,14 +138,14 @@ new flexprice.ServiceAccount("later", { roles: [pulumi.interpolate\`role_of_\${a
 `,
       }),
     );
-    succeeded(await bench.preview());
-    const up = failed(await bench.up());
+    succeeded(await fixture.preview());
+    const up = failed(await fixture.up());
     assert.match(up.output, /'later' has a problem: roles: Invalid role: role_of_user_/);
     assert.deepEqual(
-      bench.accounts().map(({ name }) => prefixOf(name)),
+      fixture.accounts().map(({ name }) => prefixOf(name)),
       ["ci"],
     );
-    bench.setSource(accountWithKey());
-    succeeded(await bench.destroy());
+    fixture.setSource(accountWithKey());
+    succeeded(await fixture.destroy());
   });
 });

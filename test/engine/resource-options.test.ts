@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Bench, failed, messages } from "./fixture";
+import { EngineFixture, failed, messages } from "./fixture";
 
 const REFUSED: [what: string, declaration: string, message: string][] = [
   [
@@ -34,31 +34,31 @@ new flexprice.ApiKey("ci", { serviceAccountId: account.id }, { deletedWith: acco
 ];
 
 describe("a program that cannot work is refused in one sentence", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
-    bench = await Bench.open("", { program: { language: "javascript" } });
+    fixture = await EngineFixture.open("", { program: { language: "javascript" } });
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   for (const [what, declaration, message] of REFUSED) {
     it(`for ${what}`, async () => {
-      bench.setSource(`const flexprice = require("pulumi-flexprice");\n${declaration}`);
-      const preview = failed(await bench.preview());
+      fixture.setSource(`const flexprice = require("pulumi-flexprice");\n${declaration}`);
+      const preview = failed(await fixture.preview());
       assert.deepEqual(messages(preview, "error"), [`${message}\n`]);
-      assert.deepEqual(bench.takeWrites(), []);
+      assert.deepEqual(fixture.takeWrites(), []);
     });
   }
 
   it("only pulumi import ends with the words of Pulumi's own host, and takes nothing over", async () => {
     const type = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
-    bench.emulator.clearRequests();
-    const { exitCode, output } = await bench.shell(
+    fixture.emulator.clearRequests();
+    const { exitCode, output } = await fixture.shell(
       `pulumi import ${type} ci user_01A --yes --non-interactive --stack test 2>&1 |
         grep --quiet "Preview failed: code must be a string" && pulumi stack export --stack test`,
-      bench.workspace.programDirectory,
+      fixture.workspace.programDirectory,
     );
     assert.equal(exitCode, 0, output);
     assert.ok(!output.includes(type), output);
-    assert.deepEqual(bench.emulator.requests, []);
+    assert.deepEqual(fixture.emulator.requests, []);
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Contestant, type Measurement } from "../../benchmark/provider-under-test";
+import { type Measurement, ProviderUnderTest } from "../../benchmark/provider-under-test";
 
 /** Enough for whatever changes with numbers; the thousands are for the benchmark. */
 const SIZE = 60;
@@ -9,9 +9,9 @@ const RESOURCES = 2 * SIZE;
 const FEW = 10;
 
 describe(`${SIZE} accounts with a key each, on the engine`, () => {
-  let stack: Contestant;
+  let stack: ProviderUnderTest;
   before(async () => {
-    stack = await Contestant.open("pulumi-flexprice", SIZE, { checkpoints: false });
+    stack = await ProviderUnderTest.open("pulumi-flexprice", SIZE, { checkpoints: false });
   });
   after(() => stack.close());
 

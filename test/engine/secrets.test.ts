@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { StackState } from "../../scripts/workspace";
-import { accountWithKey, Bench, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, succeeded } from "./fixture";
 
 /** The key under which Pulumi marks a value as secret. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";
@@ -10,22 +10,22 @@ const MOST_BYTES = 3_000;
 
 // What was printed and written is searched for every key when the bench closes, see harness.ts.
 describe("secrets", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let adopted: { id: string; value: string };
 
   before(async () => {
-    bench = await Bench.open("");
-    const { tenantId, environmentId } = bench.operator;
-    const account = bench.emulator.createAccount(tenantId, {
+    fixture = await EngineFixture.open("");
+    const { tenantId, environmentId } = fixture.operator;
+    const account = fixture.emulator.createAccount(tenantId, {
       name: "old",
       roles: ["event_reader"],
     });
-    adopted = bench.emulator.createKey(account.id, environmentId, { name: "old" });
-    bench.setSource(program());
-    bench.workspace.env["OLD_ACCOUNT"] = account.id;
-    bench.workspace.env["OLD_KEY"] = JSON.stringify({ id: adopted.id, apiKey: adopted.value });
+    adopted = fixture.emulator.createKey(account.id, environmentId, { name: "old" });
+    fixture.setSource(program());
+    fixture.workspace.env["OLD_ACCOUNT"] = account.id;
+    fixture.workspace.env["OLD_KEY"] = JSON.stringify({ id: adopted.id, apiKey: adopted.value });
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   /** Keys that are made, one of them publishable, and one that is taken over. */
   function program(roles = '["event_ingestor"]'): string {
@@ -42,22 +42,22 @@ new flexprice.ApiKey("old", { serviceAccountId: old.id, adopt: JSON.parse(OLD_KE
 
   /** Each key is encrypted where it stands, and the operator's is in the provider's own entry alone. */
   async function assertSecret(): Promise<void> {
-    const state = await bench.workspace.exportState();
-    const keys = bench.keys().map(({ value }) => value);
+    const state = await fixture.workspace.exportState();
+    const keys = fixture.keys().map(({ value }) => value);
     assert.equal(keys.length, 3);
     const text = JSON.stringify(state);
-    for (const value of [...keys, bench.operator.apiKey]) assert.ok(!text.includes(value));
+    for (const value of [...keys, fixture.operator.apiKey]) assert.ok(!text.includes(value));
     for (const { type, outputs, urn } of state.deployment.resources ?? []) {
       if (!type.endsWith(":ApiKey")) continue;
       assert.ok(Object.hasOwn(Object(outputs?.["apiKey"]), SECRET_MARK), urn);
     }
-    assertOnlyWhereItBelongs(await bench.workspace.exportState({ showSecrets: true }), keys);
+    assertOnlyWhereItBelongs(await fixture.workspace.exportState({ showSecrets: true }), keys);
   }
 
   function assertOnlyWhereItBelongs({ deployment }: StackState, keys: string[]): void {
     for (const { type, urn, ...entry } of deployment.resources ?? []) {
       const text = JSON.stringify(entry);
-      const holdsOperator = text.includes(bench.operator.apiKey);
+      const holdsOperator = text.includes(fixture.operator.apiKey);
       assert.equal(holdsOperator, type === "pulumi:providers:pulumi-nodejs", urn);
       const held = keys.filter((value) => text.includes(value));
       const name = urn.split("::").at(-1);
@@ -68,52 +68,52 @@ new flexprice.ApiKey("old", { serviceAccountId: old.id, adopt: JSON.parse(OLD_KE
   }
 
   it("stay secret from the first up on", async () => {
-    const up = succeeded(await bench.up("--diff"));
+    const up = succeeded(await fixture.up("--diff"));
     assert.match(up.output, /apiKey +: \[secret\]/);
     assert.deepEqual(
-      bench
+      fixture
         .takeWrites()
         .map(({ request }) => request.replace(/user_\w+/, "user_ID"))
         .sort(),
       ["POST /v1/secrets/api/keys", "POST /v1/secrets/api/keys", "POST /v1/users"],
     );
     await assertSecret();
-    const { keyId, apiKey } = await bench.outputs();
-    assert.equal(apiKey, bench.keys().find(({ id }) => id === keyId)?.value);
+    const { keyId, apiKey } = await fixture.outputs();
+    assert.equal(apiKey, fixture.keys().find(({ id }) => id === keyId)?.value);
   });
 
   it("in JSON for machines too", async () => {
-    bench.setSource(program('["event_reader"]'));
-    const preview = succeeded(await bench.preview("--json"));
+    fixture.setSource(program('["event_reader"]'));
+    const preview = succeeded(await fixture.preview("--json"));
     assert.ok(preview.output.includes('"apiKey": "[secret]"'));
     assert.ok(preview.output.includes('"op": "replace"'));
   });
 
   it("through refresh, with drift and without", async () => {
-    succeeded(await bench.refresh("--diff"));
+    succeeded(await fixture.refresh("--diff"));
     await assertSecret();
-    bench.emulator.expireKey(String((await bench.outputs())["keyId"]));
-    succeeded(await bench.refresh("--diff"));
+    fixture.emulator.expireKey(String((await fixture.outputs())["keyId"]));
+    succeeded(await fixture.refresh("--diff"));
     await assertSecret();
   });
 
   it("through replacement", async () => {
-    bench.setSource(program('["super_admin"]'));
-    const before = (await bench.outputs())["apiKey"];
-    succeeded(await bench.up("--diff"));
-    assert.notEqual((await bench.outputs())["apiKey"], before);
+    fixture.setSource(program('["super_admin"]'));
+    const before = (await fixture.outputs())["apiKey"];
+    succeeded(await fixture.up("--diff"));
+    assert.notEqual((await fixture.outputs())["apiKey"], before);
     await assertSecret();
   });
 
   it("while a resource takes little room in the state", async () => {
-    for (const resource of await bench.resources()) {
+    for (const resource of await fixture.resources()) {
       const bytes = JSON.stringify(resource).length;
       assert.ok(bytes <= MOST_BYTES, `${resource.urn}: ${bytes} bytes`);
     }
   });
 
   it("and through destroy", async () => {
-    succeeded(await bench.destroy());
-    assert.deepEqual(bench.keys(), []);
+    succeeded(await fixture.destroy());
+    assert.deepEqual(fixture.keys(), []);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import ms from "ms";
 import { Clock } from "./clock";
-import { accountWithKey, Bench, messages, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, messages, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import { gatewayBefore, KEY_POST } from "./shared-home";
 
@@ -13,24 +13,24 @@ import * as flexprice from "pulumi-flexprice";
 new flexprice.ApiKey("ci", { expiresIn: "1h" });`;
 
 describe("a key that is to live for an hour", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let gateway: HoldingGateway;
   beforeEach(async () => {
-    bench = await Bench.open(accountWithKey({ key: 'expiresIn: "1h"' }));
-    gateway = await gatewayBefore(bench);
+    fixture = await EngineFixture.open(accountWithKey({ key: 'expiresIn: "1h"' }));
+    gateway = await gatewayBefore(fixture);
   });
   afterEach(async () => {
     await gateway.close();
-    await bench.close();
+    await fixture.close();
   });
 
   /** The one key that is live ends an hour from now by the server's clock. */
   async function assertLifetime() {
     const now = Date.now();
-    const { id, outputs } = (await bench.held())["ApiKey ci"] ?? {};
-    const [key, ...more] = bench.emulator
-      .keys(bench.operator.tenantId)
-      .filter(({ status, value }) => status === "published" && value !== bench.operator.apiKey);
+    const { id, outputs } = (await fixture.held())["ApiKey ci"] ?? {};
+    const [key, ...more] = fixture.emulator
+      .keys(fixture.operator.tenantId)
+      .filter(({ status, value }) => status === "published" && value !== fixture.operator.apiKey);
     assert.deepEqual(more, []);
     assert.equal(key?.id, id);
     const lifetime = Date.parse(String(key?.expiresAt)) - now;
@@ -39,7 +39,7 @@ describe("a key that is to live for an hour", () => {
   }
 
   const keyRequests = () =>
-    bench
+    fixture
       .takeWrites()
       .map(({ request }) => request.split(" "))
       .filter(([, path = ""]) => path.startsWith("/v1/secrets/api/keys"))
@@ -48,7 +48,7 @@ describe("a key that is to live for an hour", () => {
   for (const offset of ["2h", "-2h"] as const) {
     it(`does so behind a gateway whose Date header is off by ${offset}`, async () => {
       gateway.dateOffsetMs = ms(offset);
-      const up = succeeded(await bench.up());
+      const up = succeeded(await fixture.up());
       assert.deepEqual(messages(up, "warning"), []);
       await assertLifetime();
       assert.deepEqual(keyRequests(), ["POST"]);
@@ -58,18 +58,18 @@ describe("a key that is to live for an hour", () => {
       beforeEach(() => {
         const clock = new Clock();
         clock.advance(offset);
-        Object.assign(bench.workspace.env, clock.env);
+        Object.assign(fixture.workspace.env, clock.env);
       });
 
       it("does so at once, after its account", async () => {
-        succeeded(await bench.up());
+        succeeded(await fixture.up());
         await assertLifetime();
         assert.deepEqual(keyRequests(), ["POST"]);
       });
 
       it("does so after a first one that did not, and is revoked", async () => {
-        bench.setSource(KEY_ALONE);
-        succeeded(await bench.up());
+        fixture.setSource(KEY_ALONE);
+        succeeded(await fixture.up());
         await assertLifetime();
         assert.deepEqual(keyRequests(), ["POST", "DELETE ID", "POST"]);
       });

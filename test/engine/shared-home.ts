@@ -9,33 +9,36 @@ import {
   PulumiWorkspace,
   type RunningOperation,
 } from "../../scripts/workspace";
-import { type Bench, messages } from "./fixture";
+import { type EngineFixture, messages } from "./fixture";
 import { type Hold, HoldingGateway } from "./holding-gateway";
 
 export const ACCOUNT_POST = /^\/v1\/users$/;
 export const KEY_POST = /^\/v1\/secrets\/api\/keys$/;
 
 /** Every request of the bench's stack goes through a gateway from now on. */
-export async function gatewayBefore(bench: Bench): Promise<HoldingGateway> {
-  const gateway = await HoldingGateway.before(bench.emulator.url);
-  bench.workspace.env["FLEXPRICE_BASE_URL"] = gateway.url;
+export async function gatewayBefore(fixture: EngineFixture): Promise<HoldingGateway> {
+  const gateway = await HoldingGateway.before(fixture.emulator.url);
+  fixture.workspace.env["FLEXPRICE_BASE_URL"] = gateway.url;
   return gateway;
 }
 
-function homeOf({ workspace }: Bench): string {
+function homeOf({ workspace }: EngineFixture): string {
   return join(workspace.scratch, "home");
 }
 
 /** Another stack of the same tenant on the same machine: with the same PULUMI_HOME and the same settings. */
-export async function secondStack(bench: Bench, source: string): Promise<PulumiWorkspace> {
+export async function secondStack(
+  fixture: EngineFixture,
+  source: string,
+): Promise<PulumiWorkspace> {
   return await PulumiWorkspace.create({
     program: { source },
     stack: "second",
     env: {
-      FLEXPRICE_BASE_URL: bench.workspace.env["FLEXPRICE_BASE_URL"],
-      PULUMI_HOME: homeOf(bench),
+      FLEXPRICE_BASE_URL: fixture.workspace.env["FLEXPRICE_BASE_URL"],
+      PULUMI_HOME: homeOf(fixture),
     },
-    config: { "flexprice:apiKey": { value: bench.operator.apiKey, secret: true } },
+    config: { "flexprice:apiKey": { value: fixture.operator.apiKey, secret: true } },
   });
 }
 
@@ -58,16 +61,16 @@ async function idsIn(workspaces: readonly PulumiWorkspace[]): Promise<string[]> 
 
 /** Each live object is in exactly one of the states, and what a state holds is live. */
 export async function assertStatesAreTheServer(
-  bench: Bench,
+  fixture: EngineFixture,
   ...workspaces: readonly PulumiWorkspace[]
 ): Promise<void> {
-  const live = [...bench.accounts(), ...bench.keys()].map(({ id }) => id);
-  const held = await idsIn(workspaces.length === 0 ? [bench.workspace] : workspaces);
+  const live = [...fixture.accounts(), ...fixture.keys()].map(({ id }) => id);
+  const held = await idsIn(workspaces.length === 0 ? [fixture.workspace] : workspaces);
   assert.deepEqual(held.sort(), live.sort());
 }
 
 /** Ids of what was archived or revoked. */
-export function endedIds({ emulator, operator }: Bench): string[] {
+export function endedIds({ emulator, operator }: EngineFixture): string[] {
   return [...emulator.accounts(operator.tenantId), ...emulator.keys(operator.tenantId)]
     .filter(({ status }) => status !== "published")
     .map(({ id }) => id);
@@ -81,7 +84,7 @@ export function warningsOf(result: OperationResult): string[] {
 }
 
 /** CLI, program and provider end in one moment, as with the machine. */
-export async function killAll({ workspace }: Bench): Promise<void> {
+export async function killAll({ workspace }: EngineFixture): Promise<void> {
   while (workspace.processes().length > 0) {
     for (const { pid } of workspace.processes()) endProcess(pid);
     await new Promise((wake) => setTimeout(wake, 20));
@@ -93,8 +96,8 @@ export async function killAll({ workspace }: Bench): Promise<void> {
 export class Notes {
   readonly folder: string;
 
-  constructor(bench: Bench) {
-    this.folder = join(homeOf(bench), "flexprice", "creates");
+  constructor(fixture: EngineFixture) {
+    this.folder = join(homeOf(fixture), "flexprice", "creates");
   }
 
   get paths(): string[] {

@@ -5,7 +5,7 @@ import { type RunningChild, startChild } from "../../scripts/child";
 import { ensurePulumi } from "../../scripts/pulumi-cli";
 import type { PulumiWorkspace } from "../../scripts/workspace";
 import { Clock } from "./clock";
-import { Bench } from "./fixture";
+import { EngineFixture } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   ACCOUNT_POST,
@@ -41,19 +41,19 @@ const [AHEAD, LEVEL] = [new Clock(), new Clock()];
 AHEAD.advance("11m");
 
 describe(`two runs at once on one PULUMI_HOME, ${SIZE} accounts with a key each`, () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let second: PulumiWorkspace;
   let gateway: HoldingGateway;
 
   beforeEach(async () => {
-    bench = await Bench.open(MANY);
-    gateway = await gatewayBefore(bench);
-    second = await secondStack(bench, MANY);
+    fixture = await EngineFixture.open(MANY);
+    gateway = await gatewayBefore(fixture);
+    second = await secondStack(fixture, MANY);
   });
   afterEach(async () => {
     await second.dispose();
     await gateway.close();
-    await bench.close();
+    await fixture.close();
   });
 
   async function start(
@@ -79,20 +79,20 @@ describe(`two runs at once on one PULUMI_HOME, ${SIZE} accounts with a key each`
     other: { clock: Clock; launcher: readonly string[] },
   ) {
     const hold = gateway.hold("POST", ACCOUNT_POST, "answer", SIZE);
-    const one = await start(bench.workspace, first);
+    const one = await start(fixture.workspace, first);
     await Promise.race([hold.arrived(SIZE), one.done]);
-    assert.equal(new Notes(bench).paths.length, SIZE, one.output);
+    assert.equal(new Notes(fixture).paths.length, SIZE, one.output);
     const two = await (await start(second, other)).done;
     hold.release();
     for (const { exitCode, output } of [await one.done, two]) {
       assert.equal(exitCode, 0, output);
       assert.doesNotMatch(output, /warning/);
     }
-    assert.deepEqual(endedIds(bench), []);
-    assert.equal(bench.accounts().length, 2 * SIZE);
-    assert.equal(bench.keys().length, 2 * SIZE);
-    await assertStatesAreTheServer(bench, bench.workspace, second);
-    assert.deepEqual(new Notes(bench).paths, []);
+    assert.deepEqual(endedIds(fixture), []);
+    assert.equal(fixture.accounts().length, 2 * SIZE);
+    assert.equal(fixture.keys().length, 2 * SIZE);
+    await assertStatesAreTheServer(fixture, fixture.workspace, second);
+    assert.deepEqual(new Notes(fixture).paths, []);
   }
 
   for (const [who, first, other] of [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { FaultKind } from "../../provider/emulator";
-import { accountWithKey, Bench, failed, messages, prefixOf, succeeded } from "./fixture";
+import { accountWithKey, EngineFixture, failed, messages, prefixOf, succeeded } from "./fixture";
 import type { HoldingGateway } from "./holding-gateway";
 import {
   assertStatesAreTheServer,
@@ -17,19 +17,20 @@ const program = (round = 1) =>
   accountWithKey({ name: "named", key: `rotationTriggers: { round: "${round}" }` });
 
 describe("an account with a name of the program's, which takes two requests", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let notes: Notes;
   beforeEach(async () => {
-    bench = await Bench.open(program());
-    notes = new Notes(bench);
+    fixture = await EngineFixture.open(program());
+    notes = new Notes(fixture);
   });
-  afterEach(() => bench.close());
+  afterEach(() => fixture.close());
 
-  const names = () => bench.accounts().map(({ name }) => name);
-  const requests = () => bench.takeWrites().map(({ request }) => request.replace(/user_\w+/, "ID"));
+  const names = () => fixture.accounts().map(({ name }) => name);
+  const requests = () =>
+    fixture.takeWrites().map(({ request }) => request.replace(/user_\w+/, "ID"));
 
   function failPut(fault: FaultKind, times: number) {
-    bench.emulator.faults.add({
+    fixture.emulator.faults.add({
       ...fault,
       when: "before",
       times,
@@ -39,43 +40,43 @@ describe("an account with a name of the program's, which takes two requests", ()
 
   it("is in the state under its unique name where the second is refused, and is named by the next up", async () => {
     failPut({ kind: "status", status: 403, body: { error: "forbidden", code: "forbidden" } }, 1);
-    const up = failed(await bench.up());
+    const up = failed(await fixture.up());
     assert.match(messages(up, "error").join("\n"), /is in the state, and gets its name then/);
-    const [account, ...more] = bench.accounts();
+    const [account, ...more] = fixture.accounts();
     assert.deepEqual(more, []);
     assert.equal(prefixOf(account?.name), "named");
-    const { id, outputs } = (await bench.held())["ServiceAccount ci"] ?? {};
+    const { id, outputs } = (await fixture.held())["ServiceAccount ci"] ?? {};
     assert.equal(id, account?.id);
     assert.equal(outputs?.["name"], account?.name);
     assert.deepEqual(notes.paths, []);
-    await assertStatesAreTheServer(bench);
+    await assertStatesAreTheServer(fixture);
 
-    bench.takeWrites();
-    succeeded(await bench.up());
+    fixture.takeWrites();
+    succeeded(await fixture.up());
     assert.deepEqual(requests(), ["PUT /v1/users/ID", "POST /v1/secrets/api/keys"]);
     assert.deepEqual(names(), ["named"]);
-    await assertStatesAreTheServer(bench);
-    succeeded(await bench.drift());
+    await assertStatesAreTheServer(fixture);
+    succeeded(await fixture.drift());
   });
 
   it("gets its name where a replica does not know it yet", async () => {
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
     failPut({ kind: "status", status: 404, body }, 2);
-    succeeded(await bench.up());
+    succeeded(await fixture.up());
     assert.deepEqual(requests(), [
       "POST /v1/users",
       ...["PUT /v1/users/ID", "PUT /v1/users/ID", "PUT /v1/users/ID"],
       "POST /v1/secrets/api/keys",
     ]);
     assert.deepEqual(names(), ["named"]);
-    await assertStatesAreTheServer(bench);
-    succeeded(await bench.drift());
+    await assertStatesAreTheServer(fixture);
+    succeeded(await fixture.drift());
   });
 
   describe("whose run is killed", () => {
     let gateway: HoldingGateway;
     beforeEach(async () => {
-      gateway = await gatewayBefore(bench);
+      gateway = await gatewayBefore(fixture);
     });
     afterEach(() => gateway.close());
 
@@ -86,29 +87,29 @@ describe("an account with a name of the program's, which takes two requests", ()
       for (const leaseIsOver of [false, true]) {
         it(`${when} is archived by its id ${leaseIsOver ? "in the next run" : "once the lease is over"}`, async () => {
           const hold = gateway.hold("PUT", RENAMING, what, 1);
-          await reached(hold, bench.workspace.start("up"));
-          await killAll(bench);
-          const [orphan, ...more] = bench.accounts();
+          await reached(hold, fixture.workspace.start("up"));
+          await killAll(fixture);
+          const [orphan, ...more] = fixture.accounts();
           assert.deepEqual(more, []);
           assert.match(orphan?.name ?? "", lost);
           if (!leaseIsOver) {
-            succeeded(await bench.up());
-            assert.deepEqual(endedIds(bench), []);
+            succeeded(await fixture.up());
+            assert.deepEqual(endedIds(fixture), []);
             assert.equal(notes.paths.length, 1);
-            bench.setSource(program(2));
+            fixture.setSource(program(2));
           }
-          const [before] = bench.keys();
+          const [before] = fixture.keys();
           notes.age("3m");
-          const up = succeeded(await bench.up());
+          const up = succeeded(await fixture.up());
           assert.match(
             messages(up, "warning").join("\n"),
             new RegExp(`${orphan?.id}.*has been archived`),
           );
           const ended = [orphan?.id, before?.id].filter((id) => id !== undefined);
-          assert.deepEqual(endedIds(bench).sort(), ended.sort());
+          assert.deepEqual(endedIds(fixture).sort(), ended.sort());
           assert.deepEqual(names(), ["named"]);
           assert.deepEqual(notes.paths, []);
-          await assertStatesAreTheServer(bench);
+          await assertStatesAreTheServer(fixture);
         });
       }
     }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { OperationResult } from "../../scripts/workspace";
-import { Bench, changes, messages, succeeded } from "./fixture";
+import { changes, EngineFixture, messages, succeeded } from "./fixture";
 
 interface Program {
   name: string;
@@ -70,21 +70,23 @@ function dependents({ steps }: OperationResult): Record<string, string> {
 }
 
 describe("a change that concerns the provider alone, or a name", () => {
-  let bench: Bench;
+  let fixture: EngineFixture;
   let made: Record<string, string>;
   before(async () => {
-    bench = await Bench.open(program({ name: "first", rotateBefore: "14d", more: COMPUTED }));
-    succeeded(await bench.up());
-    made = await bench.outputs();
+    fixture = await EngineFixture.open(
+      program({ name: "first", rotateBefore: "14d", more: COMPUTED }),
+    );
+    succeeded(await fixture.up());
+    made = await fixture.outputs();
   });
-  after(() => bench.close());
+  after(() => fixture.close());
 
   const changed: Program = { name: "second", rotateBefore: "15d", forceDestroy: true };
   let preview: OperationResult;
 
   it("shows in a preview what depends on the outputs as changed, but not what depends on ids", async () => {
-    bench.setSource(program({ ...changed, more: COMPUTED }));
-    preview = succeeded(await bench.preview());
+    fixture.setSource(program({ ...changed, more: COMPUTED }));
+    preview = succeeded(await fixture.preview());
     assert.deepEqual(dependents(preview), {
       apiKey: "update",
       "apiKey, immutable": "replace",
@@ -105,9 +107,9 @@ describe("a change that concerns the provider alone, or a name", () => {
   });
 
   it("leaves what depends on the outputs alone in an up", async () => {
-    bench.setSource(program(changed));
-    bench.takeWrites();
-    const up = succeeded(await bench.up());
+    fixture.setSource(program(changed));
+    fixture.takeWrites();
+    const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up).sort(), [
       "delete ApiKey computed",
       "update ApiKey ci",
@@ -115,17 +117,17 @@ describe("a change that concerns the provider alone, or a name", () => {
       "update ServiceAccount ci",
     ]);
     assert.deepEqual([...new Set(Object.values(dependents(up)))], ["same"]);
-    const requests = bench.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…"));
+    const requests = fixture.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…"));
     assert.deepEqual(requests.sort(), [
       "DELETE /v1/secrets/api/keys/secret_…",
       "PUT /v1/users/user_…",
     ]);
-    assert.deepEqual(await bench.outputs(), made);
+    assert.deepEqual(await fixture.outputs(), made);
   });
 
   it("replaces what replaceOnChanges names", async () => {
-    bench.setSource(program({ name: "third", rotateBefore: "16d", replaceOnChanges: true }));
-    const up = succeeded(await bench.up());
+    fixture.setSource(program({ name: "third", rotateBefore: "16d", replaceOnChanges: true }));
+    const up = succeeded(await fixture.up());
     const replaced = up.steps.filter(({ op }) => op === "create-replacement");
     const reasons = replaced
       .filter(({ type }) => type.includes("/flexprice:"))
@@ -135,15 +137,15 @@ describe("a change that concerns the provider alone, or a name", () => {
       ["ApiKey", "own", ["rotateBefore"]],
       ["ServiceAccount", "ci", ["name"]],
     ]);
-    const { accountId, keyId, ownId } = await bench.outputs();
+    const { accountId, keyId, ownId } = await fixture.outputs();
     assert.deepEqual(
-      bench.accounts().map(({ id, name }) => [id, name]),
+      fixture.accounts().map(({ id, name }) => [id, name]),
       [[accountId, "third"]],
     );
-    const left = bench.emulator.keys(bench.operator.tenantId);
+    const left = fixture.emulator.keys(fixture.operator.tenantId);
     assert.deepEqual(
       left
-        .filter(({ status, value }) => status === "published" && value !== bench.operator.apiKey)
+        .filter(({ status, value }) => status === "published" && value !== fixture.operator.apiKey)
         .map(({ id }) => id)
         .sort(),
       [keyId, ownId].sort(),

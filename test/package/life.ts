@@ -3,9 +3,9 @@ import { delimiter } from "node:path";
 import type { ProgramSource } from "../../scripts/workspace";
 import {
   accountWithKey,
-  Bench,
   CHANGES_SEEN,
   changes,
+  EngineFixture,
   failed,
   messages,
   succeeded,
@@ -38,9 +38,9 @@ async function openUnder(
   node: number,
   { source, ...program }: ProgramSource,
   env: Record<string, undefined> = {},
-): Promise<Bench> {
+): Promise<EngineFixture> {
   const { PATH = "" } = process.env;
-  return await Bench.open(source, {
+  return await EngineFixture.open(source, {
     program,
     env: { PATH: [await nodeFolder(node), PATH].join(delimiter), ...env },
   });
@@ -53,43 +53,43 @@ export async function wholeLife(
   program: Omit<ProgramSource, "source">,
 ): Promise<void> {
   const source = accountWithKey({ more: PROVIDER_PROCESS });
-  const bench = await openUnder(node, { ...program, source });
+  const fixture = await openUnder(node, { ...program, source });
   try {
-    assert.deepEqual(changes(succeeded(await bench.preview())), CREATED);
-    assert.deepEqual(bench.takeWrites(), []);
+    assert.deepEqual(changes(succeeded(await fixture.preview())), CREATED);
+    assert.deepEqual(fixture.takeWrites(), []);
 
-    assert.deepEqual(changes(succeeded(await bench.up())), CREATED);
-    const { apiKey, accountId, providerSdk, providerNode } = await bench.outputs();
-    assert.equal(apiKey, bench.keys().at(0)?.value);
+    assert.deepEqual(changes(succeeded(await fixture.up())), CREATED);
+    const { apiKey, accountId, providerSdk, providerNode } = await fixture.outputs();
+    assert.equal(apiKey, fixture.keys().at(0)?.value);
     assert.equal(providerSdk, sdk);
     assert.equal(providerNode?.split(".")[0], String(node));
 
-    bench.emulator.renameAccount(String(accountId), "in the dashboard");
-    const drift = failed(await bench.drift());
+    fixture.emulator.renameAccount(String(accountId), "in the dashboard");
+    const drift = failed(await fixture.drift());
     assert.equal(drift.exitCode, CHANGES_SEEN, drift.output);
     assert.match(drift.output, /it is called "in the dashboard", and its own name is "ci-\w{10}"/);
 
-    bench.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
-    const alone = succeeded(await bench.preview());
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
+    const alone = succeeded(await fixture.preview());
     assert.match(messages(alone, "warning").join("\n"), /^Flexprice could not be asked/);
-    bench.workspace.env["FLEXPRICE_BASE_URL"] = bench.emulator.url;
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
 
-    succeeded(await bench.destroy());
-    assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+    succeeded(await fixture.destroy());
+    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   } finally {
-    await bench.close();
+    await fixture.close();
   }
 }
 
 /** A program runs under this Node and gets its key; its types are checked, as Pulumi does by default. */
 export async function comesUp(node: number, program: ProgramSource): Promise<void> {
-  const bench = await openUnder(node, program, { PULUMI_NODEJS_TRANSPILE_ONLY: undefined });
+  const fixture = await openUnder(node, program, { PULUMI_NODEJS_TRANSPILE_ONLY: undefined });
   try {
-    assert.deepEqual(changes(succeeded(await bench.up())), CREATED);
-    const { apiKey, programNode } = await bench.outputs();
-    assert.equal(apiKey, bench.keys().at(0)?.value);
+    assert.deepEqual(changes(succeeded(await fixture.up())), CREATED);
+    const { apiKey, programNode } = await fixture.outputs();
+    assert.equal(apiKey, fixture.keys().at(0)?.value);
     assert.equal(programNode?.split(".")[0], String(node));
   } finally {
-    await bench.close();
+    await fixture.close();
   }
 }

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { accountWithKey, Bench, CHANGES_SEEN, changes, failed, succeeded } from "../engine/fixture";
+import {
+  accountWithKey,
+  CHANGES_SEEN,
+  changes,
+  EngineFixture,
+  failed,
+  succeeded,
+} from "../engine/fixture";
 import { type Consumer, install } from "./consumer";
 import { PROVIDER_PROCESS } from "./life";
 import { manifest } from "./manifest";
@@ -13,75 +20,75 @@ function program(name?: string): string {
 
 describe(`installed by npm beside @pulumi/pulumi ${OLDEST}`, () => {
   let consumer: Consumer;
-  let bench: Bench;
+  let fixture: EngineFixture;
   before(async () => {
     consumer = await install("npm", { "@pulumi/pulumi": OLDEST });
-    bench = await Bench.open(program(), { program: { within: consumer.folder } });
+    fixture = await EngineFixture.open(program(), { program: { within: consumer.folder } });
   });
   after(async () => {
-    await bench?.close();
+    await fixture?.close();
     consumer?.dispose();
   });
 
   it("an account and a key are created", async () => {
-    const up = succeeded(await bench.up());
+    const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), ["create ServiceAccount ci", "create ApiKey ci"]);
-    const { providerSdk, apiKey } = await bench.outputs();
+    const { providerSdk, apiKey } = await fixture.outputs();
     assert.equal(providerSdk, OLDEST);
-    assert.equal(apiKey, bench.keys().at(0)?.value);
+    assert.equal(apiKey, fixture.keys().at(0)?.value);
     assert.match(up.output, /apiKey +: \[secret\]/);
   });
 
   it("stay, are renamed, and drift shows", async () => {
-    const before = await bench.outputs();
-    bench.takeWrites();
-    assert.deepEqual(changes(succeeded(await bench.drift())), []);
-    bench.setSource(program("renamed"));
-    assert.deepEqual(changes(succeeded(await bench.up())), ["update ServiceAccount ci"]);
-    assert.deepEqual(await bench.outputs(), before);
+    const before = await fixture.outputs();
+    fixture.takeWrites();
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+    fixture.setSource(program("renamed"));
+    assert.deepEqual(changes(succeeded(await fixture.up())), ["update ServiceAccount ci"]);
+    assert.deepEqual(await fixture.outputs(), before);
     assert.deepEqual(
-      bench.takeWrites().map(({ request }) => request),
+      fixture.takeWrites().map(({ request }) => request),
       [`PUT /v1/users/${before["accountId"]}`],
     );
-    bench.emulator.renameAccount(String(before["accountId"]), "in the dashboard");
-    const drift = failed(await bench.drift());
+    fixture.emulator.renameAccount(String(before["accountId"]), "in the dashboard");
+    const drift = failed(await fixture.drift());
     assert.equal(drift.exitCode, CHANGES_SEEN);
     assert.match(drift.output, /~ name *: "renamed" => "in the dashboard"/);
   });
 
   it("the drift is mended, get reads and a look-up finds what is there", async () => {
-    bench.setSource(`${program("renamed")}
+    fixture.setSource(`${program("renamed")}
 export const accountName = flexprice.ServiceAccount.get("account", account.id).name;
 export const keyOwner = flexprice.ApiKey.get("key", key.id).userId;
 export const lookedUp = flexprice.getServiceAccountOutput({ id: account.id }).name;
 export const caller = flexprice.getCaller().then(({ id }) => id);
 `);
-    succeeded(await bench.up("--refresh"));
-    const { accountId, accountName, keyOwner, lookedUp, caller } = await bench.outputs();
+    succeeded(await fixture.up("--refresh"));
+    const { accountId, accountName, keyOwner, lookedUp, caller } = await fixture.outputs();
     assert.deepEqual([accountName, keyOwner], ["renamed", accountId]);
-    assert.deepEqual([lookedUp, caller], ["renamed", bench.operator.userId]);
+    assert.deepEqual([lookedUp, caller], ["renamed", fixture.operator.userId]);
     assert.deepEqual(
-      bench.takeWrites().map(({ request }) => request),
+      fixture.takeWrites().map(({ request }) => request),
       [`PUT /v1/users/${accountId}`],
     );
   });
 
   it("a bad role is refused, and a server that is away is a warning", async () => {
-    bench.setSource(accountWithKey({ roles: '["custom_role"]' }));
-    bench.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
-    const preview = failed(await bench.preview());
+    fixture.setSource(accountWithKey({ roles: '["custom_role"]' }));
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
+    const preview = failed(await fixture.preview());
     assert.match(preview.output, /roles: Invalid role: custom_role\. Allowed roles: /);
     assert.match(preview.output, /warning: Flexprice could not be asked/);
-    bench.workspace.env["FLEXPRICE_BASE_URL"] = bench.emulator.url;
-    assert.deepEqual(bench.takeWrites(), []);
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
+    assert.deepEqual(fixture.takeWrites(), []);
   });
 
   it("and destroyed", async () => {
-    const destroyed = changes(succeeded(await bench.destroy()));
+    const destroyed = changes(succeeded(await fixture.destroy()));
     assert.deepEqual(
       destroyed.filter((step) => step.startsWith("delete")),
       ["delete ApiKey ci", "delete ServiceAccount ci"],
     );
-    assert.deepEqual([bench.accounts(), bench.keys()], [[], []]);
+    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 });

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import type { Credential, World } from "../../provider/api/client";
-import { Connection } from "../../provider/session/connection";
-import { Journal } from "../../provider/session/recovery/journal";
-import { ManagedIds } from "../../provider/session/managed-ids";
+import type { Credential, Platform } from "../../provider/api/client";
 import type { RetryLimits } from "../../provider/api/retry";
 import {
   DEFAULT_TRANSPORT_LIMITS,
@@ -17,11 +14,14 @@ import {
   type RecordedRequest,
   seeded,
 } from "../../provider/emulator";
-import { type ErrorKind, FlexpriceError } from "../../provider/shared/errors";
-import { ApiKeyLifecycle } from "../../provider/lifecycle/api-key/provider";
+import { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
+import type { ProviderContext } from "../../provider/lifecycle/context";
 import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
-import type { Surroundings } from "../../provider/lifecycle/context";
-import { ServiceAccountLifecycle } from "../../provider/lifecycle/service-account";
+import { ServiceAccountProvider } from "../../provider/lifecycle/service-account";
+import { Connection } from "../../provider/session/connection";
+import { ManagedIds } from "../../provider/session/managed-ids";
+import { Journal } from "../../provider/session/recovery/journal";
+import { type ErrorKind, FlexpriceError } from "../../provider/shared/errors";
 
 /** What Pulumi sends in place of a value that is not known yet. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -37,20 +37,20 @@ export const DAY = 24 * HOUR;
 /** No attempt is repeated. */
 export const ONCE: RetryLimits = {
   attempts: 1,
-  totalMs: 0,
+  maxElapsedMs: 0,
   unreachableMs: 0,
   throttledMs: 0,
-  firstPauseMs: 0,
-  longestPauseMs: 0,
+  baseDelayMs: 0,
+  maxDelayMs: 0,
 };
 
 /** The inputs that a lifecycle takes, which its module keeps to itself. */
-export type AccountInputs = Parameters<ServiceAccountLifecycle["create"]>[0];
-export type AccountState = Parameters<ServiceAccountLifecycle["update"]>[1];
-export type KeyInputs = Parameters<ApiKeyLifecycle["create"]>[0];
-export type KeyState = Parameters<ApiKeyLifecycle["update"]>[1];
+export type AccountInputs = Parameters<ServiceAccountProvider["create"]>[0];
+export type AccountState = Parameters<ServiceAccountProvider["update"]>[1];
+export type KeyInputs = Parameters<ApiKeyProvider["create"]>[0];
+export type KeyState = Parameters<ApiKeyProvider["update"]>[1];
 
-export interface StageOptions {
+export interface UnitFixtureOptions {
   /** How far the server's clock is ahead of ours, in milliseconds. */
   readonly serverAheadMs?: number;
   readonly revocationDelayMs?: number;
@@ -76,8 +76,8 @@ export const FINGERPRINT = "0123456789abcdef";
 
 /** One provider process: what it keeps, it keeps for one operation of Pulumi. */
 export interface ProviderProcess {
-  readonly accounts: ServiceAccountLifecycle;
-  readonly keys: ApiKeyLifecycle;
+  readonly accounts: ServiceAccountProvider;
+  readonly keys: ApiKeyProvider;
   readonly connection: Connection;
   readonly managed: ManagedIds;
   readonly warnings: string[];
@@ -86,15 +86,18 @@ export interface ProviderProcess {
 }
 
 /** A Flexprice of its own, a clock that moves only with pauses, and provider processes that use both. */
-export class Stage {
-  static async start({ serverAheadMs = 0, ...options }: StageOptions = {}): Promise<Stage> {
+export class UnitFixture {
+  static async start({
+    serverAheadMs = 0,
+    ...options
+  }: UnitFixtureOptions = {}): Promise<UnitFixture> {
     const clock = { now: START };
     const emulator = await Emulator.start({
       ...options,
       clock: () => new Date(clock.now + serverAheadMs),
       random: seeded(1),
     });
-    return new Stage(emulator, emulator.createTenant(), clock);
+    return new UnitFixture(emulator, emulator.createTenant(), clock);
   }
 
   private constructor(
@@ -111,7 +114,7 @@ export class Stage {
     return credential(this.operator.apiKey);
   }
 
-  world(transport: Partial<TransportLimits> = {}, pauses: number[] = []): World {
+  world(transport: Partial<TransportLimits> = {}, pauses: number[] = []): Platform {
     return {
       transport: httpTransport({ ...DEFAULT_TRANSPORT_LIMITS, ...transport }),
       now: () => this.clock.now,
@@ -143,7 +146,7 @@ export class Stage {
       journal,
       managed,
     );
-    const surroundings: Surroundings = {
+    const context: ProviderContext = {
       connect: () => connection,
       isConfigured: () => configured,
       connectionNames: () => [],
@@ -153,15 +156,15 @@ export class Stage {
       adopted: new Set(),
       diffedAccounts: new DiffedResources(),
       diffedKeys: new DiffedResources(),
-      now: () => connection.routes.serverNow(),
+      now: () => connection.api.serverNow(),
       sleep: world.sleep,
       warn: async (message) => {
         warnings.push(message);
       },
     };
     return {
-      accounts: new ServiceAccountLifecycle(surroundings),
-      keys: new ApiKeyLifecycle(surroundings),
+      accounts: new ServiceAccountProvider(context),
+      keys: new ApiKeyProvider(context),
       connection,
       managed,
       warnings,

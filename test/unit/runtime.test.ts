@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { dynamic } from "@pulumi/pulumi";
-import { type KeyInputs, Stage } from "./fixture";
+import { type KeyInputs, UnitFixture } from "./fixture";
 
 type Runtime = typeof import("../../provider/runtime");
 
@@ -20,11 +20,11 @@ const request = (config: Record<string, string>) =>
 describe("runtime", () => {
   const { error } = console;
   const environment = { ...process.env };
-  let stage: Stage;
+  let fixture: UnitFixture;
   let runtime: Runtime;
   let home: string;
   beforeEach(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
@@ -36,7 +36,7 @@ describe("runtime", () => {
   afterEach(async () => {
     console.error = error;
     process.env = { ...environment };
-    await stage.stop();
+    await fixture.stop();
     rmSync(home, { recursive: true, force: true });
   });
 
@@ -67,9 +67,9 @@ describe("runtime", () => {
   });
 
   it("takes the config over before anything is awaited", async () => {
-    const { apiKey } = stage.operator;
+    const { apiKey } = fixture.operator;
     const configured = configure({
-      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:baseUrl": fixture.emulator.url,
       "flexprice:apiKey": apiKey,
     });
     const account = { namePrefix: "ci", roles: ["event_ingestor"] };
@@ -80,26 +80,26 @@ describe("runtime", () => {
     const key = await runtime.apiKey.create?.(inputs);
     assert.equal(key?.outs?.userId, created.id);
     // One connection for both: who the caller is was asked once.
-    assert.deepEqual(stage.log, ["GET /users/me", "POST /users", "POST /secrets/api/keys"]);
+    assert.deepEqual(fixture.log, ["GET /users/me", "POST /users", "POST /secrets/api/keys"]);
     await runtime.apiKey.delete?.(key.id, key.outs);
     await runtime.serviceAccount.delete?.(created.id, created.outs);
     assert.deepEqual(
-      stage.emulator.accounts().map(({ status }) => status),
+      fixture.emulator.accounts().map(({ status }) => status),
       ["archived"],
     );
   });
 
   it("keeps notes of creates under way in Pulumi's home", async () => {
     await configure({
-      "flexprice:baseUrl": stage.emulator.url,
-      "flexprice:apiKey": stage.operator.apiKey,
+      "flexprice:baseUrl": fixture.emulator.url,
+      "flexprice:apiKey": fixture.operator.apiKey,
     });
     const notes = () => {
       const folder = join(home, "flexprice", "creates");
       return existsSync(folder) ? readdirSync(folder).length : 0;
     };
     let during = 0;
-    stage.emulator.faults.decide = ({ path }) => {
+    fixture.emulator.faults.decide = ({ path }) => {
       if (path === "/v1/users") during = notes();
       return undefined;
     };
@@ -113,13 +113,13 @@ describe("runtime", () => {
     writeFileSync(join(home, "flexprice"), "a file where the folder is to be");
     runtime = load();
     await configure({
-      "flexprice:baseUrl": stage.emulator.url,
-      "flexprice:apiKey": stage.operator.apiKey,
+      "flexprice:baseUrl": fixture.emulator.url,
+      "flexprice:apiKey": fixture.operator.apiKey,
     });
     for (const namePrefix of ["one", "two"]) {
       await runtime.serviceAccount.create?.({ namePrefix, roles: ["event_ingestor"] });
     }
-    assert.equal(stage.emulator.accounts().length, 2);
+    assert.equal(fixture.emulator.accounts().length, 2);
     assert.equal(shown.length, 1);
     assert.match(
       String(shown[0]),
@@ -128,18 +128,18 @@ describe("runtime", () => {
   });
 
   it("reads the environment when it is needed", async () => {
-    process.env["FLEXPRICE_BASE_URL"] = stage.emulator.url;
-    process.env["FLEXPRICE_API_KEY"] = stage.operator.apiKey;
+    process.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
+    process.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
     await runtime.serviceAccount.create?.({ name: "ci", roles: ["event_ingestor"] });
-    assert.equal(stage.emulator.accounts().length, 1);
+    assert.equal(fixture.emulator.accounts().length, 1);
   });
 
   it("keeps connections apart", async () => {
-    const other = stage.emulator.createTenant();
+    const other = fixture.emulator.createTenant();
     await configure({
-      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:baseUrl": fixture.emulator.url,
       "flexprice:connections": JSON.stringify({
-        a: { apiKey: stage.operator.apiKey },
+        a: { apiKey: fixture.operator.apiKey },
         b: { apiKey: other.apiKey },
       }),
     });
@@ -147,8 +147,8 @@ describe("runtime", () => {
       await runtime.serviceAccount.create?.({ name: "ci", roles: ["event_reader"], connection });
     }
     assert.deepEqual(
-      stage.emulator.accounts().map(({ tenantId }) => tenantId),
-      [stage.operator.tenantId, other.tenantId],
+      fixture.emulator.accounts().map(({ tenantId }) => tenantId),
+      [fixture.operator.tenantId, other.tenantId],
     );
   });
 
@@ -156,7 +156,7 @@ describe("runtime", () => {
     const shown: unknown[] = [];
     console.error = (...parts: unknown[]) => shown.push(parts.join(" "));
     runtime = load();
-    await configure({ "flexprice:baseUrl": stage.emulator.url });
+    await configure({ "flexprice:baseUrl": fixture.emulator.url });
     const inputs = { name: "ci", roles: ["event_reader"] };
     for (const _ of [1, 2]) {
       assert.deepEqual(await runtime.serviceAccount.check?.({}, inputs), { inputs, failures: [] });
@@ -165,8 +165,8 @@ describe("runtime", () => {
     assert.match(String(shown[0]), /^warning: No Flexprice credential is configured/);
     await assert.rejects(async () => runtime.serviceAccount.create?.(inputs), {
       kind: "configuration",
-      attempted: 'create service account "ci"',
-      answer: "no Flexprice credential is configured",
+      operation: 'create service account "ci"',
+      reason: "no Flexprice credential is configured",
     });
   });
 
@@ -180,7 +180,7 @@ describe("runtime", () => {
 
   it("asks nothing at preview when told not to", async () => {
     await configure({
-      "flexprice:baseUrl": stage.emulator.url,
+      "flexprice:baseUrl": fixture.emulator.url,
       "flexprice:apiKey": "a-key-of-mine",
       "flexprice:preflight": "false",
     });
@@ -188,6 +188,6 @@ describe("runtime", () => {
       {},
       { name: "a", roles: ["event_reader"] },
     );
-    assert.deepEqual([checked?.failures, stage.log], [[], []]);
+    assert.deepEqual([checked?.failures, fixture.log], [[], []]);
   });
 });

@@ -1,13 +1,13 @@
-import type { Connection } from "../../session/connection";
 import { displayIdOf } from "../../api/ids";
-import { ownerByUse } from "../../session/key-verification";
 import type { Key } from "../../api/schemas";
+import type { Connection } from "../../session/connection";
+import { guardOwnCredential } from "../../session/guards";
+import { authenticateWithKey } from "../../session/key-verification";
+import { sameInstant } from "../../shared/duration";
 import { FlexpriceError } from "../../shared/errors";
 import { quoted, rememberSecret } from "../../shared/redaction";
+import { displayName } from "../context";
 import type { Inputs } from "./state";
-import { sameInstant } from "../../shared/duration";
-import { guardOwnCredential } from "../../session/guards";
-import { label } from "../context";
 
 /**
  * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.
@@ -22,17 +22,17 @@ export async function adoptable(
   isHeld: boolean,
 ): Promise<Key> {
   rememberSecret(apiKey);
-  const attempted = `adopt API key ${label(id, inputs.name)}`;
-  const refuse = (answer: string, advice: string) =>
-    new FlexpriceError({ kind: "refused", attempted, answer, advice });
+  const operation = `adopt API key ${displayName(id, inputs.name)}`;
+  const refuse = (reason: string, fix: string) =>
+    new FlexpriceError({ kind: "refused", operation, reason, fix });
   if (isHeld) {
     throw refuse(
       "a resource of this stack manages it already",
       'remove "adopt" from this resource.',
     );
   }
-  guardOwnCredential(connection, apiKey, attempted);
-  const user = await ownerByUse(connection.routes, apiKey);
+  guardOwnCredential(connection, apiKey, operation);
+  const user = await authenticateWithKey(connection.api, apiKey);
   if (user === undefined) {
     throw refuse(
       "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",

@@ -1,25 +1,11 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
-import type { Connection } from "../../session/connection";
 import { displayIdOf } from "../../api/ids";
-import { hasStoppedWorking, ownerByUse, seesEveryKey } from "../../session/key-verification";
-import { despiteLag, isYoung } from "../../session/replica-lag";
 import type { User } from "../../api/schemas";
-import { FlexpriceError, isFailure } from "../../shared/errors";
-import { once } from "../../shared/lazy";
-import { rememberSecret } from "../../shared/redaction";
-import { adoptable } from "./adoption";
-import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
-import {
-  type Inputs,
-  isComplete,
-  kept,
-  type Predecessor,
-  present,
-  type State,
-  stateOf,
-} from "./state";
-import type { Diffed } from "../diffed-resources";
+import type { Connection } from "../../session/connection";
+import { guardOwnCredential, guardOwnCredentialAmong, guardTenant } from "../../session/guards";
+import { authenticateWithKey, confirmRevoked, seesEveryKey } from "../../session/key-verification";
+import { isYoung, retryDespiteLag } from "../../session/replica-lag";
 import {
   DURATION_RULE,
   durationFailure,
@@ -28,50 +14,64 @@ import {
   instantFailure,
   sameDuration,
 } from "../../shared/duration";
-import { accountId, connectionName, namePrefix } from "../fields";
-import { guardOwnCredential, guardOwnCredentialAmong, guardTenant } from "../../session/guards";
+import { FlexpriceError, isFailure } from "../../shared/errors";
+import { lazy } from "../../shared/lazy";
+import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../shared/names";
+import { rememberSecret } from "../../shared/redaction";
+import { containsUnknown, isUnknown, unlessUnknown } from "../../shared/unknowns";
 import {
   type ChangeTable,
   diffByTable,
-  isLetGo,
+  displayName,
+  isHandedOver,
   isReplacedByItself,
-  label,
-  optional,
-  ownInputs,
+  omitProvider,
+  type ProviderContext,
+  pickDefined,
   replacedByItself,
-  type Surroundings,
   toCheckFailures,
   toDiffResult,
   WITHOUT_ADOPT,
 } from "../context";
-import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../shared/names";
+import type { Diffed } from "../diffed-resources";
+import { accountId, connectionName, namePrefix } from "../fields";
 import {
-  type Ahead,
-  foreseen,
-  foreseeTenant,
+  asCheckFailures,
+  assertTenantInPreview,
+  functionSettingsFailures,
   keyCreationFailures,
-  lookAhead,
-  lookupFailures,
-  remarkTenant,
+  loadPreviewContext,
+  type PreviewContext,
+  warnOfForeignTenant,
 } from "../preview-checks";
-import { containsUnknown, isUnknown, onceKnown } from "../../shared/unknowns";
+import { adoptable } from "./adoption";
+import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
+import {
+  type Inputs,
+  isComplete,
+  type Predecessor,
+  refreshed,
+  type State,
+  toState,
+  unchanged,
+} from "./state";
 
 const KEY_RULE = "must be the key itself, without white space or a line break";
-const schema = once(() => {
+const schema = lazy(() => {
   const lifetime = z.string(DURATION_RULE).superRefine(by(durationFailure));
   return z.strictObject({
     serviceAccountId: accountId().optional(),
-    name: onceKnown(
+    name: unlessUnknown(
       z
         .string("must be a text")
         .refine(isKeyName, KEY_NAME_RULE)
         .refine(isWellFormed, NOT_WELL_FORMED),
     ).optional(),
     namePrefix: namePrefix().optional(),
-    type: onceKnown(
+    type: unlessUnknown(
       z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key"),
     ),
-    expiresAt: onceKnown(
+    expiresAt: unlessUnknown(
       z.iso
         .datetime({
           offset: true,
@@ -79,19 +79,21 @@ const schema = once(() => {
         })
         .superRefine(by(instantFailure)),
     ).optional(),
-    expiresIn: onceKnown(lifetime).optional(),
-    rotateBefore: onceKnown(lifetime).optional(),
-    rotationTriggers: onceKnown(
-      z.record(z.string(), onceKnown(z.string("must be a text")), "must be a map of texts"),
+    expiresIn: unlessUnknown(lifetime).optional(),
+    rotateBefore: unlessUnknown(lifetime).optional(),
+    rotationTriggers: unlessUnknown(
+      z.record(z.string(), unlessUnknown(z.string("must be a text")), "must be a map of texts"),
     ).optional(),
-    onDelete: onceKnown(z.enum(["revoke", "expire"], 'must be "revoke" or "expire"')).optional(),
-    adopt: onceKnown(
+    onDelete: unlessUnknown(
+      z.enum(["revoke", "expire"], 'must be "revoke" or "expire"'),
+    ).optional(),
+    adopt: unlessUnknown(
       z.strictObject(
         {
-          id: onceKnown(
+          id: unlessUnknown(
             z.string().regex(/^secret_\w+$/, 'must be the id of an API key ("secret_…")'),
           ),
-          apiKey: onceKnown(z.string(KEY_RULE).regex(/^[\x21-\x7e]+$/, KEY_RULE)),
+          apiKey: unlessUnknown(z.string(KEY_RULE).regex(/^[\x21-\x7e]+$/, KEY_RULE)),
         },
         "must hold the id and the apiKey of an existing key",
       ),
@@ -123,29 +125,29 @@ const CHANGES: ChangeTable<
 };
 
 /** The life of an API key, as the engine calls it. */
-export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> {
+export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   /** A refresh and a destroy run no program: nothing of what they show is kept or replaced by one. */
   private isProgramRun = false;
 
-  constructor(private readonly surroundings: Surroundings) {}
+  constructor(private readonly context: ProviderContext) {}
 
   async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
     this.isProgramRun = true;
     rememberSecret(news.adopt?.apiKey);
-    const inputs: Inputs = { ...ownInputs(news), type: news.type ?? "private_key" };
-    const replaced = this.surroundings.diffedKeys.recheck(olds, inputs);
-    if (replaced !== undefined) this.surroundings.adopted.delete(replaced.id);
+    const inputs: Inputs = { ...omitProvider(news), type: news.type ?? "private_key" };
+    const replaced = this.context.diffedKeys.recheck(olds, inputs);
+    if (replaced !== undefined) this.context.adopted.delete(replaced.id);
     const toBeMade =
       Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
     const adopted: unknown = inputs.adopt?.id;
-    if (typeof adopted === "string") this.surroundings.managed.want(adopted);
-    const ahead = await lookAhead(this.surroundings, inputs.connection);
+    if (typeof adopted === "string") this.context.managed.want(adopted);
+    const ahead = await loadPreviewContext(this.context, inputs.connection);
     if (failures.length === 0) {
-      const now = this.surroundings.now(inputs.connection);
+      const now = this.context.now(inputs.connection);
       failures.push(...expiryFailures(inputs, toBeMade, now));
     }
-    failures.push(...ahead.failures, ...lookupFailures(this.surroundings, news));
+    failures.push(...ahead.failures, ...functionSettingsFailures(this.context, news));
     if (failures.length === 0 && toBeMade) {
       failures.push(...keyCreationFailures(ahead, inputs.serviceAccountId !== undefined));
       failures.push(...(await this.ownerFailures(ahead, inputs)));
@@ -157,10 +159,10 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
   }
 
   async diff(id: string, olds: State, given: Inputs): Promise<dynamic.DiffResult> {
-    const news: Inputs = ownInputs(given);
-    const { managed, warn, diffedKeys } = this.surroundings;
+    const news: Inputs = omitProvider(given);
+    const { managed, warn, diffedKeys } = this.context;
     for (const held of [{ id }, ...(olds.predecessors ?? [])]) managed.add(held.id);
-    const now = this.surroundings.now(olds.connection);
+    const now = this.context.now(olds.connection);
     const { changed, replaced } = this.changes(id, olds, news);
     const due = replaced.length === 0 ? dueReplacement(id, olds, news, now) : undefined;
     if (due !== undefined) await warn(due.reason);
@@ -173,12 +175,16 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     const isLeftToEngine = isSeenByEngine && changed.length > 0;
     if (this.isProgramRun) diffedKeys.note({ id, olds, news, isReplaced, isLeftToEngine });
     if (replaced.length > 0) {
-      await foreseeTenant(this.surroundings, olds, `replace API key ${label(id, olds.name)}`);
+      await assertTenantInPreview(
+        this.context,
+        olds,
+        `replace API key ${displayName(id, olds.name)}`,
+      );
       for (const remark of this.replacementRemarks(id, olds, news, changed, now))
         await warn(remark);
     } else {
-      await remarkTenant(this.surroundings, olds, `API key ${label(id, olds.name)}`);
-      if (this.isProgramRun && news.adopt?.id === id) this.surroundings.adopted.add(id);
+      await warnOfForeignTenant(this.context, olds, `API key ${displayName(id, olds.name)}`);
+      if (this.isProgramRun && news.adopt?.id === id) this.context.adopted.add(id);
     }
     return toDiffResult({ changed, replaced, isSeenByEngine });
   }
@@ -191,7 +197,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     changed: readonly string[],
     now: number,
   ): string[] {
-    const key = `API key ${label(id, olds.name)}`;
+    const key = `API key ${displayName(id, olds.name)}`;
     if (hasPassed(olds.expiresAt, now)) return [];
     const isExpiring = olds.onDelete === "expire" && olds.expiresAt !== undefined;
     const remarks: string[] = [];
@@ -221,10 +227,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
         ? ""
         : `, and so do the keys that rotations have left: ${predecessors.map((one) => one.id).join(", ")}`;
     const owner = serviceAccountId ?? userId;
-    if (
-      this.surroundings.diffedAccounts.stays(owner) ||
-      serviceAccountId === news.serviceAccountId
-    ) {
+    if (this.context.diffedAccounts.stays(owner) || serviceAccountId === news.serviceAccountId) {
       return `its successor is made for another service account, or through another connection${others}`;
     }
     return `its service account ${owner} is replaced, and its keys end with it${others}`;
@@ -232,7 +235,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
 
   /** Whether another resource of the program has a key, or is to end it: a rotation of that one has left it. */
   private isTaken(id: string, inputs: Inputs): boolean {
-    const { diffedKeys } = this.surroundings;
+    const { diffedKeys } = this.context;
     const replaced = diffedKeys.withInputs(inputs).map((one) => one.id);
     return (
       diffedKeys.holds(id) ||
@@ -248,7 +251,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
   /** The id that "adopt" names, where a resource of this program has taken it over and is replaced by this one. */
   private spentAdoption(inputs: Inputs): string | undefined {
     const adopted = inputs.adopt?.id;
-    const isSpent = this.surroundings.diffedKeys
+    const isSpent = this.context.diffedKeys
       .withInputs(inputs)
       .some(({ id, olds }) => adopted === id || adopted === olds.adoptedId);
     return isSpent ? adopted : undefined;
@@ -256,8 +259,8 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
 
   async create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
     const { serviceAccountId, name, namePrefix = NAME_PREFIX, type } = inputs;
-    const attempted = `create API key ${JSON.stringify(name ?? namePrefix)}${serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`}`;
-    const connection = this.surroundings.connect(inputs.connection, attempted);
+    const operation = `create API key ${JSON.stringify(name ?? namePrefix)}${serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`}`;
+    const connection = this.context.connect(inputs.connection, operation);
     const caller = await connection.caller();
     const owner = serviceAccountId ?? caller.id;
     const adoptedId = this.spentAdoption(inputs);
@@ -267,7 +270,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
       adoptedId,
     };
     if (inputs.adopt !== undefined && adoptedId === undefined) {
-      const { managed, adopted, diffedKeys } = this.surroundings;
+      const { managed, adopted, diffedKeys } = this.context;
       const isHeld = this.isTaken(inputs.adopt.id, inputs);
       const listed = await adoptable(connection, inputs.adopt, inputs, owner, isHeld);
       connection.forgetPending(caller.tenant.id, listed);
@@ -276,12 +279,12 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
       const replaced = diffedKeys.claim(inputs);
       diffedKeys.noteMade(listed.id, inputs, true);
       // A key that a rotation has left may be the very one that comes back.
-      const predecessors = predecessorsOf(replaced, inputs, connection.routes.serverNow()).filter(
+      const predecessors = predecessorsOf(replaced, inputs, connection.api.serverNow()).filter(
         ({ id }) => id !== listed.id,
       );
       return {
         id: listed.id,
-        outs: stateOf(inputs, listed, {
+        outs: toState(inputs, listed, {
           ...whereabouts,
           apiKey: inputs.adopt.apiKey,
           adoptedId: listed.id,
@@ -290,20 +293,20 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
       };
     }
     if (serviceAccountId !== undefined) {
-      await despiteLag(
+      await retryDespiteLag(
         connection.world,
-        () => requireAccount(connection, serviceAccountId, attempted),
+        () => requireAccount(connection, serviceAccountId, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, serviceAccountId),
       );
     }
-    await connection.recover(this.surroundings.warn);
+    await connection.recover(this.context.warn);
     const { expiresAt, expiresIn } = inputs;
-    if (hasPassed(expiresAt, connection.routes.serverNow())) {
+    if (hasPassed(expiresAt, connection.api.serverNow())) {
       throw new FlexpriceError({
         kind: "refused",
-        attempted,
-        answer: `expiresAt (${expiresAt}) has passed: the server would make a key that never works`,
-        advice: "set a later expiresAt.",
+        operation,
+        reason: `expiresAt (${expiresAt}) has passed: the server would make a key that never works`,
+        fix: "set a later expiresAt.",
       });
     }
     const { secret, api_key } = await connection.creates.key(
@@ -315,14 +318,14 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
         lifetimeMs: expiresIn === undefined ? undefined : durationMs(expiresIn),
         accountId: serviceAccountId,
       },
-      { caller, attempted },
+      { caller, operation },
     );
     // From here on nothing may fail: the value exists in this answer only.
-    const replaced = this.surroundings.diffedKeys.claim(inputs);
-    this.surroundings.diffedKeys.noteMade(secret.id, inputs, replaced !== undefined);
+    const replaced = this.context.diffedKeys.claim(inputs);
+    this.context.diffedKeys.noteMade(secret.id, inputs, replaced !== undefined);
     return {
       id: secret.id,
-      outs: stateOf(inputs, secret, {
+      outs: toState(inputs, secret, {
         ...whereabouts,
         apiKey: api_key,
         predecessors: predecessorsOf(replaced, inputs, Date.parse(secret.created_at)),
@@ -331,16 +334,16 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
   }
 
   async read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
-    this.surroundings.managed.add(id);
+    this.context.managed.add(id);
     rememberSecret(props.apiKey);
-    const attempted = `read API key ${label(id, props.name)}`;
-    const connection = this.surroundings.connect(props.connection, attempted);
-    const caller = await guardTenant(connection, props.tenantId, attempted);
-    await connection.remindOfPending(this.surroundings.warn);
-    if (!isComplete(props)) return await this.readForeign(connection, id, props, caller, attempted);
-    guardEnvironment(connection, props, attempted);
+    const operation = `read API key ${displayName(id, props.name)}`;
+    const connection = this.context.connect(props.connection, operation);
+    const caller = await guardTenant(connection, props.tenantId, operation);
+    await connection.remindOfPending(this.context.warn);
+    if (!isComplete(props)) return await this.readForeign(connection, id, props, caller, operation);
+    guardEnvironment(connection, props, operation);
     // A list never shows a publishable key, and it opens nothing: only its expiry can be told, by the clock.
-    if (props.type === "publishable_key") return kept(id, props);
+    if (props.type === "publishable_key") return unchanged(id, props);
     if (!seesEveryKey(caller) && props.userId !== caller.id) {
       return await this.readUnseen(connection, id, props, caller);
     }
@@ -350,34 +353,34 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
         props.serviceAccountId !== undefined &&
         (await connection.directory.account(props.serviceAccountId)) === undefined;
       if (archived) {
-        await this.surroundings.warn(
-          `Service account ${props.serviceAccountId} of API key ${label(id, props.name)} is archived, and the key still works: replace or delete it.`,
+        await this.context.warn(
+          `Service account ${props.serviceAccountId} of API key ${displayName(id, props.name)} is archived, and the key still works: replace or delete it.`,
         );
       }
-      return present(id, props, listed, archived);
+      return refreshed(id, props, listed, archived);
     }
     // An expired key does not work anywhere, so using it proves nothing about this environment; the next up
     // replaces it in any case.
-    if (hasPassed(props.expiresAt, this.surroundings.now(props.connection))) return kept(id, props);
+    if (hasPassed(props.expiresAt, this.context.now(props.connection))) return unchanged(id, props);
     if (isYoung(connection, id)) {
-      await this.surroundings.warn(
-        `API key ${label(id, props.name)} is not listed by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
+      await this.context.warn(
+        `API key ${displayName(id, props.name)} is not listed by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
       );
-      return kept(id, props);
+      return unchanged(id, props);
     }
-    const dead = await hasStoppedWorking(connection, props.apiKey, this.surroundings.sleep);
-    if (!dead) throw foreignEnvironment(connection, attempted);
+    const dead = await confirmRevoked(connection, props.apiKey, this.context.sleep);
+    if (!dead) throw foreignEnvironment(connection, operation);
     const listedNow = (await connection.directory.freshKeysOf(props.userId)).map((key) => key.id);
-    if (listedNow.includes(id)) return kept(id, props);
+    if (listedNow.includes(id)) return unchanged(id, props);
     const left = this.unexpired(props).filter((one) => listedNow.includes(one.id));
-    await this.surroundings.warn(
-      `API key ${label(id, props.name)} was revoked outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.${forgotten(left)}`,
+    await this.context.warn(
+      `API key ${displayName(id, props.name)} was revoked outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.${forgotten(left)}`,
     );
     return { id: "", props };
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
-    this.surroundings.diffedKeys.noteUpdated(id);
+    this.context.diffedKeys.noteUpdated(id);
     // Whatever can be updated concerns the provider alone: the key and what the server knows of it stay.
     const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, autoName: _a, ...rest } = olds;
     const autoName = news.name === undefined ? { autoName: olds.name } : {};
@@ -385,43 +388,43 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
       outs: {
         ...rest,
         ...autoName,
-        ...optional(news, "namePrefix", "rotateBefore", "rotationTriggers", "onDelete"),
+        ...pickDefined(news, "namePrefix", "rotateBefore", "rotationTriggers", "onDelete"),
       },
     };
   }
 
   async delete(id: string, props: State): Promise<void> {
     rememberSecret(props.apiKey);
-    const { managed, diffedKeys, warn } = this.surroundings;
+    const { managed, diffedKeys, warn } = this.context;
     for (const held of [{ id }, ...(props.predecessors ?? [])]) managed.add(held.id);
-    const attempted = `revoke API key ${label(id, props.name)}`;
+    const operation = `revoke API key ${displayName(id, props.name)}`;
     const { namePrefix } = props;
-    if (isReplacedByItself(this.surroundings, { id, namePrefix }, diffedKeys.madeWith(id))) {
-      throw replacedByItself(attempted);
+    if (isReplacedByItself(this.context, { id, namePrefix }, diffedKeys.madeWith(id))) {
+      throw replacedByItself(operation);
     }
-    this.guardSuccession(props, attempted);
+    this.guardSuccession(props, operation);
     const stays = diffedKeys.stays(id);
     const isHeld = stays && diffedKeys.get(id)?.olds.adoptedId === id;
-    const what = `API key ${label(id, props.name)}`;
-    if (await isLetGo(this.surroundings, id, what, { isHeld, stays })) return;
-    const connection = this.surroundings.connect(props.connection, attempted);
+    const what = `API key ${displayName(id, props.name)}`;
+    if (await isHandedOver(this.context, id, what, { isHeld, stays })) return;
+    const connection = this.context.connect(props.connection, operation);
     // Whatever refuses a deletion comes first: a key that is let go has left the state.
-    const caller = await guardTenant(connection, props.tenantId, attempted);
-    guardEnvironment(connection, props, attempted);
+    const caller = await guardTenant(connection, props.tenantId, operation);
+    guardEnvironment(connection, props, operation);
     diffedKeys.noteDeleted(props);
     const predecessors = (props.predecessors ?? []).filter((one) => !this.isCarriedOn(id, one));
     if (this.isLeftToExpire(id, props)) {
       const left = this.unexpired({ ...props, predecessors });
       await warn(
-        `API key ${label(id, props.name)} is not revoked but left to its expiry at ${props.expiresAt} (onDelete: "expire").${forgotten(left)}`,
+        `API key ${displayName(id, props.name)} is not revoked but left to its expiry at ${props.expiresAt} (onDelete: "expire").${forgotten(left)}`,
       );
       return;
     }
-    guardOwnCredential(connection, props.apiKey, attempted);
+    guardOwnCredential(connection, props.apiKey, operation);
     const ids = predecessors.map((one) => one.id);
-    await guardOwnCredentialAmong(connection, ids, { caller, ownerId: props.userId, attempted });
+    await guardOwnCredentialAmong(connection, ids, { caller, ownerId: props.userId, operation });
     await connection.recover(warn);
-    await this.revoke(connection, id, props, attempted);
+    await this.revoke(connection, id, props, operation);
     for (const predecessor of predecessors) {
       await this.revokePredecessor(connection, predecessor, props.userId);
     }
@@ -434,17 +437,17 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
    */
   private guardSuccession(
     { adoptedId, namePrefix, predecessors = [] }: State,
-    attempted: string,
+    operation: string,
   ): void {
-    const { diffedKeys } = this.surroundings;
+    const { diffedKeys } = this.context;
     if (adoptedId === undefined || !predecessors.some(({ id }) => id === adoptedId)) return;
     const before = { id: adoptedId, namePrefix };
-    if (!isReplacedByItself(this.surroundings, before, diffedKeys.madeWith(adoptedId))) return;
+    if (!isReplacedByItself(this.context, before, diffedKeys.madeWith(adoptedId))) return;
     throw new FlexpriceError({
       kind: "refused",
-      attempted,
-      answer: `the program still has "adopt" for API key ${adoptedId}, which this key had replaced, and took that over again`,
-      advice: WITHOUT_ADOPT,
+      operation,
+      reason: `the program still has "adopt" for API key ${adoptedId}, which this key had replaced, and took that over again`,
+      fix: WITHOUT_ADOPT,
     });
   }
 
@@ -453,7 +456,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
    * be wrong, and what has expired is as well left.
    */
   private isLeftToExpire(id: string, props: State): boolean {
-    const { diffedKeys } = this.surroundings;
+    const { diffedKeys } = this.context;
     if (props.onDelete !== "expire" || props.expiresAt === undefined) return false;
     // What the program has and the engine deletes all the same, it replaces.
     const replaced = diffedKeys.get(id);
@@ -471,7 +474,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
 
   /** Whether another key of the program has taken over to end what an earlier rotation has left. */
   private isCarriedOn(id: string, predecessor: Predecessor): boolean {
-    const { diffedKeys } = this.surroundings;
+    const { diffedKeys } = this.context;
     const replaced = diffedKeys.get(id);
     return (
       (replaced !== undefined && isRotation(replaced.olds, replaced.news)) ||
@@ -489,25 +492,25 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     connection: Connection,
     id: string,
     props: State,
-    attempted: string,
+    operation: string,
   ): Promise<void> {
     try {
-      await despiteLag(
+      await retryDespiteLag(
         connection.world,
-        () => connection.routes.revokeKey(id, attempted),
+        () => connection.api.revokeKey(id, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, id),
       );
     } catch (error) {
       if (!isFailure(error, "not_found")) throw error;
       await this.proveUnusable(connection, props, error);
-      if (isYoung(connection, id) && !hasPassed(props.expiresAt, connection.routes.serverNow())) {
+      if (isYoung(connection, id) && !hasPassed(props.expiresAt, connection.api.serverNow())) {
         throw error.during(
-          attempted,
+          operation,
           "run the command again in ten minutes: the key was made a moment ago, and what the server does not know of it yet proves nothing.",
         );
       }
     }
-    connection.directory.dropKey(id, props.userId);
+    connection.directory.clearKey(id, props.userId);
   }
 
   private async revokePredecessor(
@@ -515,12 +518,12 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     { id, expiresAt }: Predecessor,
     ownerId: string,
   ): Promise<void> {
-    const { warn } = this.surroundings;
-    const attempted = `revoke API key ${id}, which a rotation left to its expiry`;
+    const { warn } = this.context;
+    const operation = `revoke API key ${id}, which a rotation left to its expiry`;
     try {
-      await despiteLag(
+      await retryDespiteLag(
         connection.world,
-        () => connection.routes.revokeKey(id, attempted),
+        () => connection.api.revokeKey(id, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, id),
       );
     } catch (error) {
@@ -531,20 +534,20 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
           : `is unknown to the environment of the credential from ${connection.credentialSource}, and could not be revoked`;
       // It ends by itself, and a deletion that failed for it would fail each time.
       await warn(
-        `API key ${id}, which a rotation has left to its expiry at ${expiresAt}, ${reason}. ${error.answer}`,
+        `API key ${id}, which a rotation has left to its expiry at ${expiresAt}, ${reason}. ${error.reason}`,
       );
       return;
     }
-    connection.directory.dropKey(id, ownerId);
+    connection.directory.clearKey(id, ownerId);
     // It is revoked in any case: a clock that is wrong must not leave it alive.
-    if (hasPassed(expiresAt, connection.routes.earliestNow())) return;
+    if (hasPassed(expiresAt, connection.api.earliestNow())) return;
     await warn(
       `API key ${id}, which a rotation had left to its expiry at ${expiresAt}, has been revoked together with its successor.`,
     );
   }
 
   private unexpired({ predecessors = [], connection }: State): readonly Predecessor[] {
-    const now = this.surroundings.now(connection);
+    const now = this.context.now(connection);
     return predecessors.filter(({ expiresAt }) => !hasPassed(expiresAt, now));
   }
 
@@ -561,7 +564,7 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     const replacing = [
       isRenamed ? "name" : undefined,
       changedExpiry(olds, news),
-      adoptsAnother(id, olds, news) ? "adopt" : undefined,
+      adoptsDifferentKey(id, olds, news) ? "adopt" : undefined,
       triggers === "replace" ? "rotationTriggers" : undefined,
     ].filter((property) => property !== undefined);
     const updating = triggers === "update" ? ["rotationTriggers"] : [];
@@ -571,7 +574,10 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     };
   }
 
-  private async ownerFailures(ahead: Ahead, inputs: Inputs): Promise<dynamic.CheckFailure[]> {
+  private async ownerFailures(
+    ahead: PreviewContext,
+    inputs: Inputs,
+  ): Promise<dynamic.CheckFailure[]> {
     const { serviceAccountId } = inputs;
     if (
       ahead.connection === undefined ||
@@ -581,23 +587,23 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
       return [];
     }
     const { connection } = ahead;
-    const attempted = `make a key for ${serviceAccountId}`;
-    const failures = await foreseen("serviceAccountId", () =>
-      requireAccount(connection, serviceAccountId, attempted),
+    const operation = `make a key for ${serviceAccountId}`;
+    const failures = await asCheckFailures("serviceAccountId", () =>
+      requireAccount(connection, serviceAccountId, operation),
     );
     // A read replica may not know it yet: create asks again for a while.
     return isYoung(connection, serviceAccountId) ? [] : failures;
   }
 
   private async adoptionFailures(
-    { connection, caller }: Ahead,
+    { connection, caller }: PreviewContext,
     inputs: Inputs,
   ): Promise<dynamic.CheckFailure[]> {
     const { adopt, serviceAccountId = caller?.id, ...others } = inputs;
     if (connection === undefined || adopt === undefined || containsUnknown([adopt, others]))
       return [];
     const owner = isUnknown(serviceAccountId) ? undefined : serviceAccountId;
-    return await foreseen("adopt", () =>
+    return await asCheckFailures("adopt", () =>
       adoptable(connection, adopt, inputs, owner, this.isTaken(adopt.id, inputs)),
     );
   }
@@ -609,13 +615,13 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     props: State,
     caller: User,
   ): Promise<dynamic.ReadResult<State>> {
-    const works = (await ownerByUse(connection.routes, props.apiKey)) !== undefined;
-    if (!works && !hasPassed(props.expiresAt, this.surroundings.now(props.connection))) {
-      await this.surroundings.warn(
-        `API key ${label(id, props.name)} is not accepted by the server, but the credential from ${connection.credentialSource} (${caller.type} ${caller.id}) cannot see whether it was revoked; its state is kept. Refresh with a super_admin user's credential.`,
+    const works = (await authenticateWithKey(connection.api, props.apiKey)) !== undefined;
+    if (!works && !hasPassed(props.expiresAt, this.context.now(props.connection))) {
+      await this.context.warn(
+        `API key ${displayName(id, props.name)} is not accepted by the server, but the credential from ${connection.credentialSource} (${caller.type} ${caller.id}) cannot see whether it was revoked; its state is kept. Refresh with a super_admin user's credential.`,
       );
     }
-    return kept(id, props);
+    return unchanged(id, props);
   }
 
   /** The read behind `ApiKey.get`: a key that this stack does not manage. */
@@ -624,26 +630,26 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     id: string,
     props: Partial<State>,
     caller: User,
-    attempted: string,
+    operation: string,
   ): Promise<dynamic.ReadResult<State>> {
     const listed = await connection.directory.keyOfAnyone(id);
     if (listed === undefined) {
       throw new FlexpriceError({
         kind: "not_found",
-        attempted,
-        answer: `the credential from ${connection.credentialSource} sees no key with this id: it is revoked, publishable, of another environment${seesEveryKey(caller) ? "" : ", or of another owner"}`,
-        advice: "correct the id, or use a super_admin user's credential of the key's environment.",
+        operation,
+        reason: `the credential from ${connection.credentialSource} sees no key with this id: it is revoked, publishable, of another environment${seesEveryKey(caller) ? "" : ", or of another owner"}`,
+        fix: "correct the id, or use a super_admin user's credential of the key's environment.",
       });
     }
     if (props.apiKey !== undefined && displayIdOf(props.apiKey) !== listed.display_id) {
       throw new FlexpriceError({
         kind: "refused",
-        attempted,
-        answer: `the given apiKey is not this key: its display id would be ${displayIdOf(props.apiKey)}, this key's is ${listed.display_id}`,
-        advice: "correct the id or the apiKey.",
+        operation,
+        reason: `the given apiKey is not this key: its display id would be ${displayIdOf(props.apiKey)}, this key's is ${listed.display_id}`,
+        fix: "correct the id or the apiKey.",
       });
     }
-    const { apiKey, ...rest } = stateOf({ ...props, name: listed.name }, listed, {
+    const { apiKey, ...rest } = toState({ ...props, name: listed.name }, listed, {
       apiKey: props.apiKey ?? "",
       tenantId: caller.tenant.id,
       environmentId: connection.chosenEnvironment,
@@ -658,14 +664,14 @@ export class ApiKeyLifecycle implements dynamic.ResourceProvider<Inputs, State> 
     error: FlexpriceError,
   ): Promise<void> {
     if (props.type === "publishable_key") {
-      if (hasPassed(props.expiresAt, connection.routes.serverNow())) return;
+      if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
       throw error.during(
-        error.attempted,
+        error.operation,
         'use a credential of the environment in which the key was made. A publishable key cannot be tried out: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
       );
     }
-    if (!(await hasStoppedWorking(connection, props.apiKey, this.surroundings.sleep))) {
-      throw foreignEnvironment(connection, error.attempted);
+    if (!(await confirmRevoked(connection, props.apiKey, this.context.sleep))) {
+      throw foreignEnvironment(connection, error.operation);
     }
   }
 }
@@ -719,42 +725,40 @@ function isOldSuccessor(olds: State, props: State): boolean {
 async function requireAccount(
   connection: Connection,
   id: string,
-  attempted: string,
+  operation: string,
 ): Promise<void> {
   if ((await connection.directory.account(id)) !== undefined) return;
   throw new FlexpriceError({
     kind: "not_found",
-    attempted,
-    answer: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
-    advice:
-      "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
+    operation,
+    reason: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
+    fix: "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
   });
 }
 
-function guardEnvironment(connection: Connection, props: State, attempted: string): void {
+function guardEnvironment(connection: Connection, props: State, operation: string): void {
   const chosen = connection.chosenEnvironment;
   if (props.environmentId === undefined || chosen === undefined || chosen === props.environmentId)
     return;
   throw new FlexpriceError({
     kind: "wrong_environment",
-    attempted,
-    answer: `it belongs to environment ${props.environmentId}, the settings name ${chosen}`,
-    advice: "set flexprice:environmentId to the key's environment.",
+    operation,
+    reason: `it belongs to environment ${props.environmentId}, the settings name ${chosen}`,
+    fix: "set flexprice:environmentId to the key's environment.",
   });
 }
 
-function foreignEnvironment(connection: Connection, attempted: string): FlexpriceError {
+function foreignEnvironment(connection: Connection, operation: string): FlexpriceError {
   return new FlexpriceError({
     kind: "wrong_environment",
-    attempted,
-    answer: `the key still works, but the environment of the credential from ${connection.credentialSource} does not have it: it was made in another environment`,
-    advice:
-      "use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.",
+    operation,
+    reason: `the key still works, but the environment of the credential from ${connection.credentialSource} does not have it: it was made in another environment`,
+    fix: "use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.",
   });
 }
 
 /** Once the state holds what "adopt" names, a later key of the resource is one of its own. */
-function adoptsAnother(id: string, olds: Partial<State>, { adopt }: Inputs): boolean {
+function adoptsDifferentKey(id: string, olds: Partial<State>, { adopt }: Inputs): boolean {
   if (adopt === undefined || id === "") return false;
   return isUnknown(adopt) || (adopt.id !== id && adopt.id !== olds.adoptedId);
 }

@@ -1,8 +1,14 @@
 import type { dynamic } from "@pulumi/pulumi";
-import type { Inputs, State } from "./state";
-import { durationMs, hasPassed, rotationDue, sameDuration, sameInstant } from "../../shared/duration";
-import { failure, label } from "../context";
+import {
+  durationMs,
+  hasPassed,
+  rotationDue,
+  sameDuration,
+  sameInstant,
+} from "../../shared/duration";
 import { isUnknown } from "../../shared/unknowns";
+import { checkFailure, displayName } from "../context";
+import type { Inputs, State } from "./state";
 
 /** The input through which the program asks for another expiry than the key has. */
 export function changedExpiry(
@@ -39,16 +45,19 @@ export function expiryFailures(
   const failures: dynamic.CheckFailure[] = [];
   const expires = expiresAt !== undefined || expiresIn !== undefined;
   if (expiresAt !== undefined && expiresIn !== undefined) {
-    failures.push(failure("expiresIn", "cannot be combined with expiresAt: give one of them"));
+    failures.push(checkFailure("expiresIn", "cannot be combined with expiresAt: give one of them"));
   }
   if (rotateBefore !== undefined && !expires) {
     failures.push(
-      failure("rotateBefore", "needs an expiry to count back from: set expiresIn or expiresAt"),
+      checkFailure(
+        "rotateBefore",
+        "needs an expiry to count back from: set expiresIn or expiresAt",
+      ),
     );
   }
   if (onDelete === "expire" && !expires) {
     failures.push(
-      failure(
+      checkFailure(
         "onDelete",
         '"expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
       ),
@@ -65,7 +74,10 @@ function newExpiryFailures(
 ): dynamic.CheckFailure[] {
   if (expiresAt !== undefined && !isUnknown(expiresAt) && hasPassed(expiresAt, now)) {
     return [
-      failure("expiresAt", `has passed (now ${new Date(now).toISOString()}): give a later instant`),
+      checkFailure(
+        "expiresAt",
+        `has passed (now ${new Date(now).toISOString()}): give a later instant`,
+      ),
     ];
   }
   const lifetime = lifetimeOf({ expiresAt, expiresIn }, now);
@@ -73,11 +85,11 @@ function newExpiryFailures(
   if (lifetime === undefined || before === undefined || before < lifetime) return [];
   return [
     expiresIn === undefined
-      ? failure(
+      ? checkFailure(
           "expiresAt",
           "is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant",
         )
-      : failure(
+      : checkFailure(
           "rotateBefore",
           "must be shorter than the key's lifetime, or every up would rotate it",
         ),
@@ -98,7 +110,7 @@ export function dueReplacement(
   now: number,
 ): Due | undefined {
   const { expiresAt } = olds;
-  const key = `API key ${label(id, olds.name)}`;
+  const key = `API key ${displayName(id, olds.name)}`;
   if (olds.ownerArchived === true) {
     return {
       property: "serviceAccountId",

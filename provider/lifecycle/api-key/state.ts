@@ -1,8 +1,8 @@
 import type { dynamic } from "@pulumi/pulumi";
 import type { Key } from "../../api/schemas";
 import { sameInstant } from "../../shared/duration";
-import { optional } from "../context";
-import { asSet } from "../../shared/roles";
+import { uniqueSorted } from "../../shared/roles";
+import { pickDefined } from "../context";
 
 /** Resolved inputs of an API key, after check. */
 export interface Inputs {
@@ -53,11 +53,11 @@ export function isComplete(props: Partial<State>): props is State {
   return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
 }
 
-export function kept(id: string, props: State): dynamic.ReadResult<State> {
+export function unchanged(id: string, props: State): dynamic.ReadResult<State> {
   return { id, props };
 }
 
-export function present(
+export function refreshed(
   id: string,
   props: State,
   listed: Key,
@@ -70,7 +70,7 @@ export function present(
     props: {
       ...rest,
       name: listed.name,
-      roles: asSet(listed.roles ?? []),
+      roles: uniqueSorted(listed.roles ?? []),
       // The list rounds times and turns zones: the same instant keeps the words in which it was first known.
       ...(live === undefined
         ? {}
@@ -80,7 +80,7 @@ export function present(
   };
 }
 
-export function stateOf(
+export function toState(
   inputs: Partial<Inputs>,
   key: Key,
   more: {
@@ -94,7 +94,7 @@ export function stateOf(
   const { adoptedId, predecessors = [] } = more;
   const expiresAt = key.expires_at ?? undefined;
   return {
-    ...optional(
+    ...pickDefined(
       inputs,
       "serviceAccountId",
       "namePrefix",
@@ -110,7 +110,7 @@ export function stateOf(
     ...(expiresAt === undefined ? {} : { expiresAt }),
     apiKey: more.apiKey,
     displayId: key.display_id,
-    roles: asSet(key.roles ?? []),
+    roles: uniqueSorted(key.roles ?? []),
     userId: key.user_id,
     userType: key.user_type,
     createdAt: key.created_at,

@@ -18,7 +18,7 @@ import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { z } from "zod";
 import type { Warn } from "../../shared/errors";
-import { once } from "../../shared/lazy";
+import { lazy } from "../../shared/lazy";
 
 /** How often the note of a create that is under way is renewed, in milliseconds. */
 const RENEWAL_MS = 20_000;
@@ -32,7 +32,7 @@ const MAX_AGE_MS = 24 * 60 * 60_000;
 /** What was handed over so shortly before its engine ended may not be in the state, in milliseconds. */
 const HANDED_OVER_MS = 15_000;
 
-const pendingCreate = once(() =>
+const pendingCreate = lazy(() =>
   z.object({
     /** Base URL of the server. */
     server: z.string(),
@@ -58,8 +58,8 @@ const pendingCreate = once(() =>
 /** A create whose outcome no state has yet. Names and ids only. */
 export type PendingCreate = z.infer<ReturnType<typeof pendingCreate>>;
 
-const firstLine = once(() => pendingCreate().extend({ inode: z.string(), born: z.string() }));
-const laterLine = once(() => z.object({ id: z.string() }));
+const firstLine = lazy(() => pendingCreate().extend({ inode: z.string(), born: z.string() }));
+const laterLine = lazy(() => z.object({ id: z.string() }));
 
 /** A note of this process, for a create that is under way. */
 export interface Note {

@@ -1,14 +1,14 @@
+import type { Platform } from "../../api/client";
+import type { FlexpriceApi } from "../../api/endpoints";
+import type { User } from "../../api/schemas";
 import { isFailure, type Warn } from "../../shared/errors";
 import { quoted } from "../../shared/redaction";
-import type { World } from "../../api/client";
 import { type CreateOrigin, describeKeys, keysThatMayBe } from "../creates";
 import type { Directory } from "../directory";
 import type { Inventory } from "../inventory";
-import { type AbandonedNote, type Journal, LEASE_MS, type PendingCreate } from "./journal";
-import type { ManagedIds } from "../managed-ids";
 import { archiveAccount, seesEveryKey } from "../key-verification";
-import type { Routes } from "../../api/endpoints";
-import type { User } from "../../api/schemas";
+import type { ManagedIds } from "../managed-ids";
+import { type AbandonedNote, type Journal, LEASE_MS, type PendingCreate } from "./journal";
 
 /** How long a request can take to have its effect, gateways and queues included, in milliseconds. */
 const MAX_EFFECT_DELAY_MS = 60 * 60_000;
@@ -35,10 +35,10 @@ export class Recovery {
   private running: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly routes: Routes,
+    private readonly api: FlexpriceApi,
     private readonly directory: Directory,
     private readonly inventory: Inventory,
-    private readonly world: Pick<World, "sleep" | "now">,
+    private readonly world: Pick<Platform, "sleep" | "now">,
     private readonly managed: ManagedIds,
     private readonly journal: Journal,
     private readonly origin: CreateOrigin,
@@ -136,18 +136,18 @@ export class Recovery {
   private async remove(pending: PendingCreate, id: string, warn: Warn): Promise<void> {
     const { kind, name } = pending;
     if (kind === "key") {
-      await this.routes.revokeKey(id, `revoke API key ${id}, which no state has`);
-      this.directory.dropKey(id, pending.ownerId);
+      await this.api.revokeKey(id, `revoke API key ${id}, which no state has`);
+      this.directory.clearKey(id, pending.ownerId);
       await warn(
         `API key ${quoted(name)} (${id}), made by a run that was cut off, has been revoked.`,
       );
       return;
     }
-    const { routes, directory } = this;
-    const attempted = `archive service account ${id}, which no state has`;
+    const { api, directory } = this;
+    const operation = `archive service account ${id}, which no state has`;
     // Its writer, or another run, may have been faster.
-    if ((await archiveAccount({ routes, directory }, id, attempted)) !== undefined) return;
-    this.directory.dropAccount(id);
+    if ((await archiveAccount({ api, directory }, id, operation)) !== undefined) return;
+    this.directory.clearAccount(id);
     await warn(
       `Service account ${quoted(name)} (${id}), made by a run that was cut off, has been archived.`,
     );

@@ -22,8 +22,8 @@ interface Scripted {
 }
 type Step = Scripted | TransportFailure | Error;
 
-const reset = new TransportFailure("other side closed", "maybe");
-const refused = new TransportFailure("connect ECONNREFUSED 127.0.0.1:1", "surely not");
+const reset = new TransportFailure("other side closed", "unknown");
+const refused = new TransportFailure("connect ECONNREFUSED 127.0.0.1:1", "no");
 
 /** A client whose server answers with these, one after the other; the last one again and again. */
 function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
@@ -59,22 +59,22 @@ function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
 const READ: ApiCall<{ id: string }> = {
   method: "GET",
   path: "/things",
-  effect: "none",
-  attempted: "read the thing",
-  answer: z.object({ id: z.string() }),
+  safety: "safe",
+  operation: "read the thing",
+  responseSchema: z.object({ id: z.string() }),
 };
 const CREATE: ApiCall<{ id: string }> = {
   ...READ,
   method: "POST",
   body: { name: "a" },
-  effect: "creates",
-  attempted: "create the thing",
+  safety: "unsafe",
+  operation: "create the thing",
 };
 const DELETE: ApiCall<undefined> = {
   method: "DELETE",
   path: "/things/a",
-  effect: "idempotent",
-  attempted: "delete the thing",
+  safety: "idempotent",
+  operation: "delete the thing",
 };
 
 const refusal = (status: number, body: unknown): Scripted => ({ status, body });
@@ -339,19 +339,19 @@ describe("api/client", () => {
     it("says how it ended, and fails as a call does", async () => {
       const retry = {
         attempts: 1,
-        totalMs: 0,
+        maxElapsedMs: 0,
         unreachableMs: 0,
         throttledMs: 0,
-        firstPauseMs: 0,
-        longestPauseMs: 0,
+        baseDelayMs: 0,
+        maxDelayMs: 0,
       };
       for (const [step, outcome] of [
-        [reset, { kind: "interrupted" }],
+        [reset, { kind: "connection_lost" }],
         [refused, { kind: "not_sent" }],
-        [{ body: "<html>" }, { kind: "interrupted" }],
+        [{ body: "<html>" }, { kind: "connection_lost" }],
         [
           { status: 503, headers: { "retry-after": "7" } },
-          { kind: "answered", status: 503, retryAfter: "7", isRefusal: false, isOutage: false },
+          { kind: "response", status: 503, retryAfter: "7", isRefusal: false, isOutage: false },
         ],
       ] as const) {
         const result = await attempt(step);
@@ -387,7 +387,7 @@ describe("api/client", () => {
       it(`${isRefusal ? "was" : "was not surely"} refused by a ${status} in Flexprice's shapes`, async () => {
         for (const body of shapes) {
           assert.deepEqual(await outcomeOf({ status, body }), {
-            kind: "answered",
+            kind: "response",
             status,
             retryAfter: undefined,
             isRefusal,
@@ -407,7 +407,7 @@ describe("api/client", () => {
         '{"id":"a"}',
       ]) {
         const outcome = await outcomeOf({ status: 404, body });
-        assert(outcome.kind === "answered");
+        assert(outcome.kind === "response");
         assert.equal(outcome.isRefusal, false, body);
       }
     });
@@ -448,7 +448,7 @@ describe("api/client", () => {
     });
 
     it("keeps to the limits it was given", async () => {
-      const retry = { ...ONCE, attempts: 2, totalMs: 1_000, firstPauseMs: 10 };
+      const retry = { ...ONCE, attempts: 2, maxElapsedMs: 1_000, baseDelayMs: 10 };
       const { client, pauses } = scripted([{ status: 502, body: "" }], { retry });
       await failureOf(client.call(READ), "server_error");
       assert.deepEqual(pauses, [0]);
@@ -482,8 +482,8 @@ describe("api/client", () => {
       assert.equal(sent.length, 2);
       const result = await scripted([refusal(404, away)]).client.attempt(CREATE);
       assert("error" in result);
-      assert.equal(result.outcome.kind === "answered" && result.outcome.isRefusal, true);
-      assert.match(result.error.advice, /^run the command again/);
+      assert.equal(result.outcome.kind === "response" && result.outcome.isRefusal, true);
+      assert.match(result.error.fix, /^run the command again/);
     });
 
     it("says what it waits for once that is longer than two seconds", async () => {
@@ -608,10 +608,10 @@ describe("api/client", () => {
       const body = { error: "Access denied", message: "Invalid or inaccessible environment" };
       const error = await once(refusal(403, body), "wrong_environment");
       assert.equal(
-        error.answer,
+        error.reason,
         `Flexprice answered 403: Access denied: Invalid or inaccessible environment (GET ${BASE}/things)`,
       );
-      assert.match(error.advice, /^set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/);
+      assert.match(error.fix, /^set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/);
     });
 
     describe("of a redirect", () => {
@@ -631,25 +631,22 @@ describe("api/client", () => {
 
       it("say so of one to a page to sign in, without what is in its query", async () => {
         for (const location of ["https://sso.example/login?state=hush", "/login?state=hush"]) {
-          const { answer, advice, message } = await redirected(location);
-          assert.match(answer, /it redirects to https:\/\/(?:sso|flexprice)\.example\/login \(/);
-          assert.match(
-            advice,
-            /If this is a page to sign in, it must let requests with an API key/,
-          );
+          const { reason, fix, message } = await redirected(location);
+          assert.match(reason, /it redirects to https:\/\/(?:sso|flexprice)\.example\/login \(/);
+          assert.match(fix, /If this is a page to sign in, it must let requests with an API key/);
           assert(!message.includes("hush"));
         }
       });
 
       it("do not tell to set what is set", async () => {
-        const { advice } = await redirected(`${BASE}/things?again`);
-        assert.match(advice, /to the address of the API itself/);
+        const { fix } = await redirected(`${BASE}/things?again`);
+        assert.match(fix, /to the address of the API itself/);
       });
 
       it("tell nothing of a target that is not there", async () => {
         for (const location of [undefined, "http://"]) {
-          const { answer } = await redirected(location);
-          assert.equal(answer, `Flexprice answered 308: (an empty body) (GET ${BASE}/things)`);
+          const { reason } = await redirected(location);
+          assert.equal(reason, `Flexprice answered 308: (an empty body) (GET ${BASE}/things)`);
         }
       });
     });
@@ -664,9 +661,9 @@ describe("api/client", () => {
           retry: ONCE,
           baseUrl: "http://flexprice.example:8443/v1",
         });
-        const { advice } = await failureOf(client.call(READ), "invalid");
+        const { fix } = await failureOf(client.call(READ), "invalid");
         assert.equal(
-          advice,
+          fix,
           "the server speaks TLS at this port: set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to https://flexprice.example:8443/v1.",
         );
       }
@@ -687,8 +684,8 @@ describe("api/client", () => {
       ],
     ] as const) {
       it(`tell what is wrong with a certificate: ${code}`, async () => {
-        const failure = new TransportFailure("no", "surely not", code);
-        assert.equal((await once(failure, "unreachable")).advice, expected);
+        const failure = new TransportFailure("no", "no", code);
+        assert.equal((await once(failure, "unreachable")).fix, expected);
       });
     }
 
@@ -697,20 +694,17 @@ describe("api/client", () => {
         refusal(403, { message: "tenant account is suspended" }),
         "forbidden",
       );
-      assert.match(suspended.advice, /^the tenant is suspended, and no credential/);
+      assert.match(suspended.fix, /^the tenant is suspended, and no credential/);
       const other = await once(refusal(403, { message: "insufficient permissions" }), "forbidden");
-      assert.match(other.advice, /^use a credential that may do this/);
+      assert.match(other.fix, /^use a credential that may do this/);
     });
 
     it("say of a key from a server's own configuration that it needs an environment", async () => {
       const body = { error: "Access denied", message: "Invalid or inaccessible environment" };
       const ofKey = await once(refusal(403, body), "wrong_environment");
-      assert.match(
-        ofKey.advice,
-        /tenant: an API key from a self-hosted server's own configuration/,
-      );
+      assert.match(ofKey.fix, /tenant: an API key from a self-hosted server's own configuration/);
       const ofToken = await once(refusal(403, body), "wrong_environment", token("a-token"));
-      assert.match(ofToken.advice, /tenant: access tokens need it\.$/);
+      assert.match(ofToken.fix, /tenant: access tokens need it\.$/);
     });
 
     it("hold nothing that a terminal would obey", async () => {
@@ -718,7 +712,7 @@ describe("api/client", () => {
       const { message: shown } = await once(refusal(400, { message }), "invalid");
       assert.match(shown, /400: no \\u\{1b\}\[2J\\u\{7\}\\u\{202e\}\\u\{a\}Role\\u\{2028\}x \(GET/);
       const page = await once({ status: 404, body: "\x1b]0;owned\x07\r\n" }, "malformed_answer");
-      assert.match(page.answer, /404: \\u\{1b\}\]0;owned\\u\{7\}\\u\{d\}\\u\{a\} \(GET/);
+      assert.match(page.reason, /404: \\u\{1b\}\]0;owned\\u\{7\}\\u\{d\}\\u\{a\} \(GET/);
     });
 
     it("show an answer that is not Flexprice's, cut to a length", async () => {
@@ -730,27 +724,27 @@ describe("api/client", () => {
       ] as const;
       for (const [body, shown] of answers) {
         const error = await once(refusal(404, body), "malformed_answer");
-        assert.equal(error.answer, `Flexprice answered 404: ${shown} (GET ${BASE}/things)`);
+        assert.equal(error.reason, `Flexprice answered 404: ${shown} (GET ${BASE}/things)`);
       }
     });
 
     it("say what an unreadable answer lacks", async () => {
       assert.equal(
-        (await once({ body: { id: 7 } }, "malformed_answer")).answer,
+        (await once({ body: { id: 7 } }, "malformed_answer")).reason,
         `GET ${BASE}/things answered 200, but the answer lacks what Flexprice sends: id: Invalid input: expected string, received number`,
       );
       assert.equal(
-        (await once({ body: "<html>" }, "malformed_answer")).answer,
+        (await once({ body: "<html>" }, "malformed_answer")).reason,
         `GET ${BASE}/things answered 200, but the answer is not JSON: <html>`,
       );
     });
 
     it("say that nothing came, and why", async () => {
       assert.equal(
-        (await once(reset, "server_error")).answer,
+        (await once(reset, "server_error")).reason,
         `no answer from GET ${BASE}/things: other side closed`,
       );
-      assert.match((await once(refused, "unreachable")).advice, /^check flexprice:baseUrl/);
+      assert.match((await once(refused, "unreachable")).fix, /^check flexprice:baseUrl/);
     });
 
     it("name where a rejected credential came from, never the credential", async () => {

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Client } from "../../../provider/api/client";
-import { Routes } from "../../../provider/api/endpoints";
+import { FlexpriceApi } from "../../../provider/api/endpoints";
 import type { HttpRequest } from "../../../provider/api/transport";
 import { credential, failureOf, ONCE, START } from "../fixture";
 
 /** Routes to a server that answers everything with this. */
 function answering(status: number, body: unknown) {
   const sent: HttpRequest[] = [];
-  const routes = new Routes(
+  const api = new FlexpriceApi(
     new Client({
       baseUrl: "https://flexprice.example/v1",
       credential: credential("sk_01M85FAKMEBXGA1EGXE598V40Z"),
@@ -23,7 +23,7 @@ function answering(status: number, body: unknown) {
       },
     }),
   );
-  return { routes, sent };
+  return { api, sent };
 }
 
 const user = (id: string) => ({
@@ -46,14 +46,14 @@ describe("api/routes", () => {
     for (const id of [".", "..", "", "a/b", "../tenants", "a?b", "a#b", "a b", "%2e%2e", "é"]) {
       it(JSON.stringify(id), async () => {
         const page = (item: unknown) => ({ items: [item], pagination: { total: 1 } });
-        const of = (body: unknown) => answering(200, body).routes;
+        const of = (body: unknown) => answering(200, body).api;
         const first = { limit: 1, offset: 0 };
         for (const error of [
           await failureOf(of(user(id)).me(), "malformed_answer"),
           await failureOf(of(page(user(id))).searchAccounts(first, "list"), "malformed_answer"),
           await failureOf(of(page(key(id))).listKeys(first, "list"), "malformed_answer"),
         ]) {
-          assert.match(error.answer, /\bid: is not an id/);
+          assert.match(error.reason, /\bid: is not an id/);
         }
         const make = { name: "ci", type: "private_key" };
         const created = await of({ secret: key(id), api_key: "sk_1" }).createKey(make, "create");
@@ -65,7 +65,7 @@ describe("api/routes", () => {
 
   it("takes ids as Flexprice and others make them", async () => {
     for (const id of ["user_01M85F3VN6K63X2SZKSCVMP5X7", "0198-a4f0", "7"]) {
-      assert.equal((await answering(200, user(id)).routes.me()).id, id);
+      assert.equal((await answering(200, user(id)).api.me()).id, id);
     }
   });
 
@@ -79,8 +79,8 @@ describe("api/routes", () => {
     };
     for (const [given, expected] of Object.entries(instants)) {
       it(given, async () => {
-        const { routes, sent } = answering(201, { secret: key("secret_1"), api_key: "sk_1" });
-        await routes.createKey({ name: "ci", type: "private_key", expiresAt: given }, "create");
+        const { api, sent } = answering(201, { secret: key("secret_1"), api_key: "sk_1" });
+        await api.createKey({ name: "ci", type: "private_key", expiresAt: given }, "create");
         assert.equal(JSON.parse(sent[0]?.body ?? "").expires_at, expected);
       });
     }
@@ -89,7 +89,7 @@ describe("api/routes", () => {
   it("passes word of a long wait on", async () => {
     const said: string[] = [];
     const client = { notify: async (text: string) => void said.push(text) };
-    await new Routes(client as unknown as Client).notify("waiting");
+    await new FlexpriceApi(client as unknown as Client).notify("waiting");
     assert.deepEqual(said, ["waiting"]);
   });
 });

@@ -24,9 +24,9 @@ const CREATE: ApiCall<{ id: string }> = {
   method: "POST",
   path: "/things",
   body: { name: "a" },
-  effect: "creates",
-  attempted: "create the thing",
-  answer: z.object({ id: z.string() }),
+  safety: "unsafe",
+  operation: "create the thing",
+  responseSchema: z.object({ id: z.string() }),
 };
 
 /** Real connections on this machine: what goes wrong before a request leaves, and what users read then. */
@@ -110,37 +110,37 @@ describe("api/client on a real network", () => {
   describe("before the connection is secure nothing was sent", () => {
     it("to a server whose certificate this machine does not know: NODE_EXTRA_CA_CERTS", async () => {
       const error = await failing(`https://localhost:${await listenTls()}/v1`, "unreachable");
-      assert.match(error.answer, /self-signed certificate \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/);
-      assert.match(error.advice, /set the environment variable NODE_EXTRA_CA_CERTS to its path\./);
+      assert.match(error.reason, /self-signed certificate \(DEPTH_ZERO_SELF_SIGNED_CERT\)$/);
+      assert.match(error.fix, /set the environment variable NODE_EXTRA_CA_CERTS to its path\./);
       assert.deepEqual(seen, []);
     });
 
     it("to a port that speaks plain HTTP: the scheme", async () => {
       const port = await listenHttp();
       const error = await failing(`https://localhost:${port}/v1`, "unreachable");
-      assert.match(error.advice, /^the server does not speak TLS at this port: set flexprice:base/);
-      assert.match(error.advice, /to http:\/\/… if it is meant to be so/);
+      assert.match(error.fix, /^the server does not speak TLS at this port: set flexprice:base/);
+      assert.match(error.fix, /to http:\/\/… if it is meant to be so/);
       assert.deepEqual(seen, []);
     });
 
     it("to one that speaks something else", async () => {
       const port = await listenTcp("SSH-2.0-OpenSSH\r\n");
-      const { advice } = await failing(`https://localhost:${port}/v1`, "unreachable");
-      assert.match(advice, /^the server does not speak TLS at this port/);
+      const { fix } = await failing(`https://localhost:${port}/v1`, "unreachable");
+      assert.match(fix, /^the server does not speak TLS at this port/);
     });
 
     it("to one that closes the connection during the handshake", async () => {
       const port = await listenTcp(undefined);
-      const { answer, advice } = await failing(`https://localhost:${port}/v1`, "unreachable");
-      assert.match(answer, /ECONNRESET|before secure TLS connection/);
-      assert.match(advice, /nothing was sent\.$/);
+      const { reason, fix } = await failing(`https://localhost:${port}/v1`, "unreachable");
+      assert.match(reason, /ECONNRESET|before secure TLS connection/);
+      assert.match(fix, /nothing was sent\.$/);
     });
 
     it("to one that never ends the handshake", async () => {
       const port = await listen(createTcpServer((socket) => socket.on("error", () => {})));
       const limits = { connectMs: 50 };
-      const { answer } = await failing(`https://127.0.0.1:${port}/v1`, "unreachable", limits);
-      assert.match(answer, /UND_ERR_CONNECT_TIMEOUT/);
+      const { reason } = await failing(`https://127.0.0.1:${port}/v1`, "unreachable", limits);
+      assert.match(reason, /UND_ERR_CONNECT_TIMEOUT/);
     });
   });
 
@@ -148,7 +148,7 @@ describe("api/client on a real network", () => {
     const port = await listenTls();
     const error = await failing(`http://localhost:${port}/v1`, "outcome_unknown");
     assert.match(
-      error.advice,
+      error.fix,
       /the server speaks TLS at this port, set flexprice:baseUrl \(or FLEXPRICE_BASE_URL\) to https/,
     );
     assert.deepEqual(seen, []);
@@ -158,9 +158,9 @@ describe("api/client on a real network", () => {
     const port = await listenTcp(
       "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
     );
-    const { advice } = await failing(`http://localhost:${port}/v1`, "invalid");
+    const { fix } = await failing(`http://localhost:${port}/v1`, "invalid");
     assert.equal(
-      advice,
+      fix,
       `the server speaks TLS at this port: set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to https://localhost:${port}/v1.`,
     );
   });
@@ -180,8 +180,8 @@ describe("api/client on a real network", () => {
 
     it("speaks TLS to the server and not to the proxy, which sees no credential", async () => {
       const proxy = await proxyTo(await listenTls(), { HTTPS_PROXY: "the proxy" });
-      const { advice } = await failing("https://flexprice.test/v1", "unreachable");
-      assert.match(advice, /NODE_EXTRA_CA_CERTS/);
+      const { fix } = await failing("https://flexprice.test/v1", "unreachable");
+      assert.match(fix, /NODE_EXTRA_CA_CERTS/);
       assert.equal(proxy.tunnels[0]?.target, "flexprice.test:443");
       const passed = Buffer.concat(proxy.passed);
       assert(passed.length > 100 && !passed.includes(KEY) && !passed.includes("x-api-key"));
@@ -206,9 +206,9 @@ describe("api/client on a real network", () => {
     for (const [what, [variables, status]] of Object.entries(refusals)) {
       it(`${what} sends nothing, and names the variable`, async () => {
         await proxyTo(await listenHttp(), variables, status);
-        const { advice } = await failing("http://flexprice.test/v1", "unreachable");
+        const { fix } = await failing("http://flexprice.test/v1", "unreachable");
         assert.equal(
-          advice,
+          fix,
           "check the proxy that the environment variable HTTP_PROXY names: it has to be reachable from here and to let flexprice.test through. To go without it to this host, add flexprice.test to NO_PROXY. Nothing was sent.",
         );
         assert.deepEqual(seen, []);
@@ -223,8 +223,8 @@ describe("api/client on a real network", () => {
         NO_PROXY: "other.test, .flexprice.test",
       });
       assert.deepEqual(await client(`http://127.0.0.1:${port}/v1`).call(CREATE), { id: "a" });
-      const { advice } = await failing("http://api.flexprice.test/v1", "unreachable");
-      assert.match(advice, /^check flexprice:baseUrl/);
+      const { fix } = await failing("http://api.flexprice.test/v1", "unreachable");
+      assert.match(fix, /^check flexprice:baseUrl/);
       assert.deepEqual(proxy.tunnels, []);
     });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { everyRow, everyRowForSure } from "../../../provider/api/pagination";
 import type { PageRequest } from "../../../provider/api/endpoints";
+import { listAll, listAllConsistent } from "../../../provider/api/pagination";
 import { failureOf } from "../fixture";
 
 interface Row {
@@ -34,14 +34,14 @@ describe("api/pages", () => {
       [1_001, WALK],
     ] as const) {
       const list = new List(rows(count));
-      assert.deepEqual(await everyRow(list.ask, "list"), rows(count));
+      assert.deepEqual(await listAll(list.ask, "list"), rows(count));
       assert.deepEqual(list.pages, pages);
     }
   });
 
   it("counts a row once that moves to the next page meanwhile, and needs no second walk for it", async () => {
     const list = new List(rows(1_500), (some) => some.unshift({ id: "new" }));
-    assert.deepEqual(await everyRowForSure(list.ask, "list"), rows(1_500));
+    assert.deepEqual(await listAllConsistent(list.ask, "list"), rows(1_500));
     assert.deepEqual(list.pages, WALK);
   });
 
@@ -49,13 +49,13 @@ describe("api/pages", () => {
     const list = new List(rows(1_500), (some, page) => {
       if (page === 1) some.shift();
     });
-    assert.deepEqual(await everyRowForSure(list.ask, "list"), rows(1_500).slice(1));
+    assert.deepEqual(await listAllConsistent(list.ask, "list"), rows(1_500).slice(1));
     assert.deepEqual(list.pages, [...WALK, ...WALK]);
   });
 
   it("reads anew when a page is empty that should not be", async () => {
     let calls = 0;
-    const cut = await everyRowForSure(async ({ offset }) => {
+    const cut = await listAllConsistent(async ({ offset }) => {
       calls++;
       return { items: calls === 2 ? [] : rows(1_500).slice(offset, offset + 1_000), total: 1_500 };
     }, "list");
@@ -64,7 +64,7 @@ describe("api/pages", () => {
 
   it("gives up on a list that loses rows all the time", async () => {
     const list = new List(rows(2_500), (some) => some.shift());
-    const error = await failureOf(everyRowForSure(list.ask, "list the rows"), "conflict");
+    const error = await failureOf(listAllConsistent(list.ask, "list the rows"), "conflict");
     assert.equal(
       error.message,
       "Could not list the rows.\n  Reason: the list was read 5 times, and each time rows went from it meanwhile: none of the results is sure to be whole\n  What to do: run the command again when less is being deleted.",
@@ -78,7 +78,7 @@ describe("api/pages", () => {
         requests++;
         return { items: page(offset), total: 1_000_000_000 };
       };
-      const error = await failureOf(everyRow(ask, "list the rows"), "malformed_answer");
+      const error = await failureOf(listAll(ask, "list the rows"), "malformed_answer");
       return { requests, error };
     };
 
@@ -101,7 +101,7 @@ describe("api/pages", () => {
         items: rows(1_500).slice(offset, offset + 1_000),
         total: 1_000_000_000,
       });
-      assert.equal((await everyRow(ask, "list the rows")).length, 1_500);
+      assert.equal((await listAll(ask, "list the rows")).length, 1_500);
     });
 
     // Others who make objects all the time push known rows to the next page.
@@ -109,7 +109,7 @@ describe("api/pages", () => {
       const list = new List(rows(4_500), (some, page) => {
         if (page <= 3) for (let i = 0; i < 1_000; i++) some.unshift({ id: `new ${page} ${i}` });
       });
-      const read = await everyRow(list.ask, "list the rows");
+      const read = await listAll(list.ask, "list the rows");
       assert(rows(4_500).every(({ id }) => read.some((row) => row.id === id)));
     });
   });

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import {
   DEFAULT_RETRY_LIMITS,
-  type Effect,
   type FinishedAttempt,
   type Outcome,
   parseRetryAfter,
   retryDelay,
+  type Safety,
   waitNotice,
 } from "../../../provider/api/retry";
 import { SECOND, START } from "../fixture";
@@ -15,8 +15,8 @@ const HALF = () => 0.5;
 
 function delay(finished: Partial<FinishedAttempt>): number | "stop" {
   return retryDelay({
-    effect: "none",
-    outcome: { kind: "interrupted" },
+    safety: "safe",
+    outcome: { kind: "connection_lost" },
     attempt: 1,
     startedAt: NOW,
     now: NOW,
@@ -26,7 +26,7 @@ function delay(finished: Partial<FinishedAttempt>): number | "stop" {
 }
 
 const answered = (status: number, retryAfter?: string): Outcome => ({
-  kind: "answered",
+  kind: "response",
   status,
   retryAfter,
 });
@@ -36,26 +36,26 @@ describe("api/retry", () => {
     const yes = 188; // three quarters of the first pause, with chance at a half
     const outcomes: Record<string, Outcome> = {
       "not sent": { kind: "not_sent" },
-      interrupted: { kind: "interrupted" },
+      connection_lost: { kind: "connection_lost" },
       ...Object.fromEntries(
         [200, 201, 302, 400, 401, 403, 404, 408, 409, 422, 429, 500, 501, 502, 503, 504, 505].map(
           (status) => [String(status), answered(status)],
         ),
       ),
     };
-    const repeatedReads = ["not sent", "interrupted", "408", "429", "500", "502", "503", "504"];
-    const repeated: Record<Effect, readonly string[]> = {
-      none: repeatedReads,
+    const repeatedReads = ["not sent", "connection_lost", "408", "429", "500", "502", "503", "504"];
+    const repeated: Record<Safety, readonly string[]> = {
+      safe: repeatedReads,
       idempotent: repeatedReads,
-      creates: ["not sent", "429"],
+      unsafe: ["not sent", "429"],
     };
-    for (const [effect, names] of Object.entries(repeated) as [Effect, readonly string[]][]) {
-      it(`${effect}: ${names.join(", ")}, and nothing else`, () => {
+    for (const [safety, names] of Object.entries(repeated) as [Safety, readonly string[]][]) {
+      it(`${safety}: ${names.join(", ")}, and nothing else`, () => {
         const expected = Object.fromEntries(
           Object.keys(outcomes).map((name) => [name, names.includes(name) ? yes : "stop"]),
         );
         const actual = Object.fromEntries(
-          Object.entries(outcomes).map(([name, outcome]) => [name, delay({ effect, outcome })]),
+          Object.entries(outcomes).map(([name, outcome]) => [name, delay({ safety, outcome })]),
         );
         assert.deepEqual(actual, expected);
       });
@@ -64,21 +64,21 @@ describe("api/retry", () => {
     it("a create on 503 only with a Retry-After that can be read", () => {
       const asked = ["2", "Tue, 24 Nov 2026 08:00:03 GMT", undefined, "", "soon", "-1", "1.5"];
       assert.deepEqual(
-        asked.map((value) => delay({ effect: "creates", outcome: answered(503, value) })),
+        asked.map((value) => delay({ safety: "unsafe", outcome: answered(503, value) })),
         [2_000, 3_000, "stop", "stop", "stop", "stop", "stop"],
       );
     });
 
     it("a create too where the server says that its database is away", () => {
-      const outcome: Outcome = { kind: "answered", status: 404, isOutage: true };
-      for (const effect of ["none", "idempotent", "creates"] as const) {
-        assert.equal(delay({ effect, outcome }), yes);
+      const outcome: Outcome = { kind: "response", status: 404, isOutage: true };
+      for (const safety of ["safe", "idempotent", "unsafe"] as const) {
+        assert.equal(delay({ safety, outcome }), yes);
       }
     });
 
     it("no create on another server error, whatever Retry-After says", () => {
       for (const status of [408, 500, 502, 504]) {
-        assert.equal(delay({ effect: "creates", outcome: answered(status, "1") }), "stop");
+        assert.equal(delay({ safety: "unsafe", outcome: answered(status, "1") }), "stop");
       }
     });
   });
@@ -118,7 +118,7 @@ describe("api/retry", () => {
 
     for (const [what, outcome, most] of [
       ["a server in trouble", answered(503), 60 * SECOND],
-      ["a connection that breaks", { kind: "interrupted" }, 60 * SECOND],
+      ["a connection that breaks", { kind: "connection_lost" }, 60 * SECOND],
       ["a server that is not reached", { kind: "not_sent" }, 15 * SECOND],
       ["a server that asks to slow down", answered(429), 300 * SECOND],
     ] as const) {
@@ -184,8 +184,8 @@ describe("api/retry", () => {
   describe("waitNotice", () => {
     const notice = (waited: number, pause: number, outcome: Outcome = answered(503)) =>
       waitNotice(
-        { answer: "Flexprice answered 503" },
-        { effect: "none", outcome, attempt: 1, startedAt: NOW - waited, now: NOW, random: HALF },
+        { reason: "Flexprice answered 503" },
+        { safety: "safe", outcome, attempt: 1, startedAt: NOW - waited, now: NOW, random: HALF },
         pause,
       );
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { setImmediate as turn } from "node:timers/promises";
 import { z } from "zod";
-import { type ApiCall, Client, type World } from "../../../provider/api/client";
+import { type ApiCall, Client, type Platform } from "../../../provider/api/client";
 import { seeded } from "../../../provider/emulator";
 import { credential, MINUTE, START } from "../fixture";
 
@@ -38,9 +38,9 @@ const CREATE: ApiCall<{ id: string }> = {
   method: "POST",
   path: "/things",
   body: {},
-  effect: "creates",
-  attempted: "create the thing",
-  answer: z.object({ id: z.string() }),
+  safety: "unsafe",
+  operation: "create the thing",
+  responseSchema: z.object({ id: z.string() }),
 };
 
 describe("api/client against a server of 60 requests a minute", () => {
@@ -49,7 +49,7 @@ describe("api/client against a server of 60 requests a minute", () => {
       const time = new VirtualTime();
       const quota = new Map<number, number>();
       let requests = 0;
-      const world: World = {
+      const world: Platform = {
         transport: async () => {
           requests++;
           const minute = Math.floor(time.now / MINUTE);

@@ -107,7 +107,7 @@ describe("api/transport", () => {
       try {
         const url = "http://flexprice.example:1/v1";
         const failure = await failing(transport()({ method: "GET", url, headers: {} }));
-        assert.equal(failure.sent, "surely not");
+        assert.equal(failure.requestSent, "no");
         assert.equal(failure.message, "AggregateError (ECONNREFUSED)");
       } finally {
         lookup.mock.restore();
@@ -118,10 +118,10 @@ describe("api/transport", () => {
       const request = await listen((_, response) => response.end("ok"));
       const send = transport({ connections: 1 });
       for (const value of ["sk_SECRET\n", "sk_SECRET\u2026NP"]) {
-        const { sent, message } = await failing(
+        const { requestSent, message } = await failing(
           send({ ...request, headers: { "x-api-key": value } }),
         );
-        assert.equal(sent, "surely not");
+        assert.equal(requestSent, "no");
         assert.match(message, /^the value of x-api-key has a line break or another character/);
         assert(!message.includes("SECRET"));
       }
@@ -131,26 +131,28 @@ describe("api/transport", () => {
     it("a refused connection", async () => {
       const request = await listen(() => {});
       await new Promise((resolve) => server?.close(resolve));
-      const { sent, message } = await failing(transport()(request));
-      assert.equal(sent, "surely not");
+      const { requestSent, message } = await failing(transport()(request));
+      assert.equal(requestSent, "no");
       assert.match(message, /ECONNREFUSED/);
     });
 
     it("a refused connection at every address of a name", async () => {
       const request = await listen(() => {});
       await new Promise((resolve) => server?.close(resolve));
-      const { sent, message } = await failing(
+      const { requestSent, message } = await failing(
         transport()({ ...request, url: request.url.replace("127.0.0.1", "localhost") }),
       );
-      assert.equal(sent, "surely not");
+      assert.equal(requestSent, "no");
       assert.match(message, /ECONNREFUSED/);
     });
 
     it("a name that cannot be resolved", async function () {
       this.timeout(30_000);
       const url = "http://nowhere.invalid/v1";
-      const { sent, message } = await failing(transport()({ method: "GET", url, headers: {} }));
-      assert.equal(sent, "surely not");
+      const { requestSent, message } = await failing(
+        transport()({ method: "GET", url, headers: {} }),
+      );
+      assert.equal(requestSent, "no");
       assert.match(message, /ENOTFOUND|EAI_AGAIN|UND_ERR_CONNECT_TIMEOUT/);
     });
 
@@ -165,20 +167,20 @@ describe("api/transport", () => {
   describe("that may have sent something", () => {
     it("a connection closed without an answer", async () => {
       const request = await listen((incoming) => incoming.socket.destroy());
-      assert.equal((await failing(transport()(request))).sent, "maybe");
+      assert.equal((await failing(transport()(request))).requestSent, "unknown");
     });
 
     it("a connection reset", async () => {
       const request = await listen((incoming) => incoming.socket.resetAndDestroy());
-      const { sent, message } = await failing(transport()(request));
-      assert.equal(sent, "maybe");
+      const { requestSent, message } = await failing(transport()(request));
+      assert.equal(requestSent, "unknown");
       assert.match(message, /ECONNRESET|closed/);
     });
 
     it("no headers in time", async () => {
       const request = await listen(() => {});
-      const { sent, message } = await failing(transport({ headersMs: 30 })(request));
-      assert.equal(sent, "maybe");
+      const { requestSent, message } = await failing(transport({ headersMs: 30 })(request));
+      assert.equal(requestSent, "unknown");
       assert.match(message, /UND_ERR_HEADERS_TIMEOUT/);
     });
 
@@ -186,8 +188,8 @@ describe("api/transport", () => {
       const request = await listen((_, response) => {
         response.writeHead(200, { "Content-Length": "10" }).write("12345");
       });
-      const { sent, message } = await failing(transport({ bodyMs: 30 })(request));
-      assert.equal(sent, "maybe");
+      const { requestSent, message } = await failing(transport({ bodyMs: 30 })(request));
+      assert.equal(requestSent, "unknown");
       assert.match(message, /UND_ERR_BODY_TIMEOUT/);
     });
 
@@ -197,8 +199,8 @@ describe("api/transport", () => {
         const timer = setInterval(() => response.write("."), 5);
         response.once("close", () => clearInterval(timer));
       });
-      const { sent, message } = await failing(transport({ totalMs: 40 })(request));
-      assert.deepEqual([sent, message], ["maybe", "the answer took longer than 40 ms"]);
+      const { requestSent, message } = await failing(transport({ maxElapsedMs: 40 })(request));
+      assert.deepEqual([requestSent, message], ["unknown", "the answer took longer than 40 ms"]);
     });
 
     it("informational answers without an end", async () => {
@@ -208,12 +210,12 @@ describe("api/transport", () => {
       });
       await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
       const url = `http://127.0.0.1:${(tcp.address() as AddressInfo).port}/`;
-      const limits = { headersMs: 100, totalMs: 200 };
-      const { sent, message } = await failing(
+      const limits = { headersMs: 100, maxElapsedMs: 200 };
+      const { requestSent, message } = await failing(
         transport(limits)({ method: "GET", url, headers: {} }),
       );
       tcp.close();
-      assert.deepEqual([sent, message], ["maybe", "the answer took longer than 200 ms"]);
+      assert.deepEqual([requestSent, message], ["unknown", "the answer took longer than 200 ms"]);
     });
 
     it("a body cut off", async () => {
@@ -221,14 +223,14 @@ describe("api/transport", () => {
         response.writeHead(200, { "Content-Length": "10" });
         response.write("12345", () => response.socket?.destroy());
       });
-      assert.equal((await failing(transport()(request))).sent, "maybe");
+      assert.equal((await failing(transport()(request))).requestSent, "unknown");
     });
 
     it("a body too large, and not a byte less", async () => {
       const request = await listen((_, response) => response.end("1234567890"));
       assert.equal((await transport({ answerBytes: 10 })(request)).body, "1234567890");
-      const { sent, message } = await failing(transport({ answerBytes: 9 })(request));
-      assert.deepEqual([sent, message], ["maybe", "the answer is larger than 9 bytes"]);
+      const { requestSent, message } = await failing(transport({ answerBytes: 9 })(request));
+      assert.deepEqual([requestSent, message], ["unknown", "the answer is larger than 9 bytes"]);
     });
 
     it("something that is not HTTP", async () => {
@@ -241,7 +243,7 @@ describe("api/transport", () => {
       const url = `http://127.0.0.1:${port}/`;
       const failure = await failing(transport()({ method: "GET", url, headers: {} }));
       tcp.close();
-      assert.equal(failure.sent, "maybe");
+      assert.equal(failure.requestSent, "unknown");
     });
   });
 
@@ -249,7 +251,7 @@ describe("api/transport", () => {
     const request = await listen((_, response) => {
       setTimeout(() => response.end("done"), 300);
     });
-    const send = transport({ connections: 1, totalMs: 900 });
+    const send = transport({ connections: 1, maxElapsedMs: 900 });
     const answers = await Promise.all(Array.from({ length: 4 }, () => send(request)));
     assert.equal(answers.length, 4);
   });

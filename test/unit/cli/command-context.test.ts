@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { realShell, type Shell } from "../../../provider/cli/command-context";
+import { type CommandContext, realCommandContext } from "../../../provider/cli/command-context";
 
 // Signals and broken pipes are in test/engine/cli.test.ts: here they would meet the test's own process.
 describe("cli/shell", () => {
-  let shell: Shell;
+  let shell: CommandContext;
   before(() => {
     const listeners = new Set(process.stdout.listeners("error"));
-    shell = realShell();
+    shell = realCommandContext();
     for (const listener of process.stdout.listeners("error")) {
       if (!listeners.has(listener)) process.stdout.removeListener("error", listener as () => void);
     }

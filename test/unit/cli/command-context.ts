@@ -2,23 +2,23 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
-import type { World } from "../../../provider/api/client";
+import type { Platform } from "../../../provider/api/client";
+import type { CommandContext, Finished } from "../../../provider/cli/command-context";
 import type { ExitStatus } from "../../../provider/cli/exit-status";
 import { main } from "../../../provider/cli/index";
-import type { Finished, Shell } from "../../../provider/cli/command-context";
-import type { Stage } from "../fixture";
+import type { UnitFixture } from "../fixture";
 
 type Terminal = PassThrough & { isTTY?: boolean; columns?: number };
 
 /** A shell in a folder of its own, whose streams are kept and whose programs are played. */
-export class TestShell implements Shell {
+export class TestShell implements CommandContext {
   readonly directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-cli-"));
   nodeVersion = "20.19.0";
   readonly environment: Record<string, string | undefined>;
   readonly stdin: Terminal = new PassThrough();
   readonly stdout: Terminal = new PassThrough();
   readonly stderr: Terminal = new PassThrough();
-  readonly world: World;
+  readonly world: Platform;
   /** The command lines of what was run. */
   readonly ran: string[] = [];
   /** What a command line gives; absent: there is no such program. */
@@ -29,11 +29,11 @@ export class TestShell implements Shell {
     this.stop = resolve;
   });
 
-  constructor(stage: Stage) {
-    this.world = stage.world();
+  constructor(fixture: UnitFixture) {
+    this.world = fixture.world();
     this.environment = {
-      FLEXPRICE_BASE_URL: stage.emulator.url,
-      FLEXPRICE_API_KEY: stage.operator.apiKey,
+      FLEXPRICE_BASE_URL: fixture.emulator.url,
+      FLEXPRICE_API_KEY: fixture.operator.apiKey,
     };
   }
 

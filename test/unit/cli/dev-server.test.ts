@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createServer, type Server } from "node:net";
-import { HOUR, Stage } from "../fixture";
+import { HOUR, UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 
 interface Announced {
@@ -12,18 +12,18 @@ interface Announced {
 }
 
 describe("cli/dev-server", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   const taken: Server[] = [];
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
   });
   afterEach(async () => {
     shell.stop();
     shell.dispose();
     for (const server of taken.splice(0)) server.close();
-    await stage.stop();
+    await fixture.stop();
   });
 
   /** What a server prints once it runs; it is stopped when `use` is done. */
@@ -31,7 +31,7 @@ describe("cli/dev-server", () => {
     args: readonly string[],
     use: (out: string) => Promise<Result>,
   ): Promise<Result> {
-    const mine = new TestShell(stage);
+    const mine = new TestShell(fixture);
     const ended = mine.command("dev-server", "--port", "0", ...args);
     try {
       for await (const piece of mine.stdout) return await use(String(piece));
@@ -45,7 +45,7 @@ describe("cli/dev-server", () => {
   }
 
   function announced(...args: string[]): Promise<Announced> {
-    stage.clock.now += HOUR;
+    fixture.clock.now += HOUR;
     return serve(["--json", ...args], async (out) => {
       assert.match(out, /^\{.*\}\n$/);
       return JSON.parse(out);
@@ -123,14 +123,14 @@ describe("cli/dev-server", () => {
   it("gives what is made later the real time", async () => {
     await serve(["--json", "--seed", "1"], async (out) => {
       const { url, apiKey }: Announced = JSON.parse(out);
-      stage.clock.now += HOUR;
+      fixture.clock.now += HOUR;
       const made = await fetch(`${url}/secrets/api/keys`, {
         method: "POST",
         headers: { "x-api-key": apiKey, "content-type": "application/json" },
         body: JSON.stringify({ name: "new", type: "private_key" }),
       });
       const { secret } = (await made.json()) as { secret: { created_at: string } };
-      assert.equal(Math.floor(Date.parse(secret.created_at)), stage.clock.now);
+      assert.equal(Math.floor(Date.parse(secret.created_at)), fixture.clock.now);
     });
   });
 

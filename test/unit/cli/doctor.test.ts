@@ -2,25 +2,25 @@ import assert from "node:assert/strict";
 import { realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { manifest } from "../../../provider/cli/manifest";
-import { Stage } from "../fixture";
+import { UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 
-interface Finding {
+interface Check {
   check: string;
   status: string;
-  finding: string;
-  cure?: string;
+  message: string;
+  fix?: string;
 }
 
 describe("cli/doctor", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   /** The folder of the project, without symbolic links. */
   let folder: string;
 
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
     folder = realpathSync(shell.directory);
     shell.programs.set("pulumi version", { stdout: "v3.250.0\n" });
     shell.programs.set("pulumi stack --show-name", { stdout: "dev\n" });
@@ -31,7 +31,7 @@ describe("cli/doctor", () => {
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   function configure(config: Record<string, string | { value: string; secret: boolean }>): void {
@@ -51,23 +51,23 @@ describe("cli/doctor", () => {
   }
 
   /** All that is found about these. */
-  async function about(...checks: string[]): Promise<Omit<Finding, "check">[]> {
+  async function about(...checks: string[]): Promise<Omit<Check, "check">[]> {
     const { out, err } = await shell.command("doctor", "--json");
     assert.equal(err, "");
-    const { findings } = JSON.parse(out) as { findings: Finding[] };
+    const { findings } = JSON.parse(out) as { findings: Check[] };
     return findings
       .filter(({ check }) => checks.includes(check))
-      .map(({ check: _, ...finding }) => finding);
+      .map(({ check: _, ...message }) => message);
   }
 
-  async function amiss(...args: string[]): Promise<Finding[]> {
+  async function amiss(...args: string[]): Promise<Check[]> {
     const { out } = await shell.command("doctor", "--json", ...args);
-    const { findings } = JSON.parse(out) as { findings: Finding[] };
+    const { findings } = JSON.parse(out) as { findings: Check[] };
     return findings.filter(({ status }) => status !== "ok");
   }
 
   it("finds that all is well, and says what it looked at", async () => {
-    const { operator, emulator } = stage;
+    const { operator, emulator } = fixture;
     const { status, out, err } = await shell.command("doctor");
     assert.deepEqual([status, err], [0, ""]);
     assert.equal(
@@ -89,7 +89,7 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
 0 problems, 0 warnings.
 `,
     );
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
   });
 
   it("shows what is amiss with its cure, in colour and to the terminal's width", async () => {
@@ -123,8 +123,8 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
     assert.deepEqual(findings[1], {
       check: "Pulumi CLI",
       status: "problem",
-      finding: "there is none on the PATH",
-      cure: "install a current one: https://www.pulumi.com/docs/install/",
+      message: "there is none on the PATH",
+      fix: "install a current one: https://www.pulumi.com/docs/install/",
     });
   });
 
@@ -141,11 +141,11 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       ],
       "a CLI that babbles": [{ stdout: "hello" }, "it does not tell its version: "],
     };
-    for (const [what, [program, finding]] of Object.entries(versions)) {
+    for (const [what, [program, message]] of Object.entries(versions)) {
       it(`finds ${what}`, async () => {
         shell.programs.set("pulumi version", program);
         const [found] = await about("Pulumi CLI");
-        assert.deepEqual([found?.status, found?.finding], ["problem", finding]);
+        assert.deepEqual([found?.status, found?.message], ["problem", message]);
       });
     }
   });
@@ -154,7 +154,7 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
     it("finds that there is none", async () => {
       rmSync(join(shell.directory, "Pulumi.yaml"));
       assert.deepEqual(
-        (await amiss()).map(({ check, status, finding }) => [check, status, finding]),
+        (await amiss()).map(({ check, status, message }) => [check, status, message]),
         [
           ["Project", "problem", `there is no Pulumi.yaml in ${shell.directory} or above`],
           [
@@ -171,12 +171,12 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       "one whose program is not there": ["runtime: nodejs\nmain: infra", /"main" of .* does not/],
       "a broken file": ["a: b: c", /Nested mappings are not allowed/],
     };
-    for (const [what, [text, finding]] of Object.entries(projects)) {
+    for (const [what, [text, message]] of Object.entries(projects)) {
       it(`finds ${what}`, async () => {
         shell.write("Pulumi.yaml", text);
         const [found] = await about("Project");
         assert.equal(found?.status, "problem");
-        assert.match(String(found?.finding), finding);
+        assert.match(String(found?.message), message);
       });
     }
   });
@@ -191,8 +191,8 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       const [own, sdk] = await about(...PACKAGES);
       assert.deepEqual(own, {
         status: "warning",
-        finding: `0.0.9 in ${folder}/infra/node_modules/pulumi-flexprice, and this command is ${manifest.version}`,
-        cure: `run the program's own: npx pulumi-flexprice in ${shell.directory}/infra.`,
+        message: `0.0.9 in ${folder}/infra/node_modules/pulumi-flexprice, and this command is ${manifest.version}`,
+        fix: `run the program's own: npx pulumi-flexprice in ${shell.directory}/infra.`,
       });
       assert.equal(sdk?.status, "ok");
     });
@@ -203,13 +203,13 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       const [own, sdk] = await about(...PACKAGES);
       assert.deepEqual(own, {
         status: "problem",
-        finding: `pulumi-flexprice/runtime is not found from ${shell.directory}, where Pulumi's provider process looks for it`,
-        cure: "npm install pulumi-flexprice, there or above.",
+        message: `pulumi-flexprice/runtime is not found from ${shell.directory}, where Pulumi's provider process looks for it`,
+        fix: "npm install pulumi-flexprice, there or above.",
       });
       assert.deepEqual(sdk, {
         status: "problem",
-        finding: `it is not found from ${shell.directory}`,
-        cure: 'npm install @pulumi/pulumi@">=3.200.0 <4" in the program\'s folder.',
+        message: `it is not found from ${shell.directory}`,
+        fix: 'npm install @pulumi/pulumi@">=3.200.0 <4" in the program\'s folder.',
       });
     });
 
@@ -218,7 +218,7 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
         install("node_modules/@pulumi/pulumi", version);
         const [sdk] = await about("@pulumi/pulumi");
         assert.equal(sdk?.status, "problem");
-        assert.match(String(sdk?.finding), / is not >=3\.200\.0 <4$/);
+        assert.match(String(sdk?.message), / is not >=3\.200\.0 <4$/);
       });
     }
 
@@ -230,12 +230,12 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       const below = ["pulumi-flexprice", "@pulumi/random", "idle"];
       for (const name of below)
         install(`node_modules/${name}/node_modules/@pulumi/pulumi`, "3.210.0");
-      const cure = 'let all of them have one version, and run "npm dedupe".';
+      const fix = 'let all of them have one version, and run "npm dedupe".';
       const text = (user: string) =>
         `${user} uses another copy of it, 3.210.0 in ${folder}/node_modules/${user}/node_modules/@pulumi/pulumi`;
       assert.deepEqual((await about("@pulumi/pulumi")).slice(1), [
-        { status: "warning", finding: text("@pulumi/random"), cure },
-        { status: "problem", finding: text("pulumi-flexprice"), cure },
+        { status: "warning", message: text("@pulumi/random"), fix },
+        { status: "problem", message: text("pulumi-flexprice"), fix },
       ]);
     });
 
@@ -254,17 +254,17 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       install("node_modules/component/node_modules/pulumi-flexprice", "0.0.1");
       const [, copy] = await about("pulumi-flexprice");
       assert.equal(copy?.status, "warning");
-      assert.match(String(copy?.finding), /^component uses another copy of it, 0\.0\.1 in /);
+      assert.match(String(copy?.message), /^component uses another copy of it, 0\.0\.1 in /);
     });
   });
 
   describe("of the settings", () => {
     it("tells where they come from, the stack's config first", async () => {
-      const { emulator, operator } = stage;
+      const { emulator, operator } = fixture;
       configure({ apiKey: operator.apiKey, baseUrl: { value: emulator.url, secret: false } });
       shell.environment["FLEXPRICE_API_KEY"] = "sk_of_the_environment";
       assert.deepEqual(
-        (await about("Stack config", "Server", "Credential")).map(({ finding }) => finding),
+        (await about("Stack config", "Server", "Credential")).map(({ message }) => message),
         [
           "stack dev sets flexprice:apiKey, flexprice:baseUrl",
           `${emulator.url} (config key flexprice:baseUrl)`,
@@ -283,8 +283,8 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
         {
           check: "Stack config",
           status: "warning",
-          finding: "no stack is selected: settings come from environment variables alone",
-          cure: "select it: pulumi stack select.",
+          message: "no stack is selected: settings come from environment variables alone",
+          fix: "select it: pulumi stack select.",
         },
       ]);
     });
@@ -293,14 +293,14 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       shell.programs.set("pulumi config", { status: 1, stderr: "error: incorrect passphrase" });
       const found = await amiss();
       assert.deepEqual(
-        found.map(({ check, finding }) => [check, finding]),
+        found.map(({ check, message }) => [check, message]),
         [["Settings", "pulumi config ended with exit status 1: error: incorrect passphrase"]],
       );
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
 
     it("finds keys that mean nothing, and secrets in plain text", async () => {
-      const { apiKey } = stage.operator;
+      const { apiKey } = fixture.operator;
       configure({ apikey: "x", apiKey: { value: apiKey, secret: false } });
       const { out } = await shell.command("doctor");
       assert.match(
@@ -329,13 +329,13 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
         /^environmentId is set to env_1, and the credential is an API key/,
       ],
     };
-    for (const [what, [config, check, finding]] of Object.entries(settings)) {
+    for (const [what, [config, check, message]] of Object.entries(settings)) {
       it(`finds ${what}`, async () => {
         configure(config);
         const [found] = await amiss();
         assert.equal(found?.check, check);
-        assert.match(String(found?.finding), finding);
-        assert.notEqual(found?.cure, undefined);
+        assert.match(String(found?.message), message);
+        assert.notEqual(found?.fix, undefined);
       });
     }
 
@@ -343,13 +343,13 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       delete shell.environment["FLEXPRICE_API_KEY"];
       const [found, ...more] = await amiss();
       assert.deepEqual(
-        [found?.check, found?.finding, more],
+        [found?.check, found?.message, more],
         ["Credential", "no Flexprice credential is configured", []],
       );
     });
 
     it("takes a stack whose credentials are all in connections for healthy", async () => {
-      const eu = { apiKey: stage.operator.apiKey, baseUrl: stage.emulator.url };
+      const eu = { apiKey: fixture.operator.apiKey, baseUrl: fixture.emulator.url };
       configure({ connections: JSON.stringify({ eu, us: eu }) });
       delete shell.environment["FLEXPRICE_API_KEY"];
       const { status, out } = await shell.command("doctor");
@@ -376,7 +376,7 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
     });
 
     it("looks at a named connection", async () => {
-      const eu = { apiKey: stage.operator.apiKey, baseUrl: stage.emulator.url };
+      const eu = { apiKey: fixture.operator.apiKey, baseUrl: fixture.emulator.url };
       configure({ connections: JSON.stringify({ eu }) });
       delete shell.environment["FLEXPRICE_API_KEY"];
       delete shell.environment["FLEXPRICE_BASE_URL"];
@@ -403,35 +403,35 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
       shell.environment["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9";
       const [found] = await amiss();
       assert.equal(found?.check, "Credential");
-      assert.match(String(found?.finding), /ECONNREFUSED/);
+      assert.match(String(found?.message), /ECONNREFUSED/);
     });
 
     it("finds that an access token lacks its environment", async () => {
       delete shell.environment["FLEXPRICE_API_KEY"];
-      shell.environment["FLEXPRICE_ACCESS_TOKEN"] = stage.operator.accessToken;
+      shell.environment["FLEXPRICE_ACCESS_TOKEN"] = fixture.operator.accessToken;
       const [keys] = await about("API keys");
       assert.deepEqual(keys, {
         status: "problem",
-        finding: "keys belong to an environment, and an access token has none",
-        cure: "pulumi config set flexprice:environmentId env_… (or FLEXPRICE_ENVIRONMENT_ID).",
+        message: "keys belong to an environment, and an access token has none",
+        fix: "pulumi config set flexprice:environmentId env_… (or FLEXPRICE_ENVIRONMENT_ID).",
       });
-      shell.environment["FLEXPRICE_ENVIRONMENT_ID"] = stage.operator.environmentId;
+      shell.environment["FLEXPRICE_ENVIRONMENT_ID"] = fixture.operator.environmentId;
       const [found] = await about("API keys");
       assert.equal(
-        found?.finding,
-        `the caller may make them for service accounts, and sees all of ${stage.operator.environmentId} (1)`,
+        found?.message,
+        `the caller may make them for service accounts, and sees all of ${fixture.operator.environmentId} (1)`,
       );
     });
 
     it("finds what a weaker caller cannot do", async () => {
-      const { credential } = stage.accountWithKey(["super_admin"]);
+      const { credential } = fixture.accountWithKey(["super_admin"]);
       shell.environment["FLEXPRICE_API_KEY"] = credential.value;
       const strong = await amiss();
       assert.deepEqual(
-        strong.map(({ check, finding }) => [check, finding]),
+        strong.map(({ check, message }) => [check, message]),
         [["API keys", "the caller makes and sees its own keys only"]],
       );
-      const weak = stage.accountWithKey(["event_reader"]);
+      const weak = fixture.accountWithKey(["event_reader"]);
       shell.environment["FLEXPRICE_API_KEY"] = weak.credential.value;
       const found = await amiss();
       assert.deepEqual(
@@ -442,20 +442,20 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
         ],
       );
       assert.match(
-        String(found[0]?.finding),
+        String(found[0]?.message),
         /^the caller has nothing to do with them\. Flexprice/,
       );
-      assert.match(String(found[1]?.finding), /^the caller may not create them: it lacks "write"/);
+      assert.match(String(found[1]?.message), /^the caller may not create them: it lacks "write"/);
     });
 
     it("says of a caller that only reads that it makes no keys", async () => {
-      const { tenantId, environmentId } = stage.operator;
+      const { tenantId, environmentId } = fixture.operator;
       const shown = async (role: string) => {
-        const { accessToken } = stage.emulator.createUser(tenantId, [role]);
+        const { accessToken } = fixture.emulator.createUser(tenantId, [role]);
         delete shell.environment["FLEXPRICE_API_KEY"];
         shell.environment["FLEXPRICE_ACCESS_TOKEN"] = accessToken;
         shell.environment["FLEXPRICE_ENVIRONMENT_ID"] = environmentId;
-        return (await about("API keys"))[0]?.finding;
+        return (await about("API keys"))[0]?.message;
       };
       assert.equal(
         await shown("all_reader"),
@@ -467,18 +467,18 @@ ok       Roles: a service account can have event_ingestor, event_reader, super_a
     it("says of a key of the server's own configuration that it needs an environment", async () => {
       shell.environment["FLEXPRICE_API_KEY"] = "sk_local_flexprice_test_key";
       const body = { error: "Access denied", message: "Invalid or inaccessible environment" };
-      stage.fault({ kind: "status", status: 403, body }, "before", { times: 9 });
+      fixture.fault({ kind: "status", status: 403, body }, "before", { times: 9 });
       const [found] = await amiss();
-      assert.match(String(found?.cure), /an API key from a self-hosted server's own configuration/);
-      assert(!String(found?.cure).includes("access tokens need it."));
+      assert.match(String(found?.fix), /an API key from a self-hosted server's own configuration/);
+      assert(!String(found?.fix).includes("access tokens need it."));
     });
 
     it("says so where it fails half-way", async () => {
-      stage.fault({ kind: "status", status: 500 }, "before", {
+      fixture.fault({ kind: "status", status: 500 }, "before", {
         match: { path: /secrets/ },
         times: 99,
       });
-      stage.fault({ kind: "status", status: 500 }, "before", {
+      fixture.fault({ kind: "status", status: 500 }, "before", {
         match: { path: /rbac\/roles$/ },
         times: 99,
       });

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import ts from "typescript";
-import { DAY, START, Stage } from "../fixture";
+import { DAY, START, UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 
 describe("cli/generate", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   const account = (name: string, roles: string[] = ["event_ingestor"]): string => {
     // Ids of the same millisecond have no order.
-    stage.clock.now += 1_000;
-    return stage.emulator.createAccount(stage.operator.tenantId, { name, roles }).id;
+    fixture.clock.now += 1_000;
+    return fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles }).id;
   };
   const key = (owner: string, name: string, expiresAt?: Date) =>
-    stage.emulator.createKey(owner, stage.operator.environmentId, {
+    fixture.emulator.createKey(owner, fixture.operator.environmentId, {
       name,
       ...(expiresAt && { expiresAt }),
     });
@@ -52,7 +52,7 @@ describe("cli/generate", () => {
       err,
       "The program: 1 service account to take over, 0 API keys in comments that say what to do. Next: pulumi preview.\n",
     );
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
   });
 
   it("begins with what it is and what to do", async () => {
@@ -60,8 +60,8 @@ describe("cli/generate", () => {
     const { out } = await shell.command("generate");
     const lines = out.split("\n");
     assert.deepEqual(lines.slice(0, 2), [
-      `// The service accounts of Flexprice tenant ${stage.operator.tenantId}`,
-      `// at ${stage.emulator.url}, as they were at ${new Date(START + 1_000).toISOString()}.`,
+      `// The service accounts of Flexprice tenant ${fixture.operator.tenantId}`,
+      `// at ${fixture.emulator.url}, as they were at ${new Date(START + 1_000).toISOString()}.`,
     ]);
     assert.match(
       out,
@@ -76,7 +76,7 @@ describe("cli/generate", () => {
     const id = account("ci-bot");
     const expiresAt = new Date(START + 30 * DAY);
     const forever = key(id, 'the "old" one');
-    stage.clock.now += 1_000;
+    fixture.clock.now += 1_000;
     const limited = key(id, "limited", expiresAt);
     const { out, err } = await shell.command("generate");
     assert.equal(
@@ -111,10 +111,10 @@ describe("cli/generate", () => {
   it("says which keys cannot be taken over, and leaves those of users out", async () => {
     const id = account("a");
     key(id, "dead", new Date(START - DAY));
-    key(stage.operator.userId, "the operator's second");
+    key(fixture.operator.userId, "the operator's second");
     const archived = account("gone");
     const stray = key(archived, "stray");
-    stage.emulator.archiveAccount(archived);
+    fixture.emulator.archiveAccount(archived);
     const { out, err } = await shell.command("generate");
     const comments = body(out).split("\n").slice(4);
     const patterns = [
@@ -130,7 +130,7 @@ describe("cli/generate", () => {
   });
 
   it("says what an account is called, where the resource is called otherwise", async () => {
-    const names = ["CI Bot (prod)", "", " \n ", "x".repeat(70), stage.operator.apiKey, "same"];
+    const names = ["CI Bot (prod)", "", " \n ", "x".repeat(70), fixture.operator.apiKey, "same"];
     for (const name of names) account(name);
     const { out, err } = await shell.command("generate");
     const found = [...body(out).matchAll(/(?:^\/\/ (.*)\n)?^new .*\("(.*)"/gm)];
@@ -146,7 +146,7 @@ describe("cli/generate", () => {
       ],
     );
     assert.match(err, /6 service accounts to take over, 0 API keys/);
-    assert(!out.includes(stage.operator.apiKey));
+    assert(!out.includes(fixture.operator.apiKey));
   });
 
   it("calls a resource after the prefix of a unique name, and says the name", async () => {
@@ -185,7 +185,7 @@ describe("cli/generate", () => {
     });
 
     it("the one that the credential belongs to", async () => {
-      const { credential } = stage.accountWithKey(["super_admin"], "me");
+      const { credential } = fixture.accountWithKey(["super_admin"], "me");
       shell.environment["FLEXPRICE_API_KEY"] = credential.value;
       const { out } = await shell.command("generate");
       assert.match(body(out), /^\/\/ Not taken over: the credential that was used acts for it/);
@@ -234,7 +234,7 @@ describe("cli/generate", () => {
 
   it("names the connection that it was given", async () => {
     key(account("a"), "k");
-    const { emulator, operator } = stage;
+    const { emulator, operator } = fixture;
     shell.environment["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
       eu: { apiKey: operator.apiKey, baseUrl: emulator.url },
     });
@@ -249,12 +249,12 @@ describe("cli/generate", () => {
     assert.equal(out.match(/^ {2}adopt: /gm)?.length, 1_001);
     assert.equal(new Set(out.match(/^ {2}adopt: .*$/gm)).size, 1_001);
     assert.match(err, /1001 service accounts to take over/);
-    assert.equal(stage.log.filter((line) => line === "POST /users/search").length, 2);
+    assert.equal(fixture.log.filter((line) => line === "POST /users/search").length, 2);
   });
 
   describe("says that keys may be missing", () => {
     it("where the caller sees its own only", async () => {
-      const { credential } = stage.accountWithKey(["super_admin"]);
+      const { credential } = fixture.accountWithKey(["super_admin"]);
       shell.environment["FLEXPRICE_API_KEY"] = credential.value;
       const { out } = await shell.command("generate");
       assert.match(
@@ -265,7 +265,7 @@ describe("cli/generate", () => {
 
     it("where no environment is named", async () => {
       delete shell.environment["FLEXPRICE_API_KEY"];
-      shell.environment["FLEXPRICE_ACCESS_TOKEN"] = stage.operator.accessToken;
+      shell.environment["FLEXPRICE_ACCESS_TOKEN"] = fixture.operator.accessToken;
       account("a");
       const { status, out } = await shell.command("generate");
       assert.equal(status, 0);
@@ -298,13 +298,13 @@ describe("cli/generate", () => {
         `Could not write ${join(shell.directory, "index.ts")}.\n  Reason: the file exists\n  What to do: name another file, or give --force to overwrite it.\n`,
       );
       assert.equal(shell.read("index.ts"), "mine");
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
       assert.equal((await run("--force")).status, 0);
       assert.notEqual(shell.read("index.ts"), "mine");
     });
 
     it("does not overwrite one that has come meanwhile", async () => {
-      stage.emulator.faults.decide = () => {
+      fixture.emulator.faults.decide = () => {
         shell.write("index.ts", "mine");
         return undefined;
       };

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { main } from "../../../provider/cli/index";
 import { manifest } from "../../../provider/cli/manifest";
-import { Stage } from "../fixture";
+import { UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 
 describe("cli", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   it("tells its version", async () => {
@@ -58,36 +58,36 @@ describe("cli", () => {
     assert.equal((await shell.command("generate", "--nope")).status, 2);
     assert.equal((await shell.command("generate", "surplus")).status, 2);
     assert.equal((await shell.command("orphans")).status, 2);
-    assert.deepEqual(stage.log, []);
+    assert.deepEqual(fixture.log, []);
   });
 
   it("shows nothing that a terminal would obey, of what it was given or of what went wrong", async () => {
     const typed = await shell.command("generate", "--no\u001b[2Jpe\u202e");
     assert.equal(typed.status, 2);
     assert.match(typed.err, /unknown option '--no\\u\{1b\}\[2Jpe\\u\{202e\}'/);
-    stage.fault(
+    fixture.fault(
       { kind: "status", status: 400, body: { message: "no\u001b[2J\u0007\nWhat to do: rm -rf" } },
       "before",
       { times: 99 },
     );
     const refused = await shell.command("generate");
     assert.match(refused.err, /400: no\\u\{1b\}\[2J\\u\{7\}\\u\{a\}What to do: rm -rf \(/);
-    const broken = Object.assign(Object.create(shell), {
+    const configError = Object.assign(Object.create(shell), {
       world: { ...shell.world, transport: () => Promise.reject(new RangeError("bad \u001b[2J")) },
     });
-    await main(["generate"], broken);
+    await main(["generate"], configError);
     assert.match(shell.err, /^RangeError: bad \\u\{1b\}\[2J\n {4}at /);
   });
 
   it("shows a mistake of its own with its place, and without a credential", async () => {
-    const { apiKey } = stage.operator;
-    const broken = Object.assign(Object.create(shell), {
+    const { apiKey } = fixture.operator;
+    const configError = Object.assign(Object.create(shell), {
       world: {
         ...shell.world,
         transport: () => Promise.reject(new RangeError(`with ${apiKey}`)),
       },
     });
-    assert.equal(await main(["generate"], broken), 3);
+    assert.equal(await main(["generate"], configError), 3);
     const { err } = shell;
     assert.match(err, /^RangeError: with \[redacted\]\n {4}at /);
   });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { uniqueName } from "../../../provider/session/auto-name";
 import type { Key, User } from "../../../provider/api/schemas";
-import { type Evidence, findOrphans } from "../../../provider/cli/orphans-search";
+import { findOrphans, type OrphanCriteria } from "../../../provider/cli/orphans-search";
 import type { KnownObject, PendingObject } from "../../../provider/cli/stack-export";
+import { uniqueName } from "../../../provider/session/auto-name";
 import { DAY, START } from "../fixture";
 
 const tenant = { id: "tenant_1" };
@@ -22,7 +22,7 @@ const KEY: Key = {
 
 /** What only odd servers and odd clocks show; the rest is in orphans.test.ts. */
 describe("cli/orphans-search", () => {
-  const find = (evidence: Partial<Evidence>) =>
+  const find = (evidence: Partial<OrphanCriteria>) =>
     findOrphans({
       accounts: [ACCOUNT],
       keys: [KEY],
@@ -47,10 +47,10 @@ describe("cli/orphans-search", () => {
   });
 
   it("takes what has no readable time for young", () => {
-    assert.deepEqual(find({}).excused, new Map([["young", 1]]));
+    assert.deepEqual(find({}).skipped, new Map([["young", 1]]));
     const keys = [{ ...KEY, created_at: "yesterday" }];
     assert.deepEqual(
-      find({ keys }).excused,
+      find({ keys }).skipped,
       new Map([
         ["young", 1],
         ["inUse", 1],
@@ -79,8 +79,8 @@ describe("cli/orphans-search", () => {
         isLeftToExpire: true,
         ...successor,
       };
-      const { excused } = find({ keys: [{ ...KEY, name, expires_at, ...more }], known: [known] });
-      return excused.has("leftToExpire");
+      const { skipped } = find({ keys: [{ ...KEY, name, expires_at, ...more }], known: [known] });
+      return skipped.has("leftToExpire");
     };
     const [one, other] = [uniqueName("ci"), uniqueName("ci")];
 
@@ -130,14 +130,14 @@ describe("cli/orphans-search", () => {
       pending: Partial<PendingObject> & Pick<PendingObject, "kind">,
       names: { account?: string; key?: string } = {},
     ) => {
-      const { keys, accounts, excused } = find({
+      const { keys, accounts, skipped } = find({
         accounts: [{ ...account, name: names.account ?? "a" }],
         keys: [{ ...key, name: names.key ?? "k" }],
         pending: [{ ...anything, ...pending }],
         now: START + 9 * DAY,
       });
       const orphans = ids([...keys, ...accounts]);
-      assert.equal(excused.get("pending") ?? 0, 2 - orphans.length - (excused.get("inUse") ?? 0));
+      assert.equal(skipped.get("pending") ?? 0, 2 - orphans.length - (skipped.get("inUse") ?? 0));
       return [account.id, key.id].filter((id) => !orphans.includes(id));
     };
 
@@ -182,8 +182,8 @@ describe("cli/orphans-search", () => {
 
   it("spares young and pending keys that have expired, too", () => {
     const keys = [{ ...KEY, expires_at: new Date(START - 1).toISOString() }];
-    const excuses = (evidence: Partial<Evidence>) => [
-      ...find({ accounts: [], keys, expired: true, ...evidence }).excused.keys(),
+    const excuses = (evidence: Partial<OrphanCriteria>) => [
+      ...find({ accounts: [], keys, expired: true, ...evidence }).skipped.keys(),
     ];
     assert.deepEqual(excuses({}), []);
     assert.deepEqual(excuses({ minimumAgeMs: 10 * DAY }), ["young"]);
@@ -201,8 +201,8 @@ describe("cli/orphans-search", () => {
     const id = "user_01M86938Z859W94MHA3429NM3G";
     const accounts = [{ ...ACCOUNT, id }];
     const keys = [{ ...KEY, user_id: id, expires_at: new Date(START - DAY).toISOString() }];
-    const { accounts: found, excused } = find({ accounts, keys, now: START + 9 * DAY });
+    const { accounts: found, skipped } = find({ accounts, keys, now: START + 9 * DAY });
     assert.deepEqual([ids(found), found[0]?.keys], [[id], []]);
-    assert.deepEqual(excused, new Map([["expired", 1]]));
+    assert.deepEqual(skipped, new Map([["expired", 1]]));
   });
 });

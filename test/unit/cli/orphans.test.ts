@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { uniqueName } from "../../../provider/session/auto-name";
 import type { EmulatedKey, EmulatedUser, FaultKind } from "../../../provider/emulator";
-import { DAY, HOUR, MINUTE, Stage } from "../fixture";
+import { uniqueName } from "../../../provider/session/auto-name";
+import { DAY, HOUR, MINUTE, UnitFixture } from "../fixture";
+import { TestShell } from "./command-context";
 import {
   accountResource,
   ENCRYPTED,
@@ -10,18 +11,17 @@ import {
   pendingCreate,
   writtenAt,
 } from "./exported";
-import { TestShell } from "./command-context";
 
 describe("cli/orphans", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   /** What the stack of the export has. */
   let known: { account: EmulatedUser; key: EmulatedKey };
   const files = new Map<string, { content: string; age: number | string }>();
 
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
     const own = account("ci");
     known = { account: own, key: key(own.id, "ci") };
     age(2 * DAY);
@@ -30,25 +30,25 @@ describe("cli/orphans", () => {
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   function account(name: string, roles = ["event_ingestor"]): EmulatedUser {
     // Ids of the same millisecond have no order.
-    stage.clock.now += 1_000;
-    return stage.emulator.createAccount(stage.operator.tenantId, { name, roles });
+    fixture.clock.now += 1_000;
+    return fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles });
   }
 
   function key(owner: string, name: string, expiresAt?: Date): EmulatedKey {
-    stage.clock.now += 1_000;
-    return stage.emulator.createKey(owner, stage.operator.environmentId, {
+    fixture.clock.now += 1_000;
+    return fixture.emulator.createKey(owner, fixture.operator.environmentId, {
       name,
       ...(expiresAt && { expiresAt }),
     });
   }
 
   function age(ms: number): void {
-    stage.clock.now += ms;
+    fixture.clock.now += ms;
   }
 
   /** Has the state of this export written just before the next run, so long before it, or at this time. */
@@ -57,7 +57,7 @@ describe("cli/orphans", () => {
   }
 
   function timeOf(age: number | string): string {
-    return typeof age === "string" ? age : new Date(stage.clock.now - age).toISOString();
+    return typeof age === "string" ? age : new Date(fixture.clock.now - age).toISOString();
   }
 
   /** As {@link put}, of the stack that has the known ones. */
@@ -75,7 +75,7 @@ describe("cli/orphans", () => {
     for (const [file, { content, age }] of files) {
       shell.write(file, writtenAt(content, timeOf(age)));
     }
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
     return await shell.command("orphans", "--stack-export", "a.json", ...args);
   }
 
@@ -100,7 +100,7 @@ describe("cli/orphans", () => {
       assert.equal(
         out,
         `Stack:  shop/prod (a.json), with 1 service account and 1 API key
-Tenant: ${stage.operator.tenantId} at ${stage.emulator.url}
+Tenant: ${fixture.operator.tenantId} at ${fixture.emulator.url}
 
 No orphans: the given stacks know all that counts.
 
@@ -108,13 +108,13 @@ Left out: 1 object that the credential itself needs.
 Not visible: publishable keys, which no list shows, and keys of other environments than the credential's.
 `,
       );
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("keys and accounts that it does not know, with all there is to know of them", async () => {
       const byHand = key(known.account.id, "by \u001b[31mhand");
       const bot = account("old-bot", ["event_reader", "event_ingestor"]);
-      const botKey = key(bot.id, "old-bot", new Date(stage.clock.now + 60 * DAY));
+      const botKey = key(bot.id, "old-bot", new Date(fixture.clock.now + 60 * DAY));
       age(3 * DAY);
       const { status, out, err } = await run("--older-than", "1d");
       assert.deepEqual([status, err], [1, ""]);
@@ -136,7 +136,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
 `,
       );
       assert.match(out, /\nTo revoke and archive them, run the same command with --revoke\.\n$/);
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("told to scripts, too", async () => {
@@ -146,10 +146,10 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       putExport([], time);
       const { status, out } = await run("--json");
       assert.equal(status, 1);
-      const { tenantId } = stage.operator;
+      const { tenantId } = fixture.operator;
       const { keys, ...rest } = JSON.parse(out);
       assert.deepEqual(rest, {
-        baseUrl: stage.emulator.url,
+        baseUrl: fixture.emulator.url,
         tenantId,
         seesEveryKey: true,
         exports: [
@@ -184,12 +184,12 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     });
 
     it("told without a key that somebody has made a name", async () => {
-      const { value } = key(known.account.id, stage.operator.apiKey);
+      const { value } = key(known.account.id, fixture.operator.apiKey);
       age(2 * DAY);
       for (const args of [[], ["--json"]]) {
         const { out } = await run(...args);
         assert.match(out, /\[redacted\]/);
-        for (const secret of [value, stage.operator.apiKey]) assert(!out.includes(secret));
+        for (const secret of [value, fixture.operator.apiKey]) assert(!out.includes(secret));
       }
     });
 
@@ -206,7 +206,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     it("not the account that a known key acts for, wherever it was made", async () => {
       const shared = account("shared");
       // No list shows it: only the stack tells that the account is in use.
-      const sharedKey = stage.emulator.createKey(shared.id, stage.operator.environmentId, {
+      const sharedKey = fixture.emulator.createKey(shared.id, fixture.operator.environmentId, {
         name: "of the stack",
         type: "publishable_key",
       });
@@ -218,9 +218,9 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     });
 
     it("not what the credential itself needs", async () => {
-      const { tenantId, environmentId } = stage.operator;
-      const { credential, id } = stage.accountWithKey(["super_admin"], "robot");
-      const { id: second } = stage.emulator.createKey(id, environmentId, { name: "second" });
+      const { tenantId, environmentId } = fixture.operator;
+      const { credential, id } = fixture.accountWithKey(["super_admin"], "robot");
+      const { id: second } = fixture.emulator.createKey(id, environmentId, { name: "second" });
       age(2 * DAY);
       shell.environment["FLEXPRICE_API_KEY"] = credential.value;
       const { keys, accounts, leftOut, warnings } = await found();
@@ -228,11 +228,11 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       assert.deepEqual(warnings, [
         `the credential belongs to service account ${id} with super_admin, and only a super_admin user sees the keys of others: they are not looked at.`,
       ]);
-      assert.equal(tenantId, stage.operator.tenantId);
+      assert.equal(tenantId, fixture.operator.tenantId);
     });
 
     it("keys of users only when asked for, the credential's own never", async () => {
-      const mine = key(stage.operator.userId, "laptop");
+      const mine = key(fixture.operator.userId, "laptop");
       age(2 * DAY);
       assert.deepEqual(await found(), {
         keys: [],
@@ -243,11 +243,11 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       const { keys, leftOut } = await found("--user-keys");
       assert.deepEqual([keys, leftOut], [[mine.id], { own: 1 }]);
       const { out } = await run("--user-keys");
-      assert.match(out, new RegExp(`^ {4}of user ${stage.operator.userId}$`, "m"));
+      assert.match(out, new RegExp(`^ {4}of user ${fixture.operator.userId}$`, "m"));
     });
 
     it("expired keys only when asked for", async () => {
-      const dead = key(known.account.id, "dead", new Date(stage.clock.now + DAY));
+      const dead = key(known.account.id, "dead", new Date(fixture.clock.now + DAY));
       age(2 * DAY);
       const { keys, leftOut } = await found();
       assert.deepEqual([keys, leftOut], [[], { own: 1, expired: 1 }]);
@@ -256,7 +256,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     });
 
     it("not auto-named keys that a rotation has left to their own expiry", async () => {
-      const expiresAt = new Date(stage.clock.now + 30 * DAY);
+      const expiresAt = new Date(fixture.clock.now + 30 * DAY);
       const [before, now] = [uniqueName("ci"), uniqueName("ci")];
       key(known.account.id, before, expiresAt);
       const other = key(known.account.id, uniqueName("cicd"), expiresAt);
@@ -269,7 +269,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     });
 
     it("not keys that a rotation has left to their own expiry", async () => {
-      const expiresAt = new Date(stage.clock.now + 30 * DAY);
+      const expiresAt = new Date(fixture.clock.now + 30 * DAY);
       const before = key(known.account.id, known.key.name, expiresAt);
       const elsewhere = key(account("other").id, known.key.name, expiresAt);
       const endless = key(known.account.id, known.key.name);
@@ -424,7 +424,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     it("keys of archived accounts, which work all the same", async () => {
       const gone = account("gone");
       const left = key(gone.id, "left");
-      stage.emulator.archiveAccount(gone.id);
+      fixture.emulator.archiveAccount(gone.id);
       age(2 * DAY);
       const { out } = await run();
       assert.match(
@@ -442,14 +442,14 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
 
   describe("are not looked for", () => {
     it("with a credential of another tenant", async () => {
-      const other = stage.emulator.createTenant();
+      const other = fixture.emulator.createTenant();
       shell.environment["FLEXPRICE_API_KEY"] = other.apiKey;
       const { status, err } = await run();
       assert.equal(status, 3);
       assert.match(
         err,
         new RegExp(
-          `Reason: the exports hold resources of tenant ${stage.operator.tenantId}, and the credential from environment variable FLEXPRICE_API_KEY belongs to tenant ${other.tenantId}`,
+          `Reason: the exports hold resources of tenant ${fixture.operator.tenantId}, and the credential from environment variable FLEXPRICE_API_KEY belongs to tenant ${other.tenantId}`,
         ),
       );
     });
@@ -485,7 +485,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     });
 
     it("by a caller that may not search for accounts", async () => {
-      const { credential } = stage.accountWithKey(["event_reader"]);
+      const { credential } = fixture.accountWithKey(["event_reader"]);
       shell.environment["FLEXPRICE_API_KEY"] = credential.value;
       const { status, err } = await run();
       assert.equal(status, 3);
@@ -500,7 +500,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     assert.equal(
       err,
       `warning: empty.json has no Flexprice resource in it. If its stack has some, this is not its export, and what they are would be taken for orphans.
-warning: other.json has resources of other tenants only: ${stage.operator.tenantId} is not in it.
+warning: other.json has resources of other tenants only: ${fixture.operator.tenantId} is not in it.
 `,
     );
   });
@@ -531,15 +531,15 @@ warning: other.json has resources of other tenants only: ${stage.operator.tenant
     const revoke = () => [stray, bot.key].map(({ id }) => `DELETE /secrets/api/keys/${id}`);
     const archive = () => `DELETE /users/${bot.account.id}`;
     const statuses = () => ({
-      keys: stage.emulator.keys().filter(({ status }) => status === "deleted").length,
-      accounts: stage.emulator.accounts().filter(({ status }) => status === "archived").length,
+      keys: fixture.emulator.keys().filter(({ status }) => status === "deleted").length,
+      accounts: fixture.emulator.accounts().filter(({ status }) => status === "archived").length,
     });
 
     it("after a yes on a terminal: the keys, then the accounts", async () => {
       shell.onTerminal(100, "yes\n");
       const { status, out, err } = await run("--revoke");
       assert.equal(status, 0);
-      assert.deepEqual(stage.writes, [...revoke(), archive()]);
+      assert.deepEqual(fixture.writes, [...revoke(), archive()]);
       assert.deepEqual(statuses(), { keys: 2, accounts: 1 });
       assert.equal(
         out.slice(out.indexOf("\n\nRevoked") + 2),
@@ -554,7 +554,7 @@ to two minutes.
       const question = err.slice(err.lastIndexOf("\u001b[K") + 3);
       assert.equal(
         question.replaceAll(/\s+/g, " "),
-        ` This will revoke 2 API keys and archive 1 service account of tenant ${stage.operator.tenantId} at ${stage.emulator.url}. What uses them stops working, and nothing brings them back. Type "yes" to go on: `,
+        ` This will revoke 2 API keys and archive 1 service account of tenant ${fixture.operator.tenantId} at ${fixture.emulator.url}. What uses them stops working, and nothing brings them back. Type "yes" to go on: `,
       );
     });
 
@@ -563,7 +563,7 @@ to two minutes.
       const { status, err } = await run("--revoke");
       assert.equal(status, 1);
       assert.match(err, /Nothing was changed\.\n$/);
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("not without a terminal and without --yes, nor asked for as JSON", async () => {
@@ -574,13 +574,13 @@ to two minutes.
       const json = await run("--revoke", "--json");
       assert.equal(json.status, 2);
       assert.match(json.err, /Reason: with --json nothing is shown before it is asked about/);
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
 
     it("without a question with --yes, and told to scripts", async () => {
       const { status, out, err } = await run("--revoke", "--yes", "--json");
       assert.deepEqual([status, err], [0, ""]);
-      assert.deepEqual(stage.writes, [...revoke(), archive()]);
+      assert.deepEqual(fixture.writes, [...revoke(), archive()]);
       const { keys, accounts } = JSON.parse(out);
       assert.deepEqual(
         [...keys, ...accounts].map(({ id, removed, reason }) => [id, removed, reason]),
@@ -597,7 +597,7 @@ to two minutes.
       const { status, out } = await run("--revoke", "--yes");
       assert.equal(status, 0);
       assert.match(out, /No orphans/);
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("not with --yes when an export knows nothing of the tenant", async () => {
@@ -609,10 +609,10 @@ to two minutes.
         assert.match(
           err,
           new RegExp(
-            `Could not revoke 2 API keys and archive 1 service account\\.\\n {2}Reason: no resource of tenant ${stage.operator.tenantId} is in ${file}: if`,
+            `Could not revoke 2 API keys and archive 1 service account\\.\\n {2}Reason: no resource of tenant ${fixture.operator.tenantId} is in ${file}: if`,
           ),
         );
-        assert.deepEqual(stage.writes, []);
+        assert.deepEqual(fixture.writes, []);
       }
       shell.onTerminal(80, "yes\n");
       assert.equal((await run("empty.json", "--revoke")).status, 0);
@@ -620,7 +620,7 @@ to two minutes.
     });
 
     const failing = (kind: FaultKind, path: string) =>
-      stage.fault(kind, "before", {
+      fixture.fault(kind, "before", {
         match: { method: "DELETE", path: new RegExp(path) },
         times: 99,
       });
@@ -674,11 +674,11 @@ to two minutes.
         /^Left service account "bot" \(user_\w+\): not all of its keys could be revoked$/m,
       );
       assert.match(out, /^1 of 3 orphans removed\./m);
-      assert.deepEqual(stage.writes, revoke());
+      assert.deepEqual(fixture.writes, revoke());
     });
 
     it("but an account with active keys that nobody sees", async () => {
-      stage.emulator.createKey(bot.account.id, stage.operator.environmentId, {
+      fixture.emulator.createKey(bot.account.id, fixture.operator.environmentId, {
         name: "widget",
         type: "publishable_key",
       });

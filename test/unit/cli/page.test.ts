@@ -3,9 +3,9 @@ import { readFileSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { manifest } from "../../../provider/cli/manifest";
-import { DAY, Stage } from "../fixture";
-import { exported, resource, writtenAt } from "./exported";
+import { DAY, UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
+import { exported, resource, writtenAt } from "./exported";
 
 const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "command-line.md"), "utf8");
 
@@ -13,7 +13,7 @@ const announced = z.object({ url: z.string(), apiKey: z.string(), tenantId: z.st
 
 /** The page shows what is printed: these are its own examples. */
 describe("the page of the command line", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let server: TestShell;
   let shell: TestShell;
   let ended: Promise<unknown>;
@@ -23,15 +23,15 @@ describe("the page of the command line", () => {
     await ended;
     server.dispose();
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   /** A dev-server that begins as the page's, forty days after its tenant was made. */
   async function begin(...args: string[]): Promise<string> {
-    stage = await Stage.start();
-    stage.clock.now = Date.UTC(2025, 0, 1) + 40 * DAY + 3_600_000;
-    server = new TestShell(stage);
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    fixture.clock.now = Date.UTC(2025, 0, 1) + 40 * DAY + 3_600_000;
+    server = new TestShell(fixture);
+    shell = new TestShell(fixture);
     ended = server.command("dev-server", "--seed", "1", "--port", "0", ...args);
     for await (const piece of server.stdout) return String(piece);
     throw new Error("the server printed nothing");
@@ -100,7 +100,7 @@ describe("the page of the command line", () => {
       "prod.json",
       writtenAt(
         exported([resource("ServiceAccount", String(newest?.id), { tenantId })]),
-        new Date(stage.clock.now).toISOString(),
+        new Date(fixture.clock.now).toISOString(),
       ),
     );
     const { out } = await shell.command("orphans", "--stack-export", "prod.json");

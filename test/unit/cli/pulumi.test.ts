@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { type ConnectOptions, connect } from "../../../provider/cli/session";
 import { findProjectFile, readProject, readStackConfig } from "../../../provider/cli/pulumi";
+import { type ConnectOptions, connect } from "../../../provider/cli/session";
 import { redact } from "../../../provider/shared/redaction";
-import { failureOf, Stage } from "../fixture";
+import { failureOf, UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 
 const CONFIG = "pulumi config --json --show-secrets --non-interactive --color never";
@@ -13,15 +13,15 @@ const NO_STACK = {
 };
 
 describe("cli/pulumi", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   describe("project", () => {
@@ -73,8 +73,8 @@ describe("cli/pulumi", () => {
     })) {
       it(`is refused where it is ${what}`, async () => {
         const error = await failureOf(async () => project(text), "configuration");
-        assert.match(error.attempted, /^read the Pulumi project .*Pulumi\.yaml$/);
-        assert.notEqual(error.answer, "");
+        assert.match(error.operation, /^read the Pulumi project .*Pulumi\.yaml$/);
+        assert.notEqual(error.reason, "");
       });
     }
   });
@@ -128,7 +128,7 @@ describe("cli/pulumi", () => {
         "Could not read the config of stack dev.\n  Reason: there is no Pulumi project here\n  What to do: run the command in the folder of the project's Pulumi.yaml.",
       );
       shell.write("Pulumi.yaml", "");
-      assert.match((await refused()).answer, /no pulumi CLI/);
+      assert.match((await refused()).reason, /no pulumi CLI/);
     });
 
     it("that cannot be read is an error, lest another Flexprice be meant", async () => {
@@ -141,7 +141,7 @@ describe("cli/pulumi", () => {
       for (const stdout of ["", "no JSON sk_12345678", "[]", '{"a": 1}']) {
         shell.programs.set("pulumi config", { stdout });
         const error = await failureOf(readStackConfig(shell, undefined), "configuration");
-        assert.match(error.answer, /^pulumi config --json did not print what/);
+        assert.match(error.reason, /^pulumi config --json did not print what/);
       }
     });
   });
@@ -160,16 +160,16 @@ describe("cli/pulumi", () => {
 
     it("takes the environment where there is no stack", async () => {
       const { credential, baseUrl, connection } = await contact();
-      assert.equal(baseUrl, stage.emulator.url);
+      assert.equal(baseUrl, fixture.emulator.url);
       assert.equal(credential.source, "environment variable FLEXPRICE_API_KEY");
-      assert.equal((await connection.caller()).id, stage.operator.userId);
+      assert.equal((await connection.caller()).id, fixture.operator.userId);
     });
 
     it("prefers the stack's config, unless told not to", async () => {
       configure({ "flexprice:apiKey": "sk_of_the_stack" });
       assert.equal((await contact()).credential.value, "sk_of_the_stack");
       const { credential } = await contact({ stack: false });
-      assert.equal(credential.value, stage.operator.apiKey);
+      assert.equal(credential.value, fixture.operator.apiKey);
     });
 
     it("takes a named connection", async () => {
@@ -178,13 +178,13 @@ describe("cli/pulumi", () => {
       const { credential, baseUrl } = await contact({ connection: "eu" });
       assert.deepEqual([credential.value, baseUrl], ["sk_of_eu", "https://eu.example.com/v1"]);
       const missing = await failureOf(contact({ connection: "us" }), "configuration");
-      assert.match(missing.answer, /^there is no connection "us"; there are: eu$/);
+      assert.match(missing.reason, /^there is no connection "us"; there are: eu$/);
     });
 
     it("refuses a setting that means nothing: it may have been the server's address", async () => {
       configure({ "flexprice:baseurl": "https://x.io" });
       const error = await failureOf(contact(), "configuration");
-      assert.equal(error.answer, "config key flexprice:baseurl is unknown");
+      assert.equal(error.reason, "config key flexprice:baseurl is unknown");
     });
 
     it("says which places it has looked at for a credential", async () => {
@@ -194,8 +194,8 @@ describe("cli/pulumi", () => {
         "Could not try it.\n  Reason: no Flexprice credential is configured; there is no Pulumi project here, so that only environment variables count\n  What to do: set FLEXPRICE_API_KEY, or run the command in the folder of a Pulumi project whose stack has flexprice:apiKey.",
       );
       configure({});
-      const { answer } = await failureOf(contact(), "configuration");
-      assert.equal(answer, "no Flexprice credential is configured");
+      const { reason } = await failureOf(contact(), "configuration");
+      assert.equal(reason, "no Flexprice credential is configured");
     });
   });
 });

@@ -1,28 +1,28 @@
 import assert from "node:assert/strict";
 import { readStackExport, type StackExport } from "../../../provider/cli/stack-export";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import { failureOf, Stage } from "../fixture";
-import { accountResource, ENCRYPTED, exported, keyResource, pendingCreate } from "./exported";
+import { failureOf, UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
+import { accountResource, ENCRYPTED, exported, keyResource, pendingCreate } from "./exported";
 
 /** Of the exports that tests make. */
 const TIME = "2026-11-24T08:00:00Z";
 
 describe("cli/stack-export", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   let account: EmulatedUser;
   let key: EmulatedKey;
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
-    const { tenantId, environmentId } = stage.operator;
-    account = stage.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
-    key = stage.emulator.createKey(account.id, environmentId, { name: "k" });
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
+    const { tenantId, environmentId } = fixture.operator;
+    account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
+    key = fixture.emulator.createKey(account.id, environmentId, { name: "k" });
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   function read(text: string): Promise<StackExport> {
@@ -41,7 +41,7 @@ describe("cli/stack-export", () => {
       other,
       keyResource(key, { onDelete: "expire", autoName: "k", namePrefix: "worker" }),
     ]);
-    const { tenantId } = stage.operator;
+    const { tenantId } = fixture.operator;
     assert.deepEqual(await read(text), {
       source: "a.json",
       stack: "shop/prod",
@@ -211,15 +211,15 @@ describe("cli/stack-export", () => {
   for (const [what, [text, reason]] of Object.entries(others)) {
     it(`refuses ${what}`, async () => {
       const error = await failureOf(read(text), "configuration");
-      assert.equal(error.attempted, "read the stack export a.json");
-      assert.match(error.answer, reason);
-      assert.equal(error.advice, 'write it with "pulumi stack export --stack NAME --file a.json".');
+      assert.equal(error.operation, "read the stack export a.json");
+      assert.match(error.reason, reason);
+      assert.equal(error.fix, 'write it with "pulumi stack export --stack NAME --file a.json".');
       assert(!error.message.includes("sk_1"));
     });
   }
 
   it("refuses a file that is not there", async () => {
     const error = await failureOf(readStackExport(shell, "b.json"), "configuration");
-    assert.match(error.answer, /^ENOENT: /);
+    assert.match(error.reason, /^ENOENT: /);
   });
 });

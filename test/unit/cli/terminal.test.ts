@@ -6,19 +6,19 @@ import {
   withProgress,
   writeParagraph,
 } from "../../../provider/cli/terminal";
-import { Stage } from "../fixture";
+import { UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 
 describe("cli/terminal", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let shell: TestShell;
   beforeEach(async () => {
-    stage = await Stage.start();
-    shell = new TestShell(stage);
+    fixture = await UnitFixture.start();
+    shell = new TestShell(fixture);
   });
   afterEach(async () => {
     shell.dispose();
-    await stage.stop();
+    await fixture.stop();
   });
 
   describe("paragraphs", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { bare, quoted, shown } from "../../../provider/cli/wording";
+import { bare, quoted, quoteShort } from "../../../provider/cli/wording";
 
 const NASTY: Readonly<Record<string, string>> = {
   quotes: "say \"hi\" and 'hi'",
@@ -36,13 +36,13 @@ describe("cli/wording", () => {
   });
 
   it("cuts what is long where people read it, between characters", () => {
-    assert.equal(shown("x".repeat(60)), `"${"x".repeat(60)}"`);
-    assert.equal(shown("😀".repeat(61)), `"${"😀".repeat(59)}…"`);
+    assert.equal(quoteShort("x".repeat(60)), `"${"x".repeat(60)}"`);
+    assert.equal(quoteShort("😀".repeat(61)), `"${"😀".repeat(59)}…"`);
   });
 
   it("shows no key that somebody has made a name", () => {
     const key = `sk_${"0123456789ABCDEFGHJKMNPQRS"}`;
-    assert.equal(shown(`ci ${key}`), '"ci [redacted]"');
-    assert.equal(shown("sk_01***NP"), '"sk_01***NP"');
+    assert.equal(quoteShort(`ci ${key}`), '"ci [redacted]"');
+    assert.equal(quoteShort("sk_01***NP"), '"sk_01***NP"');
   });
 });

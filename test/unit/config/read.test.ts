@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { unknownSettingError, unknownSettings } from "../../../provider/config/keys";
 import {
   DEFAULT_BASE_URL,
   missingCredential,
@@ -8,7 +9,6 @@ import {
   wantsPreflight,
 } from "../../../provider/config/read";
 import { FlexpriceError } from "../../../provider/shared/errors";
-import { unknownSettingError, unknownSettings } from "../../../provider/config/keys";
 
 type Values = Record<string, string>;
 
@@ -110,7 +110,7 @@ describe("config", () => {
         "Could not use config key flexprice:apiKey.\n  Reason: both config key flexprice:apiKey and config key flexprice:accessToken are set\n  What to do: keep the one that this stack is to use.",
       );
       assert.match(
-        refusal({}, { FLEXPRICE_API_KEY: "a-key", FLEXPRICE_ACCESS_TOKEN: "a-token" }).answer,
+        refusal({}, { FLEXPRICE_API_KEY: "a-key", FLEXPRICE_ACCESS_TOKEN: "a-token" }).reason,
         /^both environment variable FLEXPRICE_API_KEY and environment variable FLEXPRICE_ACCESS_TOKEN are set$/,
       );
     });
@@ -123,9 +123,9 @@ describe("config", () => {
       `\0${SECRET}`,
     ]) {
       it(`is refused with what a header cannot carry: ${JSON.stringify(value)}`, () => {
-        const { answer, message } = refusal({ apiKey: value });
+        const { reason, message } = refusal({ apiKey: value });
         assert.equal(
-          answer,
+          reason,
           "config key flexprice:apiKey has white space or a line break around it",
         );
         assert(!message.includes(SECRET));
@@ -141,9 +141,9 @@ describe("config", () => {
     ["'", `'${SECRET}'`],
   ] as const) {
     it(`refuses a credential that begins with ${extra}`, () => {
-      const { answer, message } = refusal({}, { FLEXPRICE_API_KEY: value });
+      const { reason, message } = refusal({}, { FLEXPRICE_API_KEY: value });
       assert.equal(
-        answer,
+        reason,
         `environment variable FLEXPRICE_API_KEY begins with ${extra}, which is no part of the credential`,
       );
       assert(!message.includes(SECRET));
@@ -151,9 +151,9 @@ describe("config", () => {
   }
 
   it("refuses a credential that was copied abbreviated", () => {
-    const { answer, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
+    const { reason, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
     assert.equal(
-      answer,
+      reason,
       "config key flexprice:apiKey has a character in it that no credential has",
     );
     assert(!message.includes("sk_01M85"));
@@ -206,7 +206,7 @@ describe("config", () => {
     ]) {
       it(`${given} is refused for what does not belong there`, () => {
         assert.match(
-          refusal({ baseUrl: given }).answer,
+          refusal({ baseUrl: given }).reason,
           /has a user, a query or a fragment in it$/,
         );
       });
@@ -223,10 +223,10 @@ describe("config", () => {
       it(`${given} would send the credential readable`, () => {
         const error = refusal({}, { FLEXPRICE_BASE_URL: given });
         assert.equal(
-          error.answer,
+          error.reason,
           `the base URL from environment variable FLEXPRICE_BASE_URL is plain http to ${new URL(given).hostname}: the credential and every new key would cross the network readable`,
         );
-        assert.match(error.advice, /"pulumi config set flexprice:allowInsecure true"/);
+        assert.match(error.fix, /"pulumi config set flexprice:allowInsecure true"/);
         assert.equal(settings({ baseUrl: given, allowInsecure: "true" }).baseUrl, `${given}/v1`);
         assert.equal(
           settings({ baseUrl: given }, { FLEXPRICE_ALLOW_INSECURE: "true" }).baseUrl,
@@ -250,7 +250,7 @@ describe("config", () => {
       message:
         'Could not use config key flexprice:preflight.\n  Reason: config key flexprice:preflight is neither true nor false\n  What to do: set it with "pulumi config set flexprice:preflight false" or in FLEXPRICE_PREFLIGHT.',
     });
-    assert.match(refusal({ allowInsecure: "1" }).answer, /flexprice:allowInsecure is neither/);
+    assert.match(refusal({ allowInsecure: "1" }).reason, /flexprice:allowInsecure is neither/);
   });
 
   describe("connections", () => {
@@ -300,17 +300,17 @@ describe("config", () => {
 
     it("name a connection that is not there, and those that are", () => {
       const missing = refusal(connections({ a: {}, b: {} }), {}, "c");
-      assert.equal(missing.answer, 'there is no connection "c"; there are: a, b');
-      assert.match(missing.advice, /--path flexprice:connections\.c\.apiKey"/);
-      assert.equal(refusal({}, {}, "c").answer, 'there is no connection "c"; none is configured');
+      assert.equal(missing.reason, 'there is no connection "c"; there are: a, b');
+      assert.match(missing.fix, /--path flexprice:connections\.c\.apiKey"/);
+      assert.equal(refusal({}, {}, "c").reason, 'there is no connection "c"; none is configured');
     });
 
     it("are quoted in a command where a path needs it", () => {
       const paths = ["eu.prod", 'a"b', "1st", "with space"].map(
-        (name) => refusal({}, {}, name).advice,
+        (name) => refusal({}, {}, name).fix,
       );
       assert.deepEqual(
-        paths.map((advice) => /--path (flexprice:.*?)\.apiKey"/.exec(advice)?.[1]),
+        paths.map((fix) => /--path (flexprice:.*?)\.apiKey"/.exec(fix)?.[1]),
         [
           'flexprice:connections["eu.prod"]',
           'flexprice:connections["a\\"b"]',
@@ -319,7 +319,7 @@ describe("config", () => {
         ],
       );
       assert.match(
-        missingCredential("create it", "eu.prod").advice,
+        missingCredential("create it", "eu.prod").fix,
         /--path flexprice:connections\["eu\.prod"\]\.apiKey"/,
       );
     });
@@ -327,7 +327,7 @@ describe("config", () => {
     for (const name of ["__proto__", "constructor", "prototype"]) {
       it(`cannot be called ${name}`, () => {
         const given = { connections: `{"${name}":{"apiKey":"${SECRET}"}}` };
-        assert.equal(refusal(given, {}, name).answer, `a connection cannot be called "${name}"`);
+        assert.equal(refusal(given, {}, name).reason, `a connection cannot be called "${name}"`);
       });
     }
 
@@ -346,17 +346,17 @@ describe("config", () => {
     }
 
     it("are refused with what is unknown or unusable in them, without its value", () => {
-      const broken = refusal(connections({ a: { apiKey: 7, secret: SECRET } }), {}, "a");
-      assert.match(broken.answer, /^connection "a" is unusable: /);
-      assert.match(broken.answer, /apiKey: Invalid input: expected string, received number/);
-      assert.match(broken.answer, /Unrecognized key: "secret"/);
-      assert(!broken.message.includes(SECRET));
+      const configError = refusal(connections({ a: { apiKey: 7, secret: SECRET } }), {}, "a");
+      assert.match(configError.reason, /^connection "a" is unusable: /);
+      assert.match(configError.reason, /apiKey: Invalid input: expected string, received number/);
+      assert.match(configError.reason, /Unrecognized key: "secret"/);
+      assert(!configError.message.includes(SECRET));
       assert.match(
-        refusal(connections({ a: "text" }), {}, "a").answer,
+        refusal(connections({ a: "text" }), {}, "a").reason,
         /^connection "a" is unusable/,
       );
       assert.match(
-        refusal(connections({ a: { apiKey: "" } }), {}, "a").answer,
+        refusal(connections({ a: { apiKey: "" } }), {}, "a").reason,
         /^connection "a" is unusable: apiKey: /,
       );
     });
@@ -364,11 +364,11 @@ describe("config", () => {
     it("have one credential and a safe URL, like the settings outside", () => {
       const two = refusal(connections({ a: { apiKey: "a-key", accessToken: "a-token" } }), {}, "a");
       assert.equal(
-        two.answer,
+        two.reason,
         'both connection "a" in config key flexprice:connections and connection "a" in config key flexprice:connections are set',
       );
       assert.match(
-        refusal(connections({ a: { baseUrl: "http://x.io" } }), {}, "a").answer,
+        refusal(connections({ a: { baseUrl: "http://x.io" } }), {}, "a").reason,
         /^the base URL from connection "a" in config key flexprice:connections is plain http/,
       );
     });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import * as flexprice from "../../../provider";
-import { DAY, START, Stage } from "../fixture";
+import { DAY, START, UnitFixture } from "../fixture";
 
 const CONFIG = "config key flexprice:apiKey";
 const { getMonitor, setMockOptions, setMocks, setAllConfig, allConfig, runInPulumiStack } =
@@ -11,17 +11,17 @@ const { getMonitor, setMockOptions, setMocks, setAllConfig, allConfig, runInPulu
 describe("lookups", () => {
   const configBefore = allConfig();
   const environment = { ...process.env };
-  let stage: Stage;
+  let fixture: UnitFixture;
   beforeEach(async () => {
     await mock(false);
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
-    use(stage.operator.apiKey);
+    use(fixture.operator.apiKey);
   });
   afterEach(async () => {
-    await stage.stop();
+    await fixture.stop();
     setAllConfig(configBefore);
     process.env = { ...environment };
   });
@@ -42,14 +42,17 @@ describe("lookups", () => {
     setMockOptions(Object.fromEntries(methods), "project", "stack", preview);
   }
   function use(apiKey: string): void {
-    setAllConfig({ "flexprice:baseUrl": stage.emulator.url, "flexprice:apiKey": apiKey });
+    setAllConfig({ "flexprice:baseUrl": fixture.emulator.url, "flexprice:apiKey": apiKey });
   }
   function account(name: string, ...roles: string[]): string {
-    return stage.emulator.createAccount(stage.operator.tenantId, { name, roles }).id;
+    return fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles }).id;
   }
   /** The message of a look-up that has to fail with this kind. */
-  async function failure(lookUp: Promise<unknown>, kind: flexprice.ErrorKind): Promise<string> {
-    const error = await lookUp.then(
+  async function failure(
+    callFunction: Promise<unknown>,
+    kind: flexprice.ErrorKind,
+  ): Promise<string> {
+    const error = await callFunction.then(
       (result) => assert.fail(`no failure: ${JSON.stringify(result)}`),
       (reason: unknown) => reason,
     );
@@ -72,7 +75,7 @@ describe("lookups", () => {
         id,
         name: "ci",
         roles: ["event_ingestor", "event_reader"],
-        tenantId: stage.operator.tenantId,
+        tenantId: fixture.operator.tenantId,
       };
       assert.deepEqual(await flexprice.getServiceAccount({ id }), found);
       assert.deepEqual(await flexprice.getServiceAccount({ name: "ci" }), found);
@@ -83,8 +86,8 @@ describe("lookups", () => {
 
     it("says so when there is none with the id", async () => {
       const archived = account("ci", "event_reader");
-      stage.emulator.archiveAccount(archived);
-      const foreign = stage.emulator.createAccount(stage.emulator.createTenant().tenantId, {
+      fixture.emulator.archiveAccount(archived);
+      const foreign = fixture.emulator.createAccount(fixture.emulator.createTenant().tenantId, {
         roles: ["event_reader"],
       });
       for (const id of [archived, foreign.id, "user_nope", ""]) {
@@ -122,7 +125,7 @@ describe("lookups", () => {
     });
 
     it("takes either id or name, as texts", async () => {
-      const advice =
+      const fix =
         "\n  What to do: correct the arguments of the look-up; those that are outputs of a resource go to its form whose name ends in Output.";
       const either = "either id or name is needed, and not both";
       for (const [args, reason] of [
@@ -139,10 +142,10 @@ describe("lookups", () => {
             flexprice.getServiceAccount(args as unknown as flexprice.GetServiceAccountArgs),
             "invalid",
           ),
-          `Could not look up a service account.\n  Reason: ${reason}${advice}`,
+          `Could not look up a service account.\n  Reason: ${reason}${fix}`,
         );
       }
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
   });
 
@@ -175,35 +178,37 @@ describe("lookups", () => {
         /\(users can hold it, service accounts cannot\)/,
       );
       setAllConfig({
-        "flexprice:baseUrl": stage.emulator.url,
-        "flexprice:accessToken": stage.operator.accessToken,
+        "flexprice:baseUrl": fixture.emulator.url,
+        "flexprice:accessToken": fixture.operator.accessToken,
       });
       // Without an environment the server tells an access token no roles.
       assert.deepEqual(await flexprice.getServiceAccounts({ role: "event_ingester" }), []);
     });
 
     it("fails for who may not read users", async () => {
-      use(stage.accountWithKey(["event_reader"]).credential.value);
+      use(fixture.accountWithKey(["event_reader"]).credential.value);
       assert.equal(
         await failure(flexprice.getServiceAccounts(), "forbidden"),
-        `Could not look up service accounts.\n  Reason: Flexprice answered 403: insufficient permissions (POST ${stage.emulator.url}/users/search)\n  What to do: use a credential with a role that may read users (now: ${CONFIG}).`,
+        `Could not look up service accounts.\n  Reason: Flexprice answered 403: insufficient permissions (POST ${fixture.emulator.url}/users/search)\n  What to do: use a credential with a role that may read users (now: ${CONFIG}).`,
       );
     });
   });
 
   describe("getApiKeys", () => {
     it("lists keys without their values, those of an owner or all", async () => {
-      const { environmentId, userId } = stage.operator;
+      const { environmentId, userId } = fixture.operator;
       const owner = account("ci", "event_reader", "event_ingestor");
-      const plain = stage.emulator.createKey(owner, environmentId, { name: "plain" });
-      const expired = stage.emulator.createKey(owner, environmentId, {
+      const plain = fixture.emulator.createKey(owner, environmentId, { name: "plain" });
+      const expired = fixture.emulator.createKey(owner, environmentId, {
         name: "expired",
         expiresAt: new Date(START - DAY),
       });
-      stage.emulator.revokeKey(stage.emulator.createKey(owner, environmentId, { name: "no" }).id);
+      fixture.emulator.revokeKey(
+        fixture.emulator.createKey(owner, environmentId, { name: "no" }).id,
+      );
       const type = "publishable_key";
-      stage.emulator.createKey(owner, environmentId, { name: "never listed", type });
-      stage.emulator.archiveAccount(owner);
+      fixture.emulator.createKey(owner, environmentId, { name: "never listed", type });
+      fixture.emulator.archiveAccount(owner);
       const found = await flexprice.getApiKeys({ serviceAccountId: owner });
       const common = {
         type: "private_key",
@@ -242,7 +247,7 @@ describe("lookups", () => {
     });
 
     it("fails, and does not show less than there is, for who sees no keys of others", async () => {
-      const { id, credential } = stage.accountWithKey(["super_admin"]);
+      const { id, credential } = fixture.accountWithKey(["super_admin"]);
       const other = account("other", "event_reader");
       use(credential.value);
       const told = (what: string) =>
@@ -260,20 +265,20 @@ describe("lookups", () => {
     });
 
     it("fails for a key that may not even list its own, and for a token without environment", async () => {
-      const { id, credential } = stage.accountWithKey(["event_reader"]);
+      const { id, credential } = fixture.accountWithKey(["event_reader"]);
       use(credential.value);
       assert.match(
         await failure(flexprice.getApiKeys({ serviceAccountId: id }), "forbidden"),
         /^Could not look up the API keys of user_\w+\.\n {2}Reason: Flexprice answered 403: insufficient permissions .*\n {2}What to do: use a credential with a role that may read secrets \(now/,
       );
-      const baseUrl = stage.emulator.url;
+      const baseUrl = fixture.emulator.url;
       setAllConfig({
         "flexprice:baseUrl": baseUrl,
-        "flexprice:accessToken": stage.operator.accessToken,
+        "flexprice:accessToken": fixture.operator.accessToken,
       });
-      for (const lookUp of [flexprice.getApiKeys, flexprice.getRoles]) {
+      for (const callFunction of [flexprice.getApiKeys, flexprice.getRoles]) {
         assert.match(
-          await failure(lookUp(), "wrong_environment"),
+          await failure(callFunction(), "wrong_environment"),
           /What to do: set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/,
         );
       }
@@ -300,13 +305,13 @@ describe("lookups", () => {
       permissions: { event: ["write"] },
       assignable: true,
     });
-    use(stage.accountWithKey(["event_reader"]).credential.value);
+    use(fixture.accountWithKey(["event_reader"]).credential.value);
     assert.deepEqual(await known(flexprice.getRolesOutput()), roles);
   });
 
   describe("getCaller", () => {
     it("tells who the credential is", async () => {
-      const { userId, tenantId } = stage.operator;
+      const { userId, tenantId } = fixture.operator;
       assert.deepEqual(await flexprice.getCaller(), {
         id: userId,
         type: "user",
@@ -314,7 +319,7 @@ describe("lookups", () => {
         roles: ["super_admin"],
         tenantId,
       });
-      const { id, credential } = stage.accountWithKey(["event_reader"]);
+      const { id, credential } = fixture.accountWithKey(["event_reader"]);
       use(credential.value);
       assert.deepEqual(await known(flexprice.getCallerOutput()), {
         id,
@@ -326,11 +331,11 @@ describe("lookups", () => {
     });
 
     it("fails with a key that is wrong, revoked or expired", async () => {
-      const { userId, environmentId } = stage.operator;
-      const expired = stage.emulator.createKey(userId, environmentId, { name: "old" });
-      stage.emulator.expireKey(expired.id);
-      const revoked = stage.emulator.createKey(userId, environmentId, { name: "dead" });
-      stage.emulator.revokeKey(revoked.id);
+      const { userId, environmentId } = fixture.operator;
+      const expired = fixture.emulator.createKey(userId, environmentId, { name: "old" });
+      fixture.emulator.expireKey(expired.id);
+      const revoked = fixture.emulator.createKey(userId, environmentId, { name: "dead" });
+      fixture.emulator.revokeKey(revoked.id);
       for (const value of [expired.value, revoked.value, "sk_01WRONGWRONGWRONG"]) {
         use(value);
         const message = await failure(flexprice.getCaller(), "unauthenticated");
@@ -345,10 +350,10 @@ describe("lookups", () => {
 
   describe("of any kind", () => {
     it("take the connection that they name", async () => {
-      const other = stage.emulator.createTenant();
+      const other = fixture.emulator.createTenant();
       setAllConfig({
-        "flexprice:baseUrl": stage.emulator.url,
-        "flexprice:apiKey": stage.operator.apiKey,
+        "flexprice:baseUrl": fixture.emulator.url,
+        "flexprice:apiKey": fixture.operator.apiKey,
         "flexprice:connections": JSON.stringify({ other: { apiKey: other.apiKey } }),
       });
       const connection = "other";
@@ -369,13 +374,13 @@ describe("lookups", () => {
         await failure(flexprice.getServiceAccount({ name: "ci" }), "configuration"),
         'Could not look up service account "ci".\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.',
       );
-      process.env["FLEXPRICE_BASE_URL"] = stage.emulator.url;
-      process.env["FLEXPRICE_API_KEY"] = stage.operator.apiKey;
-      assert.equal((await flexprice.getCaller()).id, stage.operator.userId);
+      process.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
+      process.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
+      assert.equal((await flexprice.getCaller()).id, fixture.operator.userId);
     });
 
     it("each tell a shared failure as their own", async () => {
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
       await runInPulumiStack(async () => {
         const [a, b] = [{ id: "user_1" }, { name: "ci" }].map((args) =>
           failure(
@@ -386,7 +391,7 @@ describe("lookups", () => {
         assert.match((await a) ?? "", /^Could not look up service account user_1\./);
         assert.match((await b) ?? "", /^Could not look up service account "ci"\./);
       });
-      assert.deepEqual(stage.log, ["POST /users/search"]);
+      assert.deepEqual(fixture.log, ["POST /users/search"]);
     });
 
     it("share requests in a run of a program, and ask once who the caller is", async () => {
@@ -409,26 +414,26 @@ describe("lookups", () => {
       ];
       await runInPulumiStack(async () => {
         await look();
-        assert.deepEqual(stage.log.sort(), [...lists, "GET /users/me"].sort());
-        stage.emulator.clearRequests();
+        assert.deepEqual(fixture.log.sort(), [...lists, "GET /users/me"].sort());
+        fixture.emulator.clearRequests();
         await look();
-        assert.deepEqual(stage.log.sort(), lists);
+        assert.deepEqual(fixture.log.sort(), lists);
       });
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       // Another run, as the Automation API has them in one process, may have other settings and comes later.
-      const { credential, id } = stage.accountWithKey(["event_reader"]);
+      const { credential, id } = fixture.accountWithKey(["event_reader"]);
       use(credential.value);
       await runInPulumiStack(async () => {
         assert.equal((await flexprice.getCaller()).id, id);
       });
-      assert.deepEqual(stage.log, ["GET /users/me"]);
+      assert.deepEqual(fixture.log, ["GET /users/me"]);
     });
 
     it("hold the end of the run up, also where the program does not wait for them", async () => {
       const looked = flexprice.getCaller();
       await pulumi.runtime.disconnect();
       assert.deepEqual(
-        stage.emulator.requests.map(({ status }) => status),
+        fixture.emulator.requests.map(({ status }) => status),
         [200],
       );
       await looked;
@@ -443,17 +448,17 @@ describe("lookups", () => {
         // Meanwhile a look-up of the other kind would send its request as well.
         await flexprice.getCaller();
         if (!preview) await known(output);
-        return stage.log.sort();
+        return fixture.log.sort();
       };
       assert.deepEqual(await lookedUp(true), ["GET /users/me"]);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       assert.deepEqual(await lookedUp(false), ["GET /users/me", "POST /users/search"]);
     });
 
     it("load an HTTP client only when one is called", async () => {
       const root = join(__dirname, "..", "..", "provider");
       const heavy =
-        /[\\/]undici[\\/]|provider[\\/](connections|inquiries|api[\\/](client|connection))\.ts$/;
+        /[\\/]undici[\\/]|provider[\\/](functions[\\/]queries|session[\\/](connection|connection-pool)|api[\\/]client)\.ts$/;
       const loaded = () =>
         Object.keys(require.cache).filter((path) => path.startsWith(root) || heavy.test(path));
       const heavyOnes = () => loaded().filter((path) => heavy.test(path));
@@ -510,7 +515,7 @@ describe("lookups", () => {
       assert.deepEqual(await flexprice.getCaller(), { ...account, type: "user" });
       const id = pulumi.output("user_1");
       assert.deepEqual(await known(flexprice.getServiceAccountOutput({ id })), account);
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
 
     it("say which answer is missing", async () => {
@@ -523,7 +528,7 @@ describe("lookups", () => {
         await failure(flexprice.getRoles(), "configuration"),
         /call answers flexprice:index:getRoles with {"roles":"all"}\n.*an object whose one property is the list/,
       );
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
   });
 });

@@ -1,39 +1,39 @@
 import assert from "node:assert/strict";
+import { FlexpriceQueries } from "../../../provider/functions/queries";
 import { uniqueName } from "../../../provider/session/auto-name";
 import { Connections } from "../../../provider/session/connection-pool";
-import { Inquiries } from "../../../provider/functions/queries";
-import { failureOf, Stage } from "../fixture";
+import { failureOf, UnitFixture } from "../fixture";
 
 /** What is asked through a program's functions is in lookups.test.ts. */
 describe("inquiries", () => {
-  let stage: Stage;
-  let inquiries: Inquiries;
+  let fixture: UnitFixture;
+  let inquiries: FlexpriceQueries;
   beforeEach(async () => {
-    stage = await Stage.start();
-    const { emulator, operator } = stage;
-    inquiries = new Inquiries(
+    fixture = await UnitFixture.start();
+    const { emulator, operator } = fixture;
+    inquiries = new FlexpriceQueries(
       new Connections({
         config: () => undefined,
         environment: { FLEXPRICE_BASE_URL: emulator.url, FLEXPRICE_API_KEY: operator.apiKey },
       }),
     );
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   function account(name: string): string {
-    const { tenantId } = stage.operator;
-    return stage.emulator.createAccount(tenantId, { name, roles: ["event_reader"] }).id;
+    const { tenantId } = fixture.operator;
+    return fixture.emulator.createAccount(tenantId, { name, roles: ["event_reader"] }).id;
   }
 
   describe("for an account by its name", () => {
-    const lookUp = () => inquiries.serviceAccount({ name: "usage" });
+    const callFunction = () => inquiries.serviceAccount({ name: "usage" });
 
     it("name the account whose unique name was made from it, and what to do", async () => {
       const unique = uniqueName("usage");
       const id = account(unique);
       account(uniqueName("usage-ingestor"));
       account("usage-2");
-      const { message } = await failureOf(lookUp(), "not_found");
+      const { message } = await failureOf(callFunction(), "not_found");
       assert.equal(
         message,
         `Could not look up service account "usage".
@@ -44,15 +44,15 @@ describe("inquiries", () => {
 
     it("name ten of many", async () => {
       for (let i = 0; i < 12; i++) account(uniqueName("usage"));
-      const { answer } = await failureOf(lookUp(), "not_found");
-      assert.equal(answer.match(/\(user_\w+\)/g)?.length, 10);
-      assert.match(answer, /\) and 2 more: without/);
+      const { reason } = await failureOf(callFunction(), "not_found");
+      assert.equal(reason.match(/\(user_\w+\)/g)?.length, 10);
+      assert.match(reason, /\) and 2 more: without/);
     });
 
     it("find the one of exactly this name among them", async () => {
       account(uniqueName("usage"));
       const id = account("usage");
-      assert.equal((await lookUp()).id, id);
+      assert.equal((await callFunction()).id, id);
     });
   });
 });

@@ -1,23 +1,23 @@
 import assert from "node:assert/strict";
-import { DAY, failureOf, type ProviderProcess, Stage } from "../fixture";
+import { DAY, failureOf, type ProviderProcess, UnitFixture } from "../fixture";
 import { type Declared, Engine, type Program, type UpOptions } from "./engine";
 
 const ROLES = ["event_reader"];
 
 describe("resources: adoption is done once the state holds what was adopted", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let engine: Engine;
   let account: string;
   let theirs: { readonly id: string; readonly value: string };
   beforeEach(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
     engine = new Engine();
-    const { tenantId, environmentId } = stage.operator;
-    account = stage.emulator.createAccount(tenantId, { name: "theirs", roles: ROLES }).id;
-    theirs = stage.emulator.createKey(account, environmentId, { name: "theirs" });
+    const { tenantId, environmentId } = fixture.operator;
+    account = fixture.emulator.createAccount(tenantId, { name: "theirs", roles: ROLES }).id;
+    theirs = fixture.emulator.createKey(account, environmentId, { name: "theirs" });
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const adopting = (more: object = {}, options: Partial<Declared> = {}): Declared => ({
     type: "key",
@@ -34,11 +34,12 @@ describe("resources: adoption is done once the state holds what was adopted", ()
     inputs: () => ({ namePrefix: "robot", roles, adopt: account, ...more }),
   });
   const up = async (declared: Program, options: UpOptions = {}) => {
-    process = stage.process();
+    process = fixture.process();
     await engine.up(process, declared, options);
   };
   const statusOf = (id: string) =>
-    [...stage.emulator.accounts(), ...stage.emulator.keys()].find((one) => one.id === id)?.status;
+    [...fixture.emulator.accounts(), ...fixture.emulator.keys()].find((one) => one.id === id)
+      ?.status;
   const triggers = (value: string) => ({ rotationTriggers: { release: value } });
 
   describe("of a key", () => {
@@ -66,9 +67,9 @@ describe("resources: adoption is done once the state holds what was adopted", ()
         assert.notEqual(own, theirs.id);
         assert.deepEqual([statusOf(own), statusOf(theirs.id)], ["published", "deleted"]);
         // And so does each later rotation, "adopt" being still there.
-        stage.emulator.clearRequests();
+        fixture.emulator.clearRequests();
         await up({ key: after });
-        assert.deepEqual([engine.get("key").id, stage.writes], [own, []]);
+        assert.deepEqual([engine.get("key").id, fixture.writes], [own, []]);
       });
     }
 
@@ -82,9 +83,9 @@ describe("resources: adoption is done once the state holds what was adopted", ()
     });
 
     it("takes another over that the program names now", async () => {
-      const { environmentId } = stage.operator;
+      const { environmentId } = fixture.operator;
       await up({ key: adopting() });
-      const next = stage.emulator.createKey(account, environmentId, { name: "next" });
+      const next = fixture.emulator.createKey(account, environmentId, { name: "next" });
       await up({ key: adopting({ adopt: { id: next.id, apiKey: next.value } }) });
       assert.deepEqual([engine.get("key").id, statusOf(theirs.id)], [next.id, "deleted"]);
     });
@@ -93,7 +94,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
       await up({ key: adopting() });
       const error = await failureOf(up({ key: adopting() }, { replace: ["key"] }), "refused");
       assert.match(
-        error.answer,
+        error.reason,
         /^it was to be replaced, but the program still has "adopt" for it/,
       );
       assert.equal(statusOf(theirs.id), "published");
@@ -102,9 +103,9 @@ describe("resources: adoption is done once the state holds what was adopted", ()
     });
 
     it("is no way back to it from the key that a rotation has made: with --replace that fails, once", async () => {
-      const expiresAt = new Date(stage.clock.now + 90 * DAY);
-      const { environmentId } = stage.operator;
-      theirs = stage.emulator.createKey(account, environmentId, { name: "theirs", expiresAt });
+      const expiresAt = new Date(fixture.clock.now + 90 * DAY);
+      const { environmentId } = fixture.operator;
+      theirs = fixture.emulator.createKey(account, environmentId, { name: "theirs", expiresAt });
       const leaving = (value: string) =>
         adopting({ expiresIn: "90d", onDelete: "expire", ...triggers(value) });
       await up({ key: leaving("1") });
@@ -112,7 +113,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
       const own = engine.get("key").id;
       const error = await failureOf(up({ key: leaving("2") }, { replace: ["key"] }), "refused");
       assert.equal(
-        error.answer,
+        error.reason,
         `the program still has "adopt" for API key ${theirs.id}, which this key had replaced, and took that over again`,
       );
       assert.deepEqual([statusOf(own), statusOf(theirs.id)], ["published", "published"]);
@@ -148,7 +149,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
 
     it("is ended with its resource, whatever a refresh before shows", async () => {
       await up({ key: adopting() });
-      process = stage.process();
+      process = fixture.process();
       await engine.refresh(process);
       await engine.destroy(process);
       assert.equal(statusOf(theirs.id), "deleted");
@@ -162,7 +163,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
   });
 
   describe("of an account", () => {
-    beforeEach(() => stage.emulator.revokeKey(theirs.id));
+    beforeEach(() => fixture.emulator.revokeKey(theirs.id));
 
     it("lets other roles make an account of its own, and end the adopted one", async () => {
       await up({ robot: robot() });
@@ -207,7 +208,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
 
     it("is ended with its resource, whatever a refresh before shows", async () => {
       await up({ robot: robot() });
-      process = stage.process();
+      process = fixture.process();
       await engine.refresh(process);
       await engine.destroy(process);
       assert.equal(statusOf(account), "archived");
@@ -222,7 +223,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
 
   it("takes nothing twice that the program holds", async () => {
     await up({ key: adopting() });
-    process = stage.process();
+    process = fixture.process();
     const twice = { key: adopting(), other: adopting({ namePrefix: "other" }) };
     await assert.rejects(engine.up(process, twice), /manages it already/);
   });

@@ -7,8 +7,8 @@ import {
   type KeyInputs,
   type KeyState,
   type ProviderProcess,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../fixture";
 
 const FIELDS = [
@@ -94,15 +94,15 @@ function parsed(text: string): object {
 
 describe("resources take whatever a program hands over", function () {
   this.timeout(60_000);
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   before(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
   });
   beforeEach(() => {
-    process = stage.process();
+    process = fixture.process();
   });
-  after(() => stage.stop());
+  after(() => fixture.stop());
 
   /** Failures are told, or thrown as those of this package: nothing else. */
   const only = async (attempt: () => Promise<unknown>): Promise<void> => {
@@ -124,7 +124,7 @@ describe("resources take whatever a program hands over", function () {
     createdAt: "2026-11-24T08:00:00Z",
     expiresAt: "2026-12-24T08:00:00Z",
     rotationTriggers: { a: "1" },
-    tenantId: stage.operator.tenantId,
+    tenantId: fixture.operator.tenantId,
   });
 
   it("a key's check", async () => {
@@ -156,7 +156,7 @@ describe("resources take whatever a program hands over", function () {
     const olds: AccountState = {
       name: "ci",
       roles: ["event_reader"],
-      tenantId: stage.operator.tenantId,
+      tenantId: fixture.operator.tenantId,
     };
     const diff = (news: object) =>
       only(() => process.accounts.diff("user_1", olds, news as AccountInputs));

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { z } from "zod";
 import {
   type ChangeTable,
+  checkFailure,
   diffByTable,
-  failure,
   toCheckFailures,
   toDiffResult,
 } from "../../../provider/lifecycle/context";
@@ -59,8 +59,11 @@ describe("resources/lifecycle", () => {
   });
 
   it("names the property in the reason: Pulumi prints the value of a property named apart", () => {
-    assert.deepEqual(failure("roles", "are wrong"), { property: "", reason: "roles: are wrong" });
-    assert.deepEqual(failure("", "all wrong"), { property: "", reason: "all wrong" });
+    assert.deepEqual(checkFailure("roles", "are wrong"), {
+      property: "",
+      reason: "roles: are wrong",
+    });
+    assert.deepEqual(checkFailure("", "all wrong"), { property: "", reason: "all wrong" });
   });
 
   it("turns a schema's issues into failures", () => {

@@ -12,7 +12,7 @@ const WENT_ON = 7;
 const SCRIPT = `
 process.exitCode = ${WENT_ON};
 require(${JSON.stringify(require.resolve("ts-node/register/transpile-only"))});
-const { endWithEngine } = require(${JSON.stringify(require.resolve("../../../provider/lifecycle/engine-exit"))});
+const { onEngineExit } = require(${JSON.stringify(require.resolve("../../../provider/lifecycle/engine-exit"))});
 const { Journal } = require(${JSON.stringify(require.resolve("../../../provider/session/recovery/journal"))});
 const pending = (name) => ({
   server: "http://127.0.0.1/v1", tenantId: "tenant_1", credential: "c", kind: "account", name, settle: "remove",
@@ -21,7 +21,7 @@ const pending = (name) => ({
   const journal = new Journal({ directory: process.env.NOTES });
   await journal.handOver(await journal.begin(pending("handed over")), "user_1");
   await journal.begin(pending("under way"));
-  endWithEngine(journal);
+  onEngineExit(journal);
   console.log("ready");
 })();
 `;

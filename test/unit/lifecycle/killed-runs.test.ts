@@ -1,7 +1,5 @@
 import assert from "node:assert/strict";
 import { Journal } from "../../../provider/session/recovery/journal";
-import { POST_ACCOUNT, POST_KEY } from "../session/creating";
-import { Notes } from "../session/notes";
 import {
   createAccount,
   createKey,
@@ -9,35 +7,39 @@ import {
   MINUTE,
   type ProviderProcess,
   SECOND,
-  Stage,
+  UnitFixture,
 } from "../fixture";
+import { POST_ACCOUNT, POST_KEY } from "../session/creating";
+import { Notes } from "../session/notes";
 
 const ROLES = ["event_ingestor"];
 /** The lease of a note is over. */
 const OVER = 3 * MINUTE;
 
 describe("resources: what killed runs have left", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let notes: Notes;
   let process: ProviderProcess;
   beforeEach(async () => {
-    stage = await Stage.start();
-    notes = new Notes(stage);
+    fixture = await UnitFixture.start();
+    notes = new Notes(fixture);
     process = start();
   });
   afterEach(() => notes.remove());
 
   function start(): ProviderProcess {
-    const monotonic = () => stage.clock.now;
-    return stage.process({ journal: new Journal({ directory: notes.directory, monotonic }) });
+    const monotonic = () => fixture.clock.now;
+    return fixture.process({ journal: new Journal({ directory: notes.directory, monotonic }) });
   }
   const statusOf = (id: string) =>
-    [...stage.emulator.accounts(), ...stage.emulator.keys()].find((one) => one.id === id)?.status;
-  const published = () => stage.emulator.accounts().filter(({ status }) => status === "published");
+    [...fixture.emulator.accounts(), ...fixture.emulator.keys()].find((one) => one.id === id)
+      ?.status;
+  const published = () =>
+    fixture.emulator.accounts().filter(({ status }) => status === "published");
 
   /** An account that a run has made which was killed before the answer came. */
   async function lostAccount(name?: string): Promise<string> {
-    const known = new Set(stage.emulator.accounts().map(({ id }) => id));
+    const known = new Set(fixture.emulator.accounts().map(({ id }) => id));
     const inputs = { namePrefix: "ci", roles: ROLES, ...(name === undefined ? {} : { name }) };
     const put = { match: { method: "PUT" } };
     await notes.dieAsking(
@@ -46,14 +48,14 @@ describe("resources: what killed runs have left", () => {
       name === undefined ? POST_ACCOUNT : put,
       start(),
     );
-    return stage.emulator.accounts().find(({ id }) => !known.has(id))?.id ?? assert.fail();
+    return fixture.emulator.accounts().find(({ id }) => !known.has(id))?.id ?? assert.fail();
   }
 
   /** A key that a run has made which was killed before the answer came. */
   async function lostKey(serviceAccountId: string): Promise<{ id: string; value: string }> {
     const inputs = { namePrefix: "k", type: "private_key", serviceAccountId };
     await notes.dieAsking(({ keys }) => keys.create(inputs), "after", POST_KEY, start());
-    return stage.emulator.keys().at(-1) ?? assert.fail();
+    return fixture.emulator.keys().at(-1) ?? assert.fail();
   }
 
   describe("is removed before the first change", () => {
@@ -83,29 +85,29 @@ describe("resources: what killed runs have left", () => {
     });
 
     it("of an account that is deleted", async () => {
-      const { tenantId } = stage.operator;
-      const { id } = stage.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
+      const { tenantId } = fixture.operator;
+      const { id } = fixture.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
       await process.accounts.delete(id, { name: "other", roles: ROLES, tenantId });
       removed(process.warnings);
     });
 
     it("of a key that is deleted", async () => {
-      const made = await createKey(stage.process(), { namePrefix: "other" });
+      const made = await createKey(fixture.process(), { namePrefix: "other" });
       await process.keys.delete(made.id, made.state);
       removed(process.warnings);
     });
 
     it("of an account that is renamed", async () => {
-      const { tenantId } = stage.operator;
-      const { id } = stage.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
+      const { tenantId } = fixture.operator;
+      const { id } = fixture.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
       const state = { name: "other", roles: ROLES, tenantId };
       await process.accounts.update(id, state, { name: "others", roles: ROLES });
       removed(process.warnings);
     });
 
     it("and not by previews and refreshes, which only say so", async () => {
-      const { tenantId } = stage.operator;
-      const { id } = stage.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
+      const { tenantId } = fixture.operator;
+      const { id } = fixture.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
       const state = { name: "other", roles: ROLES, tenantId };
       const inputs = { name: "other", roles: ["event_reader"] };
       await process.accounts.check(inputs, inputs);
@@ -168,8 +170,8 @@ describe("resources: what killed runs have left", () => {
     });
 
     it("and a report of a key that shares its name stays", async () => {
-      const { tenantId } = stage.operator;
-      const owner = stage.emulator.createAccount(tenantId, { name: "CI", roles: ROLES }).id;
+      const { tenantId } = fixture.operator;
+      const owner = fixture.emulator.createAccount(tenantId, { name: "CI", roles: ROLES }).id;
       const inputs = { name: "CI", type: "private_key", serviceAccountId: owner };
       await notes.dieAsking(({ keys }) => keys.create(inputs), "after", POST_KEY, start());
       await createAccount(process, { roles: ROLES, adopt: owner });
@@ -180,8 +182,8 @@ describe("resources: what killed runs have left", () => {
     });
 
     it("a key", async () => {
-      const { tenantId } = stage.operator;
-      const owner = stage.emulator.createAccount(tenantId, { name: "owner", roles: ROLES }).id;
+      const { tenantId } = fixture.operator;
+      const owner = fixture.emulator.createAccount(tenantId, { name: "owner", roles: ROLES }).id;
       const lost = await lostKey(owner);
       const adopt = { id: lost.id, apiKey: lost.value };
       const { state } = await createKey(process, { serviceAccountId: owner, adopt });
@@ -207,11 +209,11 @@ describe("resources: what killed runs have left", () => {
 
   describe("and keeps an account from being archived", () => {
     let id: string;
-    const state = () => ({ name: "owner", roles: ROLES, tenantId: stage.operator.tenantId });
+    const state = () => ({ name: "owner", roles: ROLES, tenantId: fixture.operator.tenantId });
     const longPauses = () => process.pauses.filter((ms) => ms >= SECOND);
     beforeEach(() => {
-      const { tenantId } = stage.operator;
-      ({ id } = stage.emulator.createAccount(tenantId, { name: "owner", roles: ROLES }));
+      const { tenantId } = fixture.operator;
+      ({ id } = fixture.emulator.createAccount(tenantId, { name: "owner", roles: ROLES }));
     });
 
     it("is waited for until its run is known to be gone", async () => {
@@ -243,34 +245,34 @@ describe("resources: what killed runs have left", () => {
       const monotonic = () => {
         looks += 1;
         notes.age(-looks * SECOND);
-        return stage.clock.now;
+        return fixture.clock.now;
       };
       const journal = new Journal({ directory: notes.directory, monotonic });
-      const other = stage.process({ journal });
+      const other = fixture.process({ journal });
       const error = await failureOf(other.accounts.delete(id, state()), "has_active_keys");
-      assert.match(error.answer, new RegExp(`visible here: "k-\\w{10}" \\(${lost.id}, `));
+      assert.match(error.reason, new RegExp(`visible here: "k-\\w{10}" \\(${lost.id}, `));
       assert.deepEqual([statusOf(lost.id), statusOf(id)], ["published", "published"]);
     });
 
     it("is waited for before forceDestroy revokes anything", async () => {
       const lost = await lostKey(id);
-      const { environmentId } = stage.operator;
-      const own = stage.emulator.createKey(id, environmentId, { name: "own" });
-      stage.emulator.clearRequests();
+      const { environmentId } = fixture.operator;
+      const own = fixture.emulator.createKey(id, environmentId, { name: "own" });
+      fixture.emulator.clearRequests();
       await process.accounts.delete(id, { ...state(), forceDestroy: true });
       const archive = `DELETE /users/${id}`;
       const [revokeLost, revokeOwn] = [lost, own].map(
         (key) => `DELETE /secrets/api/keys/${key.id}`,
       );
-      assert.deepEqual(stage.writes, [archive, revokeLost, archive, revokeOwn, archive]);
+      assert.deepEqual(fixture.writes, [archive, revokeLost, archive, revokeOwn, archive]);
       assert.deepEqual(notes.files, []);
     });
 
     it("is not waited for where other keys are in the way", async () => {
-      const { environmentId } = stage.operator;
-      const other = stage.emulator.createAccount(stage.operator.tenantId, { roles: ROLES }).id;
+      const { environmentId } = fixture.operator;
+      const other = fixture.emulator.createAccount(fixture.operator.tenantId, { roles: ROLES }).id;
       await lostKey(other);
-      stage.emulator.createKey(id, environmentId, { name: "own" });
+      fixture.emulator.createKey(id, environmentId, { name: "own" });
       await failureOf(process.accounts.delete(id, state()), "has_active_keys");
       assert.deepEqual([longPauses(), process.warnings], [[], []]);
     });
@@ -280,7 +282,7 @@ describe("resources: what killed runs have left", () => {
     /** An engine that was killed right after it had been handed both. */
     async function handedOver() {
       const journal = new Journal({ directory: notes.directory, monotonic: () => 0 });
-      const killed = stage.process({ journal });
+      const killed = fixture.process({ journal });
       const account = await createAccount(killed, { namePrefix: "ci", roles: ROLES });
       const key = await createKey(killed, { namePrefix: "k", serviceAccountId: account.id });
       journal.onEngineExit();

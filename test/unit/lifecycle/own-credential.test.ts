@@ -6,22 +6,22 @@ import {
   failureOf,
   type KeyState,
   reasons,
-  Stage,
+  UnitFixture,
 } from "../fixture";
 
 /** Behind the end of its own credential a run could do nothing more. */
 describe("resources: the operator's own credential", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   beforeEach(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const ownKey = () =>
-    stage.emulator.keys().find(({ value }) => value === stage.operator.apiKey) ?? assert.fail();
+    fixture.emulator.keys().find(({ value }) => value === fixture.operator.apiKey) ?? assert.fail();
 
   it("is not adopted, and the preview says so", async () => {
-    const process = stage.process();
+    const process = fixture.process();
     const { id, value } = ownKey();
     const inputs = { type: "private_key", name: "admin key", adopt: { id, apiKey: value } };
     const [reason, ...others] = reasons(await process.keys.check({}, inputs));
@@ -35,22 +35,22 @@ describe("resources: the operator's own credential", () => {
   });
 
   it("is not revoked by a state that holds it", async () => {
-    const made = await createKey(stage.process(), { namePrefix: "own" });
-    const own = stage.process({ credential: credential(made.state.apiKey) });
+    const made = await createKey(fixture.process(), { namePrefix: "own" });
+    const own = fixture.process({ credential: credential(made.state.apiKey) });
     const error = await failureOf(own.keys.delete(made.id, made.state), "refused");
     assert.match(error.message, /"pulumi state delete"/);
     assert(!error.message.includes(made.state.apiKey));
-    assert.deepEqual(stage.emulator.keys().at(-1)?.status, "published");
-    const other = stage.process();
+    assert.deepEqual(fixture.emulator.keys().at(-1)?.status, "published");
+    const other = fixture.process();
     await other.keys.delete(made.id, made.state);
-    assert.equal(stage.emulator.keys().at(-1)?.status, "deleted");
+    assert.equal(fixture.emulator.keys().at(-1)?.status, "deleted");
   });
 
   it("is not left without its account, by adoption or deletion", async () => {
-    const robot = stage.accountWithKey(["super_admin"], "robot");
-    const { tenantId } = stage.operator;
+    const robot = fixture.accountWithKey(["super_admin"], "robot");
+    const { tenantId } = fixture.operator;
     const inputs = { namePrefix: "robot", roles: ["super_admin"], adopt: robot.id };
-    const own = stage.process({ credential: robot.credential });
+    const own = fixture.process({ credential: robot.credential });
     assert.match(
       reasons(await own.accounts.check({}, inputs))[0] ?? "",
       /^adopt: .*it is the account of the operator's own credential/s,
@@ -63,15 +63,15 @@ describe("resources: the operator's own credential", () => {
       tenantId,
     };
     await failureOf(own.accounts.delete(robot.id, state), "refused");
-    assert.deepEqual(stage.writes, []);
-    await stage.process().accounts.delete(robot.id, state);
-    assert.equal(stage.emulator.accounts().at(-1)?.status, "archived");
+    assert.deepEqual(fixture.writes, []);
+    await fixture.process().accounts.delete(robot.id, state);
+    assert.equal(fixture.emulator.accounts().at(-1)?.status, "archived");
   });
 
   it("does not stand in the way of keys that only look like it", async () => {
-    const made = await createKey(stage.process(), { namePrefix: "k" });
+    const made = await createKey(fixture.process(), { namePrefix: "k" });
     const state: KeyState = { ...made.state, displayId: ownKey().displayId };
-    await stage.process().keys.delete(made.id, state);
-    assert.equal(stage.emulator.keys().at(-1)?.status, "deleted");
+    await fixture.process().keys.delete(made.id, state);
+    assert.equal(fixture.emulator.keys().at(-1)?.status, "deleted");
   });
 });

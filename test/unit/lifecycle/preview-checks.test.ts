@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { functionSettingsFailures } from "../../../provider/lifecycle/preview-checks";
 import { FlexpriceError } from "../../../provider/shared/errors";
-import { lookupFailures } from "../../../provider/lifecycle/preview-checks";
 import {
   type AccountInputs,
   FINGERPRINT,
@@ -10,9 +10,9 @@ import {
   ONCE,
   type ProviderProcess,
   reasons,
-  Stage,
   token,
   UNKNOWN,
+  UnitFixture,
 } from "../fixture";
 
 const ME = "GET /users/me";
@@ -21,11 +21,11 @@ const SOURCE = "The credential from config key flexprice:apiKey";
 const BUILT_IN = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
 describe("resources/preflight", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   beforeEach(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const account = async (
     { accounts }: ProviderProcess,
@@ -35,56 +35,56 @@ describe("resources/preflight", () => {
   const key = async ({ keys }: ProviderProcess, more: Record<string, unknown> = {}) =>
     reasons(await keys.check({}, { name: "k", ...more } as unknown as KeyInputs));
   const user = (roles: string[]) => {
-    const { accessToken } = stage.emulator.createUser(stage.operator.tenantId, roles);
-    const { environmentId } = stage.operator;
-    return stage.process({ credential: token(accessToken), environmentId });
+    const { accessToken } = fixture.emulator.createUser(fixture.operator.tenantId, roles);
+    const { environmentId } = fixture.operator;
+    return fixture.process({ credential: token(accessToken), environmentId });
   };
 
   it("asks once a process, however many resources there are", async () => {
-    const process = stage.process();
-    const { id } = stage.emulator.createAccount(stage.operator.tenantId, {
+    const process = fixture.process();
+    const { id } = fixture.emulator.createAccount(fixture.operator.tenantId, {
       roles: ["event_reader"],
     });
     const checks = Array.from({ length: 5 }, () => account(process, ["event_reader"]));
     assert.deepEqual(await Promise.all(checks), Array(5).fill([]));
-    assert.deepEqual(stage.log.sort(), [ASSIGNABLE, ME]);
+    assert.deepEqual(fixture.log.sort(), [ASSIGNABLE, ME]);
     await Promise.all(Array.from({ length: 5 }, () => key(process, { serviceAccountId: id })));
     await account(process, ["event_ingestor"]);
-    assert.deepEqual(stage.log.slice(2), ["POST /users/search"]);
+    assert.deepEqual(fixture.log.slice(2), ["POST /users/search"]);
     assert.deepEqual(process.warnings, []);
   });
 
   it("asks nothing when it is turned off", async () => {
-    const process = stage.process({ preflight: false });
+    const process = fixture.process({ preflight: false });
     assert.deepEqual(await account(process, ["event_reader"]), []);
     assert.deepEqual(await account(process, ["auditor"]), [
       `roles: Invalid role: auditor. ${BUILT_IN}`,
     ]);
     assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
-    assert.deepEqual([stage.log, process.warnings], [[], []]);
+    assert.deepEqual([fixture.log, process.warnings], [[], []]);
   });
 
   it("asks nothing where the connection is not known yet", async () => {
-    const process = stage.process();
+    const process = fixture.process();
     assert.deepEqual(await account(process, ["event_reader"], { connection: UNKNOWN }), []);
     assert.deepEqual(await key(process, { connection: UNKNOWN }), []);
-    assert.deepEqual(stage.log, []);
+    assert.deepEqual(fixture.log, []);
   });
 
   it("warns where no credential is configured, and checks what it can", async () => {
-    const process = stage.process({ configured: false });
+    const process = fixture.process({ configured: false });
     assert.deepEqual(await account(process, ["auditor"]), [
       `roles: Invalid role: auditor. ${BUILT_IN}`,
     ]);
     assert.deepEqual(process.warnings, [
       'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
     ]);
-    assert.deepEqual(stage.log, []);
+    assert.deepEqual(fixture.log, []);
   });
 
   it("warns where the server cannot be reached, and goes on with the built-in list", async () => {
-    const process = stage.process();
-    await stage.stop();
+    const process = fixture.process();
+    await fixture.stop();
     assert.deepEqual(await account(process, ["event_reader"]), []);
     assert.deepEqual(await account(process, ["auditor"]), [
       `roles: Invalid role: auditor. ${BUILT_IN}`,
@@ -100,8 +100,8 @@ describe("resources/preflight", () => {
   });
 
   it("warns where the server is in trouble", async () => {
-    const process = stage.process();
-    stage.fault({ kind: "status", status: 503 }, "before", { times: 9 });
+    const process = fixture.process();
+    fixture.fault({ kind: "status", status: 503 }, "before", { times: 9 });
     assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
     assert.match(process.warnings[0] ?? "", /^Flexprice could not be asked; .*answered 503/s);
   });
@@ -109,7 +109,7 @@ describe("resources/preflight", () => {
   it("fails for a rejected credential: where it is from, what to do, and not what it is", async () => {
     const value = "sk_01M85FAKMEBXGA1EGXE598V40Z";
     const source = "environment variable FLEXPRICE_API_KEY";
-    const process = stage.process({ credential: { kind: "apiKey", value, source } });
+    const process = fixture.process({ credential: { kind: "apiKey", value, source } });
     const [reason = "", ...others] = await account(process, ["event_reader"]);
     assert.deepEqual(others, []);
     assert.match(reason, /^Could not (find out who|ask which roles)/);
@@ -122,7 +122,7 @@ describe("resources/preflight", () => {
   });
 
   it("fails where something else than Flexprice answers", async () => {
-    const process = stage.process({ baseUrl: `${stage.emulator.url}/nothing` });
+    const process = fixture.process({ baseUrl: `${fixture.emulator.url}/nothing` });
     const [reason = ""] = await account(process, ["event_reader"]);
     assert.match(reason, /Flexprice answered 404: 404 page not found/);
     assert.match(reason, /is a Flexprice API \(it ends in \/v1\)/);
@@ -130,10 +130,10 @@ describe("resources/preflight", () => {
 
   it("lets the roles that the server offers win over the built-in list", async () => {
     const roles = [{ id: "auditor", permissions: { event: ["read"] } }];
-    stage.fault({ kind: "status", status: 200, body: { roles } }, "before", {
+    fixture.fault({ kind: "status", status: 200, body: { roles } }, "before", {
       match: { path: /roles/ },
     });
-    const process = stage.process();
+    const process = fixture.process();
     assert.deepEqual(await account(process, ["auditor"]), []);
     assert.deepEqual(await account(process, ["event_reader"]), [
       "roles: Invalid role: event_reader. Allowed roles: auditor.",
@@ -141,10 +141,10 @@ describe("resources/preflight", () => {
   });
 
   it("keeps to the built-in list where the server keeps its roles to itself", async () => {
-    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
       match: { path: /roles/ },
     });
-    assert.deepEqual(await account(stage.process(), ["custom_role"]), [
+    assert.deepEqual(await account(fixture.process(), ["custom_role"]), [
       `roles: Invalid role: custom_role. ${BUILT_IN}`,
     ]);
   });
@@ -153,12 +153,12 @@ describe("resources/preflight", () => {
     const may = async (process: ProviderProcess, wanted: string) => account(process, [wanted]);
 
     it("a super_admin, user or service account: any", async () => {
-      const { credential } = stage.accountWithKey(["super_admin"], "robot");
-      for (const process of [stage.process(), stage.process({ credential })]) {
+      const { credential } = fixture.accountWithKey(["super_admin"], "robot");
+      for (const process of [fixture.process(), fixture.process({ credential })]) {
         assert.deepEqual(await may(process, "super_admin"), []);
         assert.deepEqual(await may(process, "event_reader"), []);
       }
-      assert(!stage.log.includes("GET /rbac/roles"));
+      assert(!fixture.log.includes("GET /rbac/roles"));
     });
 
     it("a user with all_writer: what they hold themselves", async () => {
@@ -168,13 +168,13 @@ describe("resources/preflight", () => {
       assert.deepEqual(await may(process, "super_admin"), [
         `roles: The credential from config key flexprice:accessToken (user ${id} with all_writer) cannot grant super_admin, which holds "*" on "*": nobody grants what they do not hold.`,
       ]);
-      assert.equal(stage.log.filter((line) => line === "GET /rbac/roles").length, 1);
+      assert.equal(fixture.log.filter((line) => line === "GET /rbac/roles").length, 1);
     });
 
     for (const roles of [["event_ingestor"], ["event_ingestor", "event_reader"]]) {
       it(`a service account with ${roles.join(" and ")}: none`, async () => {
-        const { id, credential } = stage.accountWithKey(roles);
-        assert.deepEqual(await may(stage.process({ credential }), "event_reader"), [
+        const { id, credential } = fixture.accountWithKey(roles);
+        assert.deepEqual(await may(fixture.process({ credential }), "event_reader"), [
           `${SOURCE} (service account ${id} with ${roles.join(", ")}) may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.`,
         ]);
       });
@@ -191,12 +191,12 @@ describe("resources/preflight", () => {
     });
 
     it("is left to the server where its roles cannot be read", async () => {
-      const { credential } = stage.accountWithKey(["event_ingestor"]);
-      stage.fault({ kind: "status", status: 403 }, "before", {
+      const { credential } = fixture.accountWithKey(["event_ingestor"]);
+      fixture.fault({ kind: "status", status: 403 }, "before", {
         match: { path: /roles$/ },
         times: 9,
       });
-      assert.deepEqual(await may(stage.process({ credential }), "event_reader"), []);
+      assert.deepEqual(await may(fixture.process({ credential }), "event_reader"), []);
     });
 
     it("is not asked about roles that are not known yet", async () => {
@@ -205,8 +205,8 @@ describe("resources/preflight", () => {
     });
 
     it("does not matter for an account that is there and stays", async () => {
-      const { credential } = stage.accountWithKey(["event_ingestor"]);
-      const { accounts } = stage.process({ credential });
+      const { credential } = fixture.accountWithKey(["event_ingestor"]);
+      const { accounts } = fixture.process({ credential });
       const inputs = { name: "a", roles: ["event_reader"] };
       assert.deepEqual(reasons(await accounts.check(inputs, { ...inputs, name: "b" })), []);
       assert.equal(
@@ -216,8 +216,8 @@ describe("resources/preflight", () => {
     });
 
     it("does not matter when adopt is removed", async () => {
-      const { credential } = stage.accountWithKey(["event_ingestor"]);
-      const { accounts } = stage.process({ credential });
+      const { credential } = fixture.accountWithKey(["event_ingestor"]);
+      const { accounts } = fixture.process({ credential });
       const inputs = { name: "a", roles: ["event_reader"] };
       assert.deepEqual(reasons(await accounts.check({ ...inputs, adopt: "user_1" }, inputs)), []);
     });
@@ -226,20 +226,20 @@ describe("resources/preflight", () => {
   describe("who may make keys of an account", () => {
     let serviceAccountId: string;
     beforeEach(() => {
-      const { tenantId } = stage.operator;
-      serviceAccountId = stage.emulator.createAccount(tenantId, { roles: ["event_reader"] }).id;
+      const { tenantId } = fixture.operator;
+      serviceAccountId = fixture.emulator.createAccount(tenantId, { roles: ["event_reader"] }).id;
     });
 
     it("a user with super_admin, by key or by token", async () => {
-      const { accessToken, environmentId } = stage.operator;
-      const byToken = stage.process({ credential: token(accessToken), environmentId });
-      assert.deepEqual(await key(stage.process(), { serviceAccountId }), []);
+      const { accessToken, environmentId } = fixture.operator;
+      const byToken = fixture.process({ credential: token(accessToken), environmentId });
+      assert.deepEqual(await key(fixture.process(), { serviceAccountId }), []);
       assert.deepEqual(await key(byToken, { serviceAccountId }), []);
     });
 
     it("no service account, also not with super_admin; but a key for itself", async () => {
-      const { id, credential } = stage.accountWithKey(["super_admin"], "robot");
-      const process = stage.process({ credential });
+      const { id, credential } = fixture.accountWithKey(["super_admin"], "robot");
+      const process = fixture.process({ credential });
       const refused = [
         `serviceAccountId: ${SOURCE} is service account ${id} with super_admin: only a user with super_admin can make keys for a service account.`,
       ];
@@ -256,19 +256,21 @@ describe("resources/preflight", () => {
     }
 
     it("nobody with a token but no environment", async () => {
-      const process = stage.process({ credential: token(stage.operator.accessToken) });
+      const process = fixture.process({ credential: token(fixture.operator.accessToken) });
       assert.deepEqual(await key(process, { serviceAccountId }), [
         'The credential from config key flexprice:accessToken is an access token, and keys belong to an environment: set flexprice:environmentId ("pulumi config set flexprice:environmentId env_…").',
       ]);
     });
 
     it("nobody for an account that is not there, archived or of another tenant", async () => {
-      const other = stage.emulator.createTenant();
-      const foreign = stage.emulator.createAccount(other.tenantId, { roles: ["event_reader"] }).id;
-      stage.emulator.archiveAccount(serviceAccountId);
-      stage.clock.now += 11 * MINUTE;
+      const other = fixture.emulator.createTenant();
+      const foreign = fixture.emulator.createAccount(other.tenantId, {
+        roles: ["event_reader"],
+      }).id;
+      fixture.emulator.archiveAccount(serviceAccountId);
+      fixture.clock.now += 11 * MINUTE;
       for (const id of ["user_nope", foreign, serviceAccountId]) {
-        const [reason = "", ...more] = await key(stage.process(), { serviceAccountId: id });
+        const [reason = "", ...more] = await key(fixture.process(), { serviceAccountId: id });
         assert.deepEqual(more, []);
         assert.match(
           reason,
@@ -280,8 +282,8 @@ describe("resources/preflight", () => {
     });
 
     it("is not decided by a server in trouble", async () => {
-      const process = stage.process({ retry: ONCE });
-      stage.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
+      const process = fixture.process({ retry: ONCE });
+      fixture.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
       assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
       await failureOf(
         process.keys.create({ name: "k", type: "private_key", serviceAccountId: "user_nope" }),
@@ -290,8 +292,8 @@ describe("resources/preflight", () => {
     });
 
     it("does not matter for a key that is there and stays", async () => {
-      const { credential } = stage.accountWithKey(["super_admin"], "robot");
-      const { keys } = stage.process({ credential });
+      const { credential } = fixture.accountWithKey(["super_admin"], "robot");
+      const { keys } = fixture.process({ credential });
       const inputs = { name: "k", type: "private_key", serviceAccountId };
       assert.deepEqual(reasons(await keys.check(inputs, { ...inputs, onDelete: "revoke" })), []);
       assert.equal(reasons(await keys.check(inputs, { ...inputs, name: "k2" })).length, 1);
@@ -303,36 +305,36 @@ describe("resources/preflight", () => {
       /^the settings are not the same for this program's look-ups and for its resources: server, credential or environment differ\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
 
     it("pass where its resources have the same, and are no input", async () => {
-      const { accounts, keys } = stage.process();
-      const __lookups = { "": FINGERPRINT, eu: FINGERPRINT };
+      const { accounts, keys } = fixture.process();
+      const __functions = { "": FINGERPRINT, eu: FINGERPRINT };
       const checks = [
-        await accounts.check({}, { roles: ["event_reader"], __lookups } as AccountInputs),
-        await keys.check({}, { type: "private_key", __lookups } as KeyInputs),
+        await accounts.check({}, { roles: ["event_reader"], __functions } as AccountInputs),
+        await keys.check({}, { type: "private_key", __functions } as KeyInputs),
       ];
       for (const checked of checks) {
         assert.deepEqual(reasons(checked), []);
-        assert.equal(Object.hasOwn(checked.inputs ?? {}, "__lookups"), false);
+        assert.equal(Object.hasOwn(checked.inputs ?? {}, "__functions"), false);
       }
     });
 
     it("fail the check where its resources have others", async () => {
-      const process = stage.process();
-      const __lookups = { "": "another" };
+      const process = fixture.process();
+      const __functions = { "": "another" };
       const refusals = [
-        await account(process, ["event_reader"], { __lookups }),
-        await key(process, { __lookups }),
+        await account(process, ["event_reader"], { __functions }),
+        await key(process, { __functions }),
       ];
       for (const [reason = "", ...others] of refusals) {
         assert.match(reason, REFUSED);
         assert.deepEqual(others, []);
       }
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("are compared also where the resource is there and stays", async () => {
       const inputs = { name: "a", roles: ["event_reader"] };
-      const { accounts } = stage.process();
-      const news = { ...inputs, __lookups: { "": "another" } };
+      const { accounts } = fixture.process();
+      const news = { ...inputs, __functions: { "": "another" } };
       assert.match(reasons(await accounts.check(inputs, news))[0] ?? "", REFUSED);
     });
 
@@ -342,8 +344,8 @@ describe("resources/preflight", () => {
         ["eu", "b"],
       ]);
       const fingerprint = (name: string | undefined) => settings.get(name) ?? assert.fail();
-      const differing = (__lookups: Record<string, string>) =>
-        reasons({ failures: lookupFailures({ fingerprint }, { __lookups }) });
+      const differing = (__functions: Record<string, string>) =>
+        reasons({ failures: functionSettingsFailures({ fingerprint }, { __functions }) });
       assert.deepEqual(differing({ "": "a", eu: "b" }), []);
       assert.deepEqual(differing({}), []);
       const [reason = "", ...others] = differing({ "": "a", eu: "c" });
@@ -357,14 +359,14 @@ describe("resources/preflight", () => {
       };
       const unusable = new FlexpriceError({
         kind: "configuration",
-        attempted: "use a connection",
-        answer: "there is none",
-        advice: "set it.",
+        operation: "use a connection",
+        reason: "there is none",
+        fix: "set it.",
       });
-      const news = { __lookups: { eu: "a" } };
-      assert.equal(lookupFailures({ fingerprint: failing(unusable) }, news).length, 1);
+      const news = { __functions: { eu: "a" } };
+      assert.equal(functionSettingsFailures({ fingerprint: failing(unusable) }, news).length, 1);
       const bug = new RangeError("a bug");
-      assert.throws(() => lookupFailures({ fingerprint: failing(bug) }, news), bug);
+      assert.throws(() => functionSettingsFailures({ fingerprint: failing(bug) }, news), bug);
     });
   });
 });

@@ -9,7 +9,7 @@ import {
   type ProviderProcess,
   reasons,
   SECOND,
-  Stage,
+  UnitFixture,
 } from "../fixture";
 
 const ROLES = ["event_reader"];
@@ -23,28 +23,28 @@ const NOTHING = { items: [], pagination: { total: 0 } };
 
 /** A request reads from a replica until it writes itself: what one has written another may not see yet. */
 describe("resources: a read replica that lags", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let id: string;
   let state: AccountState;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
+    fixture = await UnitFixture.start();
+    process = fixture.process();
     ({ id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES }));
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   /** So many answers of the replica. */
   const lag = (status: number, body: object, method: string, path: RegExp, times: number) =>
-    stage.fault({ kind: "status", status, body }, "before", { match: { method, path }, times });
+    fixture.fault({ kind: "status", status, body }, "before", { match: { method, path }, times });
   const statusOf = (one: string) =>
-    [...stage.emulator.accounts(), ...stage.emulator.keys()].find((object) => object.id === one)
+    [...fixture.emulator.accounts(), ...fixture.emulator.keys()].find((object) => object.id === one)
       ?.status;
   const make = (by = process) => createKey(by, { namePrefix: "k", serviceAccountId: id });
   const later = () => {
-    stage.clock.now += 11 * MINUTE;
-    process = stage.process();
+    fixture.clock.now += 11 * MINUTE;
+    process = fixture.process();
   };
   const seconds = () => process.pauses.filter((ms) => ms === SECOND).length;
 
@@ -53,7 +53,7 @@ describe("resources: a read replica that lags", () => {
       lag(404, UNKNOWN_USER, "POST", /api\/keys$/, 8);
       const key = await make();
       assert.deepEqual(
-        stage.emulator.keys().filter(({ userId }) => userId === id).length,
+        fixture.emulator.keys().filter(({ userId }) => userId === id).length,
         1,
         key.id,
       );
@@ -61,7 +61,7 @@ describe("resources: a read replica that lags", () => {
     });
 
     it("which another run has made a moment ago: the preview passes, up asks again", async () => {
-      process = stage.process();
+      process = fixture.process();
       lag(200, NOTHING, "POST", /search/, 5);
       const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
       assert.deepEqual(reasons(await process.keys.check({}, inputs)), []);
@@ -70,7 +70,7 @@ describe("resources: a read replica that lags", () => {
     });
 
     it("for longer than half a minute: that is refused", async () => {
-      process = stage.process();
+      process = fixture.process();
       lag(200, NOTHING, "POST", /search/, 99);
       const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
       await failureOf(process.keys.create(inputs), "not_found");
@@ -103,7 +103,7 @@ describe("resources: a read replica that lags", () => {
 
     it("and never counts as gone: both stay in the state, with the way on", async () => {
       const key = await make();
-      stage.emulator.revokeKey(key.id);
+      fixture.emulator.revokeKey(key.id);
       lag(404, UNKNOWN_KEY, "DELETE", /keys/, 99);
       lag(404, UNKNOWN_USER, "DELETE", /users/, 99);
       for (const gone of [
@@ -111,7 +111,7 @@ describe("resources: a read replica that lags", () => {
         process.accounts.delete(id, state),
       ]) {
         assert.match(
-          (await failureOf(gone, "not_found")).advice,
+          (await failureOf(gone, "not_found")).fix,
           /^run the command again in ten minutes: the (key|account) was made a moment ago/,
         );
       }
@@ -119,8 +119,8 @@ describe("resources: a read replica that lags", () => {
 
     it("and counts as gone once it is old", async () => {
       const key = await make();
-      stage.emulator.revokeKey(key.id);
-      stage.emulator.archiveAccount(id);
+      fixture.emulator.revokeKey(key.id);
+      fixture.emulator.archiveAccount(id);
       lag(404, UNKNOWN_KEY, "DELETE", /keys/, 99);
       later();
       await process.keys.delete(key.id, key.state);
@@ -153,47 +153,49 @@ describe("resources: a read replica that lags", () => {
 
     it("also those that forceDestroy has revoked, each of them once", async () => {
       lag(400, BLOCKED, "DELETE", /users/, 8);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       await process.accounts.delete(id, { ...state, forceDestroy: true });
       assert.equal(statusOf(id), "archived");
       const revoke = `DELETE /secrets/api/keys/${key.id}`;
-      assert.equal(stage.writes.filter((line) => line === revoke).length, 1);
+      assert.equal(fixture.writes.filter((line) => line === revoke).length, 1);
     });
 
     it("but other keys are in the way at once", async () => {
-      const other = stage.emulator.createKey(id, stage.operator.environmentId, { name: "other" });
+      const other = fixture.emulator.createKey(id, fixture.operator.environmentId, {
+        name: "other",
+      });
       await process.keys.delete(key.id, key.state);
       const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
-      assert(error.answer.includes(other.id));
+      assert(error.reason.includes(other.id));
       assert.equal(seconds(), 0);
     });
 
     it("and where this process has revoked none, nothing is asked again", async () => {
-      stage.emulator.revokeKey(key.id);
+      fixture.emulator.revokeKey(key.id);
       lag(400, BLOCKED, "DELETE", /users/, 1);
       await failureOf(process.accounts.delete(id, state), "has_active_keys");
       assert.equal(seconds(), 0);
     });
 
     async function listed(): Promise<{ items: readonly unknown[] }> {
-      const page = await stage
+      const page = await fixture
         .process()
-        .connection.routes.listKeys({ limit: 10, offset: 0 }, "list", id);
+        .connection.api.listKeys({ limit: 10, offset: 0 }, "list", id);
       return { items: page.items };
     }
   });
 
   it("does not know an account yet that is to be renamed: it is asked again", async () => {
-    process = stage.process();
+    process = fixture.process();
     lag(404, UNKNOWN_USER, "PUT", /users/, 8);
     await process.accounts.update(id, state, { name: "other", roles: ROLES });
-    assert.equal(stage.emulator.accounts()[0]?.name, "other");
+    assert.equal(fixture.emulator.accounts()[0]?.name, "other");
     assert.equal(seconds(), 8);
   });
 
   describe("does not show in a refresh what was made a moment ago", () => {
     it("an account, which stays in the state, and is said to", async () => {
-      process = stage.process();
+      process = fixture.process();
       lag(200, NOTHING, "POST", /search/, 99);
       assert.deepEqual(await process.accounts.read(id, state), { id, props: state });
       assert.deepEqual(process.warnings, [
@@ -202,24 +204,24 @@ describe("resources: a read replica that lags", () => {
     });
 
     it("an account, by the server's clock, however far ours is ahead", async () => {
-      await stage.stop();
-      stage = await Stage.start({ serverAheadMs: -15 * MINUTE });
-      ({ id, state } = await createAccount(stage.process(), { namePrefix: "ci", roles: ROLES }));
-      process = stage.process();
+      await fixture.stop();
+      fixture = await UnitFixture.start({ serverAheadMs: -15 * MINUTE });
+      ({ id, state } = await createAccount(fixture.process(), { namePrefix: "ci", roles: ROLES }));
+      process = fixture.process();
       lag(200, NOTHING, "POST", /search/, 99);
       assert.equal((await process.accounts.read(id, state)).id, id);
     });
 
     it("the name of an account, which was made under another", async () => {
       const inputs = { name: "ingestor", namePrefix: "usage", roles: ROLES };
-      const made = await createAccount(stage.process(), inputs);
-      stage.emulator.renameAccount(made.id, "usage-0123456789");
+      const made = await createAccount(fixture.process(), inputs);
+      fixture.emulator.renameAccount(made.id, "usage-0123456789");
       const shown = await process.accounts.read(made.id, made.state);
       assert.deepEqual(shown, { id: made.id, props: made.state });
-      stage.emulator.renameAccount(made.id, "usage");
-      const renamed = await stage.process().accounts.read(made.id, made.state);
+      fixture.emulator.renameAccount(made.id, "usage");
+      const renamed = await fixture.process().accounts.read(made.id, made.state);
       assert.equal(renamed.props?.name, "usage");
-      stage.emulator.renameAccount(made.id, "usage-0123456789");
+      fixture.emulator.renameAccount(made.id, "usage-0123456789");
       later();
       const old = await process.accounts.read(made.id, made.state);
       assert.equal(old.props?.name, "usage-0123456789");
@@ -227,7 +229,7 @@ describe("resources: a read replica that lags", () => {
 
     it("a key, which stays in the state, and is said to", async () => {
       const { id: keyId, state: key } = await make();
-      process = stage.process();
+      process = fixture.process();
       lag(200, NOTHING, "GET", /keys/, 99);
       assert.deepEqual(await process.keys.read(keyId, key), { id: keyId, props: key });
       assert.deepEqual(process.warnings, [
@@ -252,7 +254,7 @@ describe("resources: a read replica that lags", () => {
 
     it("an old account that is archived is gone, also where keys of it work on", async () => {
       await make();
-      stage.emulator.archiveAccount(id);
+      fixture.emulator.archiveAccount(id);
       later();
       assert.equal((await process.accounts.read(id, state)).id, "");
     });

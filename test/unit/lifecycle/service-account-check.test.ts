@@ -6,8 +6,8 @@ import {
   ONCE,
   type ProviderProcess,
   reasons,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../fixture";
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
@@ -17,13 +17,13 @@ const NO_ROLE = "roles: Service accounts must have at least one role assigned";
 const ALLOWED = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
 describe("resources/service-account: check and diff", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   before(async () => {
-    stage = await Stage.start();
-    process = stage.process();
+    fixture = await UnitFixture.start();
+    process = fixture.process();
   });
-  after(() => stage.stop());
+  after(() => fixture.stop());
 
   const check = (news: object, olds: object = {}) =>
     process.accounts.check(olds, news as AccountInputs);
@@ -156,9 +156,9 @@ describe("resources/service-account: check and diff", () => {
     describe("of adopt", () => {
       let id: string;
       before(() => {
-        const { tenantId } = stage.operator;
+        const { tenantId } = fixture.operator;
         const roles = ["event_reader", "event_ingestor"];
-        id = stage.emulator.createAccount(tenantId, { name: "theirs", roles }).id;
+        id = fixture.emulator.createAccount(tenantId, { name: "theirs", roles }).id;
       });
 
       it("accepts an account with the same roles", async () => {
@@ -175,7 +175,7 @@ describe("resources/service-account: check and diff", () => {
             "",
           /^adopt: Could not adopt service account user_nope\.\n {2}Reason: the credential's tenant has no service account/,
         );
-        const other = stage.process();
+        const other = fixture.process();
         const inputs = { name: "ci", roles: ["event_ingestor", "event_reader"], adopt: id };
         await other.accounts.create(inputs);
         assert.match(
@@ -194,10 +194,10 @@ describe("resources/service-account: check and diff", () => {
       });
 
       it("is not decided by a server in trouble", async () => {
-        const other = stage.process({
+        const other = fixture.process({
           retry: ONCE,
         });
-        stage.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
+        fixture.fault({ kind: "status", status: 500 }, "before", { match: { path: /search/ } });
         const inputs = { name: "ci", roles: ["event_reader"], adopt: "user_nope" };
         assert.deepEqual(reasons(await other.accounts.check({}, inputs)), []);
       });
@@ -207,7 +207,7 @@ describe("resources/service-account: check and diff", () => {
   describe("diff", () => {
     let state: AccountState;
     beforeEach(() => {
-      const { tenantId } = stage.operator;
+      const { tenantId } = fixture.operator;
       state = { name: "ci", roles: ["event_ingestor", "event_reader"], tenantId };
     });
     const id = "user_1";

@@ -7,76 +7,76 @@ import {
   failureOf,
   MINUTE,
   type ProviderProcess,
-  Stage,
   token,
+  UnitFixture,
 } from "../fixture";
 
 const ROLES = ["event_ingestor"];
 
 describe("resources/service-account: delete", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let tenantId: string;
   let id: string;
   let state: AccountState;
   const key = (name: string, more: object = {}) =>
-    stage.emulator.createKey(id, stage.operator.environmentId, { name, ...more });
+    fixture.emulator.createKey(id, fixture.operator.environmentId, { name, ...more });
   const liveKeys = () =>
-    stage.emulator
+    fixture.emulator
       .keys()
       .filter(({ userId, status }) => userId === id && status === "published")
       .map(({ name }) => name);
   const accountOf = (one: string) =>
-    stage.emulator.accounts().find((account) => account.id === one);
+    fixture.emulator.accounts().find((account) => account.id === one);
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
-    tenantId = stage.operator.tenantId;
+    fixture = await UnitFixture.start();
+    process = fixture.process();
+    tenantId = fixture.operator.tenantId;
     ({ id, state } = await createAccount(process, { name: "ci", roles: ROLES }));
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   it("archives, and knows that it is gone", async () => {
     await process.accounts.delete(id, state);
     assert.equal(accountOf(id)?.status, "archived");
-    assert.deepEqual(stage.log, [`DELETE /users/${id}`]);
-    stage.clock.now += 11 * MINUTE;
+    assert.deepEqual(fixture.log, [`DELETE /users/${id}`]);
+    fixture.clock.now += 11 * MINUTE;
     assert.equal((await process.accounts.read(id, state)).id, "");
   });
 
   it("takes an account that is archived already for deleted, once a search confirms it", async () => {
-    stage.emulator.archiveAccount(id);
-    stage.clock.now += 11 * MINUTE;
+    fixture.emulator.archiveAccount(id);
+    fixture.clock.now += 11 * MINUTE;
     await process.accounts.delete(id, state);
-    assert.deepEqual(stage.log, [`DELETE /users/${id}`, "POST /users/search"]);
+    assert.deepEqual(fixture.log, [`DELETE /users/${id}`, "POST /users/search"]);
   });
 
   it("does not take a 404 for done when a search knows the account", async () => {
     const body = { code: "not_found", message: "User not found" };
-    stage.clock.now += 11 * MINUTE;
-    stage.fault({ kind: "status", status: 404, body }, "before");
+    fixture.clock.now += 11 * MINUTE;
+    fixture.fault({ kind: "status", status: 404, body }, "before");
     await failureOf(process.accounts.delete(id, state), "not_found");
   });
 
   it("does not take the 404 of a wrong base URL for done", async () => {
-    const elsewhere = stage.process();
+    const elsewhere = fixture.process();
     await elsewhere.connection.caller();
-    stage.fault({ kind: "status", status: 404, body: "404 page not found" }, "before");
+    fixture.fault({ kind: "status", status: 404, body: "404 page not found" }, "before");
     await failureOf(elsewhere.accounts.delete(id, state), "malformed_answer");
     assert.equal(accountOf(id)?.status, "published");
   });
 
   it("refuses a credential of another tenant, to which it would look archived", async () => {
-    const other = stage.emulator.createTenant();
-    const foreign = stage.process({ credential: { ...stage.admin, value: other.apiKey } });
+    const other = fixture.emulator.createTenant();
+    const foreign = fixture.process({ credential: { ...fixture.admin, value: other.apiKey } });
     await failureOf(foreign.accounts.delete(id, state), "wrong_tenant");
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
   });
 
   it("goes on after a lost answer", async () => {
-    stage.fault({ kind: "reset" }, "after", { match: { method: "DELETE" } });
-    stage.clock.now += 11 * MINUTE;
+    fixture.fault({ kind: "reset" }, "after", { match: { method: "DELETE" } });
+    fixture.clock.now += 11 * MINUTE;
     await process.accounts.delete(id, state);
     assert.equal(accountOf(id)?.status, "archived");
   });
@@ -88,26 +88,26 @@ describe("resources/service-account: delete", () => {
     const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
     assert.equal(
       error.message,
-      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${stage.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
     );
     assert.deepEqual([error.status, error.code], [400, "validation_error"]);
     assert.deepEqual(liveKeys(), ["one", "two", "public"]);
-    assert.deepEqual(stage.writes, [`DELETE /users/${id}`]);
+    assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
   });
 
   it("names how long a key still lives, and leaves out what has expired", async () => {
-    key("old", { expiresAt: new Date(stage.clock.now - 1) });
-    const left = key("left", { expiresAt: new Date(stage.clock.now + DAY) });
+    key("old", { expiresAt: new Date(fixture.clock.now - 1) });
+    const left = key("left", { expiresAt: new Date(fixture.clock.now + DAY) });
     const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
     assert.ok(
-      error.answer.endsWith(
+      error.reason.endsWith(
         `; visible here: "left" (${left.id}, ${left.displayId}, until ${left.expiresAt})`,
       ),
-      error.answer,
+      error.reason,
     );
-    assert.match(error.advice, /^revoke them, or wait for their expiry, or set forceDestroy/);
+    assert.match(error.fix, /^revoke them, or wait for their expiry, or set forceDestroy/);
     await process.accounts.delete(id, { ...state, forceDestroy: true });
-    const revoked = stage.emulator.keys().filter(({ status }) => status === "deleted");
+    const revoked = fixture.emulator.keys().filter(({ status }) => status === "deleted");
     assert.deepEqual(
       revoked.map(({ name }) => name),
       ["left"],
@@ -117,20 +117,20 @@ describe("resources/service-account: delete", () => {
   it("says so when it cannot see any", async () => {
     key("public", { type: "publishable_key" });
     const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
-    assert.match(error.answer, /; none of them is visible here$/);
+    assert.match(error.reason, /; none of them is visible here$/);
   });
 
   it("says so when it may not look", async () => {
     key("one");
-    const bearer = stage.process({ credential: token(stage.operator.accessToken) });
+    const bearer = fixture.process({ credential: token(fixture.operator.accessToken) });
     const error = await failureOf(bearer.accounts.delete(id, state), "has_active_keys");
-    assert.match(error.answer, /; none of them is visible here$/);
+    assert.match(error.reason, /; none of them is visible here$/);
   });
 
   it("revokes what blocks it when forced to, and then archives", async () => {
     const [one, two] = [key("one"), key("two")];
     await process.accounts.delete(id, { ...state, forceDestroy: true });
-    assert.deepEqual(stage.writes, [
+    assert.deepEqual(fixture.writes, [
       `DELETE /users/${id}`,
       `DELETE /secrets/api/keys/${two.id}`,
       `DELETE /secrets/api/keys/${one.id}`,
@@ -141,7 +141,7 @@ describe("resources/service-account: delete", () => {
 
   it("names each key that it revokes when forced to", async () => {
     const keys = [key("two"), key("one")];
-    process = stage.process();
+    process = fixture.process();
     await process.accounts.delete(id, { ...state, forceDestroy: true });
     assert.deepEqual(
       process.warnings.toSorted(),
@@ -161,8 +161,8 @@ describe("resources/service-account: delete", () => {
     beforeEach(async () => {
       used = await createKey(process, inputs());
       key("by hand");
-      process = stage.process();
-      stage.emulator.clearRequests();
+      process = fixture.process();
+      fixture.emulator.clearRequests();
     });
 
     it("revokes none, if that key stays, and names it", async () => {
@@ -170,11 +170,11 @@ describe("resources/service-account: delete", () => {
       await process.keys.diff(used.id, used.state, inputs());
       const error = await failureOf(forced(), "refused");
       assert(
-        error.answer.endsWith(`this program goes on using "${used.state.name}" (${used.id})`),
-        error.answer,
+        error.reason.endsWith(`this program goes on using "${used.state.name}" (${used.id})`),
+        error.reason,
       );
-      assert.match(error.advice, /^run "pulumi up" without --target/);
-      assert.deepEqual(stage.writes, [`DELETE /users/${id}`]);
+      assert.match(error.fix, /^run "pulumi up" without --target/);
+      assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
     });
 
     it("revokes it, if that key is replaced", async () => {
@@ -189,17 +189,17 @@ describe("resources/service-account: delete", () => {
       await process.accounts.check({}, { name: "other", roles: ROLES });
       const error = await failureOf(forced(), "refused");
       assert.ok(
-        error.answer.includes(`of those, "${used.state.name}" (${used.id}) may be in use`),
-        error.answer,
+        error.reason.includes(`of those, "${used.state.name}" (${used.id}) may be in use`),
+        error.reason,
       );
-      assert.match(error.advice, /^run "pulumi up" without --target/);
-      assert.deepEqual(stage.writes, [`DELETE /users/${id}`]);
+      assert.match(error.fix, /^run "pulumi up" without --target/);
+      assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
     });
 
     it("revokes what a rotation with --replace has left of that key, which is replaced", async () => {
-      const expiresAt = new Date(stage.clock.now + DAY);
-      const { environmentId } = stage.operator;
-      stage.emulator.createKey(id, environmentId, { name: "k-0123456789", expiresAt });
+      const expiresAt = new Date(fixture.clock.now + DAY);
+      const { environmentId } = fixture.operator;
+      fixture.emulator.createKey(id, environmentId, { name: "k-0123456789", expiresAt });
       await process.accounts.check({}, { name: "other", roles: ROLES });
       await process.keys.check(inputs(), inputs());
       await process.keys.diff(used.id, used.state, { ...inputs(), serviceAccountId: "user_other" });
@@ -219,23 +219,23 @@ describe("resources/service-account: delete", () => {
     const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
     const made = await createKey(process, inputs);
     const left = key("left");
-    const expiresAt = new Date(stage.clock.now + DAY).toISOString();
+    const expiresAt = new Date(fixture.clock.now + DAY).toISOString();
     const held = { ...made.state, predecessors: [{ id: left.id, expiresAt }] };
-    process = stage.process();
+    process = fixture.process();
     await process.keys.check(inputs, inputs);
     await process.keys.diff(made.id, held, { ...inputs, serviceAccountId: "user_other" });
     const path = new RegExp(left.id);
-    stage.fault({ kind: "status", status: 503 }, "before", { match: { path }, times: 2 });
+    fixture.fault({ kind: "status", status: 503 }, "before", { match: { path }, times: 2 });
     await Promise.all([process.accounts.delete(id, state), process.keys.delete(made.id, held)]);
     assert.deepEqual([liveKeys(), accountOf(id)?.status], [[], "archived"]);
   });
 
   it("revokes nothing of others when forced to", async () => {
-    const { id: other } = stage.emulator.createAccount(tenantId, { roles: ROLES });
-    stage.emulator.createKey(other, stage.operator.environmentId, { name: "theirs" });
+    const { id: other } = fixture.emulator.createAccount(tenantId, { roles: ROLES });
+    fixture.emulator.createKey(other, fixture.operator.environmentId, { name: "theirs" });
     key("one");
     await process.accounts.delete(id, { ...state, forceDestroy: true });
-    const alive = stage.emulator.keys().filter(({ status }) => status === "published");
+    const alive = fixture.emulator.keys().filter(({ status }) => status === "published");
     assert.deepEqual(
       alive.map(({ name }) => name),
       ["admin key", "theirs"],
@@ -244,16 +244,16 @@ describe("resources/service-account: delete", () => {
 
   it("stays refused when forced to, if what blocks it cannot be seen", async () => {
     key("one");
-    const elsewhere = stage.emulator.createEnvironment(tenantId, "Other");
-    stage.emulator.createKey(id, elsewhere, { name: "elsewhere" });
+    const elsewhere = fixture.emulator.createEnvironment(tenantId, "Other");
+    fixture.emulator.createKey(id, elsewhere, { name: "elsewhere" });
     const forced = process.accounts.delete(id, { ...state, forceDestroy: true });
     const error = await failureOf(forced, "has_active_keys");
-    assert.match(error.answer, /; none of them is visible here$/);
+    assert.match(error.reason, /; none of them is visible here$/);
     assert.deepEqual([liveKeys(), accountOf(id)?.status], [["elsewhere"], "published"]);
   });
 
   it("is not blocked by keys that have expired", async () => {
-    key("old", { expiresAt: new Date(stage.clock.now - 1) });
+    key("old", { expiresAt: new Date(fixture.clock.now - 1) });
     await process.accounts.delete(id, state);
     assert.equal(accountOf(id)?.status, "archived");
   });

@@ -5,25 +5,25 @@ import {
   createAccount,
   type ProviderProcess,
   reasons,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../fixture";
 
 const ROLES = ["event_ingestor"];
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
 
 describe("resources/service-account: names", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let tenantId: string;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
-    tenantId = stage.operator.tenantId;
+    fixture = await UnitFixture.start();
+    process = fixture.process();
+    tenantId = fixture.operator.tenantId;
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
-  const nameOf = (id: string) => stage.emulator.accounts().find((one) => one.id === id)?.name;
+  const nameOf = (id: string) => fixture.emulator.accounts().find((one) => one.id === id)?.name;
   const diff = (id: string, olds: AccountState, news: AccountInputs) =>
     process.accounts.diff(id, olds, news);
   const unchanged = { changes: false, replaces: [], deleteBeforeReplace: false };
@@ -31,7 +31,7 @@ describe("resources/service-account: names", () => {
     (await process.accounts.update(id, olds, news)).outs as AccountState;
   /** What `pulumi refresh` makes of a state. */
   const refresh = async (id: string, state: AccountState) => {
-    process = stage.process();
+    process = fixture.process();
     const { props, inputs } = await process.accounts.read(id, state);
     return { state: props as AccountState, inputs };
   };
@@ -39,7 +39,7 @@ describe("resources/service-account: names", () => {
   describe("that the provider makes up", () => {
     it("cost one request, and stay in the state", async () => {
       const { id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES });
-      assert.deepEqual(stage.writes, ["POST /users"]);
+      assert.deepEqual(fixture.writes, ["POST /users"]);
       assert.match(state.name, /^ci-/);
       assert.match(state.name.slice(3), SUFFIX);
       assert.deepEqual(state, {
@@ -126,7 +126,7 @@ describe("resources/service-account: names", () => {
       const inputs = { name: "CI", namePrefix: "ci", roles: ROLES };
       const { id, state } = await createAccount(process, inputs);
       assert.deepEqual(state, { name: "CI", namePrefix: "ci", roles: ROLES, tenantId });
-      const [post, put] = stage.emulator.writes();
+      const [post, put] = fixture.emulator.writes();
       assert(post);
       assert.match((post.body as { name: string }).name, /^CI-[0-9a-z]{10}$/);
       assert.deepEqual([put?.path, put?.body], [`/v1/users/${id}`, { name: "CI" }]);
@@ -153,14 +153,14 @@ describe("resources/service-account: names", () => {
     it("stay when they are removed, without a request, and become the account's own", async () => {
       const inputs = { name: "CI", namePrefix: "ci", roles: ROLES };
       const { id, state } = await createAccount(process, inputs);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const news = { namePrefix: "ci", roles: ROLES };
       assert.deepEqual(await diff(id, state, news), { ...unchanged, changes: true });
       const own = await update(id, state, news);
       assert.deepEqual(own, { ...state, autoName: "CI" });
       assert.deepEqual(await diff(id, own, news), unchanged);
-      assert.deepEqual([stage.writes, process.warnings], [[], []]);
-      stage.emulator.renameAccount(id, "theirs");
+      assert.deepEqual([fixture.writes, process.warnings], [[], []]);
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, own);
       assert.equal((await diff(id, drifted.state, news)).changes, true);
       assert.equal((await update(id, drifted.state, news)).name, "CI");
@@ -171,7 +171,7 @@ describe("resources/service-account: names", () => {
     let id: string;
     const state = (): AccountState => ({ name: "ci", roles: ROLES, tenantId });
     beforeEach(() => {
-      id = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
+      id = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
     });
 
     it("stay, whether the program says them or not", async () => {
@@ -186,7 +186,7 @@ describe("resources/service-account: names", () => {
     });
 
     it("are put back where the program says none, as those that are made up", async () => {
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const news = { namePrefix: "ci", roles: ROLES };
       const drifted = await refresh(id, state());
       assert.deepEqual(drifted, {
@@ -209,11 +209,11 @@ describe("resources/service-account: names", () => {
     const inputs = { namePrefix: "ci", roles: ROLES };
     beforeEach(async () => {
       ({ id, state } = await createAccount(process, inputs));
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
     });
 
     it("are put back, and the preview says both", async () => {
-      stage.emulator.renameAccount(id, 'the "robot"');
+      fixture.emulator.renameAccount(id, 'the "robot"');
       const drifted = await refresh(id, state);
       assert.deepEqual(drifted, {
         state: { ...state, name: 'the "robot"' },
@@ -224,14 +224,14 @@ describe("resources/service-account: names", () => {
         `Service account ${id} was renamed outside of Pulumi: it is called "the \\"robot\\"", and its own name is "${state.name}". "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       ]);
       assert.deepEqual(await update(id, drifted.state, inputs), state);
-      assert.deepEqual(stage.writes, [`PUT /users/${id}`]);
+      assert.deepEqual(fixture.writes, [`PUT /users/${id}`]);
       assert.equal(nameOf(id), state.name);
     });
 
     it("are remembered however often that happens", async () => {
       let now = state;
       for (const name of ["once", "twice"]) {
-        stage.emulator.renameAccount(id, name);
+        fixture.emulator.renameAccount(id, name);
         now = (await refresh(id, now)).state;
         assert.deepEqual([now.name, now.autoName], [name, state.name]);
       }
@@ -239,9 +239,9 @@ describe("resources/service-account: names", () => {
     });
 
     it("are no drift once it was renamed back", async () => {
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, state);
-      stage.emulator.renameAccount(id, state.name);
+      fixture.emulator.renameAccount(id, state.name);
       const back = await refresh(id, drifted.state);
       assert.deepEqual(back, { state, inputs });
       assert.deepEqual(await diff(id, back.state, inputs), unchanged);
@@ -249,21 +249,21 @@ describe("resources/service-account: names", () => {
     });
 
     it("stay as they are found where the program ignores changes of them", async () => {
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, state);
       // The engine puts the old input in the place of the program's.
       const ignoring = { ...inputs, name: (drifted.inputs as AccountInputs).name as string };
       assert.deepEqual(await diff(id, drifted.state, ignoring), unchanged);
       const updated = await update(id, drifted.state, { ...ignoring, forceDestroy: true });
       assert.deepEqual([updated.name, updated.forceDestroy], ["theirs", true]);
-      assert.deepEqual([process.warnings, stage.writes], [[], []]);
+      assert.deepEqual([process.warnings, fixture.writes], [[], []]);
       const later = await refresh(id, updated);
       assert.deepEqual(await diff(id, later.state, { ...ignoring, forceDestroy: true }), unchanged);
     });
 
     it("stay as they are found where the program gives one and ignores changes of it", async () => {
       const own = await update(id, state, { ...inputs, name: "CI" });
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, own);
       const ignoring = { ...inputs, name: (drifted.inputs as AccountInputs).name as string };
       assert.deepEqual(await diff(id, drifted.state, ignoring), unchanged);
@@ -273,14 +273,14 @@ describe("resources/service-account: names", () => {
     });
 
     it("may be given up for the new one: the program says it, and nothing is sent", async () => {
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, state);
       assert.deepEqual(await diff(id, drifted.state, { ...inputs, name: "theirs" }), unchanged);
-      assert.deepEqual([process.warnings, stage.writes], [[], []]);
+      assert.deepEqual([process.warnings, fixture.writes], [[], []]);
     });
 
     it("count for nothing where the account is replaced, and no warning says otherwise", async () => {
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, state);
       const news = { ...inputs, roles: ["event_reader"] };
       assert.deepEqual((await diff(id, drifted.state, news)).replaces, ["roles"]);
@@ -288,7 +288,7 @@ describe("resources/service-account: names", () => {
     });
 
     it("count for nothing where another account is adopted, and no warning says otherwise", async () => {
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, state);
       const { replaces } = await diff(id, drifted.state, { ...inputs, adopt: "user_2" });
       assert.deepEqual([replaces, process.warnings], [["adopt"], []]);
@@ -297,7 +297,7 @@ describe("resources/service-account: names", () => {
     it("are those of the program, where it gives one: the drift is the input's", async () => {
       const named = { ...inputs, name: "CI" };
       const own = await update(id, state, named);
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, own);
       assert.deepEqual(drifted, {
         state: { ...own, name: "theirs" },
@@ -313,9 +313,9 @@ describe("resources/service-account: names", () => {
     it("are no drift once it was renamed back, also where the program gives one", async () => {
       const named = { ...inputs, name: "CI" };
       const own = await update(id, state, named);
-      stage.emulator.renameAccount(id, "theirs");
+      fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, own);
-      stage.emulator.renameAccount(id, "CI");
+      fixture.emulator.renameAccount(id, "CI");
       const back = await refresh(id, drifted.state);
       assert.deepEqual(back, { state: own, inputs: named });
       assert.deepEqual(await diff(id, back.state, named), unchanged);
@@ -323,13 +323,13 @@ describe("resources/service-account: names", () => {
 
     it("stay in the inputs where only the roles have changed", async () => {
       const own = await update(id, state, { ...inputs, name: "CI" });
-      stage.emulator.setRoles(id, ["event_reader"]);
+      fixture.emulator.setRoles(id, ["event_reader"]);
       assert.deepEqual((await refresh(id, own)).inputs, {
         name: "CI",
         namePrefix: "ci",
         roles: ["event_reader"],
       });
-      stage.emulator.renameAccount(id, state.name);
+      fixture.emulator.renameAccount(id, state.name);
       assert.deepEqual((await refresh(id, state)).inputs, {
         namePrefix: "ci",
         roles: ["event_reader"],
@@ -356,7 +356,7 @@ describe("resources/service-account: names", () => {
       return assert.fail("it was named");
     };
     const only = () => {
-      const [account, ...others] = stage.emulator.accounts();
+      const [account, ...others] = fixture.emulator.accounts();
       assert(account);
       assert.deepEqual(others, []);
       return account;
@@ -365,7 +365,7 @@ describe("resources/service-account: names", () => {
 
     it("reach the state as partly made, with all that the engine needs", async () => {
       const body = { code: "permission_denied", message: "Not now" };
-      stage.fault({ kind: "status", status: 403, body }, "before", { match: { method: "PUT" } });
+      fixture.fault({ kind: "status", status: 403, body }, "before", { match: { method: "PUT" } });
       const { id, properties, reasons, message } = await make();
       const { name } = only();
       assert.equal(id, only().id);
@@ -382,29 +382,29 @@ describe("resources/service-account: names", () => {
       assert.deepEqual(reasons, [message]);
       assert.equal(
         message,
-        `Could not rename service account "${name}" (${id}) to "CI".\n  Reason: Flexprice answered 403 permission_denied: Not now (PUT ${stage.emulator.url}/users/${id})\n  What to do: run "pulumi up" again: the account is in the state, and gets its name then.`,
+        `Could not rename service account "${name}" (${id}) to "CI".\n  Reason: Flexprice answered 403 permission_denied: Not now (PUT ${fixture.emulator.url}/users/${id})\n  What to do: run "pulumi up" again: the account is in the state, and gets its name then.`,
       );
     });
 
     it("get the name from the next up, without another account", async () => {
-      stage.fault({ kind: "status", status: 500 }, "before", {
+      fixture.fault({ kind: "status", status: 500 }, "before", {
         match: { method: "PUT" },
         times: 60,
       });
       const { id, properties } = await make();
-      process = stage.process();
+      process = fixture.process();
       const checked = await process.accounts.check(inputs, inputs);
       assert.deepEqual(reasons(checked), []);
       // The engine updates what was partly made, whatever the diff.
       assert.deepEqual((await diff(id, properties, inputs)).replaces, []);
-      stage.emulator.faults.clear();
+      fixture.emulator.faults.clear();
       assert.deepEqual(await update(id, properties, inputs), { ...inputs, tenantId });
       assert.equal(only().name, "CI");
       assert.deepEqual(process.warnings, []);
     });
 
     it("keep the first name, where the program has ceased to give one", async () => {
-      stage.fault({ kind: "status", status: 500 }, "before", {
+      fixture.fault({ kind: "status", status: 500 }, "before", {
         match: { method: "PUT" },
         times: 60,
       });
@@ -417,7 +417,7 @@ describe("resources/service-account: names", () => {
     });
 
     it("survive a refresh in between", async () => {
-      stage.fault({ kind: "status", status: 500 }, "before", {
+      fixture.fault({ kind: "status", status: 500 }, "before", {
         match: { method: "PUT" },
         times: 60,
       });
@@ -427,7 +427,7 @@ describe("resources/service-account: names", () => {
       const { name: _, ...unnamed } = inputs;
       assert.deepEqual(read.inputs, unnamed);
       assert.equal((await diff(id, read.state, inputs)).changes, true);
-      stage.emulator.faults.clear();
+      fixture.emulator.faults.clear();
       assert.deepEqual(await update(id, read.state, inputs), { ...inputs, tenantId });
       assert.equal(only().name, "CI");
     });
@@ -435,38 +435,41 @@ describe("resources/service-account: names", () => {
     it("wait for a replica that does not know the account yet", async () => {
       const body = { code: "not_found", message: "User not found" };
       const late = { match: { method: "PUT" }, times: 20 };
-      stage.fault({ kind: "status", status: 404, body }, "before", late);
+      fixture.fault({ kind: "status", status: 404, body }, "before", late);
       const { state } = await createAccount(process, inputs);
       assert.deepEqual([state.name, only().name], ["CI", "CI"]);
     });
   });
 
   it("of an adopted account that has none are whatever it is called later: nothing takes a name away", async () => {
-    const { id: adopt } = stage.emulator.createAccount(tenantId, { roles: ROLES });
+    const { id: adopt } = fixture.emulator.createAccount(tenantId, { roles: ROLES });
     const inputs = { namePrefix: "ci", roles: ROLES, adopt };
     const { state } = await createAccount(process, inputs);
     assert.deepEqual([state.name, state.autoName], ["", undefined]);
     assert.deepEqual(await diff(adopt, state, inputs), unchanged);
     const updated = await update(adopt, state, { ...inputs, forceDestroy: true });
     assert.equal(updated.autoName, undefined);
-    stage.emulator.renameAccount(adopt, "theirs");
+    fixture.emulator.renameAccount(adopt, "theirs");
     for (const olds of [state, updated]) {
       const drifted = await refresh(adopt, olds);
       assert.deepEqual([drifted.state.name, drifted.state.autoName], ["theirs", undefined]);
       const own = await update(adopt, drifted.state, inputs);
       assert.deepEqual([own.name, own.autoName], ["theirs", "theirs"]);
     }
-    assert.deepEqual([stage.writes, process.warnings], [[], []]);
+    assert.deepEqual([fixture.writes, process.warnings], [[], []]);
   });
 
   it("of adopted accounts are their own where the program gives none", async () => {
-    const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "theirs", roles: ROLES });
+    const { id: adopt } = fixture.emulator.createAccount(tenantId, {
+      name: "theirs",
+      roles: ROLES,
+    });
     const inputs = { namePrefix: "ci", roles: ROLES, adopt };
     const { state } = await createAccount(process, inputs);
     assert.deepEqual(state, { ...inputs, name: "theirs", autoName: "theirs", tenantId });
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
     assert.deepEqual(await diff(adopt, state, inputs), unchanged);
-    stage.emulator.renameAccount(adopt, "theirs no more");
+    fixture.emulator.renameAccount(adopt, "theirs no more");
     const drifted = await refresh(adopt, state);
     assert.equal((await update(adopt, drifted.state, inputs)).name, "theirs");
   });

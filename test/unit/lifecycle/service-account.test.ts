@@ -7,25 +7,26 @@ import {
   MINUTE,
   type ProviderProcess,
   SECOND,
-  Stage,
   token,
+  UnitFixture,
 } from "../fixture";
 
 const ROLES = ["event_ingestor"];
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 
 describe("resources/service-account: create, read and update", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let tenantId: string;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
-    tenantId = stage.operator.tenantId;
+    fixture = await UnitFixture.start();
+    process = fixture.process();
+    tenantId = fixture.operator.tenantId;
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
-  const accountOf = (id: string) => stage.emulator.accounts().find((account) => account.id === id);
+  const accountOf = (id: string) =>
+    fixture.emulator.accounts().find((account) => account.id === id);
 
   describe("create", () => {
     it("makes one account and names it, and keeps inputs and tenant", async () => {
@@ -37,8 +38,8 @@ describe("resources/service-account: create, read and update", () => {
         forceDestroy: true,
         tenantId,
       });
-      const [post, put] = stage.emulator.writes();
-      assert.deepEqual(stage.writes, ["POST /users", `PUT /users/${id}`]);
+      const [post, put] = fixture.emulator.writes();
+      assert.deepEqual(fixture.writes, ["POST /users", `PUT /users/${id}`]);
       assert(post);
       const { name: first, ...body } = post.body as { name: string };
       assert.match(first, /^ci-[0-9a-hjkmnp-tv-z]{10}$/);
@@ -57,20 +58,20 @@ describe("resources/service-account: create, read and update", () => {
       const error = await failureOf(process.accounts.create(inputs), "invalid");
       assert.equal(
         error.message,
-        `Could not create service account "ci".\n  Reason: Flexprice answered 400 validation_error: Role 'custom_role' does not exist {"role":"custom_role"} (POST ${stage.emulator.url}/users)\n  What to do: correct the program or the settings and run the command again.`,
+        `Could not create service account "ci".\n  Reason: Flexprice answered 400 validation_error: Role 'custom_role' does not exist {"role":"custom_role"} (POST ${fixture.emulator.url}/users)\n  What to do: correct the program or the settings and run the command again.`,
       );
     });
 
     it("needs a server", async () => {
-      await stage.stop();
+      await fixture.stop();
       await failureOf(process.accounts.create({ name: "ci", roles: ROLES }), "unreachable");
     });
 
     it("takes over what a request without an answer made", async () => {
-      stage.fault({ kind: "reset" }, "after", { match: { method: "POST", path: /users$/ } });
+      fixture.fault({ kind: "reset" }, "after", { match: { method: "POST", path: /users$/ } });
       const { id, state } = await createAccount(process, { name: "ci", roles: ROLES });
       assert.deepEqual(
-        stage.emulator.accounts().map((account) => account.id),
+        fixture.emulator.accounts().map((account) => account.id),
         [id],
       );
       assert.deepEqual(state, { name: "ci", roles: ROLES, tenantId });
@@ -79,33 +80,33 @@ describe("resources/service-account: create, read and update", () => {
 
   describe("adopt", () => {
     it("takes an account over and renames it, creating nothing", async () => {
-      const { id: adopt } = stage.emulator.createAccount(tenantId, {
+      const { id: adopt } = fixture.emulator.createAccount(tenantId, {
         name: "theirs",
         roles: ROLES,
       });
       const { id, state } = await createAccount(process, { name: "ci", roles: ROLES, adopt });
       assert.equal(id, adopt);
       assert.deepEqual(state, { name: "ci", roles: ROLES, adopt, tenantId });
-      assert.deepEqual(stage.writes, [`PUT /users/${adopt}`]);
+      assert.deepEqual(fixture.writes, [`PUT /users/${adopt}`]);
       assert.equal(accountOf(adopt)?.name, "ci");
     });
 
     it("writes nothing when the name is the same", async () => {
-      const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
+      const { id: adopt } = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
       await createAccount(process, { name: "ci", roles: ROLES, adopt });
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("takes no account twice", async () => {
-      const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
+      const { id: adopt } = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
       const inputs = { name: "ci", roles: ROLES, adopt };
       await createAccount(process, inputs);
       const error = await failureOf(process.accounts.create(inputs), "refused");
-      assert.equal(error.answer, "a resource of this stack manages it already");
+      assert.equal(error.reason, "a resource of this stack manages it already");
     });
 
     it("makes a resource that held the account before let go of it, in this run and a later one", async () => {
-      const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
+      const { id: adopt } = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
       const inputs = { name: "ci", roles: ROLES, adopt };
       const { state } = await createAccount(process, inputs);
       // Under the name that it had before, or without one in a state of an older release.
@@ -113,17 +114,17 @@ describe("resources/service-account: create, read and update", () => {
       assert.deepEqual(process.warnings, [
         `Service account "ci" (${adopt}) is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
       ]);
-      process = stage.process();
+      process = fixture.process();
       await process.accounts.check(inputs, inputs);
       await process.accounts.diff(adopt, state, inputs);
       await process.accounts.delete(adopt, { ...state, namePrefix: "before" });
-      assert.deepEqual([stage.writes, accountOf(adopt)?.status], [[], "published"]);
+      assert.deepEqual([fixture.writes, accountOf(adopt)?.status], [[], "published"]);
     });
 
     it("keeps no account that the program has ceased to adopt, or replaces", async () => {
-      const { id: adopt } = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
+      const { id: adopt } = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
       const { state } = await createAccount(process, { name: "ci", roles: ROLES, adopt });
-      process = stage.process();
+      process = fixture.process();
       await process.accounts.diff(adopt, state, { name: "ci", roles: ROLES });
       await process.accounts.diff(adopt, state, { name: "ci", roles: ["event_reader"], adopt });
       await process.accounts.delete(adopt, state);
@@ -131,23 +132,23 @@ describe("resources/service-account: create, read and update", () => {
     });
 
     it("takes none that is not there, archived, foreign, or of other roles", async () => {
-      const archived = stage.emulator.createAccount(tenantId, { roles: ROLES }).id;
-      stage.emulator.archiveAccount(archived);
-      const other = stage.emulator.createTenant();
-      const foreign = stage.emulator.createAccount(other.tenantId, { roles: ROLES }).id;
+      const archived = fixture.emulator.createAccount(tenantId, { roles: ROLES }).id;
+      fixture.emulator.archiveAccount(archived);
+      const other = fixture.emulator.createTenant();
+      const foreign = fixture.emulator.createAccount(other.tenantId, { roles: ROLES }).id;
       for (const adopt of ["user_nope", archived, foreign]) {
         const inputs = { name: "ci", roles: ROLES, adopt };
         const error = await failureOf(process.accounts.create(inputs), "not_found");
-        assert.match(error.answer, /has no service account with this id that is not archived$/);
+        assert.match(error.reason, /has no service account with this id that is not archived$/);
       }
-      const powerful = stage.emulator.createAccount(tenantId, { roles: ["super_admin"] }).id;
+      const powerful = fixture.emulator.createAccount(tenantId, { roles: ["super_admin"] }).id;
       const inputs = { name: "ci", roles: ROLES, adopt: powerful };
       const error = await failureOf(process.accounts.create(inputs), "refused");
       assert.equal(
-        error.answer,
+        error.reason,
         "it has the roles super_admin, the program asks for event_ingestor",
       );
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
   });
 
@@ -156,14 +157,14 @@ describe("resources/service-account: create, read and update", () => {
     let state: AccountState;
     beforeEach(async () => {
       ({ id, state } = await createAccount(process, { name: "ci", roles: ROLES }));
-      stage.emulator.clearRequests();
-      process = stage.process();
+      fixture.emulator.clearRequests();
+      process = fixture.process();
     });
 
     it("finds an account unchanged, and asks for nothing but it", async () => {
       const props = { ...state, __provider: PROVIDER };
       assert.deepEqual(await process.accounts.read(id, props), { id, props: state });
-      assert.deepEqual(stage.log, ["GET /users/me", "POST /users/search"]);
+      assert.deepEqual(fixture.log, ["GET /users/me", "POST /users/search"]);
       assert(process.managed.has(id));
     });
 
@@ -176,8 +177,8 @@ describe("resources/service-account: create, read and update", () => {
     });
 
     it("shows another name and other roles, as a set, in props and inputs", async () => {
-      stage.emulator.renameAccount(id, "renamed");
-      stage.emulator.setRoles(id, ["event_reader", "event_ingestor", "event_reader"]);
+      fixture.emulator.renameAccount(id, "renamed");
+      fixture.emulator.setRoles(id, ["event_reader", "event_ingestor", "event_reader"]);
       const drifted = { name: "renamed", roles: ["event_ingestor", "event_reader"] };
       const read = await process.accounts.read(id, state);
       const props = { ...drifted, autoName: "ci", tenantId };
@@ -190,11 +191,11 @@ describe("resources/service-account: create, read and update", () => {
     });
 
     it("drops an account that is archived, once two searches agree", async () => {
-      stage.emulator.archiveAccount(id);
-      stage.clock.now += 11 * MINUTE;
+      fixture.emulator.archiveAccount(id);
+      fixture.clock.now += 11 * MINUTE;
       assert.deepEqual(await process.accounts.read(id, state), { id: "", props: state });
       assert.deepEqual(
-        stage.log.map((one) => one.replace(/\?.*/, "")),
+        fixture.log.map((one) => one.replace(/\?.*/, "")),
         ["GET /users/me", "POST /users/search", "POST /users/search", "GET /secrets/api/keys"],
       );
       assert(process.pauses.includes(2 * SECOND));
@@ -207,49 +208,49 @@ describe("resources/service-account: create, read and update", () => {
     it("reads many with one request", async () => {
       const others = Array.from(
         { length: 20 },
-        (_, i) => stage.emulator.createAccount(tenantId, { name: `a${i}`, roles: ROLES }).id,
+        (_, i) => fixture.emulator.createAccount(tenantId, { name: `a${i}`, roles: ROLES }).id,
       );
       await Promise.all(others.map((other) => process.accounts.read(other, { tenantId })));
-      assert.deepEqual(stage.log, ["GET /users/me", "POST /users/search"]);
+      assert.deepEqual(fixture.log, ["GET /users/me", "POST /users/search"]);
     });
 
     it("keeps the state where the credential may not look, and says so", async () => {
-      const { credential } = stage.accountWithKey(["event_reader"]);
-      const weak = stage.process({ credential });
-      stage.emulator.archiveAccount(id);
+      const { credential } = fixture.accountWithKey(["event_reader"]);
+      const weak = fixture.process({ credential });
+      fixture.emulator.archiveAccount(id);
       assert.deepEqual(await weak.accounts.read(id, state), { id, props: state });
       assert.deepEqual(weak.warnings, [
-        `Service account "ci" (${id}) is not visible to the credential from config key flexprice:apiKey; its state is kept as it was. Flexprice answered 403: insufficient permissions (POST ${stage.emulator.url}/users/search)`,
+        `Service account "ci" (${id}) is not visible to the credential from config key flexprice:apiKey; its state is kept as it was. Flexprice answered 403: insufficient permissions (POST ${fixture.emulator.url}/users/search)`,
       ]);
     });
 
     it("refuses a credential of another tenant, which sees nothing of it", async () => {
-      const other = stage.emulator.createTenant();
-      const foreign = stage.process({ credential: { ...stage.admin, value: other.apiKey } });
+      const other = fixture.emulator.createTenant();
+      const foreign = fixture.process({ credential: { ...fixture.admin, value: other.apiKey } });
       const error = await failureOf(foreign.accounts.read(id, state), "wrong_tenant");
       assert.equal(
         error.message,
         `Could not read service account "ci" (${id}).\n  Reason: it belongs to tenant ${tenantId}, but the credential from config key flexprice:apiKey to tenant ${other.tenantId}\n  What to do: configure a credential of the resource's tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.`,
       );
-      assert.deepEqual(stage.log, ["GET /users/me"]);
+      assert.deepEqual(fixture.log, ["GET /users/me"]);
     });
 
     it("never takes trouble of the server for an account that is gone", async () => {
       await process.connection.caller();
-      const { accessToken } = stage.operator;
-      stage.emulator.faults.outage = true;
+      const { accessToken } = fixture.operator;
+      fixture.emulator.faults.outage = true;
       await failureOf(process.accounts.read(id, state), "server_error");
-      const bearer = stage.process({ credential: token(accessToken) });
+      const bearer = fixture.process({ credential: token(accessToken) });
       await failureOf(bearer.accounts.read(id, state), "server_error");
-      stage.emulator.faults.outage = false;
+      fixture.emulator.faults.outage = false;
       assert.equal((await process.accounts.read(id, state)).id, id);
 
       const empty = { kind: "wrong_shape", body: {} } as const;
-      stage.fault(empty, "before", { match: { path: /search/ }, times: 99 });
-      await failureOf(stage.process().accounts.read(id, state), "malformed_answer");
-      stage.emulator.faults.clear();
-      await stage.stop();
-      await failureOf(stage.process().accounts.read(id, state), "unreachable");
+      fixture.fault(empty, "before", { match: { path: /search/ }, times: 99 });
+      await failureOf(fixture.process().accounts.read(id, state), "malformed_answer");
+      fixture.emulator.faults.clear();
+      await fixture.stop();
+      await failureOf(fixture.process().accounts.read(id, state), "unreachable");
     });
 
     it("reads an account that is managed elsewhere", async () => {
@@ -261,8 +262,8 @@ describe("resources/service-account: create, read and update", () => {
         error.message,
         `Could not read service account user_nope.\n  Reason: tenant ${tenantId} has no service account with this id that is not archived\n  What to do: correct the id, or the credential if the account belongs to another tenant.`,
       );
-      const { credential } = stage.accountWithKey(["event_reader"]);
-      await failureOf(stage.process({ credential }).accounts.read(id, {}), "forbidden");
+      const { credential } = fixture.accountWithKey(["event_reader"]);
+      await failureOf(fixture.process({ credential }).accounts.read(id, {}), "forbidden");
     });
   });
 
@@ -271,26 +272,26 @@ describe("resources/service-account: create, read and update", () => {
     let state: AccountState;
     beforeEach(async () => {
       ({ id, state } = await createAccount(process, { name: "ci", roles: ROLES }));
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
     });
 
     it("renames in place", async () => {
       const { outs } = await process.accounts.update(id, state, { name: "ci2", roles: ROLES });
       assert.deepEqual(outs, { name: "ci2", roles: ROLES, tenantId });
-      const [request, ...others] = stage.emulator.requests;
+      const [request, ...others] = fixture.emulator.requests;
       assert.deepEqual([request?.path, request?.body], [`/v1/users/${id}`, { name: "ci2" }]);
       assert.deepEqual(others, []);
       assert.deepEqual([accountOf(id)?.name, accountOf(id)?.roles], ["ci2", ROLES]);
     });
 
     it("reads the new name afterwards, without asking again", async () => {
-      const later = stage.process();
+      const later = fixture.process();
       await later.accounts.read(id, state);
       const news = { name: "ci2", roles: ROLES };
       const { outs } = await later.accounts.update(id, state, news);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const { props } = await later.accounts.read(id, outs as AccountState);
-      assert.deepEqual([props?.name, stage.log], ["ci2", []]);
+      assert.deepEqual([props?.name, fixture.log], ["ci2", []]);
     });
 
     it("changes forceDestroy without a request, either way", async () => {
@@ -302,34 +303,34 @@ describe("resources/service-account: create, read and update", () => {
         roles: ROLES,
       });
       assert.deepEqual(back.outs, state);
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
 
     it("refuses a credential of another tenant", async () => {
-      const other = stage.emulator.createTenant();
-      const foreign = stage.process({ credential: { ...stage.admin, value: other.apiKey } });
+      const other = fixture.emulator.createTenant();
+      const foreign = fixture.process({ credential: { ...fixture.admin, value: other.apiKey } });
       const renamed = foreign.accounts.update(id, state, { name: "ci2", roles: ROLES });
       await failureOf(renamed, "wrong_tenant");
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("says what to do when the account is gone", async () => {
-      stage.emulator.archiveAccount(id);
+      fixture.emulator.archiveAccount(id);
       const news = { name: "ci2", roles: ROLES };
       const error = await failureOf(process.accounts.update(id, state, news), "invalid");
       assert.equal(
         error.message,
-        `Could not rename service account "ci" (${id}) to "ci2".\n  Reason: Flexprice answered 400 validation_error: Archived service accounts cannot be updated {"id":"${id}"} (PUT ${stage.emulator.url}/users/${id})\n  What to do: run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.`,
+        `Could not rename service account "ci" (${id}) to "ci2".\n  Reason: Flexprice answered 400 validation_error: Archived service accounts cannot be updated {"id":"${id}"} (PUT ${fixture.emulator.url}/users/${id})\n  What to do: run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.`,
       );
       const gone = process.accounts.update("user_nope", state, news);
-      assert.match((await failureOf(gone, "not_found")).advice, /^run "pulumi refresh"/);
+      assert.match((await failureOf(gone, "not_found")).fix, /^run "pulumi refresh"/);
     });
 
     it("goes on after a lost answer", async () => {
-      stage.fault({ kind: "reset" }, "after", { match: { method: "PUT" } });
+      fixture.fault({ kind: "reset" }, "after", { match: { method: "PUT" } });
       await process.accounts.update(id, state, { name: "ci2", roles: ROLES });
       assert.equal(accountOf(id)?.name, "ci2");
-      assert.equal(stage.writes.length, 2);
+      assert.equal(fixture.writes.length, 2);
     });
   });
 
@@ -342,7 +343,7 @@ describe("resources/service-account: create, read and update", () => {
     await process.accounts.delete(old.id, old.state);
     assert.notEqual(next.id, old.id);
     assert.deepEqual(
-      stage.emulator.accounts().map(({ id, status }) => [id, status]),
+      fixture.emulator.accounts().map(({ id, status }) => [id, status]),
       [
         [old.id, "archived"],
         [next.id, "published"],

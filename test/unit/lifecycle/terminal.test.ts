@@ -5,20 +5,20 @@ import {
   type KeyInputs,
   type ProviderProcess,
   reasons,
-  Stage,
+  UnitFixture,
 } from "../fixture";
 
 const ODD = "x\x1b[2J\x07\u202e\u2028\r\ny";
 const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 describe("resources show nothing that a terminal would obey", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
+    fixture = await UnitFixture.start();
+    process = fixture.process();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   it("in check failures, of names, roles, ids and properties", async () => {
     const account = { name: ODD, roles: [ODD], [ODD]: 1 } as unknown as AccountInputs;
@@ -36,7 +36,7 @@ describe("resources show nothing that a terminal would obey", () => {
 
   it("in errors, of names and of the server's words", async () => {
     const body = { code: "validation_error", message: ODD, details: { [ODD]: ODD } };
-    stage.fault({ kind: "status", status: 400, body }, "before", { match: { method: "POST" } });
+    fixture.fault({ kind: "status", status: 400, body }, "before", { match: { method: "POST" } });
     const inputs = { name: ODD, roles: ["event_reader"] } as AccountInputs;
     const { message } = await failureOf(process.accounts.create(inputs), "invalid");
     assert(!OBEYED.test(message), JSON.stringify(message));

@@ -8,7 +8,7 @@ import {
   type KeyState,
   MINUTE,
   type ProviderProcess,
-  Stage,
+  UnitFixture,
 } from "../fixture";
 
 const COUNT = 1_000;
@@ -38,24 +38,24 @@ async function inParallel<Item, Result>(
 
 describe("a thousand accounts with a key each", function () {
   this.timeout(60_000);
-  let stage: Stage;
+  let fixture: UnitFixture;
   let pairs: readonly Pair[];
   let making: { readonly posts: number; readonly others: number };
 
   before(async () => {
-    stage = await Stage.start();
-    const process = stage.process();
+    fixture = await UnitFixture.start();
+    const process = fixture.process();
     const prefixes = Array.from({ length: COUNT }, (_, i) => `service-${i}`);
     pairs = await inParallel(prefixes, async (namePrefix) => {
       const account = await createAccount(process, { namePrefix, roles: ROLES });
       const key = await createKey(process, { namePrefix, serviceAccountId: account.id });
       return { namePrefix, account, key };
     });
-    const posts = stage.log.filter((line) => line.startsWith("POST") && !line.includes("search"));
-    making = { posts: posts.length, others: stage.log.length - posts.length };
+    const posts = fixture.log.filter((line) => line.startsWith("POST") && !line.includes("search"));
+    making = { posts: posts.length, others: fixture.log.length - posts.length };
   });
-  beforeEach(() => stage.emulator.clearRequests());
-  after(() => stage.stop());
+  beforeEach(() => fixture.emulator.clearRequests());
+  after(() => fixture.stop());
 
   const readAll = (process: ProviderProcess) =>
     inParallel(pairs, async ({ account, key }) => ({
@@ -73,7 +73,7 @@ describe("a thousand accounts with a key each", function () {
   });
 
   it("take two requests for a preview that finds them unchanged", async () => {
-    const process = stage.process();
+    const process = fixture.process();
     await inParallel(pairs, async ({ namePrefix, account, key }) => {
       const inputs: AccountInputs = { namePrefix, roles: ROLES };
       const accounts = await process.accounts.check(inputs, inputs);
@@ -85,31 +85,31 @@ describe("a thousand accounts with a key each", function () {
       assert.deepEqual(keys.failures, []);
       assert.equal((await process.keys.diff(key.id, key.state, given)).changes, false);
     });
-    assert.equal(stage.log.length, 2);
+    assert.equal(fixture.log.length, 2);
   });
 
   it("take at most ten requests to be read, and are all there", async () => {
-    const read = await readAll(stage.process());
+    const read = await readAll(fixture.process());
     assert.deepEqual(
       read.map(({ account, key }) => [account.id, key.id]),
       pairs.map(({ account, key }) => [account.id, key.id]),
     );
-    assert(stage.log.length <= 10, stage.log.join("\n"));
-    assert.deepEqual(stage.writes, []);
+    assert(fixture.log.length <= 10, fixture.log.join("\n"));
+    assert.deepEqual(fixture.writes, []);
   });
 
   it("take four requests more for each key that others have revoked: what its proof needs", async () => {
     const revoked = new Set(pairs.filter((_, i) => i % 2 === 0).map(({ key }) => key.id));
-    for (const id of revoked) stage.emulator.revokeKey(id);
+    for (const id of revoked) fixture.emulator.revokeKey(id);
     // What is younger is never gone.
-    stage.clock.now += 11 * MINUTE;
-    const read = await readAll(stage.process());
+    fixture.clock.now += 11 * MINUTE;
+    const read = await readAll(fixture.process());
     assert.deepEqual(
       read.map(({ key }) => key.id),
       pairs.map(({ key }) => (revoked.has(key.id) ? "" : key.id)),
     );
     const counts = new Map<string, number>();
-    for (const line of stage.log) {
+    for (const line of fixture.log) {
       const kind = line.replace(/user_id=\w+/, "user_id=").replace(/limit=1&.*/, "limit=1");
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }
@@ -120,16 +120,16 @@ describe("a thousand accounts with a key each", function () {
     assert.equal(counts.get("GET /users/me"), 1 + 2 * size);
     const ofDatabase = counts.get("GET /secrets/api/keys?limit=1") ?? 0;
     assert(ofDatabase > 0 && ofDatabase < size, String(ofDatabase));
-    assert(stage.log.length <= 4 * size + ofDatabase + 10, JSON.stringify([...counts]));
+    assert(fixture.log.length <= 4 * size + ofDatabase + 10, JSON.stringify([...counts]));
   });
 
   it("take no more than their deletions to go, whatever is left of them", async () => {
-    const process = stage.process();
+    const process = fixture.process();
     await inParallel(pairs, ({ key }) => process.keys.delete(key.id, key.state));
     await inParallel(pairs, ({ account }) => process.accounts.delete(account.id, account.state));
-    assert.equal(stage.writes.length, 2 * COUNT);
-    assert.equal(stage.log.length, 2 * COUNT + 1);
-    const left = stage.emulator.accounts().filter(({ status }) => status === "published");
+    assert.equal(fixture.writes.length, 2 * COUNT);
+    assert.equal(fixture.log.length, 2 * COUNT + 1);
+    const left = fixture.emulator.accounts().filter(({ status }) => status === "published");
     assert.deepEqual(left, []);
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { UnknownValueError } from "@pulumi/policy";
-import { uniqueName } from "../../../provider/session/auto-name";
 import { accountPerService, noSuperAdmin } from "../../../provider/policies";
+import { uniqueName } from "../../../provider/session/auto-name";
 import { UNKNOWN } from "../fixture";
 import { ACCOUNT, type Given, KEY, reports, STACK, stackReports } from "./fixture";
 

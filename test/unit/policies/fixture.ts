@@ -43,7 +43,7 @@ export async function reports(
   const messages: string[] = [];
   const args = {
     ...common({ type, name: "ci", props: inputs }),
-    ...surroundings(config),
+    ...context(config),
     asType: () => assert.fail("the policies ask by type"),
   };
   for (const validate of [policy.validateResource ?? []].flat()) {
@@ -61,7 +61,7 @@ export async function stackReports(
   const lines: string[] = [];
   const report: ReportViolation = (message, urn = "the stack") => lines.push(`${urn}: ${message}`);
   await policy.validateStack(
-    { resources: resources.map(policyResource), ...surroundings(config) },
+    { resources: resources.map(policyResource), ...context(config) },
     report,
   );
   return lines;
@@ -93,7 +93,7 @@ function common({ type, name, props }: Given) {
   };
 }
 
-function surroundings(config: object) {
+function context(config: object) {
   return {
     stackTags: new Map<string, string>(),
     getConfig: <T extends object>() => config as T,

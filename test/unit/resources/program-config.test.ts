@@ -17,7 +17,7 @@ describe("resources/program-config", () => {
   it("refuses a setting that means nothing, by its name and without a stack", () => {
     runtime.setAllConfig({ "flexprice:apikey": "a slip", "aws:region": "x" });
     assert.throws(
-      () => load().refuseUnknownSettings(),
+      () => load().rejectUnknownSettings(),
       (error) =>
         error instanceof RunError &&
         error.message.startsWith(
@@ -28,14 +28,14 @@ describe("resources/program-config", () => {
 
   it("accepts those that mean something, and those of others", () => {
     runtime.setAllConfig({ "flexprice:apiKey": "k", "flexprice:preflight": "true", "aws:x": "y" });
-    load().refuseUnknownSettings();
+    load().rejectUnknownSettings();
   });
 
   it("looks once a program", () => {
-    const { refuseUnknownSettings } = load();
-    refuseUnknownSettings();
+    const { rejectUnknownSettings } = load();
+    rejectUnknownSettings();
     runtime.setAllConfig({ "flexprice:apikey": "a slip" });
-    refuseUnknownSettings();
+    rejectUnknownSettings();
   });
 
   describe("of credentials in plain text", () => {
@@ -55,7 +55,7 @@ describe("resources/program-config", () => {
       if (secret === undefined) delete process.env[variable];
       else process.env[variable] = secret;
       runtime.setAllConfig(config);
-      load().refuseUnknownSettings();
+      load().rejectUnknownSettings();
       return shown;
     }
     const all = {
@@ -104,7 +104,7 @@ describe("resources/program-config", () => {
       let settings: unknown;
       await runtime.runInPulumiStack(async () => {
         program();
-        settings = config.settingsOfLookups();
+        settings = config.functionSettings();
       });
       return settings;
     }
@@ -116,16 +116,16 @@ describe("resources/program-config", () => {
     it("tells resources what each connection is used with", async () => {
       const config = load();
       const program = () => {
-        config.noteLookup(undefined, "a");
-        config.noteLookup("eu", "b");
-        config.noteLookup("eu", "b");
+        config.recordFunctionSettings(undefined, "a");
+        config.recordFunctionSettings("eu", "b");
+        config.recordFunctionSettings("eu", "b");
       };
-      assert.deepEqual(await told(program, config), { __lookups: { "": "a", eu: "b" } });
+      assert.deepEqual(await told(program, config), { __functions: { "": "a", eu: "b" } });
     });
 
     it("keeps the runs of a process apart", async () => {
       const config = load();
-      await told(() => config.noteLookup(undefined, "a"), config);
+      await told(() => config.recordFunctionSettings(undefined, "a"), config);
       assert.deepEqual(await told(() => {}, config), {});
     });
   });

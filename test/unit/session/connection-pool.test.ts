@@ -1,25 +1,28 @@
 import assert from "node:assert/strict";
 import { Connections } from "../../../provider/session/connection-pool";
-import { failureOf, MINUTE, START, Stage } from "../fixture";
+import { failureOf, MINUTE, START, UnitFixture } from "../fixture";
 
 describe("connections", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let connections: Connections;
   beforeEach(async () => {
-    stage = await Stage.start({ serverAheadMs: MINUTE });
+    fixture = await UnitFixture.start({ serverAheadMs: MINUTE });
     const config: Record<string, string> = {
-      "flexprice:baseUrl": stage.emulator.url,
-      "flexprice:apiKey": stage.operator.apiKey,
+      "flexprice:baseUrl": fixture.emulator.url,
+      "flexprice:apiKey": fixture.operator.apiKey,
       "flexprice:connections": JSON.stringify({ blank: {} }),
     };
-    connections = new Connections({ config: (key) => config[key], environment: {} }, stage.world());
+    connections = new Connections(
+      { config: (key) => config[key], environment: {} },
+      fixture.world(),
+    );
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   it("makes each connection once", async () => {
     const connection = connections.connect(undefined, "try");
     assert.equal(connections.connect(undefined, "try again"), connection);
-    assert.equal((await connection.caller()).id, stage.operator.userId);
+    assert.equal((await connection.caller()).id, fixture.operator.userId);
   });
 
   it("makes none without a credential, and says so before", async () => {

@@ -1,27 +1,27 @@
 import assert from "node:assert/strict";
-import { realWorld } from "../../../provider/api/client";
+import { realPlatform } from "../../../provider/api/client";
 import { Connection } from "../../../provider/session/connection";
-import { failureOf, SECOND, START, Stage, token } from "../fixture";
+import { failureOf, SECOND, START, token, UnitFixture } from "../fixture";
 
 const ME = "GET /users/me";
 const ASSIGNABLE = "GET /rbac/roles?user_type=service_account";
 
 describe("api/connection", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   beforeEach(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const bearer = (environmentId?: string) =>
-    stage.process({
-      credential: token(stage.operator.accessToken),
+    fixture.process({
+      credential: token(fixture.operator.accessToken),
       ...(environmentId === undefined ? {} : { environmentId }),
     }).connection;
 
   it("knows whose environment keys are made in", () => {
-    const { environmentId } = stage.operator;
-    const facts = [stage.process(), stage.process({ environmentId })]
+    const { environmentId } = fixture.operator;
+    const facts = [fixture.process(), fixture.process({ environmentId })]
       .map(({ connection }) => connection)
       .concat(bearer(), bearer(environmentId))
       .map(({ chosenEnvironment, lacksEnvironment }) => [chosenEnvironment, lacksEnvironment]);
@@ -35,54 +35,54 @@ describe("api/connection", () => {
   });
 
   it("asks once who the caller is and which roles there are", async () => {
-    const { connection } = stage.process();
+    const { connection } = fixture.process();
     const callers = [...(await Promise.all([connection.caller(), connection.caller()]))];
     callers.push(await connection.caller());
     assert.deepEqual(callers[2], {
-      id: stage.operator.userId,
+      id: fixture.operator.userId,
       name: "",
       type: "user",
       roles: ["super_admin"],
-      tenant: { id: stage.operator.tenantId },
+      tenant: { id: fixture.operator.tenantId },
     });
     assert.equal(new Set(callers).size, 1);
     await Promise.all([connection.allRoles(), connection.allRoles()]);
     await connection.allRoles();
-    assert.deepEqual(stage.log, [ME, "GET /rbac/roles"]);
+    assert.deepEqual(fixture.log, [ME, "GET /rbac/roles"]);
   });
 
   it("asks again after a failure", async () => {
-    const { connection } = stage.process();
-    const broken = { kind: "status", status: 401, body: { error: "Unauthorized" } } as const;
-    stage.fault(broken, "before", { times: 2 });
+    const { connection } = fixture.process();
+    const configError = { kind: "status", status: 401, body: { error: "Unauthorized" } } as const;
+    fixture.fault(configError, "before", { times: 2 });
     await failureOf(connection.caller(), "unauthenticated");
     await failureOf(connection.allRoles(), "unauthenticated");
-    assert.equal((await connection.caller()).id, stage.operator.userId);
+    assert.equal((await connection.caller()).id, fixture.operator.userId);
     assert.equal((await connection.allRoles()).length, 5);
   });
 
   describe("preflight", () => {
     it("learns the caller and what a service account can be given, once", async () => {
-      const { connection } = stage.process();
+      const { connection } = fixture.process();
       const seen = await Promise.all([connection.preflight(), connection.preflight()]);
       assert.equal(seen[0], seen[1]);
       assert.equal(seen[0], await connection.preflight());
       assert(seen[0].kind === "ready");
-      assert.equal(seen[0].caller.id, stage.operator.userId);
+      assert.equal(seen[0].caller.id, fixture.operator.userId);
       assert.deepEqual(seen[0].assignable?.map(({ id }) => id).sort(), [
         "event_ingestor",
         "event_reader",
         "super_admin",
       ]);
       await connection.caller();
-      assert.deepEqual(stage.log.sort(), [ASSIGNABLE, ME]);
+      assert.deepEqual(fixture.log.sort(), [ASSIGNABLE, ME]);
     });
 
     it("asks for no roles without the environment that they need", async () => {
       const seen = await bearer().preflight();
       assert(seen.kind === "ready");
       assert.equal(seen.assignable, undefined);
-      assert.deepEqual(stage.log, [ME]);
+      assert.deepEqual(fixture.log, [ME]);
     });
 
     for (const [status, body] of [
@@ -90,8 +90,8 @@ describe("api/connection", () => {
       [404, { code: "not_found", message: "no" }],
     ] as const) {
       it(`does without roles that the server keeps to itself (${status})`, async () => {
-        stage.fault({ kind: "status", status, body }, "before", { match: { path: /roles/ } });
-        const seen = await stage.process().connection.preflight();
+        fixture.fault({ kind: "status", status, body }, "before", { match: { path: /roles/ } });
+        const seen = await fixture.process().connection.preflight();
         assert(seen.kind === "ready");
         assert.equal(seen.assignable, undefined);
       });
@@ -99,12 +99,12 @@ describe("api/connection", () => {
 
     for (const status of [429, 500, 502, 503]) {
       it(`has learned nothing from a server in trouble (${status}), after one repetition`, async () => {
-        stage.fault({ kind: "status", status }, "before", { times: 9, match: { path: /me$/ } });
-        const { connection, pauses } = stage.process();
+        fixture.fault({ kind: "status", status }, "before", { times: 9, match: { path: /me$/ } });
+        const { connection, pauses } = fixture.process();
         const seen = await connection.preflight();
         assert.equal(seen.kind, "unavailable");
         assert.deepEqual(
-          stage.log.filter((line) => line === ME),
+          fixture.log.filter((line) => line === ME),
           [ME, ME],
         );
         assert.equal(pauses.length, 1);
@@ -113,16 +113,16 @@ describe("api/connection", () => {
     }
 
     it("has learned nothing from a server that is away", async () => {
-      const { connection } = stage.process();
-      await stage.stop();
+      const { connection } = fixture.process();
+      await fixture.stop();
       const seen = await connection.preflight();
       assert(seen.kind === "unavailable");
       assert.equal(seen.error.kind, "unreachable");
     });
 
     it("tells settings that cannot work from that", async () => {
-      const { connection } = stage.process({
-        credential: { ...stage.admin, value: "sk_wrong_key" },
+      const { connection } = fixture.process({
+        credential: { ...fixture.admin, value: "sk_wrong_key" },
       });
       const seen = await connection.preflight();
       assert(seen.kind === "refused");
@@ -132,7 +132,9 @@ describe("api/connection", () => {
       assert(wrong.kind === "refused");
       assert.equal(wrong.error.kind, "wrong_environment");
 
-      const elsewhere = stage.process({ baseUrl: `${stage.emulator.url}/nothing/v1` }).connection;
+      const elsewhere = fixture.process({
+        baseUrl: `${fixture.emulator.url}/nothing/v1`,
+      }).connection;
       const lost = await elsewhere.preflight();
       assert(lost.kind === "refused");
       assert.equal(lost.error.kind, "malformed_answer");
@@ -141,29 +143,26 @@ describe("api/connection", () => {
 
   it("says of a credential without a user that it is one, and not that the program is wrong", async () => {
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
-    stage.fault({ kind: "status", status: 404, body }, "before", { match: { path: /me$/ } });
-    const seen = await stage.process().connection.preflight();
+    fixture.fault({ kind: "status", status: 404, body }, "before", { match: { path: /me$/ } });
+    const seen = await fixture.process().connection.preflight();
     assert(seen.kind === "refused");
-    assert.match(
-      seen.error.advice,
-      /^the server accepts the credential, but has no user behind it/,
-    );
+    assert.match(seen.error.fix, /^the server accepts the credential, but has no user behind it/);
   });
 
   // The preflight has a client of its own; creates go by the clock that it learns of.
   it("knows the server's clock after a preflight as well", async () => {
-    const late = await Stage.start({ serverAheadMs: 60 * SECOND });
+    const late = await UnitFixture.start({ serverAheadMs: 60 * SECOND });
     try {
       const { connection } = late.process();
       await connection.preflight();
-      assert.equal(connection.routes.serverNow(), START + 60 * SECOND);
+      assert.equal(connection.api.serverNow(), START + 60 * SECOND);
     } finally {
       await late.stop();
     }
   });
 
   it("believes any Date header only where its world says so", async () => {
-    const late = await Stage.start({ serverAheadMs: 3_600 * SECOND });
+    const late = await UnitFixture.start({ serverAheadMs: 3_600 * SECOND });
     try {
       const offsets = [undefined, false, true].map(async (trustsDateHeader) => {
         const connection = new Connection({
@@ -175,7 +174,7 @@ describe("api/connection", () => {
           },
         });
         await connection.caller();
-        return connection.routes.serverNow() - START;
+        return connection.api.serverNow() - START;
       });
       assert.deepEqual(await Promise.all(offsets), [0, 0, 3_600 * SECOND]);
     } finally {
@@ -184,33 +183,33 @@ describe("api/connection", () => {
   });
 
   it("makes, forgets and waits without a journal too", async () => {
-    const { connection } = stage.process();
+    const { connection } = fixture.process();
     await connection.recover(async () => assert.fail("nothing to say"));
     assert.equal(await connection.waitForKeys(["k"], async () => assert.fail()), false);
-    connection.forgetPending(stage.operator.tenantId, { id: "user_1", name: "ci" });
-    assert.deepEqual(stage.log, [ME]);
+    connection.forgetPending(fixture.operator.tenantId, { id: "user_1", name: "ci" });
+    assert.deepEqual(fixture.log, [ME]);
   });
 
   it("works in the real world, with a journal and ids of its own", async () => {
-    const world = realWorld();
+    const world = realPlatform();
     const before = world.now();
     await world.sleep(1);
     assert(world.now() >= before && world.random() < 1);
     const connection = new Connection({
-      baseUrl: stage.emulator.url,
-      credential: stage.admin,
+      baseUrl: fixture.emulator.url,
+      credential: fixture.admin,
       world,
     });
     const caller = await connection.caller();
     const account = await connection.creates.account(
       { namePrefix: "ci", roles: ["event_reader"] },
-      { caller, attempted: "create it" },
+      { caller, operation: "create it" },
     );
     assert.equal((await connection.directory.account(account.id))?.name, account.name);
   });
 
   it("takes no mistake of its own for an answer of the server's", async () => {
-    const { connection } = stage.process();
+    const { connection } = fixture.process();
     const mistake = new TypeError("a mistake");
     connection.assignableRoles = () => Promise.reject(mistake);
     await assert.rejects(connection.preflight(), mistake);

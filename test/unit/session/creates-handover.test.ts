@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { mkdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Connection } from "../../../provider/session/connection";
 import type { FaultRule, RecordedRequest } from "../../../provider/emulator";
-import { DAY, failureOf, HOUR, MINUTE, SECOND, Stage } from "../fixture";
+import { Connection } from "../../../provider/session/connection";
+import { DAY, failureOf, HOUR, MINUTE, SECOND, UnitFixture } from "../fixture";
 import {
   ACCOUNT,
   live,
@@ -19,30 +19,30 @@ import {
 import { type JournalingProcess, Notes } from "./notes";
 
 describe("api/creates: handing over", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let notes: Notes;
   let process: JournalingProcess;
   let owner: string;
   beforeEach(async () => {
-    stage = await Stage.start();
-    notes = new Notes(stage);
+    fixture = await UnitFixture.start();
+    notes = new Notes(fixture);
     process = notes.start();
     await process.connection.caller();
-    owner = stage.emulator.createAccount(stage.operator.tenantId, OWNER).id;
-    stage.emulator.clearRequests();
+    owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
+    fixture.emulator.clearRequests();
   });
   afterEach(() => notes.remove());
 
   const accountIds = () =>
-    live(stage)
+    live(fixture)
       .map(({ id }) => id)
       .filter((id) => id !== owner);
-  const values = () => liveKeys(stage, owner).map(({ value }) => value);
+  const values = () => liveKeys(fixture, owner).map(({ value }) => value);
 
   /** Does something while the server works on requests of this kind. */
   function during({ method, path }: NonNullable<FaultRule["match"]>, act: () => void, times = 1) {
     let left = times;
-    stage.emulator.faults.decide = (request: RecordedRequest) => {
+    fixture.emulator.faults.decide = (request: RecordedRequest) => {
       const isMeant = request.method === method && (path?.test(request.path) ?? true);
       if (isMeant && left > 0) {
         left -= 1;
@@ -61,19 +61,19 @@ describe("api/creates: handing over", () => {
     it("archives the account by its id, and makes another", async () => {
       during(POST_ACCOUNT.match, claim);
       const made = await makeAccount(process);
-      const [first = "", second] = namesSent(stage);
+      const [first = "", second] = namesSent(fixture);
       assert.notEqual(first, second);
       assert.equal(made.name, second);
       assert.deepEqual(accountIds(), [made.id]);
-      const archived = stage.emulator.accounts().find(({ name }) => name === first)?.id;
-      assert.deepEqual(stage.writes, ["POST /users", `DELETE /users/${archived}`, "POST /users"]);
+      const archived = fixture.emulator.accounts().find(({ name }) => name === first)?.id;
+      assert.deepEqual(fixture.writes, ["POST /users", `DELETE /users/${archived}`, "POST /users"]);
     });
 
     it("fails where the account cannot be archived, and a search still shows it", async () => {
       during(POST_ACCOUNT.match, claim);
       const body = { code: "not_found", message: "User not found", http_status_code: 404 };
-      const { decide } = stage.emulator.faults;
-      stage.emulator.faults.decide = (request) =>
+      const { decide } = fixture.emulator.faults;
+      fixture.emulator.faults.decide = (request) =>
         request.method === "DELETE"
           ? { kind: "status", status: 404, body, when: "before" }
           : decide?.(request);
@@ -85,20 +85,20 @@ describe("api/creates: handing over", () => {
       during({ method: "PUT" }, claim);
       const made = await makeAccount(process, { ...ACCOUNT, name: "billing" });
       assert.deepEqual(accountIds(), [made.id]);
-      assert.equal(stage.writes.length, 5);
+      assert.equal(fixture.writes.length, 5);
     });
 
     it("revokes the key by its id, and makes another", async () => {
       during(POST_KEY.match, claim);
       const made = await makeKey(process, owner);
       assert.deepEqual(values(), [made.api_key]);
-      assert.equal(stage.writes.length, 3);
+      assert.equal(fixture.writes.length, 3);
     });
 
     it("is content when whoever claimed it has archived the account already", async () => {
       during({ method: "PUT" }, () => {
         claim();
-        for (const id of accountIds()) stage.emulator.archiveAccount(id);
+        for (const id of accountIds()) fixture.emulator.archiveAccount(id);
       });
       const made = await makeAccount(process, { ...ACCOUNT, name: "billing" });
       assert.deepEqual(accountIds(), [made.id]);
@@ -106,15 +106,15 @@ describe("api/creates: handing over", () => {
 
     it("fails when what it was answered cannot be removed", async () => {
       during(POST_ACCOUNT.match, claim);
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
         match: { method: "DELETE" },
       });
       const error = await failureOf(makeAccount(process), "forbidden");
       assert.match(
-        error.attempted,
+        error.operation,
         new RegExp(`^archive service account ${accountIds()[0]}, which`),
       );
-      assert.equal(stage.writes.length, 2);
+      assert.equal(fixture.writes.length, 2);
     });
 
     it("goes on without notes when that happens again and again", async () => {
@@ -122,7 +122,7 @@ describe("api/creates: handing over", () => {
       during(POST_KEY.match, folder, 99);
       const made = await makeKey(process, owner);
       assert.deepEqual(values(), [made.api_key]);
-      assert.equal(new Set(namesSent(stage)).size, 4);
+      assert.equal(new Set(namesSent(fixture)).size, 4);
       assert.deepEqual(process.warnings, []);
     });
 
@@ -130,7 +130,7 @@ describe("api/creates: handing over", () => {
       during(POST_KEY.match, claim);
       const made = await makeKey(process, owner, { name: "ci" });
       assert.deepEqual(values(), [made.api_key]);
-      assert.deepEqual(stage.writes, ["POST /secrets/api/keys"]);
+      assert.deepEqual(fixture.writes, ["POST /secrets/api/keys"]);
     });
   });
 
@@ -176,11 +176,11 @@ describe("api/creates: handing over", () => {
     it("makes what it is asked for where the folder cannot be made", async () => {
       writeFileSync(join(notes.home, "flexprice"), "a file");
       const account = await makeAccount(process);
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
       const key = await makeKey(process, account.id);
       assert.deepEqual(accountIds(), [account.id]);
       assert.deepEqual(
-        liveKeys(stage, account.id).map(({ value }) => value),
+        liveKeys(fixture, account.id).map(({ value }) => value),
         [key.api_key],
       );
       assert.equal(process.warnings.length, 1);
@@ -198,7 +198,7 @@ describe("api/creates: handing over", () => {
 
   describe("when a lifetime comes out wrong", () => {
     const lifetimeOf = (id: string) => {
-      const key = stage.emulator.keys().find((one) => one.id === id);
+      const key = fixture.emulator.keys().find((one) => one.id === id);
       return Date.parse(key?.expiresAt ?? "") - Number(key?.createdAt);
     };
 
@@ -208,7 +208,7 @@ describe("api/creates: handing over", () => {
       [HOUR, 10 * MINUTE],
     ] as const) {
       it(`revokes the key, and makes it again by the server's clock: ${lifetimeMs} ms, ${serverAheadMs} ms ahead`, async () => {
-        const other = await Stage.start({ serverAheadMs });
+        const other = await UnitFixture.start({ serverAheadMs });
         try {
           const by = await started(other);
           const { id } = other.emulator.createAccount(other.operator.tenantId, OWNER);
@@ -235,15 +235,15 @@ describe("api/creates: handing over", () => {
     }
 
     it("goes by the key itself where a gateway's clock is a minute off", async () => {
-      const world = stage.world();
+      const world = fixture.world();
       const connection = new Connection({
-        baseUrl: stage.emulator.url,
-        credential: stage.admin,
+        baseUrl: fixture.emulator.url,
+        credential: fixture.admin,
         world: {
           ...world,
           transport: async (request) => {
             const answer = await world.transport(request);
-            const date = new Date(stage.clock.now + MINUTE).toUTCString();
+            const date = new Date(fixture.clock.now + MINUTE).toUTCString();
             return { ...answer, headers: { ...answer.headers, date } };
           },
         },
@@ -251,14 +251,14 @@ describe("api/creates: handing over", () => {
       const caller = await connection.caller();
       const { secret } = await connection.creates.key(
         { namePrefix: "k", type: "private_key", accountId: owner, lifetimeMs: 10 * MINUTE },
-        { caller, attempted: "create it" },
+        { caller, operation: "create it" },
       );
       assert.equal(lifetimeOf(secret.id), 10 * MINUTE);
-      assert.equal(stage.writes.length, 3);
+      assert.equal(fixture.writes.length, 3);
     });
 
     it("needs no second key where an account has told the server's clock before", async () => {
-      const other = await Stage.start({ serverAheadMs: HOUR });
+      const other = await UnitFixture.start({ serverAheadMs: HOUR });
       try {
         const by = await started(other);
         const { id } = await makeAccount(by);
@@ -272,16 +272,16 @@ describe("api/creates: handing over", () => {
 
     it("revokes every one of a server that takes too long, fails, and leaves no note", async () => {
       const slow = () => {
-        stage.clock.now += 10 * MINUTE;
+        fixture.clock.now += 10 * MINUTE;
       };
       during(POST_KEY.match, slow, 99);
       const error = await failureOf(makeKey(process, owner, { lifetimeMs: HOUR }), "refused");
       assert.match(
-        error.answer,
+        error.reason,
         /^the key was made at 2026-11-24T08:30:00[.\d]*Z to expire at 2026-11-24T09:20:00Z, which is not the lifetime that was asked for; it has been revoked$/,
       );
       assert.deepEqual(values(), []);
-      assert.equal(stage.writes.length, 6);
+      assert.equal(fixture.writes.length, 6);
       assert.deepEqual(notes.files, []);
     });
 
@@ -293,15 +293,15 @@ describe("api/creates: handing over", () => {
       it(`lets ${lifetimeMs} ms be off by ${tolerated} ms, and no more`, async () => {
         const late = (ms: number) =>
           during(POST_KEY.match, () => {
-            stage.clock.now += ms;
+            fixture.clock.now += ms;
           });
         late(tolerated);
         await makeKey(process, owner, { lifetimeMs });
-        assert.equal(stage.writes.length, 1);
-        stage.emulator.clearRequests();
+        assert.equal(fixture.writes.length, 1);
+        fixture.emulator.clearRequests();
         late(tolerated + SECOND);
         const { secret } = await makeKey(process, owner, { lifetimeMs });
-        assert.equal(stage.writes.length, 3);
+        assert.equal(fixture.writes.length, 3);
         assert.equal(lifetimeOf(secret.id), lifetimeMs);
       });
     }
@@ -309,19 +309,21 @@ describe("api/creates: handing over", () => {
     it("does not hand on a key that has no expiry at all", async () => {
       let made = "";
       during(POST_KEY.match, () => {
-        made ||= stage.emulator.createKey(owner, stage.operator.environmentId, { name: "k" }).id;
+        made ||= fixture.emulator.createKey(owner, fixture.operator.environmentId, {
+          name: "k",
+        }).id;
       });
       const secret = {
         id: "",
         name: "k",
         type: "private_key",
         status: "published",
-        created_at: new Date(stage.clock.now).toISOString(),
+        created_at: new Date(fixture.clock.now).toISOString(),
       };
-      const { decide } = stage.emulator.faults;
-      stage.emulator.faults.decide = (request) => {
+      const { decide } = fixture.emulator.faults;
+      fixture.emulator.faults.decide = (request) => {
         decide?.(request);
-        if (request.method !== "POST" || stage.writes.length > 1) return undefined;
+        if (request.method !== "POST" || fixture.writes.length > 1) return undefined;
         const body = { secret: { ...secret, id: made }, api_key: "sk_without_expiry" };
         return { kind: "status", status: 201, body, when: "before" };
       };
@@ -332,7 +334,7 @@ describe("api/creates: handing over", () => {
 
     it("makes a named key again under its name, without leaving a note", async () => {
       during(POST_KEY.match, () => {
-        stage.clock.now += 10 * MINUTE;
+        fixture.clock.now += 10 * MINUTE;
       });
       const { secret, api_key } = await makeKey(process, owner, { name: "ci", lifetimeMs: HOUR });
       assert.deepEqual([values(), secret.name], [[api_key], "ci"]);
@@ -341,31 +343,31 @@ describe("api/creates: handing over", () => {
 
     it("keeps the note of a key that cannot be revoked", async () => {
       during(POST_KEY.match, () => {
-        stage.clock.now += 10 * MINUTE;
+        fixture.clock.now += 10 * MINUTE;
       });
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
         match: { method: "DELETE" },
       });
       const error = await failureOf(makeKey(process, owner, { lifetimeMs: HOUR }), "forbidden");
-      assert.match(error.attempted, /^revoke API key secret_\w+, whose expiry came out wrong$/);
+      assert.match(error.operation, /^revoke API key secret_\w+, whose expiry came out wrong$/);
       notes.age(3 * MINUTE);
       await notes.recover();
       assert.deepEqual(values(), []);
     });
 
     it("hands over no key that had ended for the server when it was made", async () => {
-      const at = (ms: number) => new Date(stage.clock.now + ms).toISOString();
+      const at = (ms: number) => new Date(fixture.clock.now + ms).toISOString();
       const expiresAt = at(MINUTE);
       during(POST_KEY.match, () => {
-        stage.clock.now += MINUTE;
+        fixture.clock.now += MINUTE;
       });
       const error = await failureOf(makeKey(process, owner, { expiresAt }), "refused");
       assert.match(
-        error.answer,
+        error.reason,
         /^expiresAt \(2026-11-24T08:01:00\.000Z\) had passed for the server, which made the key at 2026-11-24T08:01:00[.\d]*Z: it never works, and has been revoked$/,
       );
       assert.deepEqual(values(), []);
-      assert.equal(stage.writes.length, 2);
+      assert.equal(fixture.writes.length, 2);
       assert.deepEqual(notes.files, []);
       await makeKey(process, owner, { expiresAt: at(SECOND) });
       assert.equal(values().length, 1);
@@ -375,7 +377,7 @@ describe("api/creates: handing over", () => {
       const expiresAt = "2030-01-01T00:00:00Z";
       const { secret } = await makeKey(process, owner, { expiresAt });
       assert.equal(secret.expires_at, expiresAt);
-      assert.equal(stage.writes.length, 1);
+      assert.equal(fixture.writes.length, 1);
     });
   });
 });

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
+import type { FaultKind } from "../../../provider/emulator";
 import { isUniqueNameOf } from "../../../provider/session/auto-name";
 import { UnnamedAccount } from "../../../provider/session/creates";
-import type { FaultKind } from "../../../provider/emulator";
-import { failureOf, HOUR, MINUTE, SECOND, Stage } from "../fixture";
+import { failureOf, HOUR, MINUTE, SECOND, UnitFixture } from "../fixture";
 import {
   ACCOUNT,
   live,
@@ -25,15 +25,15 @@ const NOT_FOUND: FaultKind = {
 };
 
 describe("api/creates: names of the program's", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let notes: Notes;
   let process: JournalingProcess;
   beforeEach(async () => {
-    stage = await Stage.start();
-    notes = new Notes(stage);
+    fixture = await UnitFixture.start();
+    notes = new Notes(fixture);
     process = notes.start();
     await process.connection.caller();
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
   });
   afterEach(() => notes.remove());
 
@@ -49,28 +49,28 @@ describe("api/creates: names of the program's", () => {
   describe("accounts", () => {
     it("are made under a unique name, and named once their id is in the note", async () => {
       let text = "";
-      stage.emulator.faults.decide = ({ method }) => {
+      fixture.emulator.faults.decide = ({ method }) => {
         if (method === "PUT") text = notes.only.text;
         return undefined;
       };
       const made = await makeAccount(process, NAMED);
       assert.equal(made.name, "billing");
-      assert.deepEqual(stage.log, ["POST /users", `PUT /users/${made.id}`]);
-      const [name = ""] = namesSent(stage);
+      assert.deepEqual(fixture.log, ["POST /users", `PUT /users/${made.id}`]);
+      const [name = ""] = namesSent(fixture);
       assert(isUniqueNameOf("billing", name), name);
       assert.deepEqual(JSON.parse(text.split("\n")[1] ?? ""), { id: made.id });
-      assert.deepEqual(live(stage), [{ id: made.id, name: "billing", roles: ACCOUNT.roles }]);
+      assert.deepEqual(live(fixture), [{ id: made.id, name: "billing", roles: ACCOUNT.roles }]);
       assert.deepEqual(notes.files, []);
       assert.equal((await process.connection.directory.account(made.id))?.name, "billing");
     });
 
     it("share their name with accounts that are there, and leave those alone", async () => {
-      const other = stage.emulator.createAccount(stage.operator.tenantId, NAMED).id;
-      stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
-      stage.fault({ kind: "reset" }, "after", PUT);
+      const other = fixture.emulator.createAccount(fixture.operator.tenantId, NAMED).id;
+      fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+      fixture.fault({ kind: "reset" }, "after", PUT);
       const { id } = await makeAccount(process, NAMED);
       assert.deepEqual(
-        live(stage).map((account) => [account.id, account.name]),
+        live(fixture).map((account) => [account.id, account.name]),
         [
           [other, "billing"],
           [id, "billing"],
@@ -79,23 +79,23 @@ describe("api/creates: names of the program's", () => {
     });
 
     it("are named again and again while a replica does not know them", async () => {
-      stage.fault(NOT_FOUND, "before", { ...PUT, times: 29 });
+      fixture.fault(NOT_FOUND, "before", { ...PUT, times: 29 });
       const made = await makeAccount(process, NAMED);
-      assert.equal(live(stage)[0]?.name, "billing");
+      assert.equal(live(fixture)[0]?.name, "billing");
       assert.deepEqual(process.pauses, Array(29).fill(SECOND));
       assert.deepEqual(
-        live(stage).map(({ id }) => id),
+        live(fixture).map(({ id }) => id),
         [made.id],
       );
     });
 
     it("are handed over without their name when that lasts for half a minute", async () => {
-      stage.fault(NOT_FOUND, "before", { ...PUT, times: 99 });
+      fixture.fault(NOT_FOUND, "before", { ...PUT, times: 99 });
       const error = await unnamed(makeAccount(process, NAMED));
       assert.equal(error.failure.kind, "not_found");
       assert.equal(error.message, error.failure.message);
       assert.deepEqual(process.pauses, Array(30).fill(SECOND));
-      assert.deepEqual(live(stage), [
+      assert.deepEqual(live(fixture), [
         { id: error.account.id, name: error.account.name, roles: ACCOUNT.roles },
       ]);
       assert(isUniqueNameOf("billing", error.account.name));
@@ -103,7 +103,7 @@ describe("api/creates: names of the program's", () => {
     });
 
     it("are handed over without their name at once when it is refused", async () => {
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", PUT);
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", PUT);
       const error = await unnamed(makeAccount(process, NAMED));
       assert.equal(error.failure.kind, "forbidden");
       assert.deepEqual(process.pauses, []);
@@ -111,18 +111,18 @@ describe("api/creates: names of the program's", () => {
       notes.age(3 * MINUTE);
       await notes.recover();
       assert.deepEqual(
-        live(stage).map(({ id }) => id),
+        live(fixture).map(({ id }) => id),
         [error.account.id],
       );
     });
 
     it("keep their note when naming fails by a mistake of the provider's", async () => {
       const mistake = new TypeError("a mistake");
-      process.connection.routes.renameAccount = () => Promise.reject(mistake);
+      process.connection.api.renameAccount = () => Promise.reject(mistake);
       await assert.rejects(makeAccount(process, NAMED), mistake);
       notes.age(3 * MINUTE);
       await notes.recover();
-      assert.deepEqual(live(stage), []);
+      assert.deepEqual(live(fixture), []);
     });
 
     const ask = (by: { connection: JournalingProcess["connection"] }) =>
@@ -133,14 +133,14 @@ describe("api/creates: names of the program's", () => {
       ["after the PUT", "after", PUT, /^billing$/],
     ] as const) {
       it(`are removed by a later run when theirs is killed ${what}`, async () => {
-        const other = stage.emulator.createAccount(stage.operator.tenantId, NAMED).id;
+        const other = fixture.emulator.createAccount(fixture.operator.tenantId, NAMED).id;
         await notes.dieAsking(ask, when, rule);
-        const [, left] = live(stage);
+        const [, left] = live(fixture);
         assert.match(left?.name ?? "", nameLeft);
         notes.age(3 * MINUTE);
         const next = await notes.recover();
         assert.deepEqual(
-          live(stage).map(({ id }) => id),
+          live(fixture).map(({ id }) => id),
           [other],
         );
         assert.equal(next.warnings.length, 1);
@@ -153,49 +153,46 @@ describe("api/creates: names of the program's", () => {
   describe("keys", () => {
     let owner: string;
     beforeEach(() => {
-      owner = stage.emulator.createAccount(stage.operator.tenantId, OWNER).id;
+      owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
     });
     const keyNamed = (name: string, of = owner) =>
-      stage.emulator.createKey(of, stage.operator.environmentId, { name });
-    const keyIds = () => liveKeys(stage, owner).map(({ id }) => id);
+      fixture.emulator.createKey(of, fixture.operator.environmentId, { name });
+    const keyIds = () => liveKeys(fixture, owner).map(({ id }) => id);
     const make = (by = process) => makeKey(by, owner, { name: "ci" });
 
     it("are made with one request, and leave no note", async () => {
       const { secret, api_key } = await make();
       assert.equal(secret.name, "ci");
       assert.deepEqual(
-        liveKeys(stage, owner).map(({ value }) => value),
+        liveKeys(fixture, owner).map(({ value }) => value),
         [api_key],
       );
-      assert.deepEqual(stage.log, ["POST /secrets/api/keys"]);
+      assert.deepEqual(fixture.log, ["POST /secrets/api/keys"]);
       assert.deepEqual(notes.files, []);
     });
 
     it("are not sent again without an answer, nothing is revoked, and the error lists those that may be it", async () => {
-      const other = stage.emulator.createAccount(stage.operator.tenantId, OWNER).id;
+      const other = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
       keyNamed("ci", other);
       keyNamed("ci2");
       const managed = keyNamed("ci");
       process.managed.add(managed.id);
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
       const error = await failureOf(make(), "outcome_unknown");
-      assert.deepEqual(stage.writes, ["POST /secrets/api/keys"]);
-      const [, , lost] = liveKeys(stage, owner);
+      assert.deepEqual(fixture.writes, ["POST /secrets/api/keys"]);
+      const [, , lost] = liveKeys(fixture, owner);
       assert.match(
-        error.answer,
+        error.reason,
         new RegExp(
           `; ${owner} has keys named "ci" that this run does not know: ${lost?.id} \\(sk_01\\*\\*\\*\\w\\w, made at 2026-11-24T08:00:00[.\\d]*Z\\)$`,
         ),
       );
-      assert.match(
-        error.advice,
-        /^look at the keys of this name in the dashboard\. Revoke the one/,
-      );
+      assert.match(error.fix, /^look at the keys of this name in the dashboard\. Revoke the one/);
       assert.equal(notes.only.pending.settle, "report");
     });
 
     it("list what may be it in each later run, until that is gone", async () => {
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
       await failureOf(make(), "outcome_unknown");
       const [lost = ""] = keyIds();
       const second = await make();
@@ -216,7 +213,7 @@ describe("api/creates: names of the program's", () => {
       }
       assert.deepEqual(keyIds(), [lost, second.secret.id]);
 
-      stage.emulator.revokeKey(lost);
+      fixture.emulator.revokeKey(lost);
       const known = notes.start();
       known.managed.add(second.secret.id);
       await notes.recover(known);
@@ -230,29 +227,29 @@ describe("api/creates: names of the program's", () => {
     });
 
     it("say so when none is there yet", async () => {
-      stage.fault({ kind: "reset" }, "before", POST_KEY);
+      fixture.fault({ kind: "reset" }, "before", POST_KEY);
       const error = await failureOf(make(), "outcome_unknown");
       assert.match(
-        error.answer,
+        error.reason,
         /; user_\w+ has no key named "ci" yet that this run does not know$/,
       );
       assert.equal(notes.pending.length, 1);
     });
 
     it("say so when they cannot be listed", async () => {
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
         match: { method: "GET" },
       });
       const error = await failureOf(make(), "outcome_unknown");
-      assert.match(error.answer, /failed: .*403: no/);
-      assert.doesNotMatch(error.advice, /removes what bears it/);
+      assert.match(error.reason, /failed: .*403: no/);
+      assert.doesNotMatch(error.fix, /removes what bears it/);
       assert.equal(notes.pending.length, 1);
       assert.equal(keyIds().length, 1);
     });
 
     it("are sent again when the server asks to wait, and a later run lists what the first has made", async () => {
-      stage.fault({ kind: "status", status: 429 }, "after", POST_KEY);
+      fixture.fault({ kind: "status", status: 429 }, "after", POST_KEY);
       const { secret } = await make();
       const [lost = ""] = keyIds();
       assert.deepEqual(keyIds(), [lost, secret.id]);
@@ -273,22 +270,22 @@ describe("api/creates: names of the program's", () => {
   describe("publishable keys", () => {
     let owner: string;
     beforeEach(() => {
-      owner = stage.emulator.createAccount(stage.operator.tenantId, OWNER).id;
+      owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
     });
     const publishable = { type: "publishable_key" };
 
     it("are made with one request, under a unique name", async () => {
       const { secret } = await makeKey(process, owner, publishable);
       assert(isUniqueNameOf("k", secret.name));
-      assert.deepEqual(stage.log, ["POST /secrets/api/keys"]);
+      assert.deepEqual(fixture.log, ["POST /secrets/api/keys"]);
       assert.deepEqual(notes.files, []);
     });
 
     it("are not sent again without an answer, since nothing shows them", async () => {
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
       const error = await failureOf(makeKey(process, owner, publishable), "outcome_unknown");
-      assert.match(error.answer, /; the server lists no publishable keys, so whether it made one/);
-      assert.deepEqual(stage.log, ["POST /secrets/api/keys"]);
+      assert.match(error.reason, /; the server lists no publishable keys, so whether it made one/);
+      assert.deepEqual(fixture.log, ["POST /secrets/api/keys"]);
       const { pending } = notes.only;
       assert.deepEqual([pending.settle, pending.keyType], ["report", "publishable_key"]);
 
@@ -304,7 +301,7 @@ describe("api/creates: names of the program's", () => {
         );
       }
       assert.deepEqual(notes.files, [], "after a day this is not said any more");
-      assert.equal(liveKeys(stage, owner).length, 1);
+      assert.equal(liveKeys(fixture, owner).length, 1);
     });
   });
 });

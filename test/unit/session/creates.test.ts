@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { isUniqueNameOf } from "../../../provider/session/auto-name";
 import type { FaultKind } from "../../../provider/emulator";
-import { failureOf, HOUR, MINUTE, Stage } from "../fixture";
+import { isUniqueNameOf } from "../../../provider/session/auto-name";
+import { failureOf, HOUR, MINUTE, UnitFixture } from "../fixture";
 import {
   ACCOUNT,
   live,
@@ -50,44 +50,44 @@ const titleOf = (fault: FaultKind, when: string) =>
     .join(" ")} ${when} the effect`;
 
 describe("api/creates", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let notes: Notes;
   let process: JournalingProcess;
   let owner: string;
   beforeEach(async () => {
-    stage = await Stage.start();
-    notes = new Notes(stage);
+    fixture = await UnitFixture.start();
+    notes = new Notes(fixture);
     process = notes.start();
     await process.connection.caller();
-    owner = stage.emulator.createAccount(stage.operator.tenantId, OWNER).id;
-    stage.emulator.clearRequests();
+    owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
+    fixture.emulator.clearRequests();
   });
   afterEach(() => notes.remove());
 
-  const accounts = () => live(stage).filter(({ id }) => id !== owner);
+  const accounts = () => live(fixture).filter(({ id }) => id !== owner);
   const accountIds = () => accounts().map(({ id }) => id);
-  const keyIds = () => liveKeys(stage, owner).map(({ id }) => id);
+  const keyIds = () => liveKeys(fixture, owner).map(({ id }) => id);
 
   it("makes an account, and a key, under names of their own and with one request each", async () => {
     const account = await makeAccount(process);
     const { secret } = await makeKey(process, owner);
     assert(isUniqueNameOf("ci", account.name), account.name);
     assert(isUniqueNameOf("k", secret.name), secret.name);
-    assert.deepEqual(stage.log, ["POST /users", "POST /secrets/api/keys"]);
+    assert.deepEqual(fixture.log, ["POST /users", "POST /secrets/api/keys"]);
     assert.deepEqual(notes.files, []);
   });
 
   it("has a note of each request on disk before it is sent", async () => {
     const seen: unknown[] = [];
-    stage.emulator.faults.decide = () => {
+    fixture.emulator.faults.decide = () => {
       seen.push(...notes.pending);
       return undefined;
     };
     const account = await makeAccount(process);
     const { secret } = await makeKey(process, owner);
     const { credential, ...origin } = {
-      server: stage.emulator.url,
-      tenantId: stage.operator.tenantId,
+      server: fixture.emulator.url,
+      tenantId: fixture.operator.tenantId,
       credential: (seen[0] as { credential: string }).credential,
       settle: "remove",
     };
@@ -108,9 +108,9 @@ describe("api/creates", () => {
   for (const fault of UNKNOWN) {
     for (const when of ["before", "after"] as const) {
       it(`ends in exactly one account: ${titleOf(fault, when)}`, async () => {
-        stage.fault(fault, when, POST_ACCOUNT);
+        fixture.fault(fault, when, POST_ACCOUNT);
         const made = await makeAccount(process);
-        const names = namesSent(stage);
+        const names = namesSent(fixture);
         assert.deepEqual(accounts(), [{ id: made.id, name: made.name, roles: ACCOUNT.roles }]);
         assert.equal(new Set(names).size, when === "before" ? 2 : 1);
         assert.equal(names.at(-1), made.name);
@@ -122,26 +122,26 @@ describe("api/creates", () => {
       });
 
       it(`ends in exactly one key, its value known: ${titleOf(fault, when)}`, async () => {
-        stage.fault(fault, when, POST_KEY);
+        fixture.fault(fault, when, POST_KEY);
         const made = await makeKey(process, owner);
         assert.deepEqual(
-          liveKeys(stage, owner).map(({ id, value }) => ({ id, value })),
+          liveKeys(fixture, owner).map(({ id, value }) => ({ id, value })),
           [{ id: made.secret.id, value: made.api_key }],
         );
-        assert.equal(new Set(namesSent(stage)).size, 2);
+        assert.equal(new Set(namesSent(fixture)).size, 2);
         assert.deepEqual(
-          stage.writes,
+          fixture.writes,
           when === "before"
             ? ["POST /secrets/api/keys", "POST /secrets/api/keys"]
             : [
                 "POST /secrets/api/keys",
-                `DELETE /secrets/api/keys/${lostKeyOf(stage, owner)}`,
+                `DELETE /secrets/api/keys/${lostKeyOf(fixture, owner)}`,
                 "POST /secrets/api/keys",
               ],
         );
         assert.deepEqual(
           notes.pending.map(({ name }) => name),
-          when === "before" ? namesSent(stage).slice(0, 1) : [],
+          when === "before" ? namesSent(fixture).slice(0, 1) : [],
         );
       });
     }
@@ -150,17 +150,17 @@ describe("api/creates", () => {
   for (const fault of COME_BACK) {
     for (const when of ["before", "after"] as const) {
       it(`asks again under another name, and leaves the note of the first: ${titleOf(fault, when)}`, async () => {
-        stage.fault(fault, when, POST_ACCOUNT);
-        stage.fault(fault, when, POST_KEY);
+        fixture.fault(fault, when, POST_ACCOUNT);
+        fixture.fault(fault, when, POST_KEY);
         const account = await makeAccount(process);
         const { secret } = await makeKey(process, owner);
-        assert.deepEqual(stage.writes, [
+        assert.deepEqual(fixture.writes, [
           "POST /users",
           "POST /users",
           "POST /secrets/api/keys",
           "POST /secrets/api/keys",
         ]);
-        const names = namesSent(stage);
+        const names = namesSent(fixture);
         assert.equal(new Set(names).size, 4);
         assert.deepEqual([names[1], names[3]], [account.name, secret.name]);
         assert.deepEqual(notes.pending.map(({ name }) => name).sort(), [names[0], names[2]].sort());
@@ -176,9 +176,9 @@ describe("api/creates", () => {
   }
 
   it("gives up when the server keeps asking to wait, and leaves a note of each request", async () => {
-    stage.fault({ kind: "status", status: 429 }, "after", { ...POST_ACCOUNT, times: 99 });
+    fixture.fault({ kind: "status", status: 429 }, "after", { ...POST_ACCOUNT, times: 99 });
     await failureOf(makeAccount(process), "throttled");
-    const sent = namesSent(stage);
+    const sent = namesSent(fixture);
     assert(sent.length > 6, "a quota comes back by the minute");
     assert.deepEqual(notes.pending.map(({ name }) => name).sort(), [...sent].sort());
     assert.equal(accounts().length, sent.length);
@@ -192,7 +192,7 @@ describe("api/creates", () => {
     const slow: FaultKind[] = [{ kind: "timeout" }, { kind: "slow", bytesPerSecond: 1 }];
     const cases = slow.flatMap((fault) =>
       (["before", "after"] as const).flatMap((when) => [
-        async (other: Stage, by: Awaited<ReturnType<typeof started>>) => {
+        async (other: UnitFixture, by: Awaited<ReturnType<typeof started>>) => {
           other.fault(fault, when, POST_ACCOUNT);
           const made = await makeAccount(by);
           assert.deepEqual(
@@ -200,7 +200,7 @@ describe("api/creates", () => {
             [made.id],
           );
         },
-        async (other: Stage, by: Awaited<ReturnType<typeof started>>) => {
+        async (other: UnitFixture, by: Awaited<ReturnType<typeof started>>) => {
           const { id } = other.emulator.createAccount(other.operator.tenantId, OWNER);
           other.fault(fault, when, POST_KEY);
           const made = await makeKey(by, id);
@@ -213,9 +213,12 @@ describe("api/creates", () => {
     );
     await Promise.all(
       cases.map(async (run) => {
-        const other = await Stage.start();
+        const other = await UnitFixture.start();
         try {
-          await run(other, await started(other, { transport: { headersMs: 300, totalMs: 300 } }));
+          await run(
+            other,
+            await started(other, { transport: { headersMs: 300, maxElapsedMs: 300 } }),
+          );
         } finally {
           await other.stop();
         }
@@ -224,31 +227,31 @@ describe("api/creates", () => {
   });
 
   it("gives up with the last failure when the server goes on failing, three requests later", async () => {
-    stage.fault({ kind: "status", status: 500 }, "before", { ...POST_ACCOUNT, times: 99 });
+    fixture.fault({ kind: "status", status: 500 }, "before", { ...POST_ACCOUNT, times: 99 });
     const error = await failureOf(makeAccount(process), "outcome_unknown");
     assert.equal(error.status, 500);
-    assert.deepEqual(stage.writes, Array(3).fill("POST /users"));
+    assert.deepEqual(fixture.writes, Array(3).fill("POST /users"));
     assert.deepEqual(
       process.pauses.filter((ms) => ms >= 250),
       [...LOOKS, ...LOOKS, ...LOOKS],
     );
     assert.deepEqual(accounts(), []);
-    assert.deepEqual(notes.pending.map(({ name }) => name).sort(), namesSent(stage).sort());
+    assert.deepEqual(notes.pending.map(({ name }) => name).sort(), namesSent(fixture).sort());
   });
 
   it("takes over what only the last request has made", async () => {
-    stage.fault({ kind: "reset" }, "before", { ...POST_ACCOUNT, times: 2 });
-    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    fixture.fault({ kind: "reset" }, "before", { ...POST_ACCOUNT, times: 2 });
+    fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     const made = await makeAccount(process);
     assert.deepEqual(accountIds(), [made.id]);
     assert.equal(notes.pending.length, 2);
   });
 
   it("takes over what becomes visible late", async () => {
-    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     const empty = { items: [], pagination: { total: 0 } };
     const search = { match: { path: /search/ }, times: 2 };
-    stage.fault({ kind: "status", status: 200, body: empty }, "before", search);
+    fixture.fault({ kind: "status", status: 200, body: empty }, "before", search);
     const made = await makeAccount(process);
     assert.deepEqual(
       process.pauses.filter((ms) => ms >= 250),
@@ -259,14 +262,14 @@ describe("api/creates", () => {
   });
 
   it("keeps the notes of requests whose effect comes after the looks, for a later run to remove it", async () => {
-    const { tenantId, environmentId } = stage.operator;
-    stage.fault({ kind: "status", status: 504 }, "before", POST_ACCOUNT);
-    stage.fault({ kind: "status", status: 504 }, "before", POST_KEY);
+    const { tenantId, environmentId } = fixture.operator;
+    fixture.fault({ kind: "status", status: 504 }, "before", POST_ACCOUNT);
+    fixture.fault({ kind: "status", status: 504 }, "before", POST_KEY);
     const account = await makeAccount(process);
     const { secret } = await makeKey(process, owner);
-    const [lateAccount = "", , lateKey = ""] = namesSent(stage);
-    stage.emulator.createAccount(tenantId, { name: lateAccount, roles: ACCOUNT.roles });
-    stage.emulator.createKey(owner, environmentId, { name: lateKey });
+    const [lateAccount = "", , lateKey = ""] = namesSent(fixture);
+    fixture.emulator.createAccount(tenantId, { name: lateAccount, roles: ACCOUNT.roles });
+    fixture.emulator.createKey(owner, environmentId, { name: lateKey });
 
     notes.age(3 * MINUTE);
     const next = await notes.recover();
@@ -277,51 +280,51 @@ describe("api/creates", () => {
   });
 
   it("takes one, and archives the others, where a gateway has delivered an account more than once", async () => {
-    const { tenantId } = stage.operator;
-    stage.emulator.faults.decide = ({ method, path, body }) => {
+    const { tenantId } = fixture.operator;
+    fixture.emulator.faults.decide = ({ method, path, body }) => {
       if (method !== "POST" || path !== "/v1/users") return undefined;
       const { name } = body as { name: string };
-      for (const _ of [1, 2]) stage.emulator.createAccount(tenantId, { ...ACCOUNT, name });
+      for (const _ of [1, 2]) fixture.emulator.createAccount(tenantId, { ...ACCOUNT, name });
       return { kind: "reset", when: "after" };
     };
     const made = await makeAccount(process);
     assert.deepEqual(accountIds(), [made.id]);
-    assert.equal(stage.writes.filter((line) => line.startsWith("DELETE")).length, 2);
+    assert.equal(fixture.writes.filter((line) => line.startsWith("DELETE")).length, 2);
   });
 
   it("revokes all where a gateway has delivered a key more than once", async () => {
-    stage.emulator.faults.decide = ({ method, body }) => {
-      if (method !== "POST" || stage.emulator.writes().length > 1) return undefined;
+    fixture.emulator.faults.decide = ({ method, body }) => {
+      if (method !== "POST" || fixture.emulator.writes().length > 1) return undefined;
       const { name } = body as { name: string };
-      stage.emulator.createKey(owner, stage.operator.environmentId, { name });
+      fixture.emulator.createKey(owner, fixture.operator.environmentId, { name });
       return { kind: "reset", when: "after" };
     };
     const made = await makeKey(process, owner);
     assert.deepEqual(keyIds(), [made.secret.id]);
-    assert.equal(stage.writes.filter((line) => line.startsWith("DELETE")).length, 2);
+    assert.equal(fixture.writes.filter((line) => line.startsWith("DELETE")).length, 2);
   });
 
   it("leaves alone what begins with the same prefix, whoever made it and when", async () => {
-    const { tenantId, environmentId } = stage.operator;
+    const { tenantId, environmentId } = fixture.operator;
     const others = ["ci", "ci-", "ci-0123456789"].map(
-      (name) => stage.emulator.createAccount(tenantId, { ...ACCOUNT, name }).id,
+      (name) => fixture.emulator.createAccount(tenantId, { ...ACCOUNT, name }).id,
     );
     const otherKeys = ["k", "k-", "k-0123456789"].map(
-      (name) => stage.emulator.createKey(owner, environmentId, { name }).id,
+      (name) => fixture.emulator.createKey(owner, environmentId, { name }).id,
     );
-    stage.fault({ kind: "reset" }, "before", POST_ACCOUNT);
-    stage.fault({ kind: "reset" }, "before", POST_KEY);
+    fixture.fault({ kind: "reset" }, "before", POST_ACCOUNT);
+    fixture.fault({ kind: "reset" }, "before", POST_KEY);
     const account = await makeAccount(process);
     const { secret } = await makeKey(process, owner);
     notes.age(3 * MINUTE);
     await notes.recover();
     assert.deepEqual(accountIds(), [...others, account.id]);
     assert.deepEqual(keyIds(), [...otherKeys, secret.id]);
-    assert(!stage.writes.some((line) => line.startsWith("DELETE")));
+    assert(!fixture.writes.some((line) => line.startsWith("DELETE")));
   });
 
   it("leaves no note of what was surely not sent", async () => {
-    await stage.stop();
+    await fixture.stop();
     await failureOf(makeAccount(process), "unreachable");
     await failureOf(makeKey(process, owner), "unreachable");
     assert.deepEqual(notes.files, []);
@@ -337,10 +340,10 @@ describe("api/creates", () => {
       [409, { code: "already_exists", message: "no" }],
     ];
     for (const [status, body] of refusals) {
-      stage.fault({ kind: "status", status, body }, "before", POST_ACCOUNT);
+      fixture.fault({ kind: "status", status, body }, "before", POST_ACCOUNT);
       await assert.rejects(makeAccount(process), { status });
     }
-    assert.equal(stage.writes.length, 2 + refusals.length);
+    assert.equal(fixture.writes.length, 2 + refusals.length);
     assert.deepEqual(process.pauses, []);
     assert.deepEqual(notes.files, []);
   });
@@ -355,9 +358,9 @@ describe("api/creates", () => {
     [499, undefined],
   ] as const) {
     it(`keeps the note where something else than Flexprice answered ${status}`, async () => {
-      stage.fault({ kind: "status", status, body }, "after", POST_ACCOUNT);
+      fixture.fault({ kind: "status", status, body }, "after", POST_ACCOUNT);
       await assert.rejects(makeAccount(process), { status });
-      assert.equal(stage.writes.length, 1);
+      assert.equal(fixture.writes.length, 1);
       assert.equal(notes.only.pending.name, accounts()[0]?.name);
       notes.age(3 * MINUTE);
       await notes.recover();
@@ -366,28 +369,28 @@ describe("api/creates", () => {
   }
 
   it("stays unknown when looking fails, says both, and keeps the note", async () => {
-    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     const search = { match: { path: /search/ } };
-    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", search);
+    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", search);
     const error = await failureOf(makeAccount(process), "outcome_unknown");
     const { name } = notes.only.pending;
-    assert.match(error.attempted, /^create service account "ci"$/);
+    assert.match(error.operation, /^create service account "ci"$/);
     assert.match(
-      error.answer,
+      error.reason,
       new RegExp(
         `ECONNRESET.*; and a look for what it may have made, under the name "${name}", failed: .*403: no`,
       ),
     );
-    assert.match(error.advice, /the provider looks for this name, and removes what bears it/);
-    assert.equal(stage.writes.length, 1);
+    assert.match(error.fix, /the provider looks for this name, and removes what bears it/);
+    assert.equal(fixture.writes.length, 1);
     notes.age(3 * MINUTE);
     await notes.recover();
     assert.deepEqual(accounts(), []);
   });
 
   it("keeps the note of a key that it has found and cannot revoke", async () => {
-    stage.fault({ kind: "reset" }, "after", POST_KEY);
-    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+    fixture.fault({ kind: "reset" }, "after", POST_KEY);
+    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
       match: { method: "DELETE" },
     });
     await failureOf(makeKey(process, owner), "outcome_unknown");
@@ -400,7 +403,7 @@ describe("api/creates", () => {
   it("keeps the note when it fails by a mistake of its own", async () => {
     const mistake = new TypeError("a mistake");
     process.connection.inventory.accounts = () => Promise.reject(mistake);
-    stage.fault({ kind: "reset" }, "after", POST_ACCOUNT);
+    fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     await assert.rejects(makeAccount(process), mistake);
     assert.equal(notes.only.pending.name, accounts()[0]?.name);
   });
@@ -408,36 +411,36 @@ describe("api/creates", () => {
   it("knows what it has called a key that the server shows without a name", async () => {
     const secret = { id: "secret_1", type: "private_key", status: "published" };
     const body = { secret: { ...secret, created_at: "2026-11-24T08:00:00Z" }, api_key: "sk_1" };
-    stage.fault({ kind: "status", status: 201, body }, "before", POST_KEY);
+    fixture.fault({ kind: "status", status: 201, body }, "before", POST_KEY);
     const made = await makeKey(process, owner);
-    assert.deepEqual([made.secret.name], namesSent(stage));
+    assert.deepEqual([made.secret.name], namesSent(fixture));
   });
 
   it("settles a key of the caller itself", async () => {
-    stage.fault({ kind: "reset" }, "after", POST_KEY);
-    const { userId } = stage.operator;
+    fixture.fault({ kind: "reset" }, "after", POST_KEY);
+    const { userId } = fixture.operator;
     const caller = await process.connection.caller();
     const made = await process.connection.creates.key(
       { namePrefix: "k", type: "private_key" },
-      { caller, attempted: "create it" },
+      { caller, operation: "create it" },
     );
     assert.deepEqual(
-      liveKeys(stage, userId).map(({ value }) => value),
-      [stage.operator.apiKey, made.api_key],
+      liveKeys(fixture, userId).map(({ value }) => value),
+      [fixture.operator.apiKey, made.api_key],
     );
   });
 
   it("gives creates of one prefix that go on at once an object each", async () => {
-    stage.fault({ kind: "reset" }, "after", { ...POST_ACCOUNT, times: 2 });
-    stage.fault({ kind: "reset" }, "before", POST_ACCOUNT);
+    fixture.fault({ kind: "reset" }, "after", { ...POST_ACCOUNT, times: 2 });
+    fixture.fault({ kind: "reset" }, "before", POST_ACCOUNT);
     const made = await Promise.all([1, 2, 3, 4].map(() => makeAccount(process)));
     assert.deepEqual(accountIds().sort(), made.map(({ id }) => id).sort());
 
-    stage.fault({ kind: "reset" }, "after", { ...POST_KEY, times: 2 });
-    stage.fault({ kind: "reset" }, "before", POST_KEY);
+    fixture.fault({ kind: "reset" }, "after", { ...POST_KEY, times: 2 });
+    fixture.fault({ kind: "reset" }, "before", POST_KEY);
     const keys = await Promise.all([1, 2, 3, 4].map(() => makeKey(process, owner)));
     assert.deepEqual(
-      liveKeys(stage, owner)
+      liveKeys(fixture, owner)
         .map(({ value }) => value)
         .sort(),
       keys.map(({ api_key }) => api_key).sort(),
@@ -453,18 +456,18 @@ describe("api/creates", () => {
   it("knows what it made without asking, and that a state is to hold it", async () => {
     const account = await makeAccount(process);
     const { secret } = await makeKey(process, account.id);
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
     const { directory } = process.connection;
     assert.equal((await directory.account(account.id))?.id, account.id);
     assert.equal((await directory.key(secret.id, account.id))?.id, secret.id);
-    assert.deepEqual(stage.log, []);
+    assert.deepEqual(fixture.log, []);
     assert(process.managed.has(account.id));
     assert(process.managed.has(secret.id));
   });
 
   for (const serverAheadMs of [-24 * HOUR, -10_000, 10_000, 24 * HOUR]) {
     it(`finds what was lost whatever the server's clock says: ${serverAheadMs / 1_000} s ahead`, async () => {
-      const other = await Stage.start({ serverAheadMs });
+      const other = await UnitFixture.start({ serverAheadMs });
       try {
         const by = await started(other);
         other.fault({ kind: "reset" }, "after", POST_ACCOUNT);

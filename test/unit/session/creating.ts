@@ -1,7 +1,7 @@
-import type { AccountSpec, KeySpec } from "../../../provider/session/creates";
 import type { CreatedKey, User } from "../../../provider/api/schemas";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import type { ProcessOptions, ProviderProcess, Stage } from "../fixture";
+import type { AccountSpec, KeySpec } from "../../../provider/session/creates";
+import type { ProcessOptions, ProviderProcess, UnitFixture } from "../fixture";
 
 export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
 export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
@@ -10,10 +10,13 @@ export const ACCOUNT: AccountSpec = { namePrefix: "ci", roles: ["event_reader", 
 export const OWNER = { name: "owner", roles: ["event_ingestor"] };
 
 /** A process that has asked who it is, as every create does first. */
-export async function started(stage: Stage, options?: ProcessOptions): Promise<ProviderProcess> {
-  const process = stage.process(options);
+export async function started(
+  fixture: UnitFixture,
+  options?: ProcessOptions,
+): Promise<ProviderProcess> {
+  const process = fixture.process(options);
   await process.connection.caller();
-  stage.emulator.clearRequests();
+  fixture.emulator.clearRequests();
   return process;
 }
 
@@ -24,7 +27,7 @@ export async function makeAccount(
   const caller = await connection.caller();
   return await connection.creates.account(account, {
     caller,
-    attempted: `create service account "${account.name ?? account.namePrefix}"`,
+    operation: `create service account "${account.name ?? account.namePrefix}"`,
   });
 }
 
@@ -36,27 +39,27 @@ export async function makeKey(
   const caller = await connection.caller();
   return await connection.creates.key(
     { namePrefix: "k", type: "private_key", accountId, ...key },
-    { caller, attempted: 'create API key "k"' },
+    { caller, operation: 'create API key "k"' },
   );
 }
 
-export function live({ emulator }: Stage): Pick<EmulatedUser, "id" | "name" | "roles">[] {
+export function live({ emulator }: UnitFixture): Pick<EmulatedUser, "id" | "name" | "roles">[] {
   return emulator
     .accounts()
     .filter(({ status }) => status === "published")
     .map(({ id, name, roles }) => ({ id, name, roles }));
 }
 
-export function liveKeys({ emulator }: Stage, owner: string): EmulatedKey[] {
+export function liveKeys({ emulator }: UnitFixture, owner: string): EmulatedKey[] {
   return emulator.keys().filter((key) => key.userId === owner && key.status === "published");
 }
 
-export function lostKeyOf({ emulator }: Stage, owner: string): string | undefined {
+export function lostKeyOf({ emulator }: UnitFixture, owner: string): string | undefined {
   return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
 }
 
 /** The names that the creates so far carried, in the order of their arrival. */
-export function namesSent({ emulator }: Stage): string[] {
+export function namesSent({ emulator }: UnitFixture): string[] {
   return emulator
     .writes()
     .filter(({ method }) => method === "POST")

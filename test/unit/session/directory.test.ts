@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Directory } from "../../../provider/session/directory";
-import { failureOf, Stage } from "../fixture";
+import { failureOf, UnitFixture } from "../fixture";
 
 const KEYS_BY = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc&user_id=";
 const COUNT_KEYS = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
@@ -11,26 +11,26 @@ const COUNT = "list, limit 1, offset 0";
 const PAGES = ["list, limit 1000, offset 0", "list, limit 1000, offset 1000"];
 
 describe("api/directory", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let directory: Directory;
   beforeEach(async () => {
-    stage = await Stage.start();
-    directory = stage.process().connection.directory;
+    fixture = await UnitFixture.start();
+    directory = fixture.process().connection.directory;
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   /** Ids of so many new accounts, oldest first. */
   function accounts(count: number): string[] {
-    const { tenantId } = stage.operator;
+    const { tenantId } = fixture.operator;
     return Array.from(
       { length: count },
-      (_, i) => stage.emulator.createAccount(tenantId, { name: `a${i}`, roles: ROLES }).id,
+      (_, i) => fixture.emulator.createAccount(tenantId, { name: `a${i}`, roles: ROLES }).id,
     );
   }
 
   /** What the searches asked for: so many ids, or a page of the whole list. */
   function searches(): string[] {
-    return stage.emulator.requests.map(({ body, path }) => {
+    return fixture.emulator.requests.map(({ body, path }) => {
       assert.equal(path, "/v1/users/search");
       const { user_ids, limit, offset, ...rest } = body as Record<string, unknown>;
       assert.deepEqual(rest, {
@@ -61,14 +61,14 @@ describe("api/directory", () => {
         found.map((account) => account?.id),
         [a, b, a, undefined],
       );
-      assert.deepEqual(stage.emulator.requests[0]?.body, {
+      assert.deepEqual(fixture.emulator.requests[0]?.body, {
         type: "service_account",
         limit: 3,
         offset: 0,
         sort: [{ field: "created_at", direction: "desc" }],
         user_ids: [a, b, "user_nope"],
       });
-      assert.equal(stage.log.length, 1);
+      assert.equal(fixture.log.length, 1);
     });
 
     it("gives what the server knows", async () => {
@@ -78,14 +78,14 @@ describe("api/directory", () => {
         name: "a0",
         type: "service_account",
         roles: ROLES,
-        tenant: { id: stage.operator.tenantId },
+        tenant: { id: fixture.operator.tenantId },
       });
     });
 
     it("keeps what it found, and not what it did not find", async () => {
       const [id = ""] = accounts(1);
       await find([id, "user_nope"]);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       await find([id]);
       assert.deepEqual(searches(), []);
       await find([id, "user_nope"]);
@@ -120,7 +120,7 @@ describe("api/directory", () => {
     it("confirms what a walk does not show", async () => {
       await walk(accounts(25));
       const [late = ""] = accounts(1);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       assert.deepEqual(await idsOf(find([late, "user_nope"])), [late, undefined]);
       assert.deepEqual(searches(), ["2 ids, limit 2, offset 0"]);
     });
@@ -128,14 +128,14 @@ describe("api/directory", () => {
     it("finds a row that moves to a page already read while it walks", async () => {
       const ids = accounts(1_500); // newest first: the first page ends with ids[500]
       const moved = ids[499] ?? "";
-      stage.emulator.faults.decide = ({ body }) => {
+      fixture.emulator.faults.decide = ({ body }) => {
         if ((body as { offset: number }).offset === 1_000) {
-          stage.emulator.archiveAccount(ids[1_400] ?? "");
+          fixture.emulator.archiveAccount(ids[1_400] ?? "");
         }
         return undefined;
       };
       await walk(ids);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       assert.equal((await directory.account(moved))?.id, moved);
       assert.deepEqual(searches(), ["1 ids, limit 1, offset 0"]);
       assert.equal((await directory.account(ids[498] ?? ""))?.id, ids[498]);
@@ -145,18 +145,18 @@ describe("api/directory", () => {
     it("loses nothing while others create and archive at every page", async () => {
       const ids = accounts(4_000);
       const others = ids.filter((_, i) => i % 100 === 0);
-      stage.emulator.faults.decide = ({ body }) => {
+      fixture.emulator.faults.decide = ({ body }) => {
         if ((body as { offset: number }).offset > 0) {
           accounts(3);
-          for (const id of others.splice(-10)) stage.emulator.archiveAccount(id);
+          for (const id of others.splice(-10)) fixture.emulator.archiveAccount(id);
         }
         return undefined;
       };
       await walk(ids);
-      const left = stage.emulator.accounts().filter(({ status }) => status === "published");
+      const left = fixture.emulator.accounts().filter(({ status }) => status === "published");
       const here = new Set(left.map(({ id }) => id));
       assert.equal(here.size, 4_000 + 9 - 30);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const kept = ids.filter((id) => here.has(id));
       assert.deepEqual(await idsOf(find(kept)), kept);
       // 10 rows went and 3 came at each of three pages: so many moved to a page that was read already.
@@ -176,13 +176,13 @@ describe("api/directory", () => {
       const [a = "", b = ""] = accounts(2);
       const account = await directory.account(a);
       assert(account);
-      stage.emulator.clearRequests();
-      directory.noteAccount({ ...account, name: "renamed" });
+      fixture.emulator.clearRequests();
+      directory.primeAccount({ ...account, name: "renamed" });
       assert.equal((await directory.account(a))?.name, "renamed");
-      directory.dropAccount(a);
-      directory.dropAccount(b);
+      directory.clearAccount(a);
+      directory.clearAccount(b);
       assert.deepEqual(await find([a, b]), [undefined, undefined]);
-      directory.noteAccount(account);
+      directory.primeAccount(account);
       assert.deepEqual(await directory.account(a), account);
       assert.deepEqual(searches(), []);
     });
@@ -193,17 +193,17 @@ describe("api/directory", () => {
       assert(account);
       const named = (id: string, name: string) => ({ ...account, id, name });
       const [before = "", during = "", gone = "", archived = ""] = ids.slice(20);
-      directory.noteAccount(named(before, "before"));
-      directory.dropAccount(gone);
-      stage.emulator.faults.decide = ({ body }) => {
+      directory.primeAccount(named(before, "before"));
+      directory.clearAccount(gone);
+      fixture.emulator.faults.decide = ({ body }) => {
         if ((body as { limit: number }).limit === 1_000) {
-          directory.noteAccount(named(during, "during"));
-          directory.dropAccount(archived);
+          directory.primeAccount(named(during, "during"));
+          directory.clearAccount(archived);
         }
         return undefined;
       };
       await walk(ids);
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const found = await find([before, during, gone, archived]);
       assert.deepEqual(
         found.map((row) => row?.name),
@@ -215,7 +215,7 @@ describe("api/directory", () => {
     it("brings nothing back that is dropped while the question is under way", async () => {
       const [id = ""] = accounts(1);
       const asked = directory.account(id);
-      directory.dropAccount(id);
+      directory.clearAccount(id);
       assert.equal(await asked, undefined);
       assert.equal(await directory.account(id), undefined);
     });
@@ -228,7 +228,7 @@ describe("api/directory", () => {
         const ids = accounts(26);
         for (const id of ids.slice(0, 2)) await find([id]);
         let failures = 0;
-        stage.emulator.faults.decide = ({ body }) => {
+        fixture.emulator.faults.decide = ({ body }) => {
           const asked = body as { limit: number; user_ids?: string[] };
           if (asked.user_ids !== undefined || asked.limit !== limit || ++failures > 1) return;
           return { kind: "status", status: 403, body: { message: "no" }, when: "before" };
@@ -241,7 +241,7 @@ describe("api/directory", () => {
 
     it("keeps no failed question, and fails all who asked it", async () => {
       const ids = accounts(2);
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
       const asked = ids.map((id) => failureOf(directory.account(id), "forbidden"));
       const [first, second] = await Promise.all(asked);
       assert.equal(first, second);
@@ -252,26 +252,26 @@ describe("api/directory", () => {
     it("asks anew when told to", async () => {
       const [id = ""] = accounts(1);
       await directory.account(id);
-      stage.emulator.renameAccount(id, "renamed");
+      fixture.emulator.renameAccount(id, "renamed");
       assert.equal((await directory.freshAccount(id))?.name, "renamed");
-      stage.emulator.archiveAccount(id);
+      fixture.emulator.archiveAccount(id);
       assert.equal(await directory.freshAccount(id), undefined);
     });
   });
 
   it("asks the database once for all who wait for its answer, and again for who comes later", async () => {
     await Promise.all([directory.databaseAnswers(), directory.databaseAnswers()]);
-    assert.deepEqual(stage.log, [COUNT_KEYS]);
+    assert.deepEqual(fixture.log, [COUNT_KEYS]);
     await directory.databaseAnswers();
-    assert.deepEqual(stage.log, [COUNT_KEYS, COUNT_KEYS]);
+    assert.deepEqual(fixture.log, [COUNT_KEYS, COUNT_KEYS]);
   });
 
   describe("of keys", () => {
     function keysOf(owner: string, count = 1): string[] {
-      const { environmentId } = stage.operator;
+      const { environmentId } = fixture.operator;
       return Array.from(
         { length: count },
-        (_, i) => stage.emulator.createKey(owner, environmentId, { name: `k${i}` }).id,
+        (_, i) => fixture.emulator.createKey(owner, environmentId, { name: `k${i}` }).id,
       );
     }
 
@@ -289,7 +289,7 @@ describe("api/directory", () => {
         found.map((key) => key?.id),
         [a1, a2, b1, undefined],
       );
-      assert.deepEqual(stage.log.sort(), [`${KEYS_BY}${a}`, `${KEYS_BY}${b}`].sort());
+      assert.deepEqual(fixture.log.sort(), [`${KEYS_BY}${a}`, `${KEYS_BY}${b}`].sort());
     });
 
     it("walks the list where it has fewer pages than there are owners to ask, and confirms misses", async () => {
@@ -301,24 +301,24 @@ describe("api/directory", () => {
         ids,
       );
       const second = WALK_KEYS.replace("offset=0", "offset=1000");
-      assert.deepEqual(stage.log, [COUNT_KEYS, WALK_KEYS, second]);
+      assert.deepEqual(fixture.log, [COUNT_KEYS, WALK_KEYS, second]);
       const [late = ""] = keysOf(owners[29] ?? "");
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       assert.equal((await directory.key(late, owners[29] ?? ""))?.id, late);
-      assert.deepEqual(stage.log, [`${KEYS_BY}${owners[29]}`]);
+      assert.deepEqual(fixture.log, [`${KEYS_BY}${owners[29]}`]);
     });
 
     it("waits for a walk that is under way instead of asking", async () => {
       const owners = accounts(5);
       const [last = "", ...ids] = owners.map((owner) => keysOf(owner)[0] ?? "");
       let late: Promise<{ id: string } | undefined> | undefined;
-      stage.emulator.faults.decide = ({ path }) => {
+      fixture.emulator.faults.decide = ({ path }) => {
         if (path.includes("limit=1000")) late = directory.key(last, owners[0] ?? "");
         return undefined;
       };
       await Promise.all(ids.map((id, i) => directory.key(id, owners[i + 1] ?? "")));
       assert.equal((await late)?.id, last);
-      assert.deepEqual(stage.log, [COUNT_KEYS, WALK_KEYS]);
+      assert.deepEqual(fixture.log, [COUNT_KEYS, WALK_KEYS]);
     });
 
     it("asks the owners where that takes fewer requests than the list has pages", async () => {
@@ -328,7 +328,7 @@ describe("api/directory", () => {
       const few = owners.slice(1);
       await Promise.all(few.map((owner, i) => directory.key(ids[i + 1] ?? "", owner)));
       assert.deepEqual(
-        [...stage.log].sort(),
+        [...fixture.log].sort(),
         [COUNT_KEYS, ...few.map((owner) => `${KEYS_BY}${owner}`)].sort(),
       );
     });
@@ -340,18 +340,18 @@ describe("api/directory", () => {
       assert(key);
       assert.equal(key.id, a);
       assert.equal(await directory.keyOfAnyone("secret_nope"), undefined);
-      directory.noteKey({ ...key, id: "secret_new" });
-      directory.dropKey(b);
+      directory.primeKey({ ...key, id: "secret_new" });
+      directory.clearKey(b);
       assert.equal((await directory.keyOfAnyone("secret_new"))?.id, "secret_new");
       assert.equal(await directory.keyOfAnyone(b), undefined);
-      assert.deepEqual(stage.log, [WALK_KEYS]);
+      assert.deepEqual(fixture.log, [WALK_KEYS]);
     });
 
     it("lists an owner's keys anew when told to", async () => {
       const [owner = ""] = accounts(1);
       const [a = "", b = ""] = keysOf(owner, 2);
       await directory.key(a, owner);
-      stage.emulator.revokeKey(a);
+      fixture.emulator.revokeKey(a);
       assert.deepEqual(
         (await directory.freshKeysOf(owner)).map(({ id }) => id),
         [b],
@@ -365,7 +365,7 @@ describe("api/directory", () => {
         (await directory.freshKeysOf(owner)).map(({ id }) => id),
         [...ids].reverse(),
       );
-      assert.deepEqual(stage.log, [
+      assert.deepEqual(fixture.log, [
         `${KEYS_BY}${owner}`,
         `${KEYS_BY.replace("offset=0", "offset=1000")}${owner}`,
       ]);

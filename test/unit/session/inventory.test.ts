@@ -1,22 +1,22 @@
 import assert from "node:assert/strict";
 import type { Inventory } from "../../../provider/session/inventory";
-import { failureOf, Stage } from "../fixture";
+import { failureOf, UnitFixture } from "../fixture";
 
 const KEYS = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
 
 describe("api/inventory", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let inventory: Inventory;
   beforeEach(async () => {
-    stage = await Stage.start();
-    inventory = stage.process().connection.inventory;
+    fixture = await UnitFixture.start();
+    inventory = fixture.process().connection.inventory;
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const account = (name = "ci") =>
-    stage.emulator.createAccount(stage.operator.tenantId, { name, roles: ["event_reader"] }).id;
+    fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles: ["event_reader"] }).id;
   const key = (owner: string) =>
-    stage.emulator.createKey(owner, stage.operator.environmentId, { name: "k" }).id;
+    fixture.emulator.createKey(owner, fixture.operator.environmentId, { name: "k" }).id;
   const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
 
   describe("of accounts", () => {
@@ -27,7 +27,7 @@ describe("api/inventory", () => {
         found.map((one) => one?.id),
         [a, b, a, undefined],
       );
-      assert.deepEqual(stage.log, ["POST /users/search"]);
+      assert.deepEqual(fixture.log, ["POST /users/search"]);
     });
 
     it("answers for ids from the whole list, where that is asked for too", async () => {
@@ -35,7 +35,7 @@ describe("api/inventory", () => {
       const [one, all] = await Promise.all([inventory.account(a), inventory.accounts()]);
       assert.equal(one?.id, a);
       assert.deepEqual(ids(all), [b, a]);
-      assert.deepEqual(stage.log, ["POST /users/search"]);
+      assert.deepEqual(fixture.log, ["POST /users/search"]);
     });
 
     it("shows the server as it is at the question, not at an earlier one", async () => {
@@ -43,7 +43,7 @@ describe("api/inventory", () => {
       await inventory.accounts();
       const b = account();
       assert.deepEqual(ids(await inventory.accounts()), [b, a]);
-      stage.emulator.archiveAccount(a);
+      fixture.emulator.archiveAccount(a);
       assert.equal(await inventory.account(a), undefined);
       assert.deepEqual(ids(await inventory.accounts()), [b]);
     });
@@ -51,24 +51,24 @@ describe("api/inventory", () => {
     it("asks anew for who comes while a request is under way", async () => {
       let late: Promise<readonly { id: string }[]> | undefined;
       let b = "";
-      stage.emulator.faults.decide = () => {
+      fixture.emulator.faults.decide = () => {
         b ||= account();
         late ??= inventory.accounts();
         return undefined;
       };
       await inventory.accounts();
       assert.deepEqual(ids((await late) ?? []), [b]);
-      assert.equal(stage.log.length, 2);
+      assert.equal(fixture.log.length, 2);
     });
 
     it("reads all pages", async () => {
       const made = Array.from({ length: 1_001 }, () => account());
       assert.deepEqual(ids(await inventory.accounts()), made.reverse());
-      assert.equal(stage.log.length, 2);
+      assert.equal(fixture.log.length, 2);
     });
 
     it("keeps no failure", async () => {
-      stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
       await failureOf(inventory.accounts(), "forbidden");
       assert.deepEqual(await inventory.accounts(), []);
     });
@@ -81,7 +81,7 @@ describe("api/inventory", () => {
       const [of_a, of_b] = await Promise.all([a, b].map((owner) => inventory.keys(owner)));
       assert.deepEqual(ids(of_a ?? []), [made[2], made[0]]);
       assert.deepEqual(ids(of_b ?? []), [made[1]]);
-      assert.deepEqual(stage.log.sort(), [`${KEYS}&user_id=${a}`, `${KEYS}&user_id=${b}`].sort());
+      assert.deepEqual(fixture.log.sort(), [`${KEYS}&user_id=${a}`, `${KEYS}&user_id=${b}`].sort());
     });
 
     it("reads the list once for all, or for many owners, and tells them apart", async () => {
@@ -97,7 +97,7 @@ describe("api/inventory", () => {
         lists.map((keys) => keys[0]?.id),
         theirs,
       );
-      assert.deepEqual(stage.log, [KEYS, KEYS]);
+      assert.deepEqual(fixture.log, [KEYS, KEYS]);
     });
   });
 
@@ -105,6 +105,6 @@ describe("api/inventory", () => {
     const [one, other] = await Promise.all([inventory.roles(), inventory.roles()]);
     assert.equal(one, other);
     assert.deepEqual([one.all.length, one.assignable.length], [5, 3]);
-    assert.equal(stage.log.length, 2);
+    assert.equal(fixture.log.length, 2);
   });
 });

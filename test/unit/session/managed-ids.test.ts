@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Journal } from "../../../provider/session/recovery/journal";
 import { ManagedIds } from "../../../provider/session/managed-ids";
+import { Journal } from "../../../provider/session/recovery/journal";
 
 describe("api/managed-ids", () => {
   it("knows the ids that it was shown", () => {

@@ -1,9 +1,9 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { Journal, type PendingCreate } from "../../../provider/session/recovery/journal";
 import type { FaultRule, RecordedRequest } from "../../../provider/emulator";
-import type { ProcessOptions, ProviderProcess, Stage } from "../fixture";
+import { Journal, type PendingCreate } from "../../../provider/session/recovery/journal";
+import type { ProcessOptions, ProviderProcess, UnitFixture } from "../fixture";
 
 /** A provider process that keeps a journal. */
 export interface JournalingProcess extends ProviderProcess {
@@ -17,10 +17,10 @@ export class Notes {
   /** What killed processes wait for; it comes to an end with the server. */
   private readonly dying: Promise<unknown>[] = [];
 
-  constructor(private readonly stage: Stage) {}
+  constructor(private readonly fixture: UnitFixture) {}
 
   async remove(): Promise<void> {
-    await this.stage.stop();
+    await this.fixture.stop();
     await Promise.all(this.dying);
     rmSync(this.home, { recursive: true });
   }
@@ -29,12 +29,12 @@ export class Notes {
     const warnings: string[] = [];
     const journal = new Journal({
       directory: this.directory,
-      monotonic: () => this.stage.clock.now,
+      monotonic: () => this.fixture.clock.now,
       warn: async (message) => {
         warnings.push(message);
       },
     });
-    return { ...this.stage.process({ ...options, journal }), journal, warnings };
+    return { ...this.fixture.process({ ...options, journal }), journal, warnings };
   }
 
   /** Lets a request arrive whose sender dies before the answer. */
@@ -44,9 +44,9 @@ export class Notes {
     rule: Partial<FaultRule>,
     process: ProviderProcess = this.start(),
   ): Promise<void> {
-    const { emulator } = this.stage;
+    const { emulator } = this.fixture;
     await process.connection.caller();
-    this.stage.fault({ kind: "timeout" }, when, rule);
+    this.fixture.fault({ kind: "timeout" }, when, rule);
     const known = new Set(emulator.requests);
     const isLost = (request: RecordedRequest) =>
       !known.has(request) && request.fault === `timeout ${when}`;

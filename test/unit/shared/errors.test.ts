@@ -11,9 +11,9 @@ import { rememberSecret } from "../../../provider/shared/redaction";
 const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
 const PARTS = {
   kind: "invalid",
-  attempted: 'create service account "ci"',
-  answer: "Flexprice answered 400",
-  advice: "correct the program.",
+  operation: 'create service account "ci"',
+  reason: "Flexprice answered 400",
+  fix: "correct the program.",
   status: 400,
   code: "validation_error",
 } as const;
@@ -37,9 +37,9 @@ describe("errors", () => {
     rememberSecret("open sesame");
     const error = new FlexpriceError({
       kind: "forbidden",
-      attempted: `use ${KEY}`,
-      answer: "the server said open%20sesame, Bearer abcdefgh",
-      advice: "not open sesame",
+      operation: `use ${KEY}`,
+      reason: "the server said open%20sesame, Bearer abcdefgh",
+      fix: "not open sesame",
     });
     const printed = [
       error.message,
@@ -52,7 +52,7 @@ describe("errors", () => {
     for (const secret of [KEY, "open sesame", "open%20sesame", "abcdefgh"]) {
       assert(!printed.includes(secret), `${secret} in ${printed}`);
     }
-    assert.equal(error.answer, "the server said [redacted], [redacted]");
+    assert.equal(error.reason, "the server said [redacted], [redacted]");
   });
 
   it("keep three lines, and hold nothing that a terminal would obey", () => {
@@ -61,14 +61,14 @@ describe("errors", () => {
       `${where} \\u{1b}[31m\\u{7}\\u{9b}\\u{202e}\\u{2066}\\u{200b}\\u{2028}\\u{d}\\u{a}\\u{9}\\u{d800}`;
     const error = new FlexpriceError({
       kind: "invalid",
-      attempted: odd("a"),
-      answer: odd("b"),
-      advice: odd("c"),
+      operation: odd("a"),
+      reason: odd("b"),
+      fix: odd("c"),
     });
     const message = `Could not ${shown("a")}.\n  Reason: ${shown("b")}\n  What to do: ${shown("c")}`;
     assert.equal(error.message, message);
     assert.deepEqual(
-      [error.attempted, error.answer, error.advice],
+      [error.operation, error.reason, error.fix],
       [shown("a"), shown("b"), shown("c")],
     );
     // Told as part of another, what is spelled out is not spelled out again.
@@ -78,8 +78,8 @@ describe("errors", () => {
 
   it("keep kind, answer, status and code as part of a larger attempt", () => {
     const error = new FlexpriceError(PARTS).during("adopt it");
-    assert.deepEqual({ ...error }, { ...PARTS, attempted: "adopt it", name: "FlexpriceError" });
-    assert.equal(new FlexpriceError(PARTS).during("adopt it", "wait").advice, "wait");
+    assert.deepEqual({ ...error }, { ...PARTS, operation: "adopt it", name: "FlexpriceError" });
+    assert.equal(new FlexpriceError(PARTS).during("adopt it", "wait").fix, "wait");
   });
 
   it("are told apart by kind", () => {

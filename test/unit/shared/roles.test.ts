@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import {
-  asSet,
-  may,
-  missingToGrant,
+  isAllowed,
+  missingPermissions,
   roleProblems,
   SERVICE_ACCOUNT_ROLES,
   sameRoles,
+  uniqueSorted,
 } from "../../../provider/shared/roles";
 import { UNKNOWN } from "../fixture";
 
@@ -27,9 +27,9 @@ describe("resources/roles", () => {
 
   it("takes roles for a set", () => {
     const given = ["b", "a", "b"];
-    assert.deepEqual(asSet(given), ["a", "b"]);
+    assert.deepEqual(uniqueSorted(given), ["a", "b"]);
     assert.deepEqual(given, ["b", "a", "b"]);
-    assert.deepEqual(asSet([]), []);
+    assert.deepEqual(uniqueSorted([]), []);
   });
 
   it("compares sets", () => {
@@ -126,7 +126,11 @@ describe("resources/roles", () => {
       [[], "event", "read", false],
     ];
     for (const [roles, entity, action, allowed] of cases) {
-      assert.equal(may(roles, entity, action, CATALOGUE), allowed, `${roles} ${action} ${entity}`);
+      assert.equal(
+        isAllowed(roles, entity, action, CATALOGUE),
+        allowed,
+        `${roles} ${action} ${entity}`,
+      );
     }
   });
 
@@ -142,7 +146,7 @@ describe("resources/roles", () => {
       [["event_ingestor"], "unheard_of", []],
     ];
     for (const [roles, wanted, missing] of cases) {
-      assert.deepEqual(missingToGrant(roles, wanted, CATALOGUE), missing, `${roles} ${wanted}`);
+      assert.deepEqual(missingPermissions(roles, wanted, CATALOGUE), missing, `${roles} ${wanted}`);
     }
   });
 });

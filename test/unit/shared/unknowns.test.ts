@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { containsUnknown, isUnknown, onceKnown } from "../../../provider/shared/unknowns";
+import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/shared/unknowns";
 import { UNKNOWN } from "../fixture";
 
 describe("resources/unknowns", () => {
@@ -19,7 +19,7 @@ describe("resources/unknowns", () => {
   });
 
   describe("onceKnown", () => {
-    const schema = onceKnown(z.array(onceKnown(z.string("no text"))).min(2, "too few"));
+    const schema = unlessUnknown(z.array(unlessUnknown(z.string("no text"))).min(2, "too few"));
     const issues = (value: unknown) =>
       (schema.safeParse(value).error?.issues ?? []).map(({ path, message }) => ({ path, message }));
 

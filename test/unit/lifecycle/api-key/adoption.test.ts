@@ -8,27 +8,27 @@ import {
   type KeyState,
   type ProviderProcess,
   START,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../../fixture";
 
 const ROLES = ["event_reader", "event_ingestor"];
 
 describe("resources/api-key-adoption", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;
   let tenantId: string;
   let theirs: EmulatedKey;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
-    tenantId = stage.operator.tenantId;
-    account = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
-    const { environmentId } = stage.operator;
-    theirs = stage.emulator.createKey(account, environmentId, { name: "k" });
+    fixture = await UnitFixture.start();
+    process = fixture.process();
+    tenantId = fixture.operator.tenantId;
+    account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
+    const { environmentId } = fixture.operator;
+    theirs = fixture.emulator.createKey(account, environmentId, { name: "k" });
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
   const adopting = (more: Partial<KeyInputs> = {}): KeyInputs => ({
     name: "k",
     type: "private_key",
@@ -44,12 +44,12 @@ describe("resources/api-key-adoption", () => {
       [`adopt: ${error.message}`],
     );
     assert.equal(
-      error.attempted,
+      error.operation,
       `adopt API key "${more.name ?? "k"}" (${more.adopt?.id ?? theirs.id})`,
     );
     assert(!error.message.includes(theirs.value));
-    assert.deepEqual(stage.writes, []);
-    return error.answer;
+    assert.deepEqual(fixture.writes, []);
+    return error.reason;
   };
 
   it("takes a key over without a write, and keeps no second copy of it", async () => {
@@ -70,7 +70,7 @@ describe("resources/api-key-adoption", () => {
       tenantId,
     });
     assert.match(createdAt, /^2026-11-24T08:00:00\.\d+Z$/);
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
     assert(process.managed.has(id));
   });
 
@@ -87,13 +87,13 @@ describe("resources/api-key-adoption", () => {
     assert.equal(await failing({ name: UNKNOWN }), 0);
     assert.equal(await failing({ adopt: { ...wrong, apiKey: UNKNOWN } }), 0);
     assert.equal(await failing({ name: "other" }, adopting({ adopt: wrong })), 0);
-    process = stage.process({ preflight: false });
+    process = fixture.process({ preflight: false });
     assert.equal(await failing({}), 0);
   });
 
   it("takes over a key of the caller itself", async () => {
-    const { environmentId, userId } = stage.operator;
-    const own = stage.emulator.createKey(userId, environmentId, { name: "own" });
+    const { environmentId, userId } = fixture.operator;
+    const own = fixture.emulator.createKey(userId, environmentId, { name: "own" });
     const { outs } = await createKey(process, {
       name: "own",
       adopt: { id: own.id, apiKey: own.value },
@@ -102,9 +102,9 @@ describe("resources/api-key-adoption", () => {
   });
 
   it("takes a lifetime of the program for that of successors", async () => {
-    const { environmentId } = stage.operator;
+    const { environmentId } = fixture.operator;
     const expiresAt = new Date(START + DAY);
-    const ending = stage.emulator.createKey(account, environmentId, { name: "k", expiresAt });
+    const ending = fixture.emulator.createKey(account, environmentId, { name: "k", expiresAt });
     const { outs } = await process.keys.create(
       adopting({ expiresIn: "90d", adopt: { id: ending.id, apiKey: ending.value } }),
     );
@@ -122,24 +122,24 @@ describe("resources/api-key-adoption", () => {
     assert.deepEqual(process.warnings, [
       `API key "k" (${id}) is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
     ]);
-    process = stage.process();
+    process = fixture.process();
     await process.keys.check(adopting(), adopting());
     await process.keys.diff(id, state, adopting());
     await process.keys.delete(id, { ...state, namePrefix: "before" });
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
   });
 
   it("keeps no key alive that the program has ceased to adopt, or replaces", async () => {
     const state = (await process.keys.create(adopting())).outs as KeyState;
     const { adopt: _, ...own } = adopting();
     for (const news of [own, adopting({ name: "other" })]) {
-      process = stage.process();
+      process = fixture.process();
       await process.keys.check(adopting(), news);
       await process.keys.diff(theirs.id, { ...state, adoptedId: "secret_before" }, news);
       await process.keys.delete(theirs.id, state);
     }
     const revoked = `DELETE /secrets/api/keys/${theirs.id}`;
-    assert.deepEqual(stage.writes, [revoked, revoked]);
+    assert.deepEqual(fixture.writes, [revoked, revoked]);
   });
 
   it("refuses a key that is managed already", async () => {
@@ -151,12 +151,12 @@ describe("resources/api-key-adoption", () => {
     const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
     const answer = await refusal({ adopt: { id: theirs.id, apiKey } });
     assert.match(answer, /^the server does not accept the given apiKey \(401\)/);
-    stage.emulator.revokeKey(theirs.id);
+    fixture.emulator.revokeKey(theirs.id);
     assert.equal(await refusal({}), answer);
   });
 
   it("refuses a value that acts for somebody else", async () => {
-    const other = stage.emulator.createAccount(tenantId, { roles: ROLES }).id;
+    const other = fixture.emulator.createAccount(tenantId, { roles: ROLES }).id;
     assert.equal(
       await refusal({ serviceAccountId: other }),
       `the given apiKey acts for ${account}, the program asks for a key of ${other}`,
@@ -166,14 +166,14 @@ describe("resources/api-key-adoption", () => {
   it("refuses an id that the owner has not in this environment", async () => {
     const none = `${account} has no key with this id among those that the credential sees in its environment`;
     assert.equal(await refusal({ adopt: { id: "secret_nope", apiKey: theirs.value } }), none);
-    const elsewhere = stage.emulator.createEnvironment(tenantId, "Other");
-    const far = stage.emulator.createKey(account, elsewhere, { name: "k" });
+    const elsewhere = fixture.emulator.createEnvironment(tenantId, "Other");
+    const far = fixture.emulator.createKey(account, elsewhere, { name: "k" });
     assert.equal(await refusal({ adopt: { id: far.id, apiKey: far.value } }), none);
   });
 
   it("refuses the value of another key of the same owner", async () => {
-    const { environmentId } = stage.operator;
-    const second = stage.emulator.createKey(account, environmentId, { name: "k" });
+    const { environmentId } = fixture.operator;
+    const second = fixture.emulator.createKey(account, environmentId, { name: "k" });
     assert.equal(
       await refusal({ adopt: { id: theirs.id, apiKey: second.value } }),
       `the given apiKey is not this key: its display id would be ${second.displayId}, this key's is ${theirs.displayId}`,
@@ -190,7 +190,7 @@ describe("resources/api-key-adoption", () => {
       await refusal({ expiresIn: "90d" }),
       "it expires never, the program asks for in 90d",
     );
-    stage.emulator.expireKey(theirs.id, new Date(START + DAY));
+    fixture.emulator.expireKey(theirs.id, new Date(START + DAY));
     assert.equal(
       await refusal({}),
       "it expires 2026-11-25T08:00:00Z, the program asks for no expiry",
@@ -199,7 +199,7 @@ describe("resources/api-key-adoption", () => {
 
   it("is not decided by a server in trouble", async () => {
     await process.connection.caller();
-    stage.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
     await failureOf(process.keys.create(adopting()), "forbidden");
   });
 });

@@ -5,8 +5,8 @@ import {
   type ProviderProcess,
   reasons,
   START,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../../fixture";
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
@@ -23,15 +23,15 @@ const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
 describe("resources/api-key: check", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   before(async () => {
-    stage = await Stage.start();
+    fixture = await UnitFixture.start();
   });
-  after(() => stage.stop());
+  after(() => fixture.stop());
   beforeEach(() => {
-    stage.clock.now = START;
-    process = stage.process();
+    fixture.clock.now = START;
+    process = fixture.process();
   });
 
   const check = (news: object, olds: object = {}) =>
@@ -42,7 +42,7 @@ describe("resources/api-key: check", () => {
       inputs: { name: "k", type: "private_key" },
       failures: [],
     });
-    const { id } = stage.emulator.createAccount(stage.operator.tenantId, {
+    const { id } = fixture.emulator.createAccount(fixture.operator.tenantId, {
       roles: ["event_reader"],
     });
     const inputs = {

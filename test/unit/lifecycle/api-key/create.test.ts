@@ -12,8 +12,8 @@ import {
   type ProviderProcess,
   reasons,
   START,
-  Stage,
   token,
+  UnitFixture,
 } from "../../fixture";
 
 const ROLES = ["event_reader", "event_ingestor"];
@@ -22,27 +22,27 @@ const POST = "POST /secrets/api/keys";
 const optionalName = (name: string | undefined) => (name === undefined ? {} : { name });
 
 describe("resources/api-key: create and update", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;
   let tenantId: string;
-  async function set(options: Parameters<typeof Stage.start>[0] = {}): Promise<void> {
-    await stage?.stop();
-    stage = await Stage.start(options);
-    process = stage.process();
-    tenantId = stage.operator.tenantId;
-    account = stage.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
+  async function set(options: Parameters<typeof UnitFixture.start>[0] = {}): Promise<void> {
+    await fixture?.stop();
+    fixture = await UnitFixture.start(options);
+    process = fixture.process();
+    tenantId = fixture.operator.tenantId;
+    account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
   }
   beforeEach(() => set());
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const keyOf = (id: string): EmulatedKey => {
-    const key = stage.emulator.keys().find((one) => one.id === id);
+    const key = fixture.emulator.keys().find((one) => one.id === id);
     assert(key);
     return key;
   };
   const posted = () =>
-    stage.emulator
+    fixture.emulator
       .writes()
       .filter(({ method }) => method === "POST")
       .map(({ body }) => body);
@@ -58,7 +58,7 @@ describe("resources/api-key: create and update", () => {
         onDelete: "expire",
       });
       const { value, displayId } = keyOf(id);
-      const [, shown] = stage.emulator
+      const [, shown] = fixture.emulator
         .writes()
         .map(({ responseBody }) => (responseBody as { secret: { created_at: string } }).secret);
       assert.equal(shown, undefined);
@@ -87,7 +87,7 @@ describe("resources/api-key: create and update", () => {
           service_account_id: account,
         },
       ]);
-      assert.deepEqual(stage.writes, [POST]);
+      assert.deepEqual(fixture.writes, [POST]);
       assert(process.managed.has(id));
     });
 
@@ -100,7 +100,7 @@ describe("resources/api-key: create and update", () => {
         apiKey: value,
         displayId,
         roles: ["super_admin"],
-        userId: stage.operator.userId,
+        userId: fixture.operator.userId,
         userType: "user",
         createdAt: state.createdAt,
         tenantId,
@@ -109,9 +109,9 @@ describe("resources/api-key: create and update", () => {
     });
 
     it("notes the environment that a token chose", async () => {
-      const environmentId = stage.emulator.createEnvironment(tenantId, "Other");
-      const bearer = stage.process({
-        credential: token(stage.operator.accessToken),
+      const environmentId = fixture.emulator.createEnvironment(tenantId, "Other");
+      const bearer = fixture.process({
+        credential: token(fixture.operator.accessToken),
         environmentId,
       });
       const { id, state } = await createKey(bearer, { name: "k", serviceAccountId: account });
@@ -141,7 +141,7 @@ describe("resources/api-key: create and update", () => {
       ]);
       assert.equal(state.expiresIn, "90d");
       assert.equal(Date.parse(state.expiresAt ?? ""), expiresAt.getTime());
-      stage.clock.now += DAY;
+      fixture.clock.now += DAY;
       const { changes } = await process.keys.diff("secret_1", state, {
         ...inputs,
         type: "private_key",
@@ -167,7 +167,7 @@ describe("resources/api-key: create and update", () => {
           const { id, state } = await createKey(process, inputs);
           const lifetime = Date.parse(state.expiresAt ?? "") - Date.parse(state.createdAt);
           assert(Math.abs(lifetime - 2 * HOUR) < 5_000, String(lifetime));
-          const made = stage.emulator.keys().filter(({ userId }) => userId === account);
+          const made = fixture.emulator.keys().filter(({ userId }) => userId === account);
           assert.deepEqual(
             made.map((key) => [key.id === id, key.status]),
             [
@@ -187,17 +187,17 @@ describe("resources/api-key: create and update", () => {
 
     it("hands no key over whose lifetime comes out wrong each time, and leaves none behind", async () => {
       // Each request is under way for an hour.
-      stage.emulator.faults.decide = ({ method, path }) => {
-        if (method === "POST" && path.endsWith("/keys")) stage.clock.now += HOUR;
+      fixture.emulator.faults.decide = ({ method, path }) => {
+        if (method === "POST" && path.endsWith("/keys")) fixture.clock.now += HOUR;
         return undefined;
       };
       const made = createKey(process, { serviceAccountId: account, expiresIn: "2h" });
       const error = await failureOf(made, "refused");
       assert.match(
-        error.answer,
+        error.reason,
         /^the key was made at \S+ to expire at \S+, which is not the lifetime that was asked for; it has been revoked$/,
       );
-      const statuses = stage.emulator
+      const statuses = fixture.emulator
         .keys()
         .filter(({ userId }) => userId === account)
         .map(({ status }) => status);
@@ -208,7 +208,7 @@ describe("resources/api-key: create and update", () => {
       await set({ serverAheadMs: MINUTE });
       const expiresAt = new Date(START + MINUTE / 2).toISOString();
       const inputs = { name: "k", type: "private_key", serviceAccountId: account, expiresAt };
-      const blind = stage.process({ preflight: false }); // by our clock, all it has, it is to come
+      const blind = fixture.process({ preflight: false }); // by our clock, all it has, it is to come
       assert.deepEqual((await blind.keys.check({}, inputs)).failures, []);
       assert.deepEqual(reasons(await process.keys.check({}, inputs)), [
         `expiresAt: has passed (now ${new Date(START + MINUTE).toISOString()}): give a later instant`,
@@ -218,7 +218,7 @@ describe("resources/api-key: create and update", () => {
         error.message,
         `Could not create API key "k" for service account ${account}.\n  Reason: expiresAt (${expiresAt}) has passed: the server would make a key that never works\n  What to do: set a later expiresAt.`,
       );
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("revokes a key that has expired by the time it was made, by a clock far from ours", async () => {
@@ -227,10 +227,10 @@ describe("resources/api-key: create and update", () => {
       const made = createKey(process, { serviceAccountId: account, expiresAt });
       const error = await failureOf(made, "refused");
       assert.match(
-        error.answer,
+        error.reason,
         /^expiresAt \(\S+\) had passed for the server, which made the key at/,
       );
-      const statuses = stage.emulator
+      const statuses = fixture.emulator
         .keys()
         .filter(({ userId }) => userId === account)
         .map(({ status }) => status);
@@ -238,30 +238,30 @@ describe("resources/api-key: create and update", () => {
     });
 
     it("refuses an account that is archived, foreign or not there: some of them would get a key", async () => {
-      const other = stage.emulator.createTenant();
-      const foreign = stage.emulator.createAccount(other.tenantId, { roles: ROLES }).id;
-      stage.emulator.archiveAccount(account);
+      const other = fixture.emulator.createTenant();
+      const foreign = fixture.emulator.createAccount(other.tenantId, { roles: ROLES }).id;
+      fixture.emulator.archiveAccount(account);
       for (const serviceAccountId of [account, foreign, "user_nope"]) {
         const inputs = { name: "k", type: "private_key", serviceAccountId };
         const error = await failureOf(process.keys.create(inputs), "not_found");
-        assert.match(error.answer, /Flexprice would make a working key for an archived account$/);
+        assert.match(error.reason, /Flexprice would make a working key for an archived account$/);
       }
-      assert.deepEqual(stage.writes, []);
+      assert.deepEqual(fixture.writes, []);
     });
 
     it("makes a key for an account that the same process made, without asking for it", async () => {
       const created = await process.accounts.create({ name: "new", roles: ROLES });
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const inputs = { name: "k", type: "private_key", serviceAccountId: created.id };
       await process.keys.create(inputs);
-      assert.deepEqual(stage.log, [POST]);
+      assert.deepEqual(fixture.log, [POST]);
     });
 
     for (const when of ["before", "after"] as const) {
       it(`ends in one key whose value is in the state: reset ${when} the effect`, async () => {
-        stage.fault({ kind: "reset" }, when, { match: { method: "POST", path: /keys$/ } });
+        fixture.fault({ kind: "reset" }, when, { match: { method: "POST", path: /keys$/ } });
         const { id, state } = await createKey(process, { serviceAccountId: account });
-        const alive = stage.emulator
+        const alive = fixture.emulator
           .keys()
           .filter(({ userId, status }) => userId === account && status === "published");
         assert.deepEqual(
@@ -272,25 +272,22 @@ describe("resources/api-key: create and update", () => {
     }
 
     it("neither sends a named key again whose answer was lost, nor revokes what it may be", async () => {
-      const { environmentId } = stage.operator;
-      const twin = stage.emulator.createKey(account, environmentId, { name: "k" });
+      const { environmentId } = fixture.operator;
+      const twin = fixture.emulator.createKey(account, environmentId, { name: "k" });
       process.managed.add(twin.id);
-      stage.fault({ kind: "reset" }, "after", { match: { method: "POST", path: /keys$/ } });
+      fixture.fault({ kind: "reset" }, "after", { match: { method: "POST", path: /keys$/ } });
       const inputs = { name: "k", serviceAccountId: account };
       const error = await failureOf(createKey(process, inputs), "outcome_unknown");
-      const lost = stage.emulator.keys().at(-1);
+      const lost = fixture.emulator.keys().at(-1);
       assert(lost !== undefined && lost.id !== twin.id && lost.status === "published");
       assert.match(
-        error.answer,
+        error.reason,
         new RegExp(
           `${account} has keys named "k" that this run does not know: ${lost.id} \\(\\S+, made at \\S+\\)$`,
         ),
       );
-      assert.match(
-        error.advice,
-        /^look at the keys of this name in the dashboard\. Revoke the one/,
-      );
-      assert.deepEqual(stage.writes, [POST]);
+      assert.match(error.fix, /^look at the keys of this name in the dashboard\. Revoke the one/);
+      assert.deepEqual(fixture.writes, [POST]);
     });
 
     it("loses no value over fields that the server leaves out", async () => {
@@ -301,7 +298,7 @@ describe("resources/api-key: create and update", () => {
         created_at: "2026-11-24T08:00:00Z",
       };
       const body = { secret, api_key: "an-odd-secret-key" };
-      stage.fault({ kind: "status", status: 201, body }, "after", { match: { path: /keys$/ } });
+      fixture.fault({ kind: "status", status: 201, body }, "after", { match: { path: /keys$/ } });
       const inputs = { name: "k", type: "private_key", serviceAccountId: account };
       const { id, outs } = await process.keys.create(inputs);
       assert.equal(id, "secret_7");
@@ -330,7 +327,7 @@ describe("resources/api-key: create and update", () => {
         rotateBefore: "14d",
         onDelete: "expire",
       });
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const news = {
         name: "k",
         type: "private_key",
@@ -348,15 +345,15 @@ describe("resources/api-key: create and update", () => {
       });
       const { changes } = await process.keys.diff(id, outs as KeyState, news);
       assert.equal(changes, false);
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
   });
 
   it("rotates new before old, both working in between", async () => {
     const inputs = { name: "k", serviceAccountId: account, expiresIn: "90d", rotateBefore: "14d" };
     const old = await createKey(process, inputs);
-    stage.clock.now += 80 * DAY;
-    const later = stage.process();
+    fixture.clock.now += 80 * DAY;
+    const later = fixture.process();
     const news = { ...inputs, type: "private_key" };
     const checked = await later.keys.check(news, news);
     assert.deepEqual(checked.failures, []);
@@ -365,7 +362,7 @@ describe("resources/api-key: create and update", () => {
     const { id, outs } = await later.keys.create(news);
     const { value } = keyOf(id);
     for (const working of [old.state.apiKey, value]) {
-      const { connection } = stage.process({ credential: credential(working) });
+      const { connection } = fixture.process({ credential: credential(working) });
       assert.equal((await connection.caller()).id, account);
     }
     await later.keys.delete(old.id, old.state);

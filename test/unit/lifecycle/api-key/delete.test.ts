@@ -8,59 +8,62 @@ import {
   MINUTE,
   type ProviderProcess,
   SECOND,
-  Stage,
   token,
+  UnitFixture,
 } from "../../fixture";
 
 const ME = "GET /users/me";
 const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
 
 describe("resources/api-key: delete", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;
   let id: string;
   let state: KeyState;
-  async function set(inputs = {}, options: Parameters<typeof Stage.start>[0] = {}): Promise<void> {
-    await stage?.stop();
-    stage = await Stage.start(options);
-    account = stage.emulator.createAccount(stage.operator.tenantId, {
+  async function set(
+    inputs = {},
+    options: Parameters<typeof UnitFixture.start>[0] = {},
+  ): Promise<void> {
+    await fixture?.stop();
+    fixture = await UnitFixture.start(options);
+    account = fixture.emulator.createAccount(fixture.operator.tenantId, {
       roles: ["event_reader"],
     }).id;
     const made = { name: "k", serviceAccountId: account, ...inputs };
-    ({ id, state } = await createKey(stage.process(), made));
-    stage.emulator.clearRequests();
-    process = stage.process();
+    ({ id, state } = await createKey(fixture.process(), made));
+    fixture.emulator.clearRequests();
+    process = fixture.process();
   }
   beforeEach(() => set());
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
-  const status = () => stage.emulator.keys().find((key) => key.id === id)?.status;
+  const status = () => fixture.emulator.keys().find((key) => key.id === id)?.status;
   const remove = (by = process, props = state) => by.keys.delete(id, props);
   const DELETE = () => `DELETE /secrets/api/keys/${id}`;
-  const as = (value: string) => stage.process({ credential: credential(value) });
+  const as = (value: string) => fixture.process({ credential: credential(value) });
   /** What is younger may be unknown to a read replica. */
   const growOld = () => {
-    stage.clock.now += 11 * MINUTE;
+    fixture.clock.now += 11 * MINUTE;
   };
   const elsewhere = (): ProviderProcess => {
-    const { tenantId, userId } = stage.operator;
-    const other = stage.emulator.createEnvironment(tenantId, "Other");
-    return as(stage.emulator.createKey(userId, other, { name: "other" }).value);
+    const { tenantId, userId } = fixture.operator;
+    const other = fixture.emulator.createEnvironment(tenantId, "Other");
+    return as(fixture.emulator.createKey(userId, other, { name: "other" }).value);
   };
 
   it("revokes, and knows that it is gone", async () => {
     await remove();
     assert.equal(status(), "deleted");
-    assert.deepEqual(stage.log, [ME, DELETE()]);
+    assert.deepEqual(fixture.log, [ME, DELETE()]);
     assert.equal(await process.connection.directory.key(id, account), undefined);
-    assert.deepEqual(stage.log, [ME, DELETE()]);
+    assert.deepEqual(fixture.log, [ME, DELETE()]);
   });
 
   it("takes a key that is revoked already for deleted", async () => {
-    stage.emulator.revokeKey(id);
+    fixture.emulator.revokeKey(id);
     await remove();
-    assert.deepEqual(stage.log, [ME, DELETE()]);
+    assert.deepEqual(fixture.log, [ME, DELETE()]);
   });
 
   it("does not wait for a revocation that takes effect late", async () => {
@@ -77,9 +80,9 @@ describe("resources/api-key: delete", () => {
   });
 
   it("goes on after a lost answer", async () => {
-    stage.fault({ kind: "reset" }, "after", { match: { method: "DELETE" } });
+    fixture.fault({ kind: "reset" }, "after", { match: { method: "DELETE" } });
     await remove();
-    assert.deepEqual([status(), stage.writes], ["deleted", [DELETE(), DELETE()]]);
+    assert.deepEqual([status(), fixture.writes], ["deleted", [DELETE(), DELETE()]]);
   });
 
   describe("when the server does not find it", () => {
@@ -94,17 +97,17 @@ describe("resources/api-key: delete", () => {
 
     it("is done, if it is proven not to work", async () => {
       growOld();
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       const by = elsewhere();
       await remove(by);
-      assert.deepEqual(stage.log, [ME, DELETE(), ME, PROBE, ME]);
+      assert.deepEqual(fixture.log, [ME, DELETE(), ME, PROBE, ME]);
     });
 
     it("waits for a revocation that takes effect late", async () => {
       await set({}, { revocationDelayMs: 120_000 });
       growOld();
       await as(state.apiKey).connection.caller();
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       const by = elsewhere();
       await remove(by);
       assert.deepEqual(
@@ -117,72 +120,72 @@ describe("resources/api-key: delete", () => {
       growOld();
       const by = elsewhere();
       await by.connection.caller();
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       // For the first use of the key, which is answered with 401.
-      stage.emulator.faults.decide = () => {
-        stage.emulator.faults.outage = stage.log.length === 2;
+      fixture.emulator.faults.decide = () => {
+        fixture.emulator.faults.outage = fixture.log.length === 2;
         return undefined;
       };
       await failureOf(remove(by), "wrong_environment");
-      assert.deepEqual(stage.log.slice(0, 4), [DELETE(), ME, PROBE, ME]);
+      assert.deepEqual(fixture.log.slice(0, 4), [DELETE(), ME, PROBE, ME]);
       assert.equal(status(), "published");
     });
 
     it("is done, if it has expired, which is proven too", async () => {
       await set({ expiresIn: "1d" });
-      stage.clock.now += 2 * DAY;
+      fixture.clock.now += 2 * DAY;
       await remove(elsewhere());
-      assert.deepEqual(stage.log, [ME, DELETE(), ME, PROBE, ME]);
+      assert.deepEqual(fixture.log, [ME, DELETE(), ME, PROBE, ME]);
     });
 
     it("refuses, if it has expired by our clock alone, which is far ahead of the server's", async () => {
       await set({ expiresIn: "1h" }, { serverAheadMs: -10 * MINUTE });
-      stage.clock.now = Date.parse(state.expiresAt ?? "") + SECOND;
+      fixture.clock.now = Date.parse(state.expiresAt ?? "") + SECOND;
       await failureOf(remove(elsewhere()), "wrong_environment");
     });
 
     it("is done without a proof for a publishable key that has expired", async () => {
       await set({ expiresIn: "1d", type: "publishable_key" });
-      stage.clock.now += 2 * DAY;
+      fixture.clock.now += 2 * DAY;
       await remove(elsewhere());
-      assert.deepEqual(stage.log, [ME, DELETE()]);
+      assert.deepEqual(fixture.log, [ME, DELETE()]);
     });
 
     it("refuses for a publishable key, which cannot be tried out", async () => {
       await set({ type: "publishable_key" });
       const error = await failureOf(remove(elsewhere()), "not_found");
-      assert.match(error.answer, /^Flexprice answered 404 not_found: Secret not found/);
+      assert.match(error.reason, /^Flexprice answered 404 not_found: Secret not found/);
       assert.match(
-        error.advice,
+        error.fix,
         /^use a credential of the environment in which the key was made\. A publishable key cannot be tried out: .* "pulumi state delete"\.$/,
       );
     });
 
     it("refuses, if it is not Flexprice that does not find it", async () => {
       await process.connection.caller();
-      stage.fault({ kind: "status", status: 404, body: "404 page not found" }, "before");
+      fixture.fault({ kind: "status", status: 404, body: "404 page not found" }, "before");
       await failureOf(remove(), "malformed_answer");
     });
   });
 
   describe("is refused", () => {
     it("for a credential of another tenant", async () => {
-      const other = stage.emulator.createTenant();
+      const other = fixture.emulator.createTenant();
       await failureOf(remove(as(other.apiKey)), "wrong_tenant");
-      assert.deepEqual([stage.writes, status()], [[], "published"]);
+      assert.deepEqual([fixture.writes, status()], [[], "published"]);
     });
 
     it("for settings that name another environment", async () => {
-      const { accessToken, environmentId, tenantId } = stage.operator;
-      const other = stage.emulator.createEnvironment(tenantId, "Other");
-      const bearer = stage.process({ credential: token(accessToken), environmentId: other });
+      const { accessToken, environmentId, tenantId } = fixture.operator;
+      const other = fixture.emulator.createEnvironment(tenantId, "Other");
+      const bearer = fixture.process({ credential: token(accessToken), environmentId: other });
       await failureOf(remove(bearer, { ...state, environmentId }), "wrong_environment");
-      assert.deepEqual([stage.writes, status()], [[], "published"]);
+      assert.deepEqual([fixture.writes, status()], [[], "published"]);
     });
 
     it("for a caller that may not", async () => {
       for (const role of ["super_admin", "event_reader"]) {
-        const by = stage.process(stage.accountWithKey([role], role));
+        const by = fixture.process(fixture.accountWithKey([role], role));
         await failureOf(remove(by), "forbidden");
       }
       assert.equal(status(), "published");
@@ -190,9 +193,9 @@ describe("resources/api-key: delete", () => {
 
     it("while the database is away", async () => {
       await process.connection.caller();
-      stage.emulator.faults.outage = true;
+      fixture.emulator.faults.outage = true;
       await failureOf(remove(), "server_error");
-      stage.emulator.faults.outage = false;
+      fixture.emulator.faults.outage = false;
       assert.equal(status(), "published");
     });
   });

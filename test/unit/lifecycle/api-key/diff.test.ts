@@ -7,8 +7,8 @@ import {
   type ProviderProcess,
   SECOND,
   START,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../../fixture";
 
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
@@ -16,7 +16,7 @@ const AUTO = { name: "k-0123456789", autoName: "k-0123456789", namePrefix: "k" }
 const at = (ms: number) => new Date(START + ms).toISOString();
 
 describe("resources/api-key: diff", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   const id = "secret_1";
   const inputs = {
@@ -35,15 +35,15 @@ describe("resources/api-key: diff", () => {
     tenantId: "tenant_1",
   };
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
+    fixture = await UnitFixture.start();
+    process = fixture.process();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const diff = async (olds: object, news: object) => {
     const { deleteBeforeReplace, changes, replaces } = await process.keys.diff(
       id,
-      { ...state, tenantId: stage.operator.tenantId, ...olds } as KeyState,
+      { ...state, tenantId: fixture.operator.tenantId, ...olds } as KeyState,
       { ...inputs, ...news } as KeyInputs,
     );
     assert.equal(deleteBeforeReplace, false);
@@ -182,17 +182,17 @@ describe("resources/api-key: diff", () => {
       `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d it is due for rotation since ${at(ms)}: it is to be replaced.`;
 
     it("replaces a key from the moment on at which it is due, and says so", async () => {
-      stage.clock.now = START + 75 * DAY - 1;
+      fixture.clock.now = START + 75 * DAY - 1;
       assert.deepEqual(await diff(rotating, program), [false, []]);
       assert.deepEqual(process.warnings, []);
       // The server's clock, known by now, shows whole seconds.
-      stage.clock.now += SECOND;
+      fixture.clock.now += SECOND;
       assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
       assert.deepEqual(process.warnings, [due(75 * DAY)]);
     });
 
     it("goes by the server's clock, once the server has shown it", async () => {
-      const ahead = await Stage.start({ serverAheadMs: MINUTE });
+      const ahead = await UnitFixture.start({ serverAheadMs: MINUTE });
       try {
         process = ahead.process();
         const { tenantId } = ahead.operator;
@@ -207,7 +207,7 @@ describe("resources/api-key: diff", () => {
     });
 
     it("does not go by a Date header that is far from our clock", async () => {
-      const ahead = await Stage.start({ serverAheadMs: 76 * DAY });
+      const ahead = await UnitFixture.start({ serverAheadMs: 76 * DAY });
       try {
         process = ahead.process();
         const { tenantId } = ahead.operator;
@@ -219,7 +219,7 @@ describe("resources/api-key: diff", () => {
     });
 
     it("counts with the rotation that the program asks for now", async () => {
-      stage.clock.now = START + 70 * DAY;
+      fixture.clock.now = START + 70 * DAY;
       assert.deepEqual(await diff(rotating, { ...program, rotateBefore: "20d" }), [
         true,
         ["expiresAt"],
@@ -230,7 +230,7 @@ describe("resources/api-key: diff", () => {
 
     it("does not replace a key before its fixed end, since its successor would end with it, and says so", async () => {
       const fixed = { expiresAt: at(89 * DAY), rotateBefore: "14d" };
-      stage.clock.now = START + 75 * DAY;
+      fixture.clock.now = START + 75 * DAY;
       assert.deepEqual(await diff(fixed, fixed), [false, []]);
       assert.deepEqual(process.warnings, [
         `${due(75 * DAY).replace(": it is to be replaced.", "")}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced.`,
@@ -239,14 +239,14 @@ describe("resources/api-key: diff", () => {
         true,
         ["expiresAt"],
       ]);
-      stage.clock.now = START + 89 * DAY;
+      fixture.clock.now = START + 89 * DAY;
       assert.deepEqual(await diff(fixed, fixed), [true, ["expiresAt"]]);
     });
 
     it("names expiresIn where the program computes the same lifetime again", async () => {
       const olds = { createdAt: at(0), expiresAt: at(30 * DAY) };
       const warning = `API key "k" (${id}) is replaced because expiresAt is another instant than before, as far from now as that was when the key was made. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`;
-      stage.clock.now = START + DAY;
+      fixture.clock.now = START + DAY;
       assert.deepEqual(await diff(olds, { expiresAt: at(31 * DAY + MINUTE) }), [
         true,
         ["expiresAt"],
@@ -258,7 +258,7 @@ describe("resources/api-key: diff", () => {
     });
 
     it("replaces a key that has expired, whatever the rotation", async () => {
-      stage.clock.now = START + 89 * DAY;
+      fixture.clock.now = START + 89 * DAY;
       assert.deepEqual(await diff(at90, { expiresIn: "90d" }), [true, ["expiresAt"]]);
       assert.deepEqual(process.warnings, [
         `API key "k" (${id}) expired at ${at(89 * DAY)}: it is to be replaced.`,
@@ -273,7 +273,7 @@ describe("resources/api-key: diff", () => {
     });
 
     it("says nothing of time where the program asks for a replacement anyway", async () => {
-      stage.clock.now = START + 89 * DAY;
+      fixture.clock.now = START + 89 * DAY;
       assert.deepEqual(await diff(at90, { expiresIn: "30d" }), [true, ["expiresIn"]]);
       assert.deepEqual(process.warnings, []);
     });
@@ -311,7 +311,7 @@ describe("resources/api-key: diff", () => {
         true,
         ["serviceAccountId"],
       ]);
-      stage.clock.now = START + 89 * DAY;
+      fixture.clock.now = START + 89 * DAY;
       await diff(left, { ...program, serviceAccountId: "user_2" });
       assert.deepEqual(process.warnings, []);
     });
@@ -334,7 +334,7 @@ describe("resources/api-key: diff", () => {
     it("says nothing where there is no replacement, or the key has expired", async () => {
       await diff(at90, { expiresIn: "90d", onDelete: "expire" });
       await diff(at90, { expiresIn: "90d", onDelete: "revoke", name: "k2" });
-      stage.clock.now = START + 89 * DAY;
+      fixture.clock.now = START + 89 * DAY;
       await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
       assert.deepEqual(process.warnings, []);
     });
@@ -349,14 +349,14 @@ describe("resources/api-key: diff", () => {
       await assert.rejects(diff(left, program), { kind: "wrong_tenant" });
       await assert.rejects(diff(foreign, { name: "k2" }), {
         kind: "wrong_tenant",
-        attempted: `replace API key "k" (${id})`,
+        operation: `replace API key "k" (${id})`,
       });
     });
 
     it("lets pass what concerns nobody but the provider, and says so once a tenant", async () => {
       assert.deepEqual(await diff(foreign, { rotationTriggers: { a: "1" } }), [true, []]);
       assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) belongs to tenant tenant_other, but the credential from config key flexprice:apiKey belongs to tenant ${stage.operator.tenantId}: neither this resource nor any other of tenant tenant_other can be read, changed or deleted with it. Configure a credential of tenant tenant_other. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
+        `API key "k" (${id}) belongs to tenant tenant_other, but the credential from config key flexprice:apiKey belongs to tenant ${fixture.operator.tenantId}: neither this resource nor any other of tenant tenant_other can be read, changed or deleted with it. Configure a credential of tenant tenant_other. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
       ]);
       assert.deepEqual(await diff(foreign, {}), [false, []]);
       assert.equal(process.warnings.length, 1);
@@ -365,9 +365,9 @@ describe("resources/api-key: diff", () => {
     });
 
     it("asks nothing where previews are not to", async () => {
-      process = stage.process({ preflight: false });
+      process = fixture.process({ preflight: false });
       assert.deepEqual(await diff(foreign, { name: "k2" }), [true, ["name"]]);
-      assert.deepEqual(stage.log, []);
+      assert.deepEqual(fixture.log, []);
     });
   });
 

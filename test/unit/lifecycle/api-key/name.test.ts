@@ -4,25 +4,25 @@ import {
   type KeyInputs,
   type KeyState,
   type ProviderProcess,
-  Stage,
   UNKNOWN,
+  UnitFixture,
 } from "../../fixture";
 
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
 
 describe("resources/api-key: names", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
-    const { tenantId } = stage.operator;
-    account = stage.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] }).id;
+    fixture = await UnitFixture.start();
+    process = fixture.process();
+    const { tenantId } = fixture.operator;
+    account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] }).id;
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
-  const nameOf = (id: string) => stage.emulator.keys().find((key) => key.id === id)?.name;
+  const nameOf = (id: string) => fixture.emulator.keys().find((key) => key.id === id)?.name;
   const inputs = (more: Partial<KeyInputs> = {}): KeyInputs => ({
     namePrefix: "k",
     type: "private_key",
@@ -43,7 +43,7 @@ describe("resources/api-key: names", () => {
     assert.match(state.name, /^k-/);
     assert.match(state.name.slice(2), SUFFIX);
     assert.deepEqual([state.name, state.autoName, state.namePrefix], [nameOf(id), state.name, "k"]);
-    assert.deepEqual(stage.writes, ["POST /secrets/api/keys"]);
+    assert.deepEqual(fixture.writes, ["POST /secrets/api/keys"]);
   });
 
   it("are made up for publishable keys too", async () => {
@@ -105,7 +105,7 @@ describe("resources/api-key: names", () => {
   it("are what the program gives, with one request and without one that is made up", async () => {
     const { id, state } = await make({ name: "K" });
     assert.deepEqual([nameOf(id), state.name, state.autoName], ["K", "K", undefined]);
-    assert.deepEqual(stage.writes, ["POST /secrets/api/keys"]);
+    assert.deepEqual(fixture.writes, ["POST /secrets/api/keys"]);
     assert.deepEqual(await diff(id, state, inputs({ name: "K" })), unchanged);
   });
 
@@ -133,8 +133,8 @@ describe("resources/api-key: names", () => {
   });
 
   it("of a release that knew none but the program's stay, whether the program says them or not", async () => {
-    const { environmentId, tenantId } = stage.operator;
-    const old = stage.emulator.createKey(account, environmentId, { name: "k" });
+    const { environmentId, tenantId } = fixture.operator;
+    const old = fixture.emulator.createKey(account, environmentId, { name: "k" });
     const state: KeyState = {
       name: "k",
       type: "private_key",
@@ -153,18 +153,18 @@ describe("resources/api-key: names", () => {
       assert.deepEqual(await diff(old.id, state, news), unchanged);
     }
     assert.deepEqual(await process.keys.read(old.id, state), { id: old.id, props: state });
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
   });
 
   it("made up are no drift for a refresh", async () => {
     const { id, state } = await make();
-    process = stage.process();
+    process = fixture.process();
     assert.deepEqual(await process.keys.read(id, state), { id, props: state });
   });
 
   it("of adopted keys are their own where the program gives none", async () => {
-    const { environmentId } = stage.operator;
-    const theirs = stage.emulator.createKey(account, environmentId, { name: "theirs" });
+    const { environmentId } = fixture.operator;
+    const theirs = fixture.emulator.createKey(account, environmentId, { name: "theirs" });
     const adopting = inputs({ adopt: { id: theirs.id, apiKey: theirs.value } });
     const { id, state } = await createKey(process, adopting);
     assert.deepEqual(
@@ -172,6 +172,6 @@ describe("resources/api-key: names", () => {
       [theirs.id, "theirs", "theirs", "k"],
     );
     assert.deepEqual(await diff(id, state, adopting), unchanged);
-    assert.deepEqual(stage.writes, []);
+    assert.deepEqual(fixture.writes, []);
   });
 });

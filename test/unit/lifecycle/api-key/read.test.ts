@@ -9,8 +9,8 @@ import {
   type ProcessOptions,
   type ProviderProcess,
   START,
-  Stage,
   token,
+  UnitFixture,
 } from "../../fixture";
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
@@ -20,25 +20,28 @@ const LIST = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=de
 const PROBE = LIST.replace("1000", "1");
 
 describe("resources/api-key: read", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;
   let id: string;
   let state: KeyState;
-  async function set(options: Parameters<typeof Stage.start>[0] = {}, inputs = {}): Promise<void> {
-    await stage?.stop();
-    stage = await Stage.start(options);
-    account = stage.emulator.createAccount(stage.operator.tenantId, {
+  async function set(
+    options: Parameters<typeof UnitFixture.start>[0] = {},
+    inputs = {},
+  ): Promise<void> {
+    await fixture?.stop();
+    fixture = await UnitFixture.start(options);
+    account = fixture.emulator.createAccount(fixture.operator.tenantId, {
       name: "ci",
       roles: ["event_reader"],
     }).id;
     const made = { name: "k", serviceAccountId: account, ...inputs };
-    ({ id, state } = await createKey(stage.process(), made));
-    stage.emulator.clearRequests();
-    process = stage.process();
+    ({ id, state } = await createKey(fixture.process(), made));
+    fixture.emulator.clearRequests();
+    process = fixture.process();
   }
   beforeEach(() => set());
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const read = (by = process, props: Partial<KeyState> = state) => by.keys.read(id, props);
   const kept = () => ({ id, props: state });
@@ -46,22 +49,22 @@ describe("resources/api-key: read", () => {
   const list = () => `${LIST}&user_id=${account}`;
   /** A process whose credential is the operator's own key of another environment. */
   const elsewhere = (): ProviderProcess => {
-    const { tenantId, userId } = stage.operator;
-    const other = stage.emulator.createEnvironment(tenantId, "Other");
-    return as(stage.emulator.createKey(userId, other, { name: "other" }).value);
+    const { tenantId, userId } = fixture.operator;
+    const other = fixture.emulator.createEnvironment(tenantId, "Other");
+    return as(fixture.emulator.createKey(userId, other, { name: "other" }).value);
   };
   const as = (value: string, options: ProcessOptions = {}) =>
-    stage.process({ credential: credential(value), ...options });
+    fixture.process({ credential: credential(value), ...options });
   /** What is younger is never gone. */
   const growOld = () => {
-    stage.clock.now += 11 * MINUTE;
+    fixture.clock.now += 11 * MINUTE;
   };
 
   describe("of a key that is there", () => {
     it("keeps the state as it was, __provider included", async () => {
       const props = { ...state, __provider: PROVIDER };
       assert.deepEqual(await read(process, props), { id, props });
-      assert.deepEqual(stage.log, [ME, list(), SEARCH]);
+      assert.deepEqual(fixture.log, [ME, list(), SEARCH]);
       assert.deepEqual(process.warnings, []);
       assert(process.managed.has(id));
     });
@@ -92,13 +95,13 @@ describe("resources/api-key: read", () => {
     });
 
     it("does not mind that its account was renamed", async () => {
-      stage.emulator.renameAccount(account, "renamed");
+      fixture.emulator.renameAccount(account, "renamed");
       assert.deepEqual(await read(), kept());
     });
 
     it("shows an expiry that the server moved", async () => {
       await set({}, { expiresIn: "90d" });
-      stage.emulator.expireKey(id, new Date(START + DAY));
+      fixture.emulator.expireKey(id, new Date(START + DAY));
       const props = { ...state, expiresAt: "2026-11-25T08:00:00Z" };
       assert.deepEqual(await read(), { id, props });
     });
@@ -108,9 +111,9 @@ describe("resources/api-key: read", () => {
         await read(process, { ...state, expiresAt: "2030-06-01T12:00:00Z" }),
         kept(),
       );
-      stage.emulator.expireKey(id, new Date(START + DAY));
+      fixture.emulator.expireKey(id, new Date(START + DAY));
       const props = { ...state, expiresAt: "2026-11-25T08:00:00Z" };
-      assert.deepEqual(await read(stage.process()), { id, props });
+      assert.deepEqual(await read(fixture.process()), { id, props });
     });
 
     it("shows other roles and another name", async () => {
@@ -126,7 +129,7 @@ describe("resources/api-key: read", () => {
         created_at: state.createdAt,
       };
       const body = { items: [row], pagination: { total: 1 } };
-      stage.fault({ kind: "status", status: 200, body }, "before", { match: { path: /keys/ } });
+      fixture.fault({ kind: "status", status: 200, body }, "before", { match: { path: /keys/ } });
       assert.deepEqual(await read(), {
         id,
         props: { ...state, name: "renamed", roles: ["a", "b"] },
@@ -135,12 +138,12 @@ describe("resources/api-key: read", () => {
 
     it("keeps one that has expired: it is listed, and the next up replaces it", async () => {
       await set({}, { expiresIn: "1d" });
-      stage.clock.now += 2 * DAY;
+      fixture.clock.now += 2 * DAY;
       assert.deepEqual(await read(), kept());
     });
 
     it("shows that its account is archived, and warns", async () => {
-      stage.emulator.archiveAccount(account);
+      fixture.emulator.archiveAccount(account);
       const found = await read();
       assert.deepEqual(found, { id, props: { ...state, ownerArchived: true } });
       assert.deepEqual(process.warnings, [
@@ -159,24 +162,24 @@ describe("resources/api-key: read", () => {
     });
 
     it("shares requests with other reads", async () => {
-      const { environmentId } = stage.operator;
+      const { environmentId } = fixture.operator;
       const others = Array.from(
         { length: 20 },
-        (_, i) => stage.emulator.createKey(account, environmentId, { name: `k${i}` }).id,
+        (_, i) => fixture.emulator.createKey(account, environmentId, { name: `k${i}` }).id,
       );
       await Promise.all(others.map((other) => process.keys.read(other, state)));
-      assert.deepEqual(stage.log, [ME, list(), SEARCH]);
+      assert.deepEqual(fixture.log, [ME, list(), SEARCH]);
     });
   });
 
   describe("of a key that is gone", () => {
     it("drops one that is revoked, with all proofs", async () => {
       growOld();
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       assert.deepEqual(await read(), gone());
-      assert.deepEqual(stage.log, [ME, list(), ME, PROBE, ME, list()]);
-      const askers = stage.emulator.requests.map(({ headers }) => headers["x-api-key"]);
-      const [admin, itself] = [stage.operator.apiKey, state.apiKey];
+      assert.deepEqual(fixture.log, [ME, list(), ME, PROBE, ME, list()]);
+      const askers = fixture.emulator.requests.map(({ headers }) => headers["x-api-key"]);
+      const [admin, itself] = [fixture.operator.apiKey, state.apiKey];
       assert.deepEqual(askers, [admin, admin, itself, admin, itself, admin]);
       assert.match(process.warnings.join(), /^API key .* was revoked outside of this program/);
     });
@@ -185,25 +188,25 @@ describe("resources/api-key: read", () => {
       await set({ revocationDelayMs: 120_000 });
       growOld();
       await as(state.apiKey).connection.caller();
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       assert.deepEqual(await read(), gone());
-      assert(stage.clock.now - START >= 11 * MINUTE + 120_000);
+      assert(fixture.clock.now - START >= 11 * MINUTE + 120_000);
     });
 
     it("drops nothing that the list shows again", async () => {
       growOld();
       const body = { items: [], pagination: { total: 0 } };
-      stage.fault({ kind: "status", status: 200, body }, "before", { match: { path: /keys/ } });
-      stage.emulator.expireKey(id); // so that it does not work
+      fixture.fault({ kind: "status", status: 200, body }, "before", { match: { path: /keys/ } });
+      fixture.emulator.expireKey(id); // so that it does not work
       assert.deepEqual(await read(), kept());
     });
 
     it("drops none that has expired: its not working proves nothing", async () => {
       await set({}, { expiresIn: "1d" });
-      stage.clock.now += 2 * DAY;
-      stage.emulator.revokeKey(id);
+      fixture.clock.now += 2 * DAY;
+      fixture.emulator.revokeKey(id);
       assert.deepEqual(await read(), kept());
-      assert.deepEqual(stage.log, [ME, list()]);
+      assert.deepEqual(fixture.log, [ME, list()]);
     });
   });
 
@@ -218,41 +221,42 @@ describe("resources/api-key: read", () => {
     });
 
     it("tells an environment that is not the one noted", async () => {
-      const { accessToken, environmentId, tenantId } = stage.operator;
-      const other = stage.emulator.createEnvironment(tenantId, "Other");
-      const bearer = stage.process({ credential: token(accessToken), environmentId: other });
+      const { accessToken, environmentId, tenantId } = fixture.operator;
+      const other = fixture.emulator.createEnvironment(tenantId, "Other");
+      const bearer = fixture.process({ credential: token(accessToken), environmentId: other });
       const error = await failureOf(read(bearer, { ...state, environmentId }), "wrong_environment");
       assert.equal(
-        error.answer,
+        error.reason,
         `it belongs to environment ${environmentId}, the settings name ${other}`,
       );
-      assert.deepEqual(stage.log, [ME]);
-      const right = stage.process({ credential: token(accessToken), environmentId });
+      assert.deepEqual(fixture.log, [ME]);
+      const right = fixture.process({ credential: token(accessToken), environmentId });
       const props = { ...state, environmentId };
       assert.deepEqual(await read(right, props), { id, props });
     });
 
     it("tells another tenant, before it looks", async () => {
-      const other = stage.emulator.createTenant();
+      const other = fixture.emulator.createTenant();
       await failureOf(read(as(other.apiKey)), "wrong_tenant");
-      assert.deepEqual(stage.log, [ME]);
+      assert.deepEqual(fixture.log, [ME]);
     });
 
     it("keeps a publishable key unseen, also one that is revoked", async () => {
       await set({}, { type: "publishable_key" });
       assert.deepEqual(await read(), kept());
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       assert.deepEqual(await read(), kept());
-      assert.deepEqual(stage.log, [ME]);
+      assert.deepEqual(fixture.log, [ME]);
     });
 
     const weak: Record<string, () => ProviderProcess> = {
-      "a service account": () => stage.process(stage.accountWithKey(["event_reader"])),
-      "a super_admin service account": () => stage.process(stage.accountWithKey(["super_admin"])),
+      "a service account": () => fixture.process(fixture.accountWithKey(["event_reader"])),
+      "a super_admin service account": () =>
+        fixture.process(fixture.accountWithKey(["super_admin"])),
       "a user with all_reader": () => {
-        const { tenantId, environmentId } = stage.operator;
-        const { accessToken } = stage.emulator.createUser(tenantId, ["all_reader"]);
-        return stage.process({ credential: token(accessToken), environmentId });
+        const { tenantId, environmentId } = fixture.operator;
+        const { accessToken } = fixture.emulator.createUser(tenantId, ["all_reader"]);
+        return fixture.process({ credential: token(accessToken), environmentId });
       },
     };
     for (const [who, make] of Object.entries(weak)) {
@@ -260,49 +264,49 @@ describe("resources/api-key: read", () => {
         const by = make();
         assert.deepEqual(await read(by), kept());
         assert.deepEqual(by.warnings, []);
-        stage.emulator.revokeKey(id);
+        fixture.emulator.revokeKey(id);
         assert.deepEqual(await read(by), kept());
         assert.equal(by.warnings.length, 1);
         assert.match(
           by.warnings[0] ?? "",
           /^API key "k" \(secret_\w+\) is not accepted by the server, but the credential from .* cannot see whether it was revoked; its state is kept\. Refresh with a super_admin user's credential\.$/,
         );
-        assert(stage.log.every((line) => line === ME));
+        assert(fixture.log.every((line) => line === ME));
       });
     }
 
     it("says nothing of one that has expired", async () => {
       await set({}, { expiresIn: "1d" });
-      const by = stage.process(stage.accountWithKey(["super_admin"]));
-      stage.clock.now += 2 * DAY;
+      const by = fixture.process(fixture.accountWithKey(["super_admin"]));
+      fixture.clock.now += 2 * DAY;
       assert.deepEqual(await read(by), kept());
       assert.deepEqual(by.warnings, []);
     });
 
     it("sees a caller's own key, whoever it is", async () => {
-      const { id: robot, credential: own } = stage.accountWithKey(["super_admin"], "robot");
-      const by = stage.process({ credential: own });
+      const { id: robot, credential: own } = fixture.accountWithKey(["super_admin"], "robot");
+      const by = fixture.process({ credential: own });
       const made = await createKey(by, { name: "own" });
       assert.equal(made.state.userId, robot);
-      const later = stage.process({ credential: own });
+      const later = fixture.process({ credential: own });
       assert.deepEqual(await later.keys.read(made.id, made.state), {
         id: made.id,
         props: made.state,
       });
-      stage.emulator.revokeKey(made.id);
+      fixture.emulator.revokeKey(made.id);
       growOld();
-      const last = stage.process({ credential: own });
+      const last = fixture.process({ credential: own });
       assert.equal((await last.keys.read(made.id, made.state)).id, "");
     });
   });
 
   describe("of a server in trouble", () => {
     it("never drops a key while the database is away, whatever the credential", async () => {
-      const { accessToken, environmentId, userId } = stage.operator;
-      const fresh = stage.emulator.createKey(userId, environmentId, { name: "never used" });
-      const bearer = stage.process({ credential: token(accessToken), environmentId });
-      stage.emulator.revokeKey(id);
-      stage.emulator.faults.outage = true;
+      const { accessToken, environmentId, userId } = fixture.operator;
+      const fresh = fixture.emulator.createKey(userId, environmentId, { name: "never used" });
+      const bearer = fixture.process({ credential: token(accessToken), environmentId });
+      fixture.emulator.revokeKey(id);
+      fixture.emulator.faults.outage = true;
       await failureOf(read(), "server_error"); // its key is in the server's cache
       await failureOf(read(as(fresh.value)), "unauthenticated");
       await failureOf(read(bearer), "server_error");
@@ -311,31 +315,31 @@ describe("resources/api-key: read", () => {
     it("never drops a key when the database goes away during the read", async () => {
       growOld();
       for (const goesAt of [1, 2, 3, 4, 5, 6]) {
-        const by = stage.process();
-        stage.emulator.clearRequests();
-        stage.emulator.revokeKey(id);
-        stage.emulator.faults.decide = () => {
-          stage.emulator.faults.outage = stage.log.length >= goesAt;
+        const by = fixture.process();
+        fixture.emulator.clearRequests();
+        fixture.emulator.revokeKey(id);
+        fixture.emulator.faults.decide = () => {
+          fixture.emulator.faults.outage = fixture.log.length >= goesAt;
           return undefined;
         };
         await assert.rejects(read(by), { name: "FlexpriceError" }, `request ${goesAt}`);
-        stage.emulator.faults.clear();
+        fixture.emulator.faults.clear();
       }
     });
 
     it("never drops a key for an answer that is none", async () => {
       growOld();
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       for (const path of [/me$/, /limit=1000/, /limit=1&/]) {
-        stage.fault({ kind: "not_json" }, "after", { match: { path }, times: 999 });
-        await failureOf(read(stage.process()), "malformed_answer");
-        stage.emulator.faults.clear();
+        fixture.fault({ kind: "not_json" }, "after", { match: { path }, times: 999 });
+        await failureOf(read(fixture.process()), "malformed_answer");
+        fixture.emulator.faults.clear();
       }
       const kind = { kind: "status", status: 404, body: "404 page not found" } as const;
-      stage.fault(kind, "before", { match: { path: /keys/ } });
-      await failureOf(read(stage.process()), "malformed_answer");
-      await stage.stop();
-      await failureOf(read(stage.process()), "unreachable");
+      fixture.fault(kind, "before", { match: { path: /keys/ } });
+      await failureOf(read(fixture.process()), "malformed_answer");
+      await fixture.stop();
+      await failureOf(read(fixture.process()), "unreachable");
     });
   });
 
@@ -354,7 +358,7 @@ describe("resources/api-key: read", () => {
         Math.abs(Date.parse(props?.createdAt ?? "") - Date.parse(state.createdAt)) <= 1,
         true,
       );
-      assert.deepEqual(stage.log, [ME, LIST]);
+      assert.deepEqual(fixture.log, [ME, LIST]);
     });
 
     it("leaves the key out when none was given", async () => {
@@ -367,31 +371,31 @@ describe("resources/api-key: read", () => {
     });
 
     it("refuses the key of another", async () => {
-      const error = await failureOf(foreign({ apiKey: stage.operator.apiKey }), "refused");
+      const error = await failureOf(foreign({ apiKey: fixture.operator.apiKey }), "refused");
       assert.match(
-        error.answer,
+        error.reason,
         /^the given apiKey is not this key: its display id would be sk_01\*\*\*/,
       );
-      assert(!error.message.includes(stage.operator.apiKey));
+      assert(!error.message.includes(fixture.operator.apiKey));
     });
 
     it("says why it may not be found", async () => {
-      stage.emulator.revokeKey(id);
+      fixture.emulator.revokeKey(id);
       const error = await failureOf(foreign({}), "not_found");
       assert.equal(
         error.message,
         `Could not read API key ${id}.\n  Reason: the credential from config key flexprice:apiKey sees no key with this id: it is revoked, publishable, of another environment\n  What to do: correct the id, or use a super_admin user's credential of the key's environment.`,
       );
-      const weak = stage.process(stage.accountWithKey(["super_admin"]));
+      const weak = fixture.process(fixture.accountWithKey(["super_admin"]));
       assert.match(
-        (await failureOf(foreign({}, weak), "not_found")).answer,
+        (await failureOf(foreign({}, weak), "not_found")).reason,
         /of another environment, or of another owner$/,
       );
     });
 
     it("walks the list once for many", async () => {
       await Promise.all([foreign({}), foreign({}), foreign({})]);
-      assert.deepEqual(stage.log, [ME, LIST]);
+      assert.deepEqual(fixture.log, [ME, LIST]);
     });
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DAY, failureOf, type ProviderProcess, Stage } from "../../fixture";
+import { DAY, failureOf, type ProviderProcess, UnitFixture } from "../../fixture";
 import { type Declared, Engine, type Program, type UpOptions } from "../engine";
 
 const LIFETIME = 90 * DAY;
@@ -8,15 +8,15 @@ const LIFETIME = 90 * DAY;
 type More = Readonly<Record<string, unknown>>;
 
 describe("resources/api-key: a rotation that leaves the predecessor to its expiry", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let process: ProviderProcess;
   let engine: Engine;
   beforeEach(async () => {
-    stage = await Stage.start();
-    process = stage.process();
+    fixture = await UnitFixture.start();
+    process = fixture.process();
     engine = new Engine();
   });
-  afterEach(() => stage.stop());
+  afterEach(() => fixture.stop());
 
   const account = (roles = ["event_reader"], more: More = {}): Declared => ({
     type: "account",
@@ -38,24 +38,24 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
     key: key(more, options),
   });
   const up = async (declared: Program, options: UpOptions = {}) => {
-    process = stage.process();
+    process = fixture.process();
     await engine.up(process, declared, options);
   };
   const destroy = async () => {
-    process = stage.process();
+    process = fixture.process();
     await engine.destroy(process);
   };
   const isAlive = (id: string) =>
-    stage.emulator.keys().find((one) => one.id === id)?.status === "published";
+    fixture.emulator.keys().find((one) => one.id === id)?.status === "published";
   const isArchived = (id: string) =>
-    stage.emulator.accounts().find((one) => one.id === id)?.status === "archived";
+    fixture.emulator.accounts().find((one) => one.id === id)?.status === "archived";
   /** Keys that live although no state holds them, nor a state's key names them. */
   const lost = () => {
     const held = [...engine.entries, ...engine.pending].flatMap(({ id, state }) => [
       id,
       ...((state["predecessors"] as { id: string }[] | undefined) ?? []).map((one) => one.id),
     ]);
-    return stage.emulator
+    return fixture.emulator
       .keys()
       .filter(
         ({ id, status, name }) =>
@@ -79,7 +79,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
       const [first, second] = await rotated();
       assert.deepEqual([isAlive(first), isAlive(second), lost()], [true, true, []]);
       const { name, expiresAt } =
-        stage.emulator.keys().find((one) => one.id === first) ?? assert.fail();
+        fixture.emulator.keys().find((one) => one.id === first) ?? assert.fail();
       assert.deepEqual(
         process.warnings.map((text) => text.replace(/\.\d+Z/, "Z")),
         [
@@ -92,7 +92,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
       const due = { rotateBefore: "14d" };
       await up(program(due));
       const first = engine.get("key").id;
-      stage.clock.now += LIFETIME - 13 * DAY;
+      fixture.clock.now += LIFETIME - 13 * DAY;
       await up(program(due));
       assert.notEqual(engine.get("key").id, first);
       assert.deepEqual([isAlive(first), lost()], [true, []]);
@@ -180,7 +180,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
         ...entry,
         state,
       }));
-      stage.clock.now += DAY;
+      fixture.clock.now += DAY;
       await up(program({ ...release("2"), namePrefix: "key" }));
       assert.equal(engine.get("key").id, second);
       assert.equal(isAlive(first), true);
@@ -188,12 +188,12 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
 
     it("through several rotations, until each has expired", async () => {
       const [first] = await rotated();
-      stage.clock.now += DAY;
+      fixture.clock.now += DAY;
       await up(program(release("3")));
       const third = engine.get("key");
       const ids = (third.state["predecessors"] as { id: string }[]).map(({ id }) => id);
       assert.deepEqual([ids.length, ids[0], lost()], [2, first, []]);
-      stage.clock.now += LIFETIME - DAY / 2;
+      fixture.clock.now += LIFETIME - DAY / 2;
       await up(program(release("4")));
       const left = (engine.get("key").state["predecessors"] as { id: string }[]).map(
         ({ id }) => id,
@@ -219,14 +219,14 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
       });
       await up(declared("1"));
       const { id, state } = engine.get("key");
-      const credential = { ...stage.admin, value: String(state["apiKey"]) };
-      process = stage.process({ credential });
+      const credential = { ...fixture.admin, value: String(state["apiKey"]) };
+      process = fixture.process({ credential });
       await engine.up(process, declared("2"));
       const second = engine.get("key").id;
       assert.equal(isAlive(id), true);
-      process = stage.process({ credential });
-      const { answer } = await failureOf(engine.destroy(process), "refused");
-      assert.match(answer, new RegExp(`^API key ${id}, which .* the operator's own credential`));
+      process = fixture.process({ credential });
+      const { reason } = await failureOf(engine.destroy(process), "refused");
+      assert.match(reason, new RegExp(`^API key ${id}, which .* the operator's own credential`));
       assert.deepEqual([isAlive(id), isAlive(second)], [true, true]);
       await destroy();
       assert.deepEqual([isAlive(id), isAlive(second)], [false, false]);
@@ -234,10 +234,13 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
 
     it("where a key that is adopted takes its place", async () => {
       const [first, second] = await rotated();
-      const { environmentId } = stage.operator;
-      const expiresAt = new Date(stage.clock.now + LIFETIME);
+      const { environmentId } = fixture.operator;
+      const expiresAt = new Date(fixture.clock.now + LIFETIME);
       const owner = engine.get("account").id;
-      const theirs = stage.emulator.createKey(owner, environmentId, { name: "theirs", expiresAt });
+      const theirs = fixture.emulator.createKey(owner, environmentId, {
+        name: "theirs",
+        expiresAt,
+      });
       await up(program({ ...release("2"), adopt: { id: theirs.id, apiKey: theirs.value } }));
       assert.deepEqual(
         [engine.get("key").id, isAlive(first), isAlive(second), lost()],
@@ -277,7 +280,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
     it("with a destruction that refreshes first", async () => {
       const [first, second] = await rotated();
       const { id } = engine.get("account");
-      process = stage.process();
+      process = fixture.process();
       await engine.refresh(process);
       await engine.destroy(process);
       assert.deepEqual([isAlive(first), isAlive(second), isArchived(id)], [false, false, true]);
@@ -352,7 +355,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
       const [first] = await rotated();
       const adopt = {
         id: first,
-        apiKey: stage.emulator.keys().find(({ id }) => id === first)?.value,
+        apiKey: fixture.emulator.keys().find(({ id }) => id === first)?.value,
       };
       const heir = key({ namePrefix: "heir", adopt });
       await assert.rejects(
@@ -363,10 +366,10 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
 
     it("and goes on where the server knows a predecessor no more: it ends by itself", async () => {
       const [first, second] = await rotated();
-      stage.clock.now += DAY;
+      fixture.clock.now += DAY;
       const body = { code: "not_found", message: "Secret not found" };
       const path = new RegExp(`keys/${first}`);
-      stage.fault({ kind: "status", status: 404, body }, "before", { match: { path } });
+      fixture.fault({ kind: "status", status: 404, body }, "before", { match: { path } });
       await up({ account: account() });
       assert.deepEqual([isAlive(second), engine.entries.length], [false, 1]);
       assert.match(
@@ -379,7 +382,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
       const [first] = await rotated();
       const body = { code: "not_found", message: "Secret not found" };
       const path = new RegExp(`keys/${first}`);
-      stage.fault({ kind: "status", status: 404, body }, "before", { match: { path }, times: 5 });
+      fixture.fault({ kind: "status", status: 404, body }, "before", { match: { path }, times: 5 });
       await destroy();
       assert.equal(isAlive(first), false);
     });
@@ -403,7 +406,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
         assert.deepEqual([engine.get("one").id, isAlive(one)], [one, true]);
         const two = engine.get("two").id;
         // Without a program nothing shows that the state has the other.
-        process = stage.process();
+        process = fixture.process();
         await engine.destroy(process, "two");
         assert.deepEqual([isAlive(one), isAlive(two)], [true, false]);
       });
@@ -416,18 +419,18 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
 
     it("when the key that does is revoked outside of the program", async () => {
       const [first, second] = await rotated();
-      stage.clock.now += DAY;
-      stage.emulator.revokeKey(second);
-      process = stage.process();
+      fixture.clock.now += DAY;
+      fixture.emulator.revokeKey(second);
+      process = fixture.process();
       await engine.refresh(process);
       assert.match(process.warnings.join("\n"), told(first));
     });
 
     it("but none of those that have ended", async () => {
       const [first, second] = await rotated();
-      stage.clock.now += DAY;
-      for (const id of [first, second]) stage.emulator.revokeKey(id);
-      process = stage.process();
+      fixture.clock.now += DAY;
+      for (const id of [first, second]) fixture.emulator.revokeKey(id);
+      process = fixture.process();
       await engine.refresh(process);
       assert.doesNotMatch(process.warnings.join("\n"), /no state/);
     });
@@ -466,13 +469,13 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
       engine = new Engine();
       const both: Program = { one: key(), other };
       await up({ account: forced, [first]: both[first] ?? key() });
-      stage.clock.now += DAY;
+      fixture.clock.now += DAY;
       await up({ account: forced, ...both });
       const { id } = engine.get("other");
       engine.entries = engine.entries.filter(({ name }) => name !== "other");
       const replaced = account(["event_ingestor"], { forceDestroy: true });
       const error = await failureOf(up({ account: replaced, one: key() }), "refused");
-      assert(error.answer.includes(`${id}) may be in use`), error.answer);
+      assert(error.reason.includes(`${id}) may be in use`), error.reason);
       assert.equal(isAlive(id), true);
     }
   });
@@ -482,7 +485,7 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
     const error = "Ask a tenant super_admin to revoke this API key";
     const path = new RegExp(`keys/${first}`);
     const body = { code: "permission_denied", message: error };
-    stage.fault({ kind: "status", status: 403, body }, "before", { match: { path } });
+    fixture.fault({ kind: "status", status: 403, body }, "before", { match: { path } });
     await up({ account: account() });
     assert.deepEqual([isAlive(second), engine.entries.length], [false, 1]);
     assert.match(
@@ -496,23 +499,23 @@ describe("resources/api-key: a rotation that leaves the predecessor to its expir
   it("lets go of nothing that a deletion would refuse", async () => {
     await up(program(release("1")));
     const { id, state } = engine.get("key");
-    const other = stage.emulator.createTenant();
-    process = stage.process({ credential: { ...stage.admin, value: other.apiKey } });
+    const other = fixture.emulator.createTenant();
+    process = fixture.process({ credential: { ...fixture.admin, value: other.apiKey } });
     await failureOf(engine.destroy(process), "wrong_tenant");
     assert.deepEqual([engine.get("key").state, isAlive(id)], [state, true]);
   });
 
   it("lets go of nothing while the server is away", async () => {
     await up(program(release("1")));
-    await stage.stop();
-    process = stage.process();
+    await fixture.stop();
+    process = fixture.process();
     await failureOf(engine.destroy(process), "unreachable");
     assert.equal(engine.entries.length, 2);
   });
 
   it("does not go by a clock that is far ahead", async () => {
-    await stage.stop();
-    stage = await Stage.start({ serverAheadMs: -100 * DAY });
+    await fixture.stop();
+    fixture = await UnitFixture.start({ serverAheadMs: -100 * DAY });
     const [first] = await rotated();
     assert.deepEqual([isAlive(first), process.warnings.length > 0], [true, true]);
   });

@@ -18,7 +18,12 @@ import promises from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock } from "node:test";
-import { Journal, LEASE_MS, type Note, type PendingCreate } from "../../../../provider/session/recovery/journal";
+import {
+  Journal,
+  LEASE_MS,
+  type Note,
+  type PendingCreate,
+} from "../../../../provider/session/recovery/journal";
 import { DAY, HOUR, MINUTE, SECOND } from "../../fixture";
 
 const SERVER = "https://flexprice.example/v1";
@@ -367,7 +372,7 @@ describe("api/journal", () => {
       age(LEASE_OVER);
       const { readFileSync: original } = fs;
       let reads = 0;
-      const broken = mock.method(fs, "readFileSync", (path: string) => {
+      const configError = mock.method(fs, "readFileSync", (path: string) => {
         reads += 1;
         if (reads > 1) throw new Error("i/o error");
         return original(path, "utf8");
@@ -375,7 +380,7 @@ describe("api/journal", () => {
       try {
         assert.deepEqual(claim()[0]?.pending, ACCOUNT);
       } finally {
-        broken.mock.restore();
+        configError.mock.restore();
       }
     });
 

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { copyFileSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ProviderProcess } from "../../fixture";
-import { credential, DAY, failureOf, HOUR, MINUTE, SECOND, Stage, token } from "../../fixture";
+import {
+  credential,
+  DAY,
+  failureOf,
+  HOUR,
+  MINUTE,
+  SECOND,
+  token,
+  UnitFixture,
+} from "../../fixture";
 import {
   ACCOUNT,
   live,
@@ -23,21 +32,21 @@ const NO: { kind: "status"; status: number; body: unknown } = {
 };
 
 describe("api/recovery", () => {
-  let stage: Stage;
+  let fixture: UnitFixture;
   let notes: Notes;
   let owner: string;
   beforeEach(async () => {
-    stage = await Stage.start();
-    notes = new Notes(stage);
-    owner = stage.emulator.createAccount(stage.operator.tenantId, OWNER).id;
+    fixture = await UnitFixture.start();
+    notes = new Notes(fixture);
+    owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
   });
   afterEach(() => notes.remove());
 
   const accountIds = () =>
-    live(stage)
+    live(fixture)
       .map(({ id }) => id)
       .filter((id) => id !== owner);
-  const keyIds = () => liveKeys(stage, owner).map(({ id }) => id);
+  const keyIds = () => liveKeys(fixture, owner).map(({ id }) => id);
   const askForKey = (process: ProviderProcess) => makeKey(process, owner);
 
   /** A run that is killed while it makes an account and a key. */
@@ -65,7 +74,7 @@ describe("api/recovery", () => {
     await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
-    stage.fault({ kind: "status", status: 404, body }, "before", { match: { method: "DELETE" } });
+    fixture.fault({ kind: "status", status: 404, body }, "before", { match: { method: "DELETE" } });
     const [warning = ""] = (await notes.recover()).warnings;
     assert.match(warning, /could not be removed.*404 not_found/s);
     assert.equal(accountIds().length, 1);
@@ -77,12 +86,12 @@ describe("api/recovery", () => {
     const account = await makeAccount(notes.start());
     const key = await makeKey(notes.start(), owner);
     await killed("after");
-    const [, lostAccount] = live(stage).filter(({ id }) => id !== owner);
-    const [, lostKey] = liveKeys(stage, owner);
+    const [, lostAccount] = live(fixture).filter(({ id }) => id !== owner);
+    const [, lostKey] = liveKeys(fixture, owner);
     notes.age(LEASE_OVER);
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
     const next = await notes.recover();
-    assert.deepEqual(stage.writes.sort(), [
+    assert.deepEqual(fixture.writes.sort(), [
       `DELETE /secrets/api/keys/${lostKey?.id}`,
       `DELETE /users/${lostAccount?.id}`,
     ]);
@@ -93,18 +102,18 @@ describe("api/recovery", () => {
     ]);
     assert.deepEqual(notes.files, []);
     const { directory } = next.connection;
-    stage.emulator.clearRequests();
+    fixture.emulator.clearRequests();
     assert.equal(await directory.account(lostAccount?.id ?? ""), undefined);
     assert.equal(await directory.key(lostKey?.id ?? "", owner), undefined);
-    assert.deepEqual(stage.log, [], "what it has removed it need not ask for");
+    assert.deepEqual(fixture.log, [], "what it has removed it need not ask for");
   });
 
   it("settles what the same process has left, once a change comes after the lease", async () => {
     const process = await notes.recover();
-    stage.fault({ kind: "status", status: 429 }, "after", POST_ACCOUNT);
+    fixture.fault({ kind: "status", status: 429 }, "after", POST_ACCOUNT);
     const made = await makeAccount(process);
     notes.age(LEASE_OVER);
-    stage.clock.now += MINUTE;
+    fixture.clock.now += MINUTE;
     await notes.recover(process);
     assert.deepEqual(accountIds(), [made.id]);
   });
@@ -127,9 +136,9 @@ describe("api/recovery", () => {
     notes.age(LEASE_OVER);
     await notes.recover();
     for (const { kind, name } of notes.pending) {
-      const { tenantId, environmentId } = stage.operator;
-      if (kind === "account") stage.emulator.createAccount(tenantId, { ...ACCOUNT, name });
-      else stage.emulator.createKey(owner, environmentId, { name });
+      const { tenantId, environmentId } = fixture.operator;
+      if (kind === "account") fixture.emulator.createAccount(tenantId, { ...ACCOUNT, name });
+      else fixture.emulator.createKey(owner, environmentId, { name });
     }
     notes.age(55 * MINUTE);
     const next = await notes.recover();
@@ -139,11 +148,11 @@ describe("api/recovery", () => {
 
   describe("what another credential sees", () => {
     it("closes no note of a key by a credential that is not shown the keys of others", async () => {
-      const { accessToken, environmentId, tenantId } = stage.operator;
+      const { accessToken, environmentId, tenantId } = fixture.operator;
       const admin = notes.start({ credential: token(accessToken), environmentId });
       await notes.dieAsking(askForKey, "after", POST_KEY, admin);
       notes.age(2 * HOUR);
-      const writer = stage.emulator.createUser(tenantId, ["all_writer"]).accessToken;
+      const writer = fixture.emulator.createUser(tenantId, ["all_writer"]).accessToken;
       await notes.recover(notes.start({ credential: token(writer), environmentId }));
       assert.equal(notes.files.length, 1);
     });
@@ -151,22 +160,22 @@ describe("api/recovery", () => {
     it("closes no note of what it does not see", async () => {
       await killed("before");
       notes.age(2 * HOUR);
-      const { credential: other } = stage.accountWithKey(["super_admin"], "other");
+      const { credential: other } = fixture.accountWithKey(["super_admin"], "other");
       const process = await notes.recover(notes.start({ credential: other }));
       assert.deepEqual([process.warnings, notes.files.length], [[], 2]);
     });
 
     it("closes notes of its own environment, whoever wrote them", async () => {
-      const { accessToken, environmentId, userId } = stage.operator;
+      const { accessToken, environmentId, userId } = fixture.operator;
       const by = (value: string, environment = environmentId) => ({
         credential: token(value),
         environmentId: environment,
       });
       await notes.dieAsking(askForKey, "before", POST_KEY, notes.start(by(accessToken)));
       notes.age(2 * HOUR);
-      const { tenantId } = stage.operator;
-      const other = stage.emulator.createUser(tenantId, ["super_admin"]).accessToken;
-      const elsewhere = stage.emulator.createEnvironment(tenantId, "elsewhere");
+      const { tenantId } = fixture.operator;
+      const other = fixture.emulator.createUser(tenantId, ["super_admin"]).accessToken;
+      const elsewhere = fixture.emulator.createEnvironment(tenantId, "elsewhere");
       await notes.recover(notes.start(by(other, elsewhere)));
       assert.equal(notes.files.length, 1);
       await notes.recover(notes.start());
@@ -178,11 +187,11 @@ describe("api/recovery", () => {
     it("removes what it does see", async () => {
       await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
       notes.age(LEASE_OVER);
-      const { credential: other } = stage.accountWithKey(["super_admin"], "other");
+      const { credential: other } = fixture.accountWithKey(["super_admin"], "other");
       const process = await notes.recover(notes.start({ credential: other }));
       assert.equal(process.warnings.length, 1);
       assert.deepEqual(
-        live(stage).map(({ name }) => name),
+        live(fixture).map(({ name }) => name),
         ["owner", "other"],
       );
     });
@@ -199,9 +208,9 @@ describe("api/recovery", () => {
   it("says nothing of an account that somebody archives meanwhile", async () => {
     await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
-    stage.emulator.faults.decide = ({ method, path }) => {
+    fixture.emulator.faults.decide = ({ method, path }) => {
       const [, id = ""] = /^\/v1\/users\/(user_\w+)$/.exec(path) ?? [];
-      if (method === "DELETE") stage.emulator.archiveAccount(id);
+      if (method === "DELETE") fixture.emulator.archiveAccount(id);
       return undefined;
     };
     const next = await notes.recover();
@@ -226,7 +235,7 @@ describe("api/recovery", () => {
   it("leaves an account with active keys, and archives it once they are gone", async () => {
     await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
     const [id = ""] = accountIds();
-    const key = stage.emulator.createKey(id, stage.operator.environmentId, { name: "in use" });
+    const key = fixture.emulator.createKey(id, fixture.operator.environmentId, { name: "in use" });
     notes.age(LEASE_OVER);
     const next = await notes.recover();
     assert.deepEqual(accountIds(), [id]);
@@ -235,7 +244,7 @@ describe("api/recovery", () => {
       next.warnings[0] ?? "",
       /^An earlier run was cut off while it made service account "ci-\w{10}", and whether it is there could not be found out, or it could not be removed; a later change tries again\. .*Revoke all API keys/s,
     );
-    stage.emulator.revokeKey(key.id);
+    fixture.emulator.revokeKey(key.id);
     notes.age(LEASE_OVER);
     await notes.recover();
     assert.deepEqual([accountIds(), notes.files], [[], []]);
@@ -246,16 +255,16 @@ describe("api/recovery", () => {
     notes.age(LEASE_OVER);
     const next = notes.start();
     await next.connection.caller();
-    stage.fault(NO, "before", { match: { method: "GET" } });
+    fixture.fault(NO, "before", { match: { method: "GET" } });
     await notes.recover(next);
     assert.match(
       next.warnings.join(),
       /^An earlier run was cut off .* could not be found out.*no/s,
     );
-    stage.clock.now += MINUTE - SECOND;
+    fixture.clock.now += MINUTE - SECOND;
     await notes.recover(next);
     assert.equal(keyIds().length, 1, "too early to look again");
-    stage.clock.now += SECOND;
+    fixture.clock.now += SECOND;
     await notes.recover(next);
     assert.deepEqual([keyIds(), notes.files], [[], []]);
   });
@@ -264,7 +273,7 @@ describe("api/recovery", () => {
     const next = await notes.recover();
     await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
-    stage.clock.now -= HOUR;
+    fixture.clock.now -= HOUR;
     await notes.recover(next);
     assert.deepEqual(accountIds(), []);
   });
@@ -295,7 +304,7 @@ describe("api/recovery", () => {
     it("is a copy that got the number of the file it was made of", async () => {
       let path = "";
       const backup = join(notes.home, "backup");
-      stage.emulator.faults.decide = ({ method, path: route }) => {
+      fixture.emulator.faults.decide = ({ method, path: route }) => {
         if (method !== "POST" || route !== "/v1/users") return undefined;
         path = notes.only.path;
         copyFileSync(path, backup);
@@ -346,9 +355,9 @@ describe("api/recovery", () => {
       notes.age(LEASE_OVER);
       const before = notes.files;
 
-      const { apiKey } = stage.emulator.createTenant();
+      const { apiKey } = fixture.emulator.createTenant();
       const foreigner = await notes.recover(notes.start({ credential: credential(apiKey) }));
-      const other = await Stage.start();
+      const other = await UnitFixture.start();
       try {
         const elsewhere = notes.start({
           baseUrl: other.emulator.url,
@@ -425,10 +434,10 @@ describe("api/recovery", () => {
       process.journal.onEngineExit();
       notes.age(11 * MINUTE);
       assert.equal((await notes.recover()).warnings.length, 2);
-      stage.emulator.archiveAccount(made);
-      stage.emulator.revokeKey(key.secret.id);
+      fixture.emulator.archiveAccount(made);
+      fixture.emulator.revokeKey(key.secret.id);
 
-      const { credential: other } = stage.accountWithKey(["super_admin"], "other");
+      const { credential: other } = fixture.accountWithKey(["super_admin"], "other");
       const stranger = await notes.recover(notes.start({ credential: other }));
       assert.equal(stranger.warnings.length, 2);
       notes.age(9 * MINUTE);
@@ -442,7 +451,7 @@ describe("api/recovery", () => {
       notes.age(11 * MINUTE);
       const next = notes.start();
       await next.connection.caller();
-      stage.fault(NO, "before", { match: { path: /search/ } });
+      fixture.fault(NO, "before", { match: { path: /search/ } });
       await notes.recover(next);
       assert.equal(next.warnings.length, 1);
 
@@ -473,10 +482,10 @@ describe("api/recovery", () => {
   });
 
   it("says whose key it was as well as it knows", async () => {
-    const { tenantId } = stage.operator;
+    const { tenantId } = fixture.operator;
     const { journal } = notes.start();
     const note = await journal.begin({
-      server: stage.emulator.url,
+      server: fixture.emulator.url,
       tenantId,
       credential: "of an older release",
       kind: "key",
@@ -489,12 +498,12 @@ describe("api/recovery", () => {
   });
 
   it("says when the keys of a name cannot be listed, and keeps the note", async () => {
-    stage.fault({ kind: "reset" }, "after", POST_KEY);
+    fixture.fault({ kind: "reset" }, "after", POST_KEY);
     await failureOf(makeKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
     notes.age(2 * HOUR);
     const next = notes.start();
     await next.connection.caller();
-    stage.fault(NO, "before", { match: { method: "GET" } });
+    fixture.fault(NO, "before", { match: { method: "GET" } });
     await notes.recover(next);
     assert.match(
       next.warnings.join(),
@@ -532,7 +541,7 @@ describe("api/recovery", () => {
       const names = notes.pending.map(({ kind, name }) =>
         kind === "account" ? `service account "${name}"` : `API key "${name}" of ${owner}`,
       );
-      stage.emulator.clearRequests();
+      fixture.emulator.clearRequests();
       const next = await remind(await remind());
       assert.deepEqual(
         next.warnings,
@@ -541,7 +550,7 @@ describe("api/recovery", () => {
             `An earlier run was cut off while it made ${name}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
         ),
       );
-      assert.deepEqual(stage.log, ["GET /users/me"]);
+      assert.deepEqual(fixture.log, ["GET /users/me"]);
       await notes.recover(next);
       assert.deepEqual([accountIds(), keyIds(), notes.files], [[], [], []]);
     });
@@ -555,7 +564,7 @@ describe("api/recovery", () => {
 
     it("does not wait for keys without a note, nor for accounts or named keys", async () => {
       await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
       await failureOf(makeKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
       const next = notes.start();
       const names = notes.pending.map(({ name }) => name);
@@ -599,7 +608,7 @@ describe("api/recovery", () => {
       await notes.dieAsking(askForKey, "after", POST_KEY);
       const next = notes.start();
       await next.connection.caller();
-      stage.fault(NO, "before", { match: { method: "GET" }, times: 99 });
+      fixture.fault(NO, "before", { match: { method: "GET" }, times: 99 });
       assert.equal(await wait(next, notes.only.pending.name), true);
       assert.equal(next.pauses.filter((ms) => ms === 5 * SECOND).length, 25);
       assert.equal(keyIds().length, 1);
@@ -609,9 +618,9 @@ describe("api/recovery", () => {
   describe("an object that the program takes over", () => {
     it("is not removed, by its name", async () => {
       await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
-      const [account] = live(stage).filter(({ id }) => id !== owner);
+      const [account] = live(fixture).filter(({ id }) => id !== owner);
       const next = notes.start();
-      next.connection.forgetPending(stage.operator.tenantId, account ?? { id: "", name: "" });
+      next.connection.forgetPending(fixture.operator.tenantId, account ?? { id: "", name: "" });
       assert.deepEqual(notes.files, []);
     });
 
@@ -619,21 +628,21 @@ describe("api/recovery", () => {
       const ask = (by: ProviderProcess) => makeAccount(by, { ...ACCOUNT, name: "billing" });
       await notes.dieAsking(ask, "after", { match: { method: "PUT" } });
       const [id = ""] = accountIds();
-      notes.start().connection.forgetPending(stage.operator.tenantId, { id, name: "billing" });
+      notes.start().connection.forgetPending(fixture.operator.tenantId, { id, name: "billing" });
       assert.deepEqual(notes.files, []);
     });
 
     it("says nothing of a name that others bear too", async () => {
-      stage.fault({ kind: "reset" }, "after", POST_KEY);
+      fixture.fault({ kind: "reset" }, "after", POST_KEY);
       await failureOf(makeKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
       const next = notes.start();
-      next.connection.forgetPending(stage.operator.tenantId, { id: "user_else", name: "ci" });
+      next.connection.forgetPending(fixture.operator.tenantId, { id: "user_else", name: "ci" });
       assert.equal(notes.files.length, 1);
     });
 
     it("is none of another name, tenant or server", async () => {
       await killed("after");
-      const { tenantId } = stage.operator;
+      const { tenantId } = fixture.operator;
       const { name } = notes.pending[0] ?? { name: "" };
       notes.start().connection.forgetPending(tenantId, { id: "user_else", name: "ci" });
       notes.start().connection.forgetPending("tenant_else", { id: "user_else", name });
