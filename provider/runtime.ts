@@ -11,11 +11,11 @@ import { ApiKeyProvider } from "./lifecycle/api-key/provider";
 import type { ProviderContext } from "./lifecycle/context";
 import { DiffedResources } from "./lifecycle/diffed-resources";
 import { onEngineExit } from "./lifecycle/engine-exit";
-import { dropRepeatedErrors, engineLog } from "./lifecycle/engine-log";
 import { ServiceAccountProvider } from "./lifecycle/service-account";
 import { Connections } from "./session/connection-pool";
 import { ManagedIds } from "./session/managed-ids";
 import { Journal } from "./session/recovery/journal";
+import { dropRepeatedErrors, engineLog } from "./shared/engine-log";
 
 dropRepeatedErrors();
 

@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { Credential } from "../config/read";
 import { type ErrorKind, FlexpriceError, type Warn } from "../shared/errors";
 import { redact, rememberSecret } from "../shared/redaction";
 import {
@@ -21,13 +22,6 @@ import {
   type Transport,
   TransportFailure,
 } from "./transport";
-
-/** Who asks. `source` says where the value was configured, for errors: never the value itself. */
-export interface Credential {
-  readonly kind: "apiKey" | "accessToken";
-  readonly value: string;
-  readonly source: string;
-}
 
 /** What the outside world gives, all of it replaceable by tests. */
 export interface Platform {

@@ -1,6 +1,7 @@
+import type { Credential } from "../config/read";
 import { isFailure } from "../shared/errors";
 import { rememberSecret } from "../shared/redaction";
-import type { Attempt, Client, Credential } from "./client";
+import type { Attempt, Client } from "./client";
 import { createdAt } from "./ids";
 import * as wire from "./schemas";
 

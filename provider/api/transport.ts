@@ -1,5 +1,6 @@
 import type { Dispatcher } from "undici";
 import { lazy } from "../shared/lazy";
+import { isLoopback } from "../shared/loopback";
 
 /** One HTTP request, ready to send. */
 export interface HttpRequest {
@@ -176,11 +177,6 @@ function isExempt(hostname: string): boolean {
     const domain = entry.toLowerCase().replace(/^\*?\.?/, "");
     return entry === "*" || (domain !== "" && `.${hostname}`.endsWith(`.${domain}`));
   });
-}
-
-/** Whether only this machine can be meant. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
 }
 
 /** undici refuses such a header too, but its connection is of no use afterwards: every later request waits for ever. */

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { type Platform, realPlatform } from "../api/client";
-import { engineLog } from "../lifecycle/engine-log";
+import { engineLog } from "../shared/engine-log";
 
 /** A stream for text that may be a terminal. */
 export interface Screen extends NodeJS.WritableStream {

@@ -1,4 +1,4 @@
-import type { Credential } from "../api/client";
+import type { Credential } from "../config/read";
 import {
   missingCredential,
   readSettings,

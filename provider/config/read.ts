@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import type { Credential } from "../api/client";
-import { isLoopback } from "../api/transport";
 import { FlexpriceError } from "../shared/errors";
+import { isLoopback } from "../shared/loopback";
 import { quoted } from "../shared/redaction";
 import { configError, SECRET_SETTINGS, SETTINGS, type SettingName } from "./keys";
 
@@ -11,6 +10,13 @@ export interface SettingsSource {
   /** A value of the stack's config, by its whole key, e.g. `flexprice:apiKey`; decrypted. */
   readonly config: (key: string) => string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+/** Who asks. `source` says where the value was configured, for errors: never the value itself. */
+export interface Credential {
+  readonly kind: "apiKey" | "accessToken";
+  readonly value: string;
+  readonly source: string;
 }
 
 /** All that is needed to talk to one Flexprice. */

@@ -5,10 +5,10 @@ import type { ManagedIds } from "../session/managed-ids";
 import { FlexpriceError, SHOWN_BY_ENGINE, type Warn } from "../shared/errors";
 import { escapeControl, escapeControlByLine, quoted, redact } from "../shared/redaction";
 import { closestMatch } from "../shared/roles";
-import { isUnknown } from "../shared/unknowns";
 import type { Inputs as KeyInputs, State as KeyState } from "./api-key/state";
 import type { DiffedResources } from "./diffed-resources";
 import type { Inputs as AccountInputs, State as AccountState } from "./service-account";
+import { isUnknown } from "./unknowns";
 
 /** What the provider process gives to the lifecycles. */
 export interface ProviderContext {

@@ -1,4 +1,4 @@
-import { isUnknown } from "../shared/unknowns";
+import { isUnknown } from "./unknowns";
 
 /** A resource of the program, as its diff has shown it. */
 export interface Diffed<Olds, News> {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { lazy } from "../shared/lazy";
 import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../shared/names";
-import { unlessUnknown } from "../shared/unknowns";
+import { unlessUnknown } from "./unknowns";
 
 /** What a unique name begins with: any text that a name can be. */
 export const namePrefix = lazy(() =>

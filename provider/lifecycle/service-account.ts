@@ -12,7 +12,6 @@ import { lazy } from "../shared/lazy";
 import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "../shared/names";
 import { quoted } from "../shared/redaction";
 import { roleProblems, sameRoles, uniqueSorted } from "../shared/roles";
-import { containsUnknown, isUnknown, unlessUnknown } from "../shared/unknowns";
 import type { State as KeyState } from "./api-key/state";
 import {
   type ChangeTable,
@@ -39,6 +38,7 @@ import {
   type PreviewContext,
   warnOfForeignTenant,
 } from "./preview-checks";
+import { containsUnknown, isUnknown, unlessUnknown } from "./unknowns";
 
 export interface Inputs {
   /** Absent: a unique name, which `autoName` keeps. */

@@ -1,4 +1,4 @@
-import { containsUnknown } from "../shared/unknowns";
+import { containsUnknown } from "../lifecycle/unknowns";
 
 type Props = Readonly<Record<string, unknown>>;
 

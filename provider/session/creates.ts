@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import type { Attempt, Credential, Platform } from "../api/client";
+import type { Attempt, Platform } from "../api/client";
 import type { FlexpriceApi, NewKey } from "../api/endpoints";
 import { MAX_SILENT_MS, type Outcome, retryDelay, waitNotice } from "../api/retry";
 import type { CreatedKey, Key, User } from "../api/schemas";
+import type { Credential } from "../config/read";
 import { FlexpriceError, isFailure } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { uniqueName } from "./auto-name";

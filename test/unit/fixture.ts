@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import type { Credential, Platform } from "../../provider/api/client";
+import type { Platform } from "../../provider/api/client";
 import type { RetryLimits } from "../../provider/api/retry";
 import {
   DEFAULT_TRANSPORT_LIMITS,
   httpTransport,
   type TransportLimits,
 } from "../../provider/api/transport";
+import type { Credential } from "../../provider/config/read";
 import {
   Emulator,
   type FaultKind,

@@ -18,7 +18,6 @@ import { FlexpriceError, isFailure } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../shared/names";
 import { rememberSecret } from "../../shared/redaction";
-import { containsUnknown, isUnknown, unlessUnknown } from "../../shared/unknowns";
 import {
   type ChangeTable,
   diffByTable,
@@ -44,6 +43,7 @@ import {
   type PreviewContext,
   warnOfForeignTenant,
 } from "../preview-checks";
+import { containsUnknown, isUnknown, unlessUnknown } from "../unknowns";
 import { adoptable } from "./adoption";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
 import {

@@ -6,8 +6,8 @@ import {
   sameDuration,
   sameInstant,
 } from "../../shared/duration";
-import { isUnknown } from "../../shared/unknowns";
 import { checkFailure, displayName } from "../context";
+import { isUnknown } from "../unknowns";
 import type { Inputs, State } from "./state";
 
 /** The input through which the program asks for another expiry than the key has. */

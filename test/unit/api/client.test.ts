@@ -4,10 +4,10 @@ import {
   type ApiCall,
   Client,
   type ClientOptions,
-  type Credential,
   ServerClock,
 } from "../../../provider/api/client";
 import { type HttpRequest, TransportFailure } from "../../../provider/api/transport";
+import type { Credential } from "../../../provider/config/read";
 import { type ErrorKind, FlexpriceError } from "../../../provider/shared/errors";
 import { credential, failureOf, HOUR, ONCE, START, token } from "../fixture";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/shared/unknowns";
+import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/lifecycle/unknowns";
 import { UNKNOWN } from "../fixture";
 
 describe("resources/unknowns", () => {

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import { SHOWN_BY_ENGINE, type Warn } from "../shared/errors";
-import { escapeControlByLine, redact } from "../shared/redaction";
+import { SHOWN_BY_ENGINE, type Warn } from "./errors";
+import { escapeControlByLine, redact } from "./redaction";
 
 /**
  * Shows warnings, or what is only worth knowing, in the CLI's output, each text once a process. The provider process is told the engine's address

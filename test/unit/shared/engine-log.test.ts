@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { engineLog } from "../../../provider/lifecycle/engine-log";
+import { engineLog } from "../../../provider/shared/engine-log";
 
 describe("log, where no engine listens", () => {
   const { error } = console;
