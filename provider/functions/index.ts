@@ -29,14 +29,14 @@ export type GetRolesOutputArgs = AsInputs<GetRolesArgs>;
 export type GetCallerOutputArgs = AsInputs<GetCallerArgs>;
 
 /**
- * A look-up that failed: what was looked up, what the server said, what to do. A program that does not catch it
+ * A function that failed: what was looked up, what the server said, what to do. A program that does not catch it
  * ends, and Pulumi shows the message alone.
  */
 export class LookupError extends pulumi.RunError {
   /** Tells it from other errors of a program. */
   override readonly name = "LookupError";
 
-  /** Thrown by look-ups; a program has no need to make one. */
+  /** Thrown by functions; a program has no need to make one. */
   constructor(
     message: string,
     /** What went wrong, e.g. `not_found`, for a program that goes on without. */
@@ -201,7 +201,7 @@ function queriesOfRun(): FlexpriceQueries {
   const run = pulumi.runtime.getStackResource();
   const known = run && runs.get(run);
   if (known !== undefined) return known;
-  // Loaded here, so that programs without look-ups do not load an HTTP client.
+  // Loaded here, so that programs without functions do not load an HTTP client.
   const {
     Connections,
   }: typeof import("../session/connection-pool") = require("../session/connection-pool");

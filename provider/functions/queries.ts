@@ -42,7 +42,7 @@ const serviceAccountsArgs = z.strictObject({
 const apiKeysArgs = z.strictObject({ serviceAccountId: text.optional(), connection });
 const overArgs = z.strictObject({ connection });
 
-/** Answers look-ups, all of them over the same connections. */
+/** Answers functions, all of them over the same connections. */
 export class FlexpriceQueries {
   constructor(private readonly connections: Connections) {}
 
@@ -113,7 +113,7 @@ export class FlexpriceQueries {
     });
   }
 
-  /** A failure is told as that of the look-up, also where it shared its request with others. */
+  /** A failure is told as that of the function, also where it shared its request with others. */
   private async ask<Result>(
     name: string | undefined,
     operation: string,
@@ -143,7 +143,7 @@ function checked<Args>(schema: z.ZodType<Args>, args: unknown, operation: string
     reason: toCheckFailures(parsed.error)
       .map(({ reason }) => reason)
       .join("; "),
-    fix: "correct the arguments of the look-up; those that are outputs of a resource go to its form whose name ends in Output.",
+    fix: "correct the arguments of the function; those that are outputs of a resource go to its form whose name ends in Output.",
   });
 }
 

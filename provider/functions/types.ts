@@ -2,7 +2,7 @@ import type { ServiceAccountRole } from "../shared/roles";
 
 // Users compile against this file: what it imports, they need the types of.
 
-/** What every look-up takes. */
+/** What every function takes. */
 interface OverConnection {
   /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. */
   readonly connection?: string | undefined;
@@ -45,7 +45,7 @@ export interface GetRolesArgs extends OverConnection {}
 /** Arguments of `getCaller`. */
 export interface GetCallerArgs extends OverConnection {}
 
-/** A service account as a look-up shows it. */
+/** A service account as a function shows it. */
 export interface ServiceAccountInfo {
   /** `user_…` */
   readonly id: string;
@@ -57,7 +57,7 @@ export interface ServiceAccountInfo {
   readonly tenantId: string;
 }
 
-/** An API key as a look-up shows it: never with its value, which Flexprice tells once, to who makes the key. */
+/** An API key as a function shows it: never with its value, which Flexprice tells once, to who makes the key. */
 export interface ApiKeyInfo {
   /** `secret_…` */
   readonly id: string;
@@ -79,7 +79,7 @@ export interface ApiKeyInfo {
   readonly createdAt: string;
 }
 
-/** A role as a look-up shows it. */
+/** A role as a function shows it. */
 export interface RoleInfo {
   /** What `roles` of a `ServiceAccount` takes, e.g. `event_ingestor`. */
   readonly id: string;

@@ -66,9 +66,9 @@ export async function loadPreviewContext(
 }
 
 /**
- * Refuses a program whose look-ups work with other settings than its resources: an inline program of the Automation
+ * Refuses a program whose functions work with other settings than its resources: an inline program of the Automation
  * API runs in another process than its provider, and the two may see different environments.
- * @param news - What the program declares; `__functions` has the fingerprint of each connection that its look-ups use.
+ * @param news - What the program declares; `__functions` has the fingerprint of each connection that its functions use.
  */
 export function functionSettingsFailures(
   context: Pick<ProviderContext, "fingerprint">,
@@ -81,7 +81,7 @@ export function functionSettingsFailures(
       const which = name === "" ? "" : ` of connection ${quoted(name)}`;
       return checkFailure(
         "",
-        `the settings${which} are not the same for this program's look-ups and for its resources: server, credential or environment differ. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
+        `the settings${which} are not the same for this program's functions and for its resources: server, credential or environment differ. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
       );
     });
 }

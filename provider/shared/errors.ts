@@ -4,7 +4,7 @@ import { escapeControl, escapeControlByLine, redact } from "./redaction";
  * What went wrong, for code that has to decide; people read the message.
  *
  * - `configuration`: a setting is missing or unusable; nothing was sent.
- * - `invalid`: the server refused the request's content (400), or the arguments of a look-up mean nothing.
+ * - `invalid`: the server refused the request's content (400), or the arguments of a function mean nothing.
  * - `unauthenticated`: the server does not accept the credential (401).
  * - `forbidden`: the credential may not do this (403).
  * - `wrong_environment`: the credential's environment is not the resource's, or none was named.

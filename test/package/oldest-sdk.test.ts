@@ -56,7 +56,7 @@ describe(`installed by npm beside @pulumi/pulumi ${OLDEST}`, () => {
     assert.match(drift.output, /~ name *: "renamed" => "in the dashboard"/);
   });
 
-  it("the drift is mended, get reads and a look-up finds what is there", async () => {
+  it("the drift is mended, get reads and a function finds what is there", async () => {
     fixture.setSource(`${program("renamed")}
 export const accountName = flexprice.ServiceAccount.get("account", account.id).name;
 export const keyOwner = flexprice.ApiKey.get("key", key.id).userId;

@@ -55,7 +55,7 @@ describe("index", () => {
     return one;
   }
 
-  it("exports the resources, the look-ups, and nothing else", () => {
+  it("exports the resources, the functions, and nothing else", () => {
     assert.deepEqual(Object.keys(flexprice).sort(), [
       "ApiKey",
       "LookupError",

@@ -41,7 +41,7 @@ const key = (id: string) => ({
   created_at: "2026-11-24T08:00:00Z",
 });
 
-describe("api/routes", () => {
+describe("api/endpoints", () => {
   describe("takes no id from the server that would turn into another path", () => {
     for (const id of [".", "..", "", "a/b", "../tenants", "a?b", "a#b", "a b", "%2e%2e", "é"]) {
       it(JSON.stringify(id), async () => {

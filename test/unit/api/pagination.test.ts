@@ -26,7 +26,7 @@ const rows = (count: number): Row[] =>
   Array.from({ length: count }, (_, i) => ({ id: `row ${i}` }));
 const WALK = ["1000 from 0", "1000 from 1000"];
 
-describe("api/pages", () => {
+describe("api/pagination", () => {
   it("reads all pages", async () => {
     for (const [count, pages] of [
       [0, WALK.slice(0, 1)],

@@ -33,7 +33,7 @@ function refusal(config?: Values, environment?: Values, connection?: string): Fl
 
 const SECRET = "opensesame-12345";
 
-describe("config", () => {
+describe("config/read", () => {
   it("has defaults", () => {
     assert.deepEqual(settings(), {
       baseUrl: "https://us.api.flexprice.io/v1",

@@ -8,7 +8,7 @@ const CONFIG = "config key flexprice:apiKey";
 const { getMonitor, setMockOptions, setMocks, setAllConfig, allConfig, runInPulumiStack } =
   pulumi.runtime;
 
-describe("lookups", () => {
+describe("functions", () => {
   const configBefore = allConfig();
   const environment = { ...process.env };
   let fixture: UnitFixture;
@@ -47,7 +47,7 @@ describe("lookups", () => {
   function account(name: string, ...roles: string[]): string {
     return fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles }).id;
   }
-  /** The message of a look-up that has to fail with this kind. */
+  /** The message of a function that has to fail with this kind. */
   async function failure(
     callFunction: Promise<unknown>,
     kind: flexprice.ErrorKind,
@@ -126,7 +126,7 @@ describe("lookups", () => {
 
     it("takes either id or name, as texts", async () => {
       const fix =
-        "\n  What to do: correct the arguments of the look-up; those that are outputs of a resource go to its form whose name ends in Output.";
+        "\n  What to do: correct the arguments of the function; those that are outputs of a resource go to its form whose name ends in Output.";
       const either = "either id or name is needed, and not both";
       for (const [args, reason] of [
         [{}, either],
@@ -445,7 +445,7 @@ describe("lookups", () => {
         const { id, urn } = new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });
         const output = flexprice.getServiceAccountsOutput({ name: id });
         await known(urn);
-        // Meanwhile a look-up of the other kind would send its request as well.
+        // Meanwhile a function of the other kind would send its request as well.
         await flexprice.getCaller();
         if (!preview) await known(output);
         return fixture.log.sort();

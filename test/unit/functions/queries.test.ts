@@ -5,7 +5,7 @@ import { Connections } from "../../../provider/session/connection-pool";
 import { failureOf, UnitFixture } from "../fixture";
 
 /** What is asked through a program's functions is in lookups.test.ts. */
-describe("inquiries", () => {
+describe("functions/queries", () => {
   let fixture: UnitFixture;
   let inquiries: FlexpriceQueries;
   beforeEach(async () => {

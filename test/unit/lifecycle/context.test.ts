@@ -16,7 +16,7 @@ const TABLE: ChangeTable<"label" | "size" | "flag" | "any"> = {
   any: { change: "replace", same: () => true },
 };
 
-describe("resources/lifecycle", () => {
+describe("lifecycle/context", () => {
   describe("diffByTable", () => {
     const before = { label: "a", size: 1 };
     const cases: Record<string, [now: object, changed: string[], replaced: string[]]> = {

@@ -26,7 +26,7 @@ const pending = (name) => ({
 })();
 `;
 
-describe("engine-end", function () {
+describe("lifecycle/engine-exit", function () {
   this.timeout(60_000);
   let folder: string;
   let notes: string;

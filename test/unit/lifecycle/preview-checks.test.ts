@@ -20,7 +20,7 @@ const ASSIGNABLE = "GET /rbac/roles?user_type=service_account";
 const SOURCE = "The credential from config key flexprice:apiKey";
 const BUILT_IN = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
-describe("resources/preflight", () => {
+describe("lifecycle/preview-checks", () => {
   let fixture: UnitFixture;
   beforeEach(async () => {
     fixture = await UnitFixture.start();
@@ -302,7 +302,7 @@ describe("resources/preflight", () => {
 
   describe("the settings of a program's functions", () => {
     const REFUSED =
-      /^the settings are not the same for this program's look-ups and for its resources: server, credential or environment differ\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
+      /^the settings are not the same for this program's functions and for its resources: server, credential or environment differ\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
 
     it("pass where its resources have the same, and are no input", async () => {
       const { accounts, keys } = fixture.process();

@@ -16,7 +16,7 @@ const PREFIX_RULE = "namePrefix: must not be blank nor contain NUL";
 const NO_ROLE = "roles: Service accounts must have at least one role assigned";
 const ALLOWED = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
-describe("resources/service-account: check and diff", () => {
+describe("lifecycle/service-account: check and diff", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   before(async () => {

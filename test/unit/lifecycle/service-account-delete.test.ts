@@ -13,7 +13,7 @@ import {
 
 const ROLES = ["event_ingestor"];
 
-describe("resources/service-account: delete", () => {
+describe("lifecycle/service-account: delete", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let tenantId: string;

@@ -12,7 +12,7 @@ import {
 const ROLES = ["event_ingestor"];
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
 
-describe("resources/service-account: names", () => {
+describe("lifecycle/service-account: names", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let tenantId: string;

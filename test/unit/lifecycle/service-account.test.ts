@@ -14,7 +14,7 @@ import {
 const ROLES = ["event_ingestor"];
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 
-describe("resources/service-account: create, read and update", () => {
+describe("lifecycle/service-account: create, read and update", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let tenantId: string;

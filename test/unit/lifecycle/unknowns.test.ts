@@ -3,7 +3,7 @@ import { z } from "zod";
 import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/lifecycle/unknowns";
 import { UNKNOWN } from "../fixture";
 
-describe("resources/unknowns", () => {
+describe("lifecycle/unknowns", () => {
   it("knows the text that Pulumi sends in place of a value", () => {
     assert.equal(isUnknown(UNKNOWN), true);
     for (const value of [undefined, null, "", "unknown", UNKNOWN.toUpperCase(), [UNKNOWN], {}]) {

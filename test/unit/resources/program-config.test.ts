@@ -91,7 +91,7 @@ describe("resources/program-config", () => {
     });
   });
 
-  describe("of look-ups", () => {
+  describe("of functions", () => {
     beforeEach(() =>
       runtime.setMocks({
         newResource: ({ name, inputs }) => ({ id: name, state: inputs }),

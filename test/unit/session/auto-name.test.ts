@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { isUniqueNameOf, uniqueName } from "../../../provider/session/auto-name";
 
-describe("api/auto-name", () => {
+describe("session/auto-name", () => {
   it("adds ten characters to the prefix that nobody mixes up", () => {
     assert.match(uniqueName("ci"), /^ci-[0-9abcdefghjkmnpqrstvwxyz]{10}$/);
   });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Connections } from "../../../provider/session/connection-pool";
 import { failureOf, MINUTE, START, UnitFixture } from "../fixture";
 
-describe("connections", () => {
+describe("session/connection-pool", () => {
   let fixture: UnitFixture;
   let connections: Connections;
   beforeEach(async () => {

@@ -6,7 +6,7 @@ import { failureOf, SECOND, START, token, UnitFixture } from "../fixture";
 const ME = "GET /users/me";
 const ASSIGNABLE = "GET /rbac/roles?user_type=service_account";
 
-describe("api/connection", () => {
+describe("session/connection", () => {
   let fixture: UnitFixture;
   beforeEach(async () => {
     fixture = await UnitFixture.start();

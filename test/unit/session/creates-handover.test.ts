@@ -18,7 +18,7 @@ import {
 } from "./creating";
 import { type JournalingProcess, Notes } from "./notes";
 
-describe("api/creates: handing over", () => {
+describe("session/creates: handing over", () => {
   let fixture: UnitFixture;
   let notes: Notes;
   let process: JournalingProcess;

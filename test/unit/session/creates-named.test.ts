@@ -24,7 +24,7 @@ const NOT_FOUND: FaultKind = {
   body: { code: "not_found", message: "User not found" },
 };
 
-describe("api/creates: names of the program's", () => {
+describe("session/creates: names of the program's", () => {
   let fixture: UnitFixture;
   let notes: Notes;
   let process: JournalingProcess;

@@ -49,7 +49,7 @@ const titleOf = (fault: FaultKind, when: string) =>
     .map((part) => JSON.stringify(part))
     .join(" ")} ${when} the effect`;
 
-describe("api/creates", () => {
+describe("session/creates", () => {
   let fixture: UnitFixture;
   let notes: Notes;
   let process: JournalingProcess;

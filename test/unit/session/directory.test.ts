@@ -10,7 +10,7 @@ const ONE_BY_ONE = Array<string>(2).fill("1 ids, limit 1, offset 0");
 const COUNT = "list, limit 1, offset 0";
 const PAGES = ["list, limit 1000, offset 0", "list, limit 1000, offset 1000"];
 
-describe("api/directory", () => {
+describe("session/directory", () => {
   let fixture: UnitFixture;
   let directory: Directory;
   beforeEach(async () => {

@@ -4,7 +4,7 @@ import { failureOf, UnitFixture } from "../fixture";
 
 const KEYS = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
 
-describe("api/inventory", () => {
+describe("session/inventory", () => {
   let fixture: UnitFixture;
   let inventory: Inventory;
   beforeEach(async () => {

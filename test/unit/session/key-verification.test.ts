@@ -6,7 +6,7 @@ const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc
 const ME = "GET /users/me";
 const ALL_PAUSES = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
 
-describe("api/proof", () => {
+describe("session/key-verification", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;

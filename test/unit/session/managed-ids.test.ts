@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { ManagedIds } from "../../../provider/session/managed-ids";
 import { Journal } from "../../../provider/session/recovery/journal";
 
-describe("api/managed-ids", () => {
+describe("session/managed-ids", () => {
   it("knows the ids that it was shown", () => {
     const managed = new ManagedIds(new Journal());
     managed.add("user_1");

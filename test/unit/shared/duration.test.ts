@@ -11,7 +11,7 @@ import {
 } from "../../../provider/shared/duration";
 import { DAY, HOUR, MINUTE, SECOND, START, UNKNOWN } from "../fixture";
 
-describe("resources/expiry", () => {
+describe("shared/duration", () => {
   describe("durationMs", () => {
     const lengths: Record<string, number> = {
       "90d": 90 * DAY,

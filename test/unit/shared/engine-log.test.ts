@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { engineLog } from "../../../provider/shared/engine-log";
 
-describe("log, where no engine listens", () => {
+describe("shared/engine-log, where no engine listens", () => {
   const { error } = console;
   let printed: unknown[][] = [];
   beforeEach(() => {

@@ -18,7 +18,7 @@ const PARTS = {
   code: "validation_error",
 } as const;
 
-describe("errors", () => {
+describe("shared/errors", () => {
   it("tell what was attempted, what came of it, and what to do", () => {
     const error = new FlexpriceError(PARTS);
     assert.equal(

@@ -10,7 +10,7 @@ import {
 const JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoidXNlcl8xIn0.c2lnbmF0dXJl";
 const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
 
-describe("redaction", () => {
+describe("shared/redaction", () => {
   describe("of what looks like a credential, known or not", () => {
     const cases: Record<string, [text: string, clean: string]> = {
       "a private key": [`key ${KEY}.`, "key [redacted]."],

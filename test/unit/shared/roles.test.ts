@@ -20,7 +20,7 @@ const CATALOGUE = [
   { id: "user_manager", permissions: { user: ["read", "write"], event: ["write"] } },
 ];
 
-describe("resources/roles", () => {
+describe("shared/roles", () => {
   it("knows what an unchanged server offers", () => {
     assert.deepEqual(SERVICE_ACCOUNT_ROLES, ["event_ingestor", "event_reader", "super_admin"]);
   });

@@ -22,7 +22,7 @@ const KEY = "adopt.apiKey: must be the key itself, without white space or a line
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
-describe("resources/api-key: check", () => {
+describe("lifecycle/api-key: check", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   before(async () => {

@@ -21,7 +21,7 @@ const POST = "POST /secrets/api/keys";
 
 const optionalName = (name: string | undefined) => (name === undefined ? {} : { name });
 
-describe("resources/api-key: create and update", () => {
+describe("lifecycle/api-key: create and update", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;

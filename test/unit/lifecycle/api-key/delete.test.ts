@@ -15,7 +15,7 @@ import {
 const ME = "GET /users/me";
 const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
 
-describe("resources/api-key: delete", () => {
+describe("lifecycle/api-key: delete", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;

@@ -15,7 +15,7 @@ const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const AUTO = { name: "k-0123456789", autoName: "k-0123456789", namePrefix: "k" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
-describe("resources/api-key: diff", () => {
+describe("lifecycle/api-key: diff", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   const id = "secret_1";

@@ -10,7 +10,7 @@ import {
 
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
 
-describe("resources/api-key: names", () => {
+describe("lifecycle/api-key: names", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;

@@ -19,7 +19,7 @@ const SEARCH = "POST /users/search";
 const LIST = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
 const PROBE = LIST.replace("1000", "1");
 
-describe("resources/api-key: read", () => {
+describe("lifecycle/api-key: read", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let account: string;

@@ -7,7 +7,7 @@ const LIFETIME = 90 * DAY;
 /** What a key may be declared with, beside what makes it rotate. */
 type More = Readonly<Record<string, unknown>>;
 
-describe("resources/api-key: a rotation that leaves the predecessor to its expiry", () => {
+describe("lifecycle/api-key: a rotation that leaves the predecessor to its expiry", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let engine: Engine;

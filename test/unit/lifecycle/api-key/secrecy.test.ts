@@ -3,7 +3,7 @@ import { redact } from "../../../../provider/shared/redaction";
 import { createKey, failureOf, type KeyInputs, type KeyState, UnitFixture } from "../../fixture";
 
 /** Values without the shape of a key: whoever meets one first has to make it known. */
-describe("resources/api-key: keys are known as secrets", () => {
+describe("lifecycle/api-key: keys are known as secrets", () => {
   let fixture: UnitFixture;
   beforeEach(async () => {
     fixture = await UnitFixture.start();

@@ -46,7 +46,7 @@ const NAMED_KEY: PendingCreate = {
 
 const LEASE_OVER = LEASE_MS + MINUTE;
 
-describe("api/journal", () => {
+describe("session/recovery/journal", () => {
   let home: string;
   let directory: string;
   let clock: number;

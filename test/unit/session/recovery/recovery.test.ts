@@ -31,7 +31,7 @@ const NO: { kind: "status"; status: number; body: unknown } = {
   body: { message: "no" },
 };
 
-describe("api/recovery", () => {
+describe("session/recovery/recovery", () => {
   let fixture: UnitFixture;
   let notes: Notes;
   let owner: string;

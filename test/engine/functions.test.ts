@@ -3,7 +3,7 @@ import { changes, EngineFixture, failed, messages, prefixOf, succeeded } from ".
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
 
-/** Every look-up in both forms; the results leave as JSON, so that they are compared in one piece. */
+/** Every function in both forms; the results leave as JSON, so that they are compared in one piece. */
 const EVERY_LOOKUP = `
 import * as pulumi from "@pulumi/pulumi";
 ${FLEXPRICE}
@@ -42,7 +42,7 @@ const LISTS = [
   "POST /v1/users/search",
 ];
 
-describe("look-ups", () => {
+describe("functions", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open(EVERY_LOOKUP);
