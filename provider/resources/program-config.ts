@@ -36,18 +36,21 @@ function secretKeys(): readonly unknown[] | undefined {
 }
 
 /** What functions have worked with, in each run of a program: by connection, "" for the unnamed one. */
-const lookups = new WeakMap<Resource, Record<string, string>>();
+const functionSettingsOfRun = new WeakMap<Resource, Record<string, string>>();
 
 /** A function of this run works with these settings. */
 export function recordFunctionSettings(connection: string | undefined, fingerprint: string): void {
   const run = runtime.getStackResource();
   if (run === undefined) return;
-  lookups.set(run, { ...lookups.get(run), [connection ?? ""]: fingerprint });
+  functionSettingsOfRun.set(run, {
+    ...functionSettingsOfRun.get(run),
+    [connection ?? ""]: fingerprint,
+  });
 }
 
 /** The input by which a resource tells its provider what the program's functions have worked with so far. */
 export function functionSettings(): { readonly __functions?: Readonly<Record<string, string>> } {
   const run = runtime.getStackResource();
-  const seen = run && lookups.get(run);
+  const seen = run && functionSettingsOfRun.get(run);
   return seen === undefined ? {} : { __functions: seen };
 }

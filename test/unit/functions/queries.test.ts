@@ -4,7 +4,7 @@ import { uniqueName } from "../../../provider/session/auto-name";
 import { Connections } from "../../../provider/session/connection-pool";
 import { failureOf, UnitFixture } from "../fixture";
 
-/** What is asked through a program's functions is in lookups.test.ts. */
+/** What is asked through a program's functions is in index.test.ts. */
 describe("functions/queries", () => {
   let fixture: UnitFixture;
   let inquiries: FlexpriceQueries;
