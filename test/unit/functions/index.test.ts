@@ -456,7 +456,7 @@ describe("functions", () => {
     });
 
     it("load an HTTP client only when one is called", async () => {
-      const root = join(__dirname, "..", "..", "provider");
+      const root = join(__dirname, "..", "..", "..", "provider");
       const heavy =
         /[\\/]undici[\\/]|provider[\\/](functions[\\/]queries|session[\\/](connection|connection-pool)|api[\\/]client)\.ts$/;
       const loaded = () =>

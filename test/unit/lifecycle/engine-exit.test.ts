@@ -47,7 +47,7 @@ describe("lifecycle/engine-exit", function () {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, SCRIPT);
     child = spawn(process.execPath, [path], {
-      cwd: join(__dirname, "../.."),
+      cwd: join(__dirname, "../../.."),
       env: { ...process.env, NOTES: notes },
       stdio: [stdin, "pipe", "inherit"],
     });
