@@ -26,14 +26,14 @@ const source: SettingsSource = {
   environment: process.env,
 };
 
-const world = { ...realPlatform(), notify: engineLog(process.argv[2], "info") };
+const platform = { ...realPlatform(), notify: engineLog(process.argv[2], "info") };
 const warn = engineLog();
 const journal = new Journal({
   directory: join(process.env["PULUMI_HOME"] || join(homedir(), ".pulumi"), "flexprice", "creates"),
   warn,
 });
 const managed = new ManagedIds(journal);
-const connections = new Connections(source, world, journal, managed);
+const connections = new Connections(source, platform, journal, managed);
 
 const context: ProviderContext = {
   connect: (name, operation) => connections.connect(name, operation),
@@ -46,7 +46,7 @@ const context: ProviderContext = {
   diffedAccounts: new DiffedResources(),
   diffedKeys: new DiffedResources(),
   now: (connection) => connections.now(connection),
-  sleep: world.sleep,
+  sleep: platform.sleep,
   warn,
 };
 

@@ -25,7 +25,7 @@ export interface CommandContext {
   readonly stdout: Screen;
   readonly stderr: Screen;
   /** Network and clock. */
-  readonly world: Platform;
+  readonly platform: Platform;
   /** Runs a program to its end; undefined where there is none of this name. */
   readonly run: (command: string, args: readonly string[]) => Promise<Finished | undefined>;
   /** Settles when the command is asked to end: Ctrl-C or SIGTERM. */
@@ -47,7 +47,7 @@ export function realCommandContext(): CommandContext {
     stdout: process.stdout,
     stderr: process.stderr,
     // Without an engine it shows on standard error.
-    world: { ...realPlatform(), notify: engineLog("", "info") },
+    platform: { ...realPlatform(), notify: engineLog("", "info") },
     run: (command, args) => run(command, args, directory),
     untilStopped: () =>
       new Promise((resolve) => {

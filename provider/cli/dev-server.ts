@@ -32,7 +32,7 @@ export async function devServer(
 ): Promise<ExitStatus> {
   const stopped = shell.untilStopped();
   const founding = { now: SEED_TIME, isOver: false };
-  const clock = () => new Date(founding.isOver ? shell.world.now() : founding.now);
+  const clock = () => new Date(founding.isOver ? shell.platform.now() : founding.now);
   const emulator = await listen(options, shell, clock);
   const operator = emulator.createTenant({ name: "Development" });
   for (let i = 1; i <= options.accounts; i++) {

@@ -4,6 +4,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { unknownSettingError, unknownSettings } from "../config/keys";
 import { FlexpriceError } from "../shared/errors";
+import { parseJson } from "../shared/json";
 import { rememberSecret } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 
@@ -136,12 +137,4 @@ export async function readStackConfig(
 export function rejectUnknown(config: StackConfig): void {
   const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
   if (unknown !== undefined) throw unknownSettingError(unknown);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -48,11 +48,11 @@ export async function connect(
 }
 
 export function openSession(
-  { world }: CommandContext,
+  { platform }: CommandContext,
   credential: Credential,
   settings: Omit<Settings, "credential">,
 ): Session {
-  const connection = new Connection({ ...settings, credential, world });
+  const connection = new Connection({ ...settings, credential, platform });
   return { connection, baseUrl: settings.baseUrl, credential };
 }
 

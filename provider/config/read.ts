@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { FlexpriceError } from "../shared/errors";
+import { parseJson } from "../shared/json";
 import { isLoopback } from "../shared/loopback";
 import { quoted } from "../shared/redaction";
 import { configError, SECRET_SETTINGS, SETTINGS, type SettingName } from "./keys";
@@ -270,12 +271,4 @@ function example(name: SettingName): string {
       ? `pulumi config set --secret --path flexprice:connections.NAME.apiKey`
       : `pulumi config set ${secret}flexprice:${name}${example[name]}`;
   return `set it with "${command}" or in ${SETTINGS[name]}.`;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -311,7 +311,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       for (const key of keys) {
         const revoking = `revoke API key ${displayName(key.id, key.name)}`;
         await retryDespiteLag(
-          connection.world,
+          connection.platform,
           () => connection.api.revokeKey(key.id, revoking),
           (lag) => isFailure(lag, "not_found") && isYoung(connection, key.id),
         );
@@ -370,7 +370,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
   private async archive(connection: Connection, id: string, operation: string): Promise<void> {
     try {
       await retryDespiteLag(
-        connection.world,
+        connection.platform,
         async () => {
           const unknown = await archiveAccount(connection, id, operation);
           if (unknown !== undefined && isYoung(connection, id)) throw unknown;
@@ -407,7 +407,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
   ): Promise<User> {
     try {
       const account = await retryDespiteLag(
-        connection.world,
+        connection.platform,
         () => connection.api.renameAccount(id, newName, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, id),
       );

@@ -16,7 +16,7 @@ export class Connections {
 
   constructor(
     private readonly source: SettingsSource,
-    private readonly world = realPlatform(),
+    private readonly platform = realPlatform(),
     private readonly journal = new Journal(),
     private readonly managed = new ManagedIds(journal),
   ) {}
@@ -30,8 +30,8 @@ export class Connections {
     if (known !== undefined) return known;
     const { credential, ...settings } = readSettings(this.source, name);
     if (credential === undefined) throw missingCredential(operation, name);
-    const { world, journal, managed } = this;
-    const connection = new Connection({ ...settings, credential, world }, journal, managed);
+    const { platform, journal, managed } = this;
+    const connection = new Connection({ ...settings, credential, platform }, journal, managed);
     this.made.set(name, connection);
     return connection;
   }
@@ -56,6 +56,6 @@ export class Connections {
 
   /** Milliseconds of the epoch by the clock of the connection's server, or by ours as long as it has not answered. */
   now(name: string | undefined): number {
-    return this.made.get(name)?.api.serverNow() ?? this.world.now();
+    return this.made.get(name)?.api.serverNow() ?? this.platform.now();
   }
 }

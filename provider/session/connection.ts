@@ -1,8 +1,9 @@
-import { Client, type ClientOptions, type Platform, ServerClock } from "../api/client";
+import { Client, type ClientOptions, type Platform } from "../api/client";
 import { FlexpriceApi } from "../api/endpoints";
 import { displayIdOf } from "../api/ids";
 import type { RetryLimits } from "../api/retry";
 import type { Role, User } from "../api/schemas";
+import { ServerClock } from "../api/server-clock";
 import { type FlexpriceError, isFailure, type Warn } from "../shared/errors";
 import { Creates, hashOf } from "./creates";
 import { Directory } from "./directory";
@@ -37,7 +38,7 @@ export type Preflight =
 /** One server with one credential, as long as the process lives. What it asks once it keeps. */
 export class Connection {
   readonly api: FlexpriceApi;
-  readonly world: Platform;
+  readonly platform: Platform;
   readonly directory: Directory;
   readonly inventory: Inventory;
   readonly creates: Creates;
@@ -52,20 +53,20 @@ export class Connection {
     private readonly journal = new Journal(),
     managed = new ManagedIds(journal),
   ) {
-    this.world = options.world;
-    const { now, trustsDateHeader } = options.world;
+    this.platform = options.platform;
+    const { now, trustsDateHeader } = options.platform;
     const clock = new ServerClock(now, trustsDateHeader ? Number.POSITIVE_INFINITY : undefined);
     this.api = new FlexpriceApi(new Client({ ...options, clock }));
     this.preflightApi = new FlexpriceApi(new Client({ ...options, clock, retry: PREFLIGHT_RETRY }));
-    this.directory = new Directory(this.api, options.world.sleep);
-    this.inventory = new Inventory(this.api, options.world.sleep);
+    this.directory = new Directory(this.api, options.platform.sleep);
+    this.inventory = new Inventory(this.api, options.platform.sleep);
     const origin = {
       server: options.baseUrl,
       credential: hashOf(options.credential),
       environmentId: this.chosenEnvironment,
     };
-    const { api, directory, inventory, world } = this;
-    const of = [api, directory, inventory, world, managed, journal, origin] as const;
+    const { api, directory, inventory, platform } = this;
+    const of = [api, directory, inventory, platform, managed, journal, origin] as const;
     this.creates = new Creates(...of);
     this.recovery = new Recovery(...of);
   }

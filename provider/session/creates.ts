@@ -119,7 +119,7 @@ export class Creates {
     readonly api: FlexpriceApi,
     private readonly directory: Directory,
     private readonly inventory: Inventory,
-    private readonly world: Pick<Platform, "sleep" | "now" | "random" | "notify">,
+    private readonly platform: Pick<Platform, "sleep" | "now" | "random" | "notify">,
     private readonly managed: ManagedIds,
     private readonly journal: Journal,
     private readonly origin: CreateOrigin,
@@ -179,7 +179,7 @@ export class Creates {
         settle: isExact ? "remove" : "report",
       }),
       post: (name) => {
-        const now = ahead === undefined ? this.api.serverNow() : this.world.now() + ahead;
+        const now = ahead === undefined ? this.api.serverNow() : this.platform.now() + ahead;
         const expiresAt =
           spec.lifetimeMs === undefined
             ? spec.expiresAt
@@ -205,7 +205,7 @@ export class Creates {
             fix: "set a later expiresAt, and the clock of this machine.",
           });
         }
-        ahead = Date.parse(created_at) - this.world.now();
+        ahead = Date.parse(created_at) - this.platform.now();
         wrongExpiries += 1;
         if (wrongExpiries <= MAX_WRONG_EXPIRIES) return undefined;
         throw new FlexpriceError({
@@ -226,7 +226,7 @@ export class Creates {
 
   /** Posts, under another name each time, until one object is there that only this create knows. */
   private async make<Made>(plan: Plan<Made>): Promise<Made> {
-    const tries: Tries = { unknown: 0, attempt: 1, startedAt: this.world.now() };
+    const tries: Tries = { unknown: 0, attempt: 1, startedAt: this.platform.now() };
     for (let notesLost = 0; ; ) {
       const pending = plan.pending(plan.nextName());
       const note = notesLost < MAX_NOTES_LOST ? await this.journal.begin(pending) : { pending };
@@ -251,24 +251,24 @@ export class Creates {
 
   /** Sends one POST and, where its answer is lost, looks for what it has made. Undefined: another is due. */
   private async post<Made>(plan: Plan<Made>, note: Note, tries: Tries): Promise<Made | undefined> {
-    const { world } = this;
+    const { platform } = this;
     const { name } = note.pending;
     const result = await plan.post(name);
     if ("value" in result) return result.value;
     const { error, outcome } = result;
     if (hadNoEffect(outcome)) this.journal.close(note);
     const { attempt, startedAt } = tries;
-    const now = world.now();
-    if (plan.isLag?.(error) && (await waitForReplica(world, error, now - startedAt)))
+    const now = platform.now();
+    if (plan.isLag?.(error) && (await waitForReplica(platform, error, now - startedAt)))
       return undefined;
-    const { random } = world;
+    const { random } = platform;
     const finished = { safety: "unsafe", outcome, attempt, startedAt, now, random } as const;
     const delay = retryDelay(finished);
     if (delay !== "stop") {
       tries.attempt += 1;
       const notice = waitNotice(error, finished, delay);
-      if (notice !== undefined) await world.notify?.(notice);
-      await world.sleep(delay);
+      if (notice !== undefined) await platform.notify?.(notice);
+      await platform.sleep(delay);
       return undefined;
     }
     if (!isFailure(error, "outcome_unknown")) throw error;
@@ -278,7 +278,7 @@ export class Creates {
     tries.unknown += 1;
     if (tries.unknown >= MAX_UNKNOWN) throw error;
     tries.attempt = 1;
-    tries.startedAt = world.now();
+    tries.startedAt = platform.now();
     return undefined;
   }
 
@@ -290,11 +290,11 @@ export class Creates {
   ): Promise<Made | "cleared" | "nothing"> {
     for (const delay of LOOKUP_DELAYS_MS) {
       if (delay > MAX_SILENT_MS) {
-        await this.world.notify?.(
+        await this.platform.notify?.(
           `Waiting for the server, which may not show yet what a request without an answer has made: ${lost.reason}. Looking for ${quoted(name)} once more in ${delay / 1_000} seconds.`,
         );
       }
-      await this.world.sleep(delay);
+      await this.platform.sleep(delay);
       try {
         const found = await plan.find(name, lost);
         if (found !== "nothing") return found;
@@ -346,7 +346,7 @@ export class Creates {
   private async giveName(account: User, name: string, operation: string): Promise<Finished<User>> {
     try {
       const named = await retryDespiteLag(
-        this.world,
+        this.platform,
         () => this.api.renameAccount(account.id, name, operation),
         ({ kind }) => kind === "not_found",
       );

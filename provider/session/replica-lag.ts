@@ -20,7 +20,7 @@ const REPLICA_PAUSE_MS = 1_000;
 
 /** Does something, again and again for a while as long as the failure looks like one of a read replica that lags. */
 export async function retryDespiteLag<Result>(
-  world: LagPlatform,
+  platform: LagPlatform,
   attempt: () => Promise<Result>,
   isLag: (error: FlexpriceError) => boolean | Promise<boolean>,
 ): Promise<Result> {
@@ -29,7 +29,7 @@ export async function retryDespiteLag<Result>(
       return await attempt();
     } catch (error) {
       if (!isFailure(error) || !(await isLag(error))) throw error;
-      if (!(await waitForReplica(world, error, waitedMs))) throw error;
+      if (!(await waitForReplica(platform, error, waitedMs))) throw error;
     }
   }
 }
@@ -39,16 +39,16 @@ export async function retryDespiteLag<Result>(
  * @returns False, at once, where it has been waited for long enough.
  */
 export async function waitForReplica(
-  world: LagPlatform,
+  platform: LagPlatform,
   { reason }: FlexpriceError,
   waitedMs: number,
 ): Promise<boolean> {
   if (waitedMs >= REPLICA_LAG_MS) return false;
   if (waitedMs >= MAX_SILENT_MS) {
-    await world.notify?.(
+    await platform.notify?.(
       `Waiting for the server, which may not show yet what was done a moment ago: ${reason}. The request is repeated for up to ${REPLICA_LAG_MS / 1_000} seconds.`,
     );
   }
-  await world.sleep(REPLICA_PAUSE_MS);
+  await platform.sleep(REPLICA_PAUSE_MS);
   return true;
 }

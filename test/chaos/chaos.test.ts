@@ -40,27 +40,27 @@ describe("chaos", function () {
 });
 
 async function run(one: Scenario): Promise<void> {
-  const world = await ChaosWorld.start(randomFrom(one.seed), happened, one.revocationDelayMs);
+  const platform = await ChaosWorld.start(randomFrom(one.seed), happened, one.revocationDelayMs);
   try {
-    await world.timeline.run(play(world, one));
+    await platform.timeline.run(play(platform, one));
   } finally {
-    if (PATH !== undefined) console.log(world.timeline.story.join("\n"));
-    happened.count("handler calls", sum(world.stacks.map(({ operations }) => operations)));
-    happened.count("requests", world.emulator.requests.length);
-    await world.stop();
+    if (PATH !== undefined) console.log(platform.timeline.story.join("\n"));
+    happened.count("handler calls", sum(platform.stacks.map(({ operations }) => operations)));
+    happened.count("requests", platform.emulator.requests.length);
+    await platform.stop();
   }
 }
 
-async function play(world: ChaosWorld, { steps }: Scenario): Promise<void> {
-  const { timeline, gateway, notes, stacks, emulator } = world;
-  const verdict = new Classification(world, happened, configError);
+async function play(platform: ChaosWorld, { steps }: Scenario): Promise<void> {
+  const { timeline, gateway, notes, stacks, emulator } = platform;
+  const verdict = new Classification(platform, happened, configError);
   let program: Declared[] = [];
   let made = 0;
   for (const step of steps) {
     for (const change of step.changes) {
       made += 1;
       program = changed(program, change, made);
-      if (change.kind === "dashboard") inDashboard(world, verdict, change);
+      if (change.kind === "dashboard") inDashboard(platform, verdict, change);
     }
     gateway.faultOneIn = step.faultOneIn;
     emulator.faults.outage = step.outage;
@@ -74,36 +74,36 @@ async function play(world: ChaosWorld, { steps }: Scenario): Promise<void> {
         if (command === undefined) return;
         await timeline.pause(command.delayMs);
         if (command.refreshFirst) {
-          await world.command(stack, NO_MISHAP, (one) => stack.refresh(one));
+          await platform.command(stack, NO_MISHAP, (one) => stack.refresh(one));
         }
-        await world.command(stack, command.mishap, (one) => stack.up(now, one));
+        await platform.command(stack, command.mishap, (one) => stack.up(now, one));
       }),
     );
     verdict.always();
     emulator.faults.outage = false;
     await timeline.pause(step.pauseMs);
   }
-  await settle(world, verdict, program);
+  await settle(platform, verdict, program);
 }
 
 /** Runs without faults, once nothing is under way any more and the leases of all notes are over. */
 async function settle(
-  world: ChaosWorld,
+  platform: ChaosWorld,
   verdict: Classification,
   program: Declared[],
 ): Promise<void> {
-  const { timeline, gateway, notes } = world;
+  const { timeline, gateway, notes } = platform;
   gateway.faultOneIn = Number.POSITIVE_INFINITY;
   await timeline.untilQuiet();
   notes.setClockRight();
   await timeline.pause(3 * MINUTE);
   verdict.always();
-  await upAll(world, program, 1);
+  await upAll(platform, program, 1);
   verdict.followReports();
-  await upAll(world, program, 2);
+  await upAll(platform, program, 2);
   // Nothing is sent so late that it can still have an effect: what is not there will not be.
   await timeline.pause(61 * MINUTE);
-  const isSettled = await upAll(world, program, 3);
+  const isSettled = await upAll(platform, program, 3);
   verdict.followReports();
   verdict.converged(isSettled);
   verdict.atTheEnd(program);
@@ -111,7 +111,7 @@ async function settle(
 
 /** A note is settled by a run that changes something: preview and refresh must not. So there is always a change. */
 async function upAll(
-  world: ChaosWorld,
+  platform: ChaosWorld,
   program: readonly Declared[],
   round: number,
 ): Promise<boolean> {
@@ -121,10 +121,10 @@ async function upAll(
     inputs: { namePrefix: "touch", roles: ["event_reader"] },
   };
   let isSettled = true;
-  for (const stack of world.stacks) {
-    const refresh = () => world.command(stack, NO_MISHAP, (one) => stack.refresh(one));
+  for (const stack of platform.stacks) {
+    const refresh = () => platform.command(stack, NO_MISHAP, (one) => stack.refresh(one));
     const up = (declared: readonly Declared[]) =>
-      world.command(stack, NO_MISHAP, (one) => stack.up(declared, one));
+      platform.command(stack, NO_MISHAP, (one) => stack.up(declared, one));
     const well = [await refresh(), await up([...program, touch]), await up(program)];
     isSettled &&= well.every((one) => one);
   }
@@ -132,21 +132,21 @@ async function upAll(
 }
 
 function inDashboard(
-  world: ChaosWorld,
+  platform: ChaosWorld,
   verdict: Classification,
   { act, pick }: Change & { kind: "dashboard" },
 ): void {
   const type = act === "rename" ? "account" : "key";
-  const held = world.stacks
+  const held = platform.stacks
     .flatMap(({ state }) => [...state.values()])
     .filter(({ declared }) => declared.type === type);
   const one = held[pick % Math.max(1, held.length)];
   if (one === undefined) return;
   if (act === "rename") {
-    world.emulator.renameAccount(one.id, "renamed in the dashboard");
+    platform.emulator.renameAccount(one.id, "renamed in the dashboard");
   } else {
     verdict.endedByHand.add(one.id);
-    world.emulator.revokeKey(one.id);
+    platform.emulator.revokeKey(one.id);
   }
 }
 

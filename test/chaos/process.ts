@@ -48,7 +48,7 @@ export class ProviderProcess {
     return this.state === "ended";
   }
 
-  world(transport: Transport, random: () => number): Platform {
+  platform(transport: Transport, random: () => number): Platform {
     return {
       transport,
       random,

@@ -31,13 +31,13 @@ export class Classification {
   readonly endedByHand = new Set<string>();
 
   constructor(
-    private readonly world: ChaosWorld,
+    private readonly platform: ChaosWorld,
     private readonly happened: Tally,
     private readonly configError: Tally,
   ) {
-    world.gateway.onArrival = ({ method, url }, by) => {
+    platform.gateway.onArrival = ({ method, url }, by) => {
       const id = method === "DELETE" ? url.slice(url.lastIndexOf("/") + 1) : "";
-      const holder = this.world.stacks.find((stack) => holds(stack, id));
+      const holder = this.platform.stacks.find((stack) => holds(stack, id));
       if (holder === undefined || holder.askedToDelete.has(id) || this.endedByHand.has(id)) return;
       this.expect(false, "live objects of a state that a provider ended", `${id}, by ${by}`);
     };
@@ -45,8 +45,8 @@ export class Classification {
 
   /** What holds at any time. */
   always(): void {
-    const live = new Set(this.world.live().map(({ id }) => id));
-    for (const stack of this.world.stacks) {
+    const live = new Set(this.platform.live().map(({ id }) => id));
+    for (const stack of this.platform.stacks) {
       for (const id of stack.saidGone) this.expect(!live.has(id), "false gone", id);
       stack.saidGone.length = 0;
       for (const { id } of stack.held) {
@@ -54,21 +54,21 @@ export class Classification {
         this.expect(isLive, "objects in a state that are not live", `${id} of ${stack.name}`);
       }
     }
-    const [first, second] = this.world.stacks;
+    const [first, second] = this.platform.stacks;
     for (const { id } of first.held) {
       this.expect(!holds(second, id), "objects in two states", id);
     }
   }
 
   converged(is: boolean): void {
-    const told = this.world.stacks.flatMap(({ texts }) => texts.slice(-3)).join("\n");
+    const told = this.platform.stacks.flatMap(({ texts }) => texts.slice(-3)).join("\n");
     this.expect(is, "no convergence in fault-free runs", told);
   }
 
   /** A person does what the reports ask for: what is in no state is removed. */
   followReports(): void {
-    const { emulator, stacks } = this.world;
-    for (const { id } of this.world.live()) {
+    const { emulator, stacks } = this.platform;
+    for (const { id } of this.platform.live()) {
       if (stacks.some((stack) => holds(stack, id)) || !this.isReported(id)) continue;
       this.happened.count("reported, and removed by a person");
       this.endedByHand.add(id);
@@ -80,23 +80,23 @@ export class Classification {
   /** What holds when everything is settled. */
   atTheEnd(program: readonly Declared[]): void {
     this.always();
-    for (const stack of this.world.stacks) {
+    for (const stack of this.platform.stacks) {
       assert.deepEqual([...stack.state.keys()].sort(), program.map(({ urn }) => urn).sort());
       for (const held of stack.state.values()) this.object(held);
     }
-    for (const { id, name } of this.world.live()) {
-      const isHeld = this.world.stacks.some((stack) => holds(stack, id));
+    for (const { id, name } of this.platform.live()) {
+      const isHeld = this.platform.stacks.some((stack) => holds(stack, id));
       this.expect(isHeld, "live objects in no state that nothing reported", `${id} ${name}`);
     }
-    for (const note of this.world.notes.toSettle()) this.expect(false, "notes that stay", note);
+    for (const note of this.platform.notes.toSettle()) this.expect(false, "notes that stay", note);
     const texts = this.texts().join("\n");
-    for (const { value } of this.world.emulator.keys()) {
+    for (const { value } of this.platform.emulator.keys()) {
       this.expect(!texts.includes(value), "keys in plain text in what users read", texts);
     }
   }
 
   private object({ declared, id, outs }: Held): void {
-    const { emulator } = this.world;
+    const { emulator } = this.platform;
     const wanted = declared.inputs["name"] ?? outs["autoName"] ?? outs["name"];
     const account = emulator.accounts().find((one) => one.id === id);
     const key = emulator.keys().find((one) => one.id === id);
@@ -117,7 +117,7 @@ export class Classification {
   }
 
   private texts(): string[] {
-    return [...this.world.warnings, ...this.world.stacks.flatMap(({ texts }) => texts)];
+    return [...this.platform.warnings, ...this.platform.stacks.flatMap(({ texts }) => texts)];
   }
 
   private expect(holds: boolean, invariant: Invariant, about: string): void {

@@ -103,14 +103,14 @@ export class ChaosWorld {
     const journal = process.openJournal(warn);
     const managed = new ManagedIds(journal);
     const transport = (request: HttpRequest) => this.gateway.send(process, request);
-    const world = process.world(transport, this.random);
+    const platform = process.platform(transport, this.random);
     const credential = {
       kind: "apiKey",
       value: this.operator.apiKey,
       source: "config key flexprice:apiKey",
     } as const;
     const connection = new Connection(
-      { baseUrl: this.emulator.url, credential, world },
+      { baseUrl: this.emulator.url, credential, platform },
       journal,
       managed,
     );
@@ -125,7 +125,7 @@ export class ChaosWorld {
       diffedAccounts: new DiffedResources(),
       diffedKeys: new DiffedResources(),
       now: () => connection.api.serverNow(),
-      sleep: world.sleep,
+      sleep: platform.sleep,
       warn,
     };
     return {

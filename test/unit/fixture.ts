@@ -115,7 +115,7 @@ export class UnitFixture {
     return credential(this.operator.apiKey);
   }
 
-  world(transport: Partial<TransportLimits> = {}, pauses: number[] = []): Platform {
+  platform(transport: Partial<TransportLimits> = {}, pauses: number[] = []): Platform {
     return {
       transport: httpTransport({ ...DEFAULT_TRANSPORT_LIMITS, ...transport }),
       now: () => this.clock.now,
@@ -135,13 +135,13 @@ export class UnitFixture {
     const managed = new ManagedIds(journal);
     const warnings: string[] = [];
     const pauses: number[] = [];
-    const world = this.world(options.transport, pauses);
+    const platform = this.platform(options.transport, pauses);
     const connection = new Connection(
       {
         baseUrl: options.baseUrl ?? this.emulator.url,
         credential: options.credential ?? this.admin,
         environmentId: options.environmentId,
-        world,
+        platform,
         ...(retry === undefined ? {} : { retry }),
       },
       journal,
@@ -158,7 +158,7 @@ export class UnitFixture {
       diffedAccounts: new DiffedResources(),
       diffedKeys: new DiffedResources(),
       now: () => connection.api.serverNow(),
-      sleep: world.sleep,
+      sleep: platform.sleep,
       warn: async (message) => {
         warnings.push(message);
       },

@@ -294,7 +294,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     }
     if (serviceAccountId !== undefined) {
       await retryDespiteLag(
-        connection.world,
+        connection.platform,
         () => requireAccount(connection, serviceAccountId, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, serviceAccountId),
       );
@@ -496,7 +496,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   ): Promise<void> {
     try {
       await retryDespiteLag(
-        connection.world,
+        connection.platform,
         () => connection.api.revokeKey(id, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, id),
       );
@@ -522,7 +522,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const operation = `revoke API key ${id}, which a rotation left to its expiry`;
     try {
       await retryDespiteLag(
-        connection.world,
+        connection.platform,
         () => connection.api.revokeKey(id, operation),
         (error) => isFailure(error, "not_found") && isYoung(connection, id),
       );

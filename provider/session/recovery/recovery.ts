@@ -38,7 +38,7 @@ export class Recovery {
     private readonly api: FlexpriceApi,
     private readonly directory: Directory,
     private readonly inventory: Inventory,
-    private readonly world: Pick<Platform, "sleep" | "now">,
+    private readonly platform: Pick<Platform, "sleep" | "now">,
     private readonly managed: ManagedIds,
     private readonly journal: Journal,
     private readonly origin: CreateOrigin,
@@ -46,7 +46,7 @@ export class Recovery {
 
   /** To be called before a change. Trouble is a warning: a later change, or a later run, tries again. */
   async recover(caller: User, warn: Warn): Promise<void> {
-    const now = this.world.now();
+    const now = this.platform.now();
     if (this.lookedAt === undefined || Math.abs(now - this.lookedAt) >= LOOK_EVERY_MS) {
       this.lookedAt = now;
       const settle = () => this.settleAll(caller, warn);
@@ -86,7 +86,7 @@ export class Recovery {
     );
     for (let waited = 0; open().length > 0 && waited <= LEASE_MS; waited += WAIT_PAUSE_MS) {
       await this.settleAll(caller, warn);
-      if (open().length > 0) await this.world.sleep(WAIT_PAUSE_MS);
+      if (open().length > 0) await this.platform.sleep(WAIT_PAUSE_MS);
     }
     return true;
   }
@@ -165,7 +165,7 @@ export class Recovery {
   private async report(caller: User, warn: Warn): Promise<void> {
     const open = () => this.journal.reports(this.origin.server, caller.tenant.id);
     if (open().length === 0) return;
-    await this.world.sleep(GRACE_MS);
+    await this.platform.sleep(GRACE_MS);
     for (const note of open()) {
       const { pending } = note;
       if (await this.isSettled(note, caller)) {

@@ -1,11 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import {
-  type ApiCall,
-  Client,
-  type ClientOptions,
-  ServerClock,
-} from "../../../provider/api/client";
+import { type ApiCall, Client, type ClientOptions } from "../../../provider/api/client";
+import { ServerClock } from "../../../provider/api/server-clock";
 import { type HttpRequest, TransportFailure } from "../../../provider/api/transport";
 import type { Credential } from "../../../provider/config/read";
 import { type ErrorKind, FlexpriceError } from "../../../provider/shared/errors";
@@ -35,7 +31,7 @@ function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
     baseUrl: BASE,
     credential: CREDENTIAL,
     ...options,
-    world: {
+    platform: {
       transport: async (request) => {
         const step = steps[Math.min(sent.push(request), steps.length) - 1] ?? {};
         if (step instanceof Error) throw step;
@@ -319,7 +315,7 @@ describe("api/client", () => {
       const client = new Client({
         baseUrl: BASE,
         credential: CREDENTIAL,
-        world: {
+        platform: {
           transport: async (_request, onSlow) => {
             onSlow?.();
             return { status: 200, headers: {}, body: '{"id":"a"}' };

@@ -12,7 +12,7 @@ function answering(status: number, body: unknown) {
       baseUrl: "https://flexprice.example/v1",
       credential: credential("sk_01M85FAKMEBXGA1EGXE598V40Z"),
       retry: ONCE,
-      world: {
+      platform: {
         transport: async (request) => {
           sent.push(request);
           return { status, headers: {}, body: JSON.stringify(body) };

@@ -92,7 +92,7 @@ describe("api/client on a real network", () => {
       baseUrl,
       credential: credential(KEY),
       retry: ONCE,
-      world: {
+      platform: {
         transport: httpTransport({ ...DEFAULT_TRANSPORT_LIMITS, ...limits }),
         now: Date.now,
         random: () => 0,

@@ -49,7 +49,7 @@ describe("api/client against a server of 60 requests a minute", () => {
       const time = new VirtualTime();
       const quota = new Map<number, number>();
       let requests = 0;
-      const world: Platform = {
+      const platform: Platform = {
         transport: async () => {
           requests++;
           const minute = Math.floor(time.now / MINUTE);
@@ -65,7 +65,7 @@ describe("api/client against a server of 60 requests a minute", () => {
         sleep: time.sleep,
       };
       const baseUrl = "https://flexprice.example/v1";
-      const client = new Client({ baseUrl, credential: credential("sk_1"), world });
+      const client = new Client({ baseUrl, credential: credential("sk_1"), platform });
       const made = Promise.all(Array.from({ length: 100 }, () => client.call(CREATE)));
       await time.until(made);
       assert.equal((await made).length, 100);

@@ -33,7 +33,7 @@ describe("cli/shell", () => {
     const printed: unknown[] = [];
     console.error = (text: unknown) => printed.push(text);
     try {
-      await shell.world.notify?.("Waiting for the server.");
+      await shell.platform.notify?.("Waiting for the server.");
     } finally {
       console.error = error;
     }

@@ -18,7 +18,7 @@ export class TestShell implements CommandContext {
   readonly stdin: Terminal = new PassThrough();
   readonly stdout: Terminal = new PassThrough();
   readonly stderr: Terminal = new PassThrough();
-  readonly world: Platform;
+  readonly platform: Platform;
   /** The command lines of what was run. */
   readonly ran: string[] = [];
   /** What a command line gives; absent: there is no such program. */
@@ -30,7 +30,7 @@ export class TestShell implements CommandContext {
   });
 
   constructor(fixture: UnitFixture) {
-    this.world = fixture.world();
+    this.platform = fixture.platform();
     this.environment = {
       FLEXPRICE_BASE_URL: fixture.emulator.url,
       FLEXPRICE_API_KEY: fixture.operator.apiKey,

@@ -73,7 +73,10 @@ describe("cli", () => {
     const refused = await shell.command("generate");
     assert.match(refused.err, /400: no\\u\{1b\}\[2J\\u\{7\}\\u\{a\}What to do: rm -rf \(/);
     const configError = Object.assign(Object.create(shell), {
-      world: { ...shell.world, transport: () => Promise.reject(new RangeError("bad \u001b[2J")) },
+      platform: {
+        ...shell.platform,
+        transport: () => Promise.reject(new RangeError("bad \u001b[2J")),
+      },
     });
     await main(["generate"], configError);
     assert.match(shell.err, /^RangeError: bad \\u\{1b\}\[2J\n {4}at /);
@@ -82,8 +85,8 @@ describe("cli", () => {
   it("shows a mistake of its own with its place, and without a credential", async () => {
     const { apiKey } = fixture.operator;
     const configError = Object.assign(Object.create(shell), {
-      world: {
-        ...shell.world,
+      platform: {
+        ...shell.platform,
         transport: () => Promise.reject(new RangeError(`with ${apiKey}`)),
       },
     });

@@ -14,7 +14,7 @@ describe("session/connection-pool", () => {
     };
     connections = new Connections(
       { config: (key) => config[key], environment: {} },
-      fixture.world(),
+      fixture.platform(),
     );
   });
   afterEach(() => fixture.stop());

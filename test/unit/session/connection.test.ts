@@ -168,8 +168,8 @@ describe("session/connection", () => {
         const connection = new Connection({
           baseUrl: late.emulator.url,
           credential: late.admin,
-          world: {
-            ...late.world(),
+          platform: {
+            ...late.platform(),
             ...(trustsDateHeader === undefined ? {} : { trustsDateHeader }),
           },
         });
@@ -191,14 +191,14 @@ describe("session/connection", () => {
   });
 
   it("works in the real world, with a journal and ids of its own", async () => {
-    const world = realPlatform();
-    const before = world.now();
-    await world.sleep(1);
-    assert(world.now() >= before && world.random() < 1);
+    const platform = realPlatform();
+    const before = platform.now();
+    await platform.sleep(1);
+    assert(platform.now() >= before && platform.random() < 1);
     const connection = new Connection({
       baseUrl: fixture.emulator.url,
       credential: fixture.admin,
-      world,
+      platform,
     });
     const caller = await connection.caller();
     const account = await connection.creates.account(

@@ -235,14 +235,14 @@ describe("session/creates: handing over", () => {
     }
 
     it("goes by the key itself where a gateway's clock is a minute off", async () => {
-      const world = fixture.world();
+      const platform = fixture.platform();
       const connection = new Connection({
         baseUrl: fixture.emulator.url,
         credential: fixture.admin,
-        world: {
-          ...world,
+        platform: {
+          ...platform,
           transport: async (request) => {
-            const answer = await world.transport(request);
+            const answer = await platform.transport(request);
             const date = new Date(fixture.clock.now + MINUTE).toUTCString();
             return { ...answer, headers: { ...answer.headers, date } };
           },
