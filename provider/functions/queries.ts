@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Key, User } from "../api/schemas";
-import { toCheckFailures } from "../lifecycle/context";
+import { toCheckFailures } from "../lifecycle/validation";
 import { recordFunctionSettings } from "../resources/program-config";
 import { isUniqueNameOf } from "../session/auto-name";
 import type { Connection } from "../session/connection";

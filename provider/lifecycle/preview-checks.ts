@@ -6,8 +6,9 @@ import { seesEveryKey } from "../session/key-verification";
 import { isFailure } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
-import { checkFailure, type ProviderContext } from "./context";
+import type { ProviderContext } from "./context";
 import { isUnknown } from "./unknowns";
+import { checkFailure } from "./validation";
 
 /** What a preview knows of the server; nothing of it where it could not or should not ask. */
 export interface PreviewContext {

@@ -7,28 +7,16 @@ import { UnnamedAccount } from "../session/creates";
 import { guardOwnAccount, guardTenant } from "../session/guards";
 import { archiveAccount, unlessHidden, visibleActiveKeys } from "../session/key-verification";
 import { isYoung, retryDespiteLag } from "../session/replica-lag";
-import { FlexpriceError, isFailure } from "../shared/errors";
+import { FlexpriceError, isFailure, SHOWN_BY_ENGINE } from "../shared/errors";
 import { lazy } from "../shared/lazy";
 import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "../shared/names";
-import { quoted } from "../shared/redaction";
+import { displayName, quoted } from "../shared/redaction";
 import { roleProblems, sameRoles, uniqueSorted } from "../shared/roles";
 import type { State as KeyState } from "./api-key/state";
-import {
-  type ChangeTable,
-  checkFailure,
-  diffByTable,
-  displayName,
-  isHandedOver,
-  isReplacedByItself,
-  omitProvider,
-  PartlyCreated,
-  type ProviderContext,
-  pickDefined,
-  replacedByItself,
-  toCheckFailures,
-  toDiffResult,
-} from "./context";
+import type { ProviderContext } from "./context";
+import { type ChangeTable, diffByTable, toDiffResult } from "./diff";
 import { accountId, connectionName, namePrefix } from "./fields";
+import { isHandedOver, isReplacedByItself, replacedByItself } from "./handover";
 import {
   accountCreationFailures,
   asCheckFailures,
@@ -38,7 +26,9 @@ import {
   type PreviewContext,
   warnOfForeignTenant,
 } from "./preview-checks";
+import { omitProvider, pickDefined } from "./properties";
 import { containsUnknown, isUnknown, unlessUnknown } from "./unknowns";
+import { checkFailure, toCheckFailures } from "./validation";
 
 export interface Inputs {
   /** Absent: a unique name, which `autoName` keeps. */
@@ -96,6 +86,21 @@ const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
   forceDestroy: { change: "update", same: (before, now) => (before ?? false) === (now ?? false) },
   connection: { change: "replace" },
 };
+
+/** A create that made something which is not as it should be. The engine keeps it, and calls update in the next up. */
+export class PartlyCreated extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(
+    readonly id: string,
+    readonly properties: Readonly<Record<string, unknown>>,
+    reason: string,
+  ) {
+    super(reason);
+    this.reasons = [reason];
+    this.stack = SHOWN_BY_ENGINE;
+  }
+}
 
 /** The life of a service account, as the engine calls it. */
 export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, State> {

@@ -60,3 +60,8 @@ export function escapeControlByLine(text: string): string {
 export function quoted(text: string): string {
   return escapeControl(JSON.stringify(text));
 }
+
+/** An object as messages name it. */
+export function displayName(id: string, name: string | undefined): string {
+  return name === undefined ? id : `${quoted(name)} (${id})`;
+}

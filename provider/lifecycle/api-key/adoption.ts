@@ -5,8 +5,7 @@ import { guardOwnCredential } from "../../session/guards";
 import { authenticateWithKey } from "../../session/key-verification";
 import { sameInstant } from "../../shared/duration";
 import { FlexpriceError } from "../../shared/errors";
-import { quoted, rememberSecret } from "../../shared/redaction";
-import { displayName } from "../context";
+import { displayName, quoted, rememberSecret } from "../../shared/redaction";
 import type { Inputs } from "./state";
 
 /**

@@ -17,23 +17,12 @@ import {
 import { FlexpriceError, isFailure } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../shared/names";
-import { rememberSecret } from "../../shared/redaction";
-import {
-  type ChangeTable,
-  diffByTable,
-  displayName,
-  isHandedOver,
-  isReplacedByItself,
-  omitProvider,
-  type ProviderContext,
-  pickDefined,
-  replacedByItself,
-  toCheckFailures,
-  toDiffResult,
-  WITHOUT_ADOPT,
-} from "../context";
+import { displayName, rememberSecret } from "../../shared/redaction";
+import type { ProviderContext } from "../context";
+import { type ChangeTable, diffByTable, toDiffResult } from "../diff";
 import type { Diffed } from "../diffed-resources";
 import { accountId, connectionName, namePrefix } from "../fields";
+import { isHandedOver, isReplacedByItself, replacedByItself, WITHOUT_ADOPT } from "../handover";
 import {
   asCheckFailures,
   assertTenantInPreview,
@@ -43,7 +32,9 @@ import {
   type PreviewContext,
   warnOfForeignTenant,
 } from "../preview-checks";
+import { omitProvider, pickDefined } from "../properties";
 import { containsUnknown, isUnknown, unlessUnknown } from "../unknowns";
+import { toCheckFailures } from "../validation";
 import { adoptable } from "./adoption";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
 import {

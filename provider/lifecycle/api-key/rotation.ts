@@ -6,8 +6,9 @@ import {
   sameDuration,
   sameInstant,
 } from "../../shared/duration";
-import { checkFailure, displayName } from "../context";
+import { displayName } from "../../shared/redaction";
 import { isUnknown } from "../unknowns";
+import { checkFailure } from "../validation";
 import type { Inputs, State } from "./state";
 
 /** The input through which the program asks for another expiry than the key has. */

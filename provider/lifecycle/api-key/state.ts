@@ -2,7 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { Key } from "../../api/schemas";
 import { sameInstant } from "../../shared/duration";
 import { uniqueSorted } from "../../shared/roles";
-import { pickDefined } from "../context";
+import { pickDefined } from "../properties";
 
 /** Resolved inputs of an API key, after check. */
 export interface Inputs {

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import {
-  type ChangeTable,
-  checkFailure,
-  diffByTable,
-  toCheckFailures,
-  toDiffResult,
-} from "../../../provider/lifecycle/context";
+import { type ChangeTable, diffByTable, toDiffResult } from "../../../provider/lifecycle/diff";
+import { checkFailure, toCheckFailures } from "../../../provider/lifecycle/validation";
 import { UNKNOWN } from "../fixture";
 
 const TABLE: ChangeTable<"label" | "size" | "flag" | "any"> = {
