@@ -1,10 +1,6 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
-import { displayIdOf } from "../../api/ids";
-import type { User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
-import { guardOwnCredential, guardOwnCredentialAmong, guardTenant } from "../../session/guards";
-import { authenticateWithKey, confirmRevoked, seesEveryKey } from "../../session/key-verification";
 import { isYoung, retryDespiteLag } from "../../session/replica-lag";
 import {
   DURATION_RULE,
@@ -20,9 +16,7 @@ import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../s
 import { displayName, rememberSecret } from "../../shared/redaction";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, diffByTable, toDiffResult } from "../diff";
-import type { Diffed } from "../diffed-resources";
 import { accountId, connectionName, namePrefix } from "../fields";
-import { isHandedOver, isReplacedByItself, replacedByItself, WITHOUT_ADOPT } from "../handover";
 import {
   asCheckFailures,
   assertTenantInPreview,
@@ -36,16 +30,11 @@ import { omitProvider, pickDefined } from "../properties";
 import { containsUnknown, isUnknown, unlessUnknown } from "../unknowns";
 import { toCheckFailures } from "../validation";
 import { adoptable } from "./adoption";
+import { deleteKey } from "./delete";
+import { isRotation, predecessorsOf } from "./predecessors";
+import { readKey } from "./read";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
-import {
-  type Inputs,
-  isComplete,
-  type Predecessor,
-  refreshed,
-  type State,
-  toState,
-  unchanged,
-} from "./state";
+import { type Inputs, type State, toState } from "./state";
 
 const KEY_RULE = "must be the key itself, without white space or a line break";
 const schema = lazy(() => {
@@ -324,50 +313,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     };
   }
 
-  async read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
-    this.context.managed.add(id);
-    rememberSecret(props.apiKey);
-    const operation = `read API key ${displayName(id, props.name)}`;
-    const connection = this.context.connect(props.connection, operation);
-    const caller = await guardTenant(connection, props.tenantId, operation);
-    await connection.remindOfPending(this.context.warn);
-    if (!isComplete(props)) return await this.readForeign(connection, id, props, caller, operation);
-    guardEnvironment(connection, props, operation);
-    // A list never shows a publishable key, and it opens nothing: only its expiry can be told, by the clock.
-    if (props.type === "publishable_key") return unchanged(id, props);
-    if (!seesEveryKey(caller) && props.userId !== caller.id) {
-      return await this.readUnseen(connection, id, props, caller);
-    }
-    const listed = await connection.directory.key(id, props.userId);
-    if (listed !== undefined) {
-      const archived =
-        props.serviceAccountId !== undefined &&
-        (await connection.directory.account(props.serviceAccountId)) === undefined;
-      if (archived) {
-        await this.context.warn(
-          `Service account ${props.serviceAccountId} of API key ${displayName(id, props.name)} is archived, and the key still works: replace or delete it.`,
-        );
-      }
-      return refreshed(id, props, listed, archived);
-    }
-    // An expired key does not work anywhere, so using it proves nothing about this environment; the next up
-    // replaces it in any case.
-    if (hasPassed(props.expiresAt, this.context.now(props.connection))) return unchanged(id, props);
-    if (isYoung(connection, id)) {
-      await this.context.warn(
-        `API key ${displayName(id, props.name)} is not listed by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
-      );
-      return unchanged(id, props);
-    }
-    const dead = await confirmRevoked(connection, props.apiKey, this.context.sleep);
-    if (!dead) throw foreignEnvironment(connection, operation);
-    const listedNow = (await connection.directory.freshKeysOf(props.userId)).map((key) => key.id);
-    if (listedNow.includes(id)) return unchanged(id, props);
-    const left = this.unexpired(props).filter((one) => listedNow.includes(one.id));
-    await this.context.warn(
-      `API key ${displayName(id, props.name)} was revoked outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.${forgotten(left)}`,
-    );
-    return { id: "", props };
+  read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
+    return readKey(this.context, id, props);
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
@@ -384,162 +331,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     };
   }
 
-  async delete(id: string, props: State): Promise<void> {
-    rememberSecret(props.apiKey);
-    const { managed, diffedKeys, warn } = this.context;
-    for (const held of [{ id }, ...(props.predecessors ?? [])]) managed.add(held.id);
-    const operation = `revoke API key ${displayName(id, props.name)}`;
-    const { namePrefix } = props;
-    if (isReplacedByItself(this.context, { id, namePrefix }, diffedKeys.madeWith(id))) {
-      throw replacedByItself(operation);
-    }
-    this.guardSuccession(props, operation);
-    const stays = diffedKeys.stays(id);
-    const isHeld = stays && diffedKeys.get(id)?.olds.adoptedId === id;
-    const what = `API key ${displayName(id, props.name)}`;
-    if (await isHandedOver(this.context, id, what, { isHeld, stays })) return;
-    const connection = this.context.connect(props.connection, operation);
-    // Whatever refuses a deletion comes first: a key that is let go has left the state.
-    const caller = await guardTenant(connection, props.tenantId, operation);
-    guardEnvironment(connection, props, operation);
-    diffedKeys.noteDeleted(props);
-    const predecessors = (props.predecessors ?? []).filter((one) => !this.isCarriedOn(id, one));
-    if (this.isLeftToExpire(id, props)) {
-      const left = this.unexpired({ ...props, predecessors });
-      await warn(
-        `API key ${displayName(id, props.name)} is not revoked but left to its expiry at ${props.expiresAt} (onDelete: "expire").${forgotten(left)}`,
-      );
-      return;
-    }
-    guardOwnCredential(connection, props.apiKey, operation);
-    const ids = predecessors.map((one) => one.id);
-    await guardOwnCredentialAmong(connection, ids, { caller, ownerId: props.userId, operation });
-    await connection.recover(warn);
-    await this.revoke(connection, id, props, operation);
-    for (const predecessor of predecessors) {
-      await this.revokePredecessor(connection, predecessor, props.userId);
-    }
-  }
-
-  /**
-   * With --replace the engine asks for no diff, and nothing told that "adopt" was done: a key that a rotation has left
-   * would come back in place of its successor.
-   * @throws FlexpriceError of kind `refused`.
-   */
-  private guardSuccession(
-    { adoptedId, namePrefix, predecessors = [] }: State,
-    operation: string,
-  ): void {
-    const { diffedKeys } = this.context;
-    if (adoptedId === undefined || !predecessors.some(({ id }) => id === adoptedId)) return;
-    const before = { id: adoptedId, namePrefix };
-    if (!isReplacedByItself(this.context, before, diffedKeys.madeWith(adoptedId))) return;
-    throw new FlexpriceError({
-      kind: "refused",
-      operation,
-      reason: `the program still has "adopt" for API key ${adoptedId}, which this key had replaced, and took that over again`,
-      fix: WITHOUT_ADOPT,
-    });
-  }
-
-  /**
-   * Whether a rotation has put another key in its place, which goes on beside it. Nothing is said of time: a clock may
-   * be wrong, and what has expired is as well left.
-   */
-  private isLeftToExpire(id: string, props: State): boolean {
-    const { diffedKeys } = this.context;
-    if (props.onDelete !== "expire" || props.expiresAt === undefined) return false;
-    // What the program has and the engine deletes all the same, it replaces.
-    const replaced = diffedKeys.get(id);
-    if (replaced !== undefined) return isRotation(replaced.olds, replaced.news);
-    // An earlier run may have made the successor, and been cut off.
-    const isFollowed = diffedKeys
-      .all()
-      .some(
-        ({ olds }) =>
-          olds.predecessors?.some((one) => one.id === id) || isOldSuccessor(olds, props),
-      );
-    // With --replace the engine asks for no diff.
-    return isFollowed || diffedKeys.takeSuccessor((inputs) => isSuccessor(inputs, props));
-  }
-
-  /** Whether another key of the program has taken over to end what an earlier rotation has left. */
-  private isCarriedOn(id: string, predecessor: Predecessor): boolean {
-    const { diffedKeys } = this.context;
-    const replaced = diffedKeys.get(id);
-    return (
-      (replaced !== undefined && isRotation(replaced.olds, replaced.news)) ||
-      diffedKeys.holds(predecessor.id) ||
-      diffedKeys
-        .all()
-        .some(
-          (other) =>
-            other.id !== id && other.olds.predecessors?.some((one) => one.id === predecessor.id),
-        )
-    );
-  }
-
-  private async revoke(
-    connection: Connection,
-    id: string,
-    props: State,
-    operation: string,
-  ): Promise<void> {
-    try {
-      await retryDespiteLag(
-        connection.platform,
-        () => connection.api.revokeKey(id, operation),
-        (error) => isFailure(error, "not_found") && isYoung(connection, id),
-      );
-    } catch (error) {
-      if (!isFailure(error, "not_found")) throw error;
-      await this.proveUnusable(connection, props, error);
-      if (isYoung(connection, id) && !hasPassed(props.expiresAt, connection.api.serverNow())) {
-        throw error.during(
-          operation,
-          "run the command again in ten minutes: the key was made a moment ago, and what the server does not know of it yet proves nothing.",
-        );
-      }
-    }
-    connection.directory.clearKey(id, props.userId);
-  }
-
-  private async revokePredecessor(
-    connection: Connection,
-    { id, expiresAt }: Predecessor,
-    ownerId: string,
-  ): Promise<void> {
-    const { warn } = this.context;
-    const operation = `revoke API key ${id}, which a rotation left to its expiry`;
-    try {
-      await retryDespiteLag(
-        connection.platform,
-        () => connection.api.revokeKey(id, operation),
-        (error) => isFailure(error, "not_found") && isYoung(connection, id),
-      );
-    } catch (error) {
-      if (!isFailure(error, "not_found", "forbidden")) throw error;
-      const reason =
-        error.kind === "forbidden"
-          ? `cannot be revoked with the credential from ${connection.credentialSource}`
-          : `is unknown to the environment of the credential from ${connection.credentialSource}, and could not be revoked`;
-      // It ends by itself, and a deletion that failed for it would fail each time.
-      await warn(
-        `API key ${id}, which a rotation has left to its expiry at ${expiresAt}, ${reason}. ${error.reason}`,
-      );
-      return;
-    }
-    connection.directory.clearKey(id, ownerId);
-    // It is revoked in any case: a clock that is wrong must not leave it alive.
-    if (hasPassed(expiresAt, connection.api.earliestNow())) return;
-    await warn(
-      `API key ${id}, which a rotation had left to its expiry at ${expiresAt}, has been revoked together with its successor.`,
-    );
-  }
-
-  private unexpired({ predecessors = [], connection }: State): readonly Predecessor[] {
-    const now = this.context.now(connection);
-    return predecessors.filter(({ expiresAt }) => !hasPassed(expiresAt, now));
+  delete(id: string, props: State): Promise<void> {
+    return deleteKey(this.context, id, props);
   }
 
   /** What of the inputs asks for something else than the state holds. */
@@ -598,119 +391,6 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       adoptable(connection, adopt, inputs, owner, this.isTaken(adopt.id, inputs)),
     );
   }
-
-  /** A key of somebody else, read by a caller to whom the list does not show it: what it can tell, it tells itself. */
-  private async readUnseen(
-    connection: Connection,
-    id: string,
-    props: State,
-    caller: User,
-  ): Promise<dynamic.ReadResult<State>> {
-    const works = (await authenticateWithKey(connection.api, props.apiKey)) !== undefined;
-    if (!works && !hasPassed(props.expiresAt, this.context.now(props.connection))) {
-      await this.context.warn(
-        `API key ${displayName(id, props.name)} is not accepted by the server, but the credential from ${connection.credentialSource} (${caller.type} ${caller.id}) cannot see whether it was revoked; its state is kept. Refresh with a super_admin user's credential.`,
-      );
-    }
-    return unchanged(id, props);
-  }
-
-  /** The read behind `ApiKey.get`: a key that this stack does not manage. */
-  private async readForeign(
-    connection: Connection,
-    id: string,
-    props: Partial<State>,
-    caller: User,
-    operation: string,
-  ): Promise<dynamic.ReadResult<State>> {
-    const listed = await connection.directory.keyOfAnyone(id);
-    if (listed === undefined) {
-      throw new FlexpriceError({
-        kind: "not_found",
-        operation,
-        reason: `the credential from ${connection.credentialSource} sees no key with this id: it is revoked, publishable, of another environment${seesEveryKey(caller) ? "" : ", or of another owner"}`,
-        fix: "correct the id, or use a super_admin user's credential of the key's environment.",
-      });
-    }
-    if (props.apiKey !== undefined && displayIdOf(props.apiKey) !== listed.display_id) {
-      throw new FlexpriceError({
-        kind: "refused",
-        operation,
-        reason: `the given apiKey is not this key: its display id would be ${displayIdOf(props.apiKey)}, this key's is ${listed.display_id}`,
-        fix: "correct the id or the apiKey.",
-      });
-    }
-    const { apiKey, ...rest } = toState({ ...props, name: listed.name }, listed, {
-      apiKey: props.apiKey ?? "",
-      tenantId: caller.tenant.id,
-      environmentId: connection.chosenEnvironment,
-    });
-    return { id, props: (apiKey === "" ? rest : { ...rest, apiKey }) as State };
-  }
-
-  /** A key that the server does not find is deleted only if it does not work any more. */
-  private async proveUnusable(
-    connection: Connection,
-    props: State,
-    error: FlexpriceError,
-  ): Promise<void> {
-    if (props.type === "publishable_key") {
-      if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
-      throw error.during(
-        error.operation,
-        'use a credential of the environment in which the key was made. A publishable key cannot be tried out: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
-      );
-    }
-    if (!(await confirmRevoked(connection, props.apiKey, this.context.sleep))) {
-      throw foreignEnvironment(connection, error.operation);
-    }
-  }
-}
-
-/** Whether the key's owner and whereabouts stay when it is replaced, so that it may go on working beside its successor. */
-function isRotation(olds: State, news: Inputs): boolean {
-  return olds.serviceAccountId === news.serviceAccountId && olds.connection === news.connection;
-}
-
-/** The keys that are left to their own expiry once the key with these inputs is made; `now` by the server's clock. */
-function predecessorsOf(
-  replaced: Diffed<State, Inputs> | undefined,
-  inputs: Inputs,
-  now: number,
-): Predecessor[] {
-  if (replaced === undefined || !isRotation(replaced.olds, inputs)) return [];
-  const { id, olds } = replaced;
-  const before = (olds.predecessors ?? []).filter(({ expiresAt }) => !hasPassed(expiresAt, now));
-  return olds.onDelete === "expire" && olds.expiresAt !== undefined
-    ? [...before, { id, expiresAt: olds.expiresAt }]
-    : before;
-}
-
-/** What to say of keys that nothing ends any more but their expiry. */
-function forgotten(predecessors: readonly Predecessor[]): string {
-  if (predecessors.length === 0) return "";
-  const named = predecessors.map(({ id, expiresAt }) => `${id} (until ${expiresAt})`).join(", ");
-  return ` Keys that rotations have left go on to their expiry, and no state tells of them any more: ${named}. To end one before, revoke it in Flexprice.`;
-}
-
-/** Whether a key of these inputs was made in place of the other. */
-function isSuccessor(inputs: Inputs, props: State): boolean {
-  const isNamedAlike =
-    inputs.name === undefined
-      ? inputs.namePrefix === (props.namePrefix ?? props.name)
-      : inputs.name === props.name;
-  return isNamedAlike && inputs.type === props.type && isRotation(props, inputs);
-}
-
-/** States of older releases tell no predecessors. There a key and its successor have one name. */
-function isOldSuccessor(olds: State, props: State): boolean {
-  return (
-    props.namePrefix === undefined &&
-    olds.namePrefix === undefined &&
-    olds.name === props.name &&
-    Date.parse(olds.createdAt) > Date.parse(props.createdAt) &&
-    isRotation(props, olds)
-  );
 }
 
 async function requireAccount(
@@ -724,27 +404,6 @@ async function requireAccount(
     operation,
     reason: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
     fix: "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
-  });
-}
-
-function guardEnvironment(connection: Connection, props: State, operation: string): void {
-  const chosen = connection.chosenEnvironment;
-  if (props.environmentId === undefined || chosen === undefined || chosen === props.environmentId)
-    return;
-  throw new FlexpriceError({
-    kind: "wrong_environment",
-    operation,
-    reason: `it belongs to environment ${props.environmentId}, the settings name ${chosen}`,
-    fix: "set flexprice:environmentId to the key's environment.",
-  });
-}
-
-function foreignEnvironment(connection: Connection, operation: string): FlexpriceError {
-  return new FlexpriceError({
-    kind: "wrong_environment",
-    operation,
-    reason: `the key still works, but the environment of the credential from ${connection.credentialSource} does not have it: it was made in another environment`,
-    fix: "use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.",
   });
 }
 

@@ -1,0 +1,38 @@
+import { hasPassed } from "../../shared/duration";
+import type { ProviderContext } from "../context";
+import type { Diffed } from "../diffed-resources";
+import type { Inputs, Predecessor, State } from "./state";
+
+/** Whether the key's owner and whereabouts stay when it is replaced, so that it may go on working beside its successor. */
+export function isRotation(olds: State, news: Inputs): boolean {
+  return olds.serviceAccountId === news.serviceAccountId && olds.connection === news.connection;
+}
+
+/** The keys that are left to their own expiry once the key with these inputs is made; `now` by the server's clock. */
+export function predecessorsOf(
+  replaced: Diffed<State, Inputs> | undefined,
+  inputs: Inputs,
+  now: number,
+): Predecessor[] {
+  if (replaced === undefined || !isRotation(replaced.olds, inputs)) return [];
+  const { id, olds } = replaced;
+  const before = (olds.predecessors ?? []).filter(({ expiresAt }) => !hasPassed(expiresAt, now));
+  return olds.onDelete === "expire" && olds.expiresAt !== undefined
+    ? [...before, { id, expiresAt: olds.expiresAt }]
+    : before;
+}
+
+export function unexpired(
+  context: ProviderContext,
+  { predecessors = [], connection }: State,
+): readonly Predecessor[] {
+  const now = context.now(connection);
+  return predecessors.filter(({ expiresAt }) => !hasPassed(expiresAt, now));
+}
+
+/** What to say of keys that nothing ends any more but their expiry. */
+export function forgotten(predecessors: readonly Predecessor[]): string {
+  if (predecessors.length === 0) return "";
+  const named = predecessors.map(({ id, expiresAt }) => `${id} (until ${expiresAt})`).join(", ");
+  return ` Keys that rotations have left go on to their expiry, and no state tells of them any more: ${named}. To end one before, revoke it in Flexprice.`;
+}
