@@ -6,7 +6,7 @@ import { CHECKOUT, manifest } from "./manifest";
 import { pack, type Tarball } from "./tarball";
 
 /** Bytes. A download that has outgrown these is worth a thought before it is worth a larger number. */
-const LIMITS = { packed: 430_000, unpacked: 1_750_000 };
+const LIMITS = { packed: 370_000, unpacked: 1_500_000 };
 
 const DOCUMENTS = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
 
@@ -35,7 +35,7 @@ describe("the tarball", () => {
       .filter((path) => path.endsWith(".ts"))
       .map((path) => path.replaceAll("\\", "/"));
     const compiled = sources.flatMap((source) =>
-      ["js", "js.map", "d.ts", "d.ts.map"].map((ending) => `dist/${source.slice(0, -2)}${ending}`),
+      ["js", "d.ts", "d.ts.map"].map((ending) => `dist/${source.slice(0, -2)}${ending}`),
     );
     const expected = [
       ...DOCUMENTS,
