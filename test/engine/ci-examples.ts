@@ -86,7 +86,7 @@ const pipeline = z
   })
   .catchall(
     z.strictObject({
-      fixture: z.string(),
+      stage: z.string(),
       timeout: z.string(),
       rules: z.array(z.strictObject({ if: z.string() })),
       script: z.array(z.string()),

@@ -18,11 +18,13 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
   });
   after(() => consumer?.dispose());
 
-  it("loads into a program nothing but the resources themselves", async () => {
+  it("loads into a program nothing but resources and functions: no HTTP client, no life cycle, no library", async () => {
     const loaded = await loadedByImport(consumer.folder);
     assert.deepEqual([...new Set(loaded.map((file) => posix.dirname(file)))].sort(), [
       "pulumi-flexprice/dist",
-      "pulumi-flexprice/dist/resources",
+      ...["config", "functions", "resources", "shared"].map(
+        (one) => `pulumi-flexprice/dist/${one}`,
+      ),
     ]);
   });
 
