@@ -43,7 +43,7 @@ describe("the GitLab pipeline", () => {
     }
     assert.deepEqual(
       stages,
-      Object.values(jobs).map(({ fixture }) => fixture),
+      Object.values(jobs).map(({ stage }) => stage),
     );
   });
 
