@@ -6,7 +6,7 @@ import type { Connection } from "../session/connection";
 import { UnnamedAccount } from "../session/creates";
 import { guardOwnAccount, guardTenant } from "../session/guards";
 import { archiveAccount, unlessHidden, visibleActiveKeys } from "../session/key-verification";
-import { isYoung, retryDespiteLag } from "../session/replica-lag";
+import { isYoung, retryDespiteLag, retryWhileUnknown } from "../session/replica-lag";
 import { FlexpriceError, isFailure, SHOWN_BY_ENGINE } from "../shared/errors";
 import { lazy } from "../shared/lazy";
 import { ACCOUNT_NAME_RULE, isAccountName, isWellFormed, NOT_WELL_FORMED } from "../shared/names";
@@ -140,22 +140,25 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const { managed, adopted, diffedAccounts, warn } = this.context;
     managed.add(id);
     const name = desiredName(olds, news);
-    const { changed, replaced } = diffByTable(CHANGES, olds, { ...news, name });
+    const byTable = diffByTable(CHANGES, olds, { ...news, name });
+    // Once the state holds what "adopt" names, a later account of the resource is one of its own.
+    const adoptsDifferentId =
+      news.adopt !== undefined && news.adopt !== id && news.adopt !== olds.adopt;
+    const adopting = adoptsDifferentId ? ["adopt"] : [];
+    const replaced: string[] = [...byTable.replaced, ...adopting];
+    const changed: string[] = [...byTable.changed, ...adopting];
     // Written down without a request, so that drift from it shows. States of older releases stay as they are.
     const hasNoneYet = olds.autoName === undefined && olds.name !== "";
     if (news.name === undefined && hasNoneYet && olds.namePrefix !== undefined) {
       changed.push("name");
     }
-    // Once the state holds what "adopt" names, a later account of the resource is one of its own.
-    const adoptsDifferentId =
-      news.adopt !== undefined && news.adopt !== id && news.adopt !== olds.adopt;
+    const isReplaced = replaced.length > 0;
     const isSeenByEngine = diffedAccounts.hasChangedInputs(news);
     if (this.isProgramRun) {
-      const isReplaced = adoptsDifferentId || replaced.length > 0;
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
       diffedAccounts.note({ id, olds, news, isReplaced, isLeftToEngine });
     }
-    if (adoptsDifferentId || replaced.length > 0 || changed.includes("name")) {
+    if (isReplaced || changed.includes("name")) {
       await assertTenantInPreview(
         this.context,
         olds,
@@ -168,18 +171,13 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
         `Service account ${displayName(id, olds.name)}`,
       );
     }
-    const isReplaced = adoptsDifferentId || replaced.length > 0;
     if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       );
     }
-    if (this.isProgramRun && news.adopt === id && replaced.length === 0) adopted.add(id);
-    return toDiffResult({
-      changed: adoptsDifferentId ? [...changed, "adopt"] : changed,
-      replaced: adoptsDifferentId ? [...replaced, "adopt"] : replaced,
-      isSeenByEngine,
-    });
+    if (this.isProgramRun && news.adopt === id && !isReplaced) adopted.add(id);
+    return toDiffResult({ changed, replaced, isSeenByEngine });
   }
 
   async create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
@@ -315,10 +313,8 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       this.guardUsedKeys(id, keys, error);
       for (const key of keys) {
         const revoking = `revoke API key ${displayName(key.id, key.name)}`;
-        await retryDespiteLag(
-          connection.platform,
-          () => connection.api.revokeKey(key.id, revoking),
-          (lag) => isFailure(lag, "not_found") && isYoung(connection, key.id),
+        await retryWhileUnknown(connection, key.id, () =>
+          connection.api.revokeKey(key.id, revoking),
         );
         connection.directory.clearKey(key.id, id);
         await this.context.warn(
@@ -411,10 +407,8 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     operation: string,
   ): Promise<User> {
     try {
-      const account = await retryDespiteLag(
-        connection.platform,
-        () => connection.api.renameAccount(id, newName, operation),
-        (error) => isFailure(error, "not_found") && isYoung(connection, id),
+      const account = await retryWhileUnknown(connection, id, () =>
+        connection.api.renameAccount(id, newName, operation),
       );
       connection.directory.primeAccount(account);
       return account;

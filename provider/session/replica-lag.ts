@@ -34,6 +34,19 @@ export async function retryDespiteLag<Result>(
   }
 }
 
+/** Does something with an object; a server that does not know it yet, although it is young, is asked again. */
+export function retryWhileUnknown<Result>(
+  connection: { readonly api: FlexpriceApi; readonly platform: LagPlatform },
+  id: string,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  return retryDespiteLag(
+    connection.platform,
+    attempt,
+    ({ kind }) => kind === "not_found" && isYoung(connection, id),
+  );
+}
+
 /**
  * Waits a moment before what a replica may have refused is asked again, and says so where it takes long.
  * @returns False, at once, where it has been waited for long enough.

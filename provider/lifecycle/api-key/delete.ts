@@ -1,14 +1,14 @@
 import type { Connection } from "../../session/connection";
 import { guardOwnCredential, guardOwnCredentialAmong, guardTenant } from "../../session/guards";
 import { confirmRevoked } from "../../session/key-verification";
-import { isYoung, retryDespiteLag } from "../../session/replica-lag";
+import { isYoung, retryWhileUnknown } from "../../session/replica-lag";
 import { hasPassed } from "../../shared/duration";
 import { FlexpriceError, isFailure } from "../../shared/errors";
 import { displayName, rememberSecret } from "../../shared/redaction";
 import type { ProviderContext } from "../context";
 import { isHandedOver, isReplacedByItself, replacedByItself, WITHOUT_ADOPT } from "../handover";
 import { foreignEnvironment, guardEnvironment } from "./environment";
-import { forgotten, isRotation, unexpired } from "./predecessors";
+import { forgotten, isRotation, successorsOf, unexpired } from "./predecessors";
 import type { Inputs, Predecessor, State } from "./state";
 
 /**
@@ -36,7 +36,7 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
   diffedKeys.noteDeleted(props);
   const predecessors = (props.predecessors ?? []).filter((one) => !isCarriedOn(context, id, one));
   if (isLeftToExpire(context, id, props)) {
-    const left = unexpired(context, { ...props, predecessors });
+    const left = unexpired(predecessors, context.now(props.connection));
     await warn(
       `API key ${displayName(id, props.name)} is not revoked but left to its expiry at ${props.expiresAt} (onDelete: "expire").${forgotten(left)}`,
     );
@@ -85,11 +85,9 @@ function isLeftToExpire(context: ProviderContext, id: string, props: State): boo
   const replaced = diffedKeys.get(id);
   if (replaced !== undefined) return isRotation(replaced.olds, replaced.news);
   // An earlier run may have made the successor, and been cut off.
-  const isFollowed = diffedKeys
-    .all()
-    .some(
-      ({ olds }) => olds.predecessors?.some((one) => one.id === id) || isOldSuccessor(olds, props),
-    );
+  const isFollowed =
+    successorsOf(context, id).length > 0 ||
+    diffedKeys.all().some(({ olds }) => isOldSuccessor(olds, props));
   // With --replace the engine asks for no diff.
   return isFollowed || diffedKeys.takeSuccessor((inputs) => isSuccessor(inputs, props));
 }
@@ -101,12 +99,7 @@ function isCarriedOn(context: ProviderContext, id: string, predecessor: Predeces
   return (
     (replaced !== undefined && isRotation(replaced.olds, replaced.news)) ||
     diffedKeys.holds(predecessor.id) ||
-    diffedKeys
-      .all()
-      .some(
-        (other) =>
-          other.id !== id && other.olds.predecessors?.some((one) => one.id === predecessor.id),
-      )
+    successorsOf(context, predecessor.id).some((other) => other.id !== id)
   );
 }
 
@@ -118,11 +111,7 @@ async function revoke(
   operation: string,
 ): Promise<void> {
   try {
-    await retryDespiteLag(
-      connection.platform,
-      () => connection.api.revokeKey(id, operation),
-      (error) => isFailure(error, "not_found") && isYoung(connection, id),
-    );
+    await retryWhileUnknown(connection, id, () => connection.api.revokeKey(id, operation));
   } catch (error) {
     if (!isFailure(error, "not_found")) throw error;
     await proveUnusable(context, connection, props, error);
@@ -145,11 +134,7 @@ async function revokePredecessor(
   const { warn } = context;
   const operation = `revoke API key ${id}, which a rotation left to its expiry`;
   try {
-    await retryDespiteLag(
-      connection.platform,
-      () => connection.api.revokeKey(id, operation),
-      (error) => isFailure(error, "not_found") && isYoung(connection, id),
-    );
+    await retryWhileUnknown(connection, id, () => connection.api.revokeKey(id, operation));
   } catch (error) {
     if (!isFailure(error, "not_found", "forbidden")) throw error;
     const reason =

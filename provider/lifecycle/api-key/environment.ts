@@ -2,6 +2,10 @@ import type { Connection } from "../../session/connection";
 import { FlexpriceError } from "../../shared/errors";
 import type { State } from "./state";
 
+/**
+ * Refuses settings that name another environment than the key's.
+ * @throws FlexpriceError of kind `wrong_environment`.
+ */
 export function guardEnvironment(connection: Connection, props: State, operation: string): void {
   const chosen = connection.chosenEnvironment;
   if (props.environmentId === undefined || chosen === undefined || chosen === props.environmentId)
@@ -14,6 +18,7 @@ export function guardEnvironment(connection: Connection, props: State, operation
   });
 }
 
+/** The error of a key that works, but that the environment of the credential does not have. */
 export function foreignEnvironment(connection: Connection, operation: string): FlexpriceError {
   return new FlexpriceError({
     kind: "wrong_environment",

@@ -16,18 +16,23 @@ export function predecessorsOf(
 ): Predecessor[] {
   if (replaced === undefined || !isRotation(replaced.olds, inputs)) return [];
   const { id, olds } = replaced;
-  const before = (olds.predecessors ?? []).filter(({ expiresAt }) => !hasPassed(expiresAt, now));
+  const before = unexpired(olds.predecessors, now);
   return olds.onDelete === "expire" && olds.expiresAt !== undefined
     ? [...before, { id, expiresAt: olds.expiresAt }]
     : before;
 }
 
-export function unexpired(
-  context: ProviderContext,
-  { predecessors = [], connection }: State,
-): readonly Predecessor[] {
-  const now = context.now(connection);
+/** Those that still work; `now` by the server's clock. */
+export function unexpired(predecessors: readonly Predecessor[] = [], now: number): Predecessor[] {
   return predecessors.filter(({ expiresAt }) => !hasPassed(expiresAt, now));
+}
+
+/** The keys of the program whose rotations have left this one. */
+export function successorsOf(
+  { diffedKeys }: Pick<ProviderContext, "diffedKeys">,
+  id: string,
+): Diffed<State, Inputs>[] {
+  return diffedKeys.all().filter(({ olds }) => olds.predecessors?.some((one) => one.id === id));
 }
 
 /** What to say of keys that nothing ends any more but their expiry. */

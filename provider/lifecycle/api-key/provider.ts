@@ -1,7 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
 import type { Connection } from "../../session/connection";
-import { isYoung, retryDespiteLag } from "../../session/replica-lag";
+import { isYoung, retryWhileUnknown } from "../../session/replica-lag";
 import {
   DURATION_RULE,
   durationFailure,
@@ -10,7 +10,7 @@ import {
   instantFailure,
   sameDuration,
 } from "../../shared/duration";
-import { FlexpriceError, isFailure } from "../../shared/errors";
+import { FlexpriceError } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../shared/names";
 import { displayName, rememberSecret } from "../../shared/redaction";
@@ -31,7 +31,7 @@ import { containsUnknown, isUnknown, unlessUnknown } from "../unknowns";
 import { toCheckFailures } from "../validation";
 import { adoptable } from "./adoption";
 import { deleteKey } from "./delete";
-import { isRotation, predecessorsOf } from "./predecessors";
+import { isRotation, predecessorsOf, successorsOf } from "./predecessors";
 import { readKey } from "./read";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
 import { type Inputs, type State, toState } from "./state";
@@ -219,12 +219,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const replaced = diffedKeys.withInputs(inputs).map((one) => one.id);
     return (
       diffedKeys.holds(id) ||
-      diffedKeys
-        .all()
-        .some(
-          (other) =>
-            !replaced.includes(other.id) && other.olds.predecessors?.some((one) => one.id === id),
-        )
+      successorsOf(this.context, id).some((other) => !replaced.includes(other.id))
     );
   }
 
@@ -273,10 +268,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       };
     }
     if (serviceAccountId !== undefined) {
-      await retryDespiteLag(
-        connection.platform,
-        () => requireAccount(connection, serviceAccountId, operation),
-        (error) => isFailure(error, "not_found") && isYoung(connection, serviceAccountId),
+      await retryWhileUnknown(connection, serviceAccountId, () =>
+        requireAccount(connection, serviceAccountId, operation),
       );
     }
     await connection.recover(this.context.warn);

@@ -57,7 +57,9 @@ export async function readKey(
   if (!dead) throw foreignEnvironment(connection, operation);
   const listedNow = (await connection.directory.freshKeysOf(props.userId)).map((key) => key.id);
   if (listedNow.includes(id)) return unchanged(id, props);
-  const left = unexpired(context, props).filter((one) => listedNow.includes(one.id));
+  const left = unexpired(props.predecessors, context.now(props.connection)).filter((one) =>
+    listedNow.includes(one.id),
+  );
   await context.warn(
     `API key ${displayName(id, props.name)} was revoked outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.${forgotten(left)}`,
   );
