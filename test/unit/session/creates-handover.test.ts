@@ -15,8 +15,9 @@ import {
   POST_ACCOUNT,
   POST_KEY,
   started,
+  startWithNotes,
 } from "./creating";
-import { type JournalingProcess, Notes } from "./notes";
+import type { JournalingProcess, Notes } from "./notes";
 
 describe("session/creates: handing over", () => {
   let fixture: UnitFixture;
@@ -24,12 +25,8 @@ describe("session/creates: handing over", () => {
   let process: JournalingProcess;
   let owner: string;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
-    notes = new Notes(fixture);
-    process = notes.start();
-    await process.connection.caller();
+    ({ fixture, notes, process } = await startWithNotes());
     owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
-    fixture.emulator.clearRequests();
   });
   afterEach(() => notes.remove());
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { FaultKind } from "../../../provider/emulator";
 import { isUniqueNameOf } from "../../../provider/session/auto-name";
 import { UnnamedAccount } from "../../../provider/session/creates";
-import { failureOf, HOUR, MINUTE, SECOND, UnitFixture } from "../fixture";
+import { failureOf, HOUR, MINUTE, SECOND, type UnitFixture } from "../fixture";
 import {
   ACCOUNT,
   live,
@@ -13,8 +13,9 @@ import {
   OWNER,
   POST_ACCOUNT,
   POST_KEY,
+  startWithNotes,
 } from "./creating";
-import { type JournalingProcess, Notes } from "./notes";
+import type { JournalingProcess, Notes } from "./notes";
 
 const NAMED = { ...ACCOUNT, name: "billing" };
 const PUT = { match: { method: "PUT" } };
@@ -29,11 +30,7 @@ describe("session/creates: names of the program's", () => {
   let notes: Notes;
   let process: JournalingProcess;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
-    notes = new Notes(fixture);
-    process = notes.start();
-    await process.connection.caller();
-    fixture.emulator.clearRequests();
+    ({ fixture, notes, process } = await startWithNotes());
   });
   afterEach(() => notes.remove());
 

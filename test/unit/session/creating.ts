@@ -1,7 +1,8 @@
 import type { CreatedKey, User } from "../../../provider/api/schemas";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
 import type { AccountSpec, KeySpec } from "../../../provider/session/creates";
-import type { ProcessOptions, ProviderProcess, UnitFixture } from "../fixture";
+import { type ProcessOptions, type ProviderProcess, UnitFixture } from "../fixture";
+import { type JournalingProcess, Notes } from "./notes";
 
 export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
 export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
@@ -18,6 +19,20 @@ export async function started(
   await process.connection.caller();
   fixture.emulator.clearRequests();
   return process;
+}
+
+/** A server, the notes on creates, and a process that keeps them and has asked who it is. */
+export async function startWithNotes(): Promise<{
+  fixture: UnitFixture;
+  notes: Notes;
+  process: JournalingProcess;
+}> {
+  const fixture = await UnitFixture.start();
+  const notes = new Notes(fixture);
+  const process = notes.start();
+  await process.connection.caller();
+  fixture.emulator.clearRequests();
+  return { fixture, notes, process };
 }
 
 export async function makeAccount(
