@@ -14,7 +14,7 @@ const PATH = process.env["CHAOS_PATH"];
 const MINUTE = 60_000;
 
 const happened = new Tally();
-const configError = new Tally();
+const violations = new Tally();
 
 describe("chaos", function () {
   this.timeout(30 * MINUTE);
@@ -33,7 +33,7 @@ describe("chaos", function () {
     const lines = [
       `scenarios ${SCENARIOS} (CHAOS_SEED=${SEED})`,
       ...happened.lines(),
-      ...INVARIANTS.map((name) => `${String(configError.of(name)).padStart(3)} ${name}`),
+      ...INVARIANTS.map((name) => `${String(violations.of(name)).padStart(3)} ${name}`),
     ];
     console.log(lines.map((line) => `      ${line}`).join("\n"));
   });
@@ -53,7 +53,7 @@ async function run(one: Scenario): Promise<void> {
 
 async function play(platform: ChaosWorld, { steps }: Scenario): Promise<void> {
   const { timeline, gateway, notes, stacks, emulator } = platform;
-  const verdict = new Classification(platform, happened, configError);
+  const verdict = new Classification(platform, happened, violations);
   let program: Declared[] = [];
   let made = 0;
   for (const step of steps) {

@@ -128,7 +128,7 @@ export class Gateway {
       name,
       befall: async () => ({ answer: await this.deliver(request, by, fault) }),
     });
-    const configError = (name: string, fault: Fault): Misfortune => ({
+    const violations = (name: string, fault: Fault): Misfortune => ({
       name,
       befall: async () => {
         try {
@@ -139,8 +139,8 @@ export class Gateway {
       },
     });
     const both = (["before", "after"] as const).flatMap((when): Misfortune[] => [
-      configError(`reset ${when}`, { kind: "reset", when }),
-      configError(`truncated ${when}`, { kind: "truncated", when }),
+      violations(`reset ${when}`, { kind: "reset", when }),
+      violations(`truncated ${when}`, { kind: "truncated", when }),
       spoilt(`not_json ${when}`, { kind: "not_json", when }),
       spoilt(`wrong_shape ${when}`, { kind: "wrong_shape", when }),
       ...PASSED_ON.map((answer) =>

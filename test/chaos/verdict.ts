@@ -33,7 +33,7 @@ export class Classification {
   constructor(
     private readonly platform: ChaosWorld,
     private readonly happened: Tally,
-    private readonly configError: Tally,
+    private readonly violations: Tally,
   ) {
     platform.gateway.onArrival = ({ method, url }, by) => {
       const id = method === "DELETE" ? url.slice(url.lastIndexOf("/") + 1) : "";
@@ -122,7 +122,7 @@ export class Classification {
 
   private expect(holds: boolean, invariant: Invariant, about: string): void {
     if (holds) return;
-    this.configError.count(invariant);
+    this.violations.count(invariant);
     assert.fail(`${invariant}: ${about}`);
   }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StackState } from "../../scripts/workspace";
+import { nightly, sample } from "../support/sample";
 import {
   accountWithKey,
   CHANGES_SEEN,
@@ -171,10 +172,10 @@ describe("an update plan", () => {
 });
 
 describe("an account that was renamed outside of Pulumi", () => {
-  for (const [whose, name] of [
+  for (const [whose, name] of sample([
     ["made up by the provider", undefined],
     ["given by the program", "given"],
-  ] as const) {
+  ] as const)) {
     it(`is shown with both names, can keep the new one, and gets back the one ${whose}`, async () => {
       const program = (options = "{}") => `
 import * as flexprice from "pulumi-flexprice";
@@ -326,7 +327,7 @@ describe("a state of release 0.1.0, with a program that gives no names", () => {
     assert.deepEqual([fixture.takeWrites(), live()], [[], ["ci", "ci"]]);
   });
 
-  it("shows an account that is renamed, and gives the name back", async () => {
+  nightly("shows an account that is renamed, and gives the name back", async () => {
     fixture.emulator.renameAccount(accountId, "in the dashboard");
     const preview = failed(await fixture.drift());
     assert.equal(preview.exitCode, CHANGES_SEEN);

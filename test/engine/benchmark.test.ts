@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Measurement, OPERATIONS, PROVIDERS } from "../../benchmark/provider-under-test";
 import { type Results, rowOf } from "../../benchmark/rows";
 import { type ChildResult, runChild } from "../../scripts/child";
+import { nightly } from "../support/sample";
 
 const ROOT = join(__dirname, "../..");
 
@@ -25,7 +26,7 @@ describe("npm run benchmark", function () {
       timeoutMs: TIMEOUT_MS,
     });
 
-  it("measures each operation by each provider", async () => {
+  nightly("measures each operation by each provider", async () => {
     const { exitCode, output } = await benchmark("--sizes", "2x1");
     assert.equal(exitCode, 0, output);
     const { rows }: Results = JSON.parse(readFileSync(join(folder, "measured.json"), "utf8"));
@@ -55,7 +56,7 @@ describe("npm run benchmark", function () {
     }
   });
 
-  it("says what it does not know", async () => {
+  nightly("says what it does not know", async () => {
     for (const args of [
       ["--sizes", "many"],
       ["--providers", "terraform"],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nightly } from "../support/sample";
 import { type JobResult, Repository, type System } from "./ci-repository";
 import { accountWithKey, CHANGES_SEEN, prefixOf } from "./fixture";
 
@@ -45,7 +46,7 @@ export function describeJobs(system: System): void {
     assert.deepEqual(writes(), []);
   });
 
-  it("preview without secrets does so too, by the built-in list, and says it", async () => {
+  nightly("preview without secrets does so too, by the built-in list, and says it", async () => {
     repository.fixture.emulator.clearRequests();
     repository.fixture.setSource(WITH_BAD_ROLE);
     assert.match(refused(await repository.run("preview", {})).output, /Invalid role/);
@@ -89,43 +90,46 @@ export function describeJobs(system: System): void {
     succeeded(await repository.run("drift"));
   });
 
-  it("up names what a machine may have made that was lost, by the cache alone, and removes nothing on the word of a copy", async () => {
-    const { fixture } = repository;
-    fixture.setSource(
-      `${PROGRAM} new flexprice.ServiceAccount("late", { roles: ["event_reader"] });`,
-    );
-    fixture.emulator.faults.add({
-      kind: "slow",
-      bytesPerSecond: 40,
-      when: "after",
-      match: { method: "POST", path: ACCOUNT_POST },
-    });
-    await repository.runUntil("up", () =>
-      fixture.emulator.requests.some(
-        ({ method, path }) => method === "POST" && ACCOUNT_POST.test(path),
-      ),
-    );
-    repository.replaceMachine();
-    assert.match(refused(await repository.run("up")).output, /pulumi cancel/);
-    assert.equal((await fixture.workspace.run(["cancel", "--yes"])).exitCode, 0);
-    const [lost, ...others] = fixture.accounts().filter(({ name }) => name.startsWith("late-"));
-    assert.ok(lost !== undefined && others.length === 0);
-    const { output } = succeeded(await repository.run("up"));
-    assert.match(output, new RegExp(`cut off while it made service account "${lost.name}"`));
-    assert.deepEqual(
-      fixture
-        .accounts()
-        .map(({ name }) => prefixOf(name))
-        .sort(),
-      ["ci", "late", "late"],
-    );
-    assert.doesNotMatch(succeeded(await repository.run("up")).output, /cut off/);
-  });
+  nightly(
+    "up names what a machine may have made that was lost, by the cache alone, and removes nothing on the word of a copy",
+    async () => {
+      const { fixture } = repository;
+      fixture.setSource(
+        `${PROGRAM} new flexprice.ServiceAccount("late", { roles: ["event_reader"] });`,
+      );
+      fixture.emulator.faults.add({
+        kind: "slow",
+        bytesPerSecond: 40,
+        when: "after",
+        match: { method: "POST", path: ACCOUNT_POST },
+      });
+      await repository.runUntil("up", () =>
+        fixture.emulator.requests.some(
+          ({ method, path }) => method === "POST" && ACCOUNT_POST.test(path),
+        ),
+      );
+      repository.replaceMachine();
+      assert.match(refused(await repository.run("up")).output, /pulumi cancel/);
+      assert.equal((await fixture.workspace.run(["cancel", "--yes"])).exitCode, 0);
+      const [lost, ...others] = fixture.accounts().filter(({ name }) => name.startsWith("late-"));
+      assert.ok(lost !== undefined && others.length === 0);
+      const { output } = succeeded(await repository.run("up"));
+      assert.match(output, new RegExp(`cut off while it made service account "${lost.name}"`));
+      assert.deepEqual(
+        fixture
+          .accounts()
+          .map(({ name }) => prefixOf(name))
+          .sort(),
+        ["ci", "late", "late"],
+      );
+      assert.doesNotMatch(succeeded(await repository.run("up")).output, /cut off/);
+    },
+  );
 }
 
 /** Apart from the others: here the key ends up in the state in plain. */
 export function describePlainOutput(system: System): void {
-  it("up fails on a key that is a plain output, without showing it", async () => {
+  nightly("up fails on a key that is a plain output, without showing it", async () => {
     const repository = await Repository.open(system, "");
     const { fixture } = repository;
     try {

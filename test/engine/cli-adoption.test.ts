@@ -55,6 +55,7 @@ describe("generate, and then orphans", () => {
   before(async () => {
     fixture = await EngineFixture.open("", {
       program: { files: { "tsconfig.json": JSON.stringify(TSCONFIG) } },
+      ownProcess: true,
       // Type-checked, as Pulumi does it by default.
       env: { PULUMI_NODEJS_TRANSPILE_ONLY: undefined },
     });

@@ -82,6 +82,7 @@ describe("the command line", () => {
     let fixture: EngineFixture;
     before(async () => {
       fixture = await EngineFixture.open(accountWithKey());
+      await fixture.keepCredentialInConfig();
     });
     after(() => fixture.close());
 

@@ -60,10 +60,15 @@ ${more}`;
 }
 
 export interface EngineFixtureOptions {
-  /** Default: none, the emulator's own operator in `flexprice:apiKey`. */
+  /** Default: none; the credential is then in the environment, since setting config takes a call of the CLI. */
   config?: Record<string, ConfigValue>;
   env?: Record<string, string | undefined>;
   program?: Omit<ProgramSource, "source">;
+  /**
+   * Starts a process for each run of the program, as the CLI does by default: for tests of how a program fails, and for
+   * programs that read the environment or the clock.
+   */
+  ownProcess?: boolean;
   /** A folder with a Pulumi.yaml, whose index.ts becomes the source. */
   folder?: string;
   /** Default: "test". */
@@ -94,10 +99,13 @@ export class EngineFixture {
     return fixture;
   }
 
-  /** With a program as it is: a folder's, or a text's. */
+  /** With a program as it is: a folder's, in a process of its own as one with packages of its own, or a text's. */
   static async on(
     program: string | ProgramSource,
-    options: Pick<EngineFixtureOptions, "config" | "env" | "stack" | "replicaLagMs"> = {},
+    options: Pick<
+      EngineFixtureOptions,
+      "config" | "env" | "stack" | "replicaLagMs" | "ownProcess"
+    > = {},
   ): Promise<EngineFixture> {
     const { replicaLagMs = 0 } = options;
     const clock = new Clock();
@@ -105,11 +113,14 @@ export class EngineFixture {
     const operator = emulator.createTenant();
     const workspace = await PulumiWorkspace.create({
       program,
+      inline: typeof program !== "string" && !program.within && !options.ownProcess,
       ...(options.stack === undefined ? {} : { stack: options.stack }),
-      env: { FLEXPRICE_BASE_URL: emulator.url, ...options.env },
-      config: options.config ?? {
-        "flexprice:apiKey": { value: operator.apiKey, secret: true },
+      env: {
+        FLEXPRICE_BASE_URL: emulator.url,
+        ...(options.config === undefined ? { FLEXPRICE_API_KEY: operator.apiKey } : {}),
+        ...options.env,
       },
+      config: options.config ?? {},
     });
     const folder = typeof program === "string" ? program : undefined;
     return new EngineFixture(emulator, operator, workspace, clock, folder);
@@ -166,6 +177,13 @@ export class EngineFixture {
   async resources(options: { showSecrets?: boolean } = {}): Promise<StateResource[]> {
     const { deployment } = await this.workspace.exportState(options);
     return (deployment.resources ?? []).filter(({ type }) => type.includes("/flexprice:"));
+  }
+
+  /** Moves the operator's credential from the environment to the stack's config. */
+  async keepCredentialInConfig(): Promise<void> {
+    delete this.workspace.env["FLEXPRICE_API_KEY"];
+    const { apiKey } = this.operator;
+    await this.workspace.setConfig({ "flexprice:apiKey": { value: apiKey, secret: true } });
   }
 
   /** Removes stack config. */
@@ -240,7 +258,7 @@ export class EngineFixture {
 
   private async perform(verb: Verb, args: readonly string[]): Promise<OperationResult> {
     Object.assign(this.workspace.env, this.clock.env);
-    return this.noted(verb, await this.workspace.start(verb, args).done);
+    return this.noted(verb, await this.workspace.perform(verb, args));
   }
 
   private noted<T extends ChildResult>(what: string, result: T): T {

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import type { PulumiWorkspace } from "../../scripts/workspace";
+import { sample } from "../support/sample";
 import { accountWithKey, EngineFixture, succeeded } from "./fixture";
-import type { HoldingGateway } from "./holding-gateway";
+import { ACCOUNT_POST, KEY_POST } from "./identity/fixture";
+import type { Gateway, Rule } from "./identity/gateway";
 import {
-  ACCOUNT_POST,
   assertStatesAreTheServer,
   gatewayBefore,
-  KEY_POST,
   Notes,
   reached,
   secondStack,
@@ -16,7 +16,7 @@ import {
 describe("a provider that is frozen until its lease is over, while its answer waits", () => {
   let fixture: EngineFixture;
   let second: PulumiWorkspace;
-  let gateway: HoldingGateway;
+  let gateway: Gateway;
   let notes: Notes;
 
   beforeEach(async () => {
@@ -32,10 +32,10 @@ describe("a provider that is frozen until its lease is over, while its answer wa
   });
 
   /** The first stack stops at the answer to a request; the second runs; the first goes on. */
-  async function freezeAt(method: string, path: RegExp) {
-    const hold = gateway.hold(method, path, "answer", 1);
+  async function freezeAt(request: Rule) {
+    const held = gateway.intercept({ ...request, answered: "on release" });
     const running = fixture.workspace.start("up");
-    await reached(hold, running);
+    await reached(held, running);
     const frozen = fixture.workspace
       .processes()
       .filter(({ command }) => command.includes("dynamic-provider"));
@@ -45,7 +45,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     assert.equal(notes.names.length, 1);
     notes.age("3m");
     const other = succeeded(await second.up());
-    hold.release();
+    held.releaseAnswers();
     for (const { pid } of frozen) process.kill(pid, "SIGCONT");
     const first = succeeded(await running.done);
     return { noted, other, first };
@@ -59,12 +59,12 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     }
   }
 
-  for (const [what, path, done] of [
-    ["an account", ACCOUNT_POST, "archived"],
+  for (const [what, request, done] of sample([
     ["a key", KEY_POST, "revoked"],
-  ] as const) {
+    ["an account", ACCOUNT_POST, "archived"],
+  ] as const)) {
     it(`makes ${what} anew where another run has ${done} it`, async () => {
-      const { noted, other } = await freezeAt("POST", path);
+      const { noted, other } = await freezeAt(request);
       const [warning = "", ...more] = warningsOf(other);
       assert.deepEqual(more, []);
       assert.match(warning, new RegExp(`"${noted}" .* made by a run that was cut off, .* ${done}`));
@@ -76,7 +76,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
 
   it("makes an account anew that was being given its name", async () => {
     fixture.setSource(accountWithKey({ name: "ci" }));
-    const { other } = await freezeAt("PUT", /^\/v1\/users\/user_/);
+    const { other } = await freezeAt({ method: "PUT", path: /^\/v1\/users\/user_/ });
     assert.equal(warningsOf(other).length, 1);
     assert.equal(fixture.accounts().filter(({ name }) => name === "ci").length, 1);
     assert.equal(fixture.keys().length, 2);
@@ -85,7 +85,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
 
   it("keeps a key with a name of the program's, which nobody removes", async () => {
     fixture.setSource(accountWithKey({ key: 'name: "ci"' }));
-    const { other } = await freezeAt("POST", KEY_POST);
+    const { other } = await freezeAt(KEY_POST);
     const [warning = "", ...more] = warningsOf(other);
     assert.deepEqual(more, []);
     assert.match(warning, /may have made API key "ci" .* without hearing of it/);

@@ -45,7 +45,8 @@ const LISTS = [
 describe("functions", () => {
   let fixture: EngineFixture;
   before(async () => {
-    fixture = await EngineFixture.open(EVERY_LOOKUP);
+    fixture = await EngineFixture.open(EVERY_LOOKUP, { ownProcess: true });
+    await fixture.keepCredentialInConfig();
   });
   after(() => fixture.close());
 

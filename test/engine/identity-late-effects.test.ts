@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nightly, sample } from "../support/sample";
 import { messages } from "./fixture";
 import {
   ACCOUNT_POST,
@@ -61,7 +62,7 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     await tenant.assertAllIsWell();
   });
 
-  it("leaves a key that keeps destroy waiting for its lease, and nothing then", async () => {
+  nightly("leaves a key that keeps destroy waiting for its lease, and nothing then", async () => {
     const [, key] = interceptBoth({ effect: "on release", answer: { status: 504 } });
     await stack.up();
     await key?.releaseEffects();
@@ -73,10 +74,10 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     assert.deepEqual(tenant.live(), []);
   });
 
-  for (const [what, post] of [
+  for (const [what, post] of sample([
     ["an account", ACCOUNT_POST],
     ["a key", KEY_POST],
-  ] as const) {
+  ] as const)) {
     it(`after the kill of its run, leaves ${what}, which the next run removes`, async () => {
       const late = tenant.gateway.intercept({
         ...post,
@@ -101,12 +102,12 @@ describe("a gateway that gives up on a create which has its effect later", () =>
 });
 
 describe("a gateway whose clock is wrong and that loses the answers to creates", () => {
-  for (const [how, offset] of [
-    ["ten seconds fast", 10_000],
-    ["ten seconds slow", -10_000],
+  for (const [how, offset] of sample([
     ["five hours fast", 5 * 3_600_000],
     ["five hours slow", -5 * 3_600_000],
-  ] as const) {
+    ["ten seconds fast", 10_000],
+    ["ten seconds slow", -10_000],
+  ] as const)) {
     it(`by ${how}: account and key are found, and live as long as they should`, async () => {
       tenant.gateway.dateOffsetMs = offset;
       stack.workspace.setSource(identity({ key: 'expiresIn: "1h",' }));
@@ -121,11 +122,11 @@ describe("a gateway whose clock is wrong and that loses the answers to creates",
 });
 
 describe("a gateway that says after a create that it was not taken up", () => {
-  for (const answer of [
+  for (const answer of sample([
+    { status: 503, headers: RETRY_SOON },
     { status: 429 },
     { status: 429, headers: RETRY_SOON },
-    { status: 503, headers: RETRY_SOON },
-  ]) {
+  ])) {
     const how = "headers" in answer ? " and Retry-After" : "";
     it(`with ${answer.status}${how}: an account and a key are left, which the next run removes`, async () => {
       interceptBoth({ answer });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sample } from "../support/sample";
 import { anotherAccount, identity, KEY_POST, SharedTenant, type Stack } from "./identity/fixture";
 
 const OTHER = anotherAccount("other");
@@ -30,16 +31,16 @@ describe("a run that is interrupted on one runner while its key's create hangs, 
     return String((await stack.ids())["ApiKey ci"]);
   }
 
-  for (const [whose, key] of [
+  for (const [whose, key] of sample([
     ["made up by the provider", ""],
     ["of the program's", 'name: "ci",'],
-  ] as const) {
+  ] as const)) {
     const somethingNew = identity({ key, more: OTHER, keyOptions: "dependsOn: other" });
 
-    for (const [effect, lost] of [
+    for (const [effect, lost] of sample([
       ["at once", "made"],
       ["never", "never made"],
-    ] as const) {
+    ] as const)) {
       it(`keeps the key in the state, its name ${whose}, where the first was ${lost} and the key depends on something new`, async () => {
         stack.workspace.setSource(identity({ key }));
         const id = await interruptAndRetry(effect);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { sample } from "../support/sample";
 import { messages } from "./fixture";
 import {
   ACCOUNT_POST,
@@ -34,7 +35,7 @@ async function killOnceHeld(stack: Stack): Promise<void> {
   late.releaseAnswers();
 }
 
-for (const [whose, names] of NAMES) {
+for (const [whose, names] of sample(NAMES)) {
   describe(`two stacks of one program on one machine, with names ${whose}`, () => {
     const program = identity({ ...names, more: LATE });
 
@@ -84,10 +85,10 @@ for (const [whose, names] of NAMES) {
 describe("two stacks on two machines behind a gateway that answers 502 and passes on later", () => {
   const program = identity({ more: anotherAccount("other") });
 
-  for (const [when, effect] of [
+  for (const [when, effect] of sample([
     ["while the run that sent them looks", 700],
     ["after both runs", "on release"],
-  ] as const) {
+  ] as const)) {
     it(`keep what is theirs where requests have their effect ${when}`, async () => {
       const first = await tenant.stack(program, "one");
       const second = await tenant.stack(program, "two");

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { sample } from "../support/sample";
 import { accountWithKey, EngineFixture, messages, succeeded } from "./fixture";
-import type { HoldingGateway } from "./holding-gateway";
+import { ACCOUNT_POST, KEY_POST } from "./identity/fixture";
+import type { Gateway } from "./identity/gateway";
 import {
-  ACCOUNT_POST,
   assertStatesAreTheServer,
   gatewayBefore,
-  KEY_POST,
   Notes,
   reached,
   secondStack,
@@ -118,7 +118,7 @@ describe("a folder of notes that cannot be written", () => {
   });
   afterEach(() => fixture.close());
 
-  for (const [what, obstacle] of Object.entries(OBSTACLES)) {
+  for (const [what, obstacle] of sample(Object.entries(OBSTACLES))) {
     if (!isPossible(obstacle)) continue;
     it(`because it ${what}: up says so once, and works`, async () => {
       obstacle.put(notes.folder);
@@ -158,7 +158,7 @@ const LOCKS: Record<string, Obstacle> = {
 describe("a note that cannot be taken away", () => {
   let fixture: EngineFixture;
   let notes: Notes;
-  let gateway: HoldingGateway;
+  let gateway: Gateway;
   beforeEach(async () => {
     fixture = await EngineFixture.open(program(1));
     gateway = await gatewayBefore(fixture);
@@ -170,19 +170,19 @@ describe("a note that cannot be taken away", () => {
     await fixture.close();
   });
 
-  for (const [how, lock] of Object.entries(LOCKS)) {
+  for (const [how, lock] of sample(Object.entries(LOCKS))) {
     if (how !== "may not be written any more" && !isPossible(lock)) continue;
-    for (const [what, path] of [
-      ["an account", ACCOUNT_POST],
+    for (const [what, request] of sample([
       ["a key", KEY_POST],
-    ] as const) {
+      ["an account", ACCOUNT_POST],
+    ] as const)) {
       it(`while ${what} is made, in a folder that ${how}: one object each is there, however often`, async () => {
         try {
-          const hold = gateway.hold("POST", path, "answer", 1);
+          const held = gateway.intercept({ ...request, answered: "on release" });
           const running = fixture.workspace.start("up");
-          await reached(hold, running);
+          await reached(held, running);
           lock.put(notes.folder);
-          hold.release();
+          held.releaseAnswers();
           const up = succeeded(await running.done);
           const [warning = "", ...more] = messages(up, "warning");
           assert.deepEqual(more, []);

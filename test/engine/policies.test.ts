@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { OperationResult } from "../../scripts/workspace";
+import { nightly } from "../support/sample";
 import { accountWithKey, changes, EngineFixture, failed, succeeded } from "./fixture";
 
 const PACK = ["--policy-pack", resolve("examples/policies")];
@@ -50,7 +51,7 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("stops an up before the account is made", async () => {
+  nightly("stops an up before the account is made", async () => {
     fixture = await EngineFixture.open(accountWithKey({ roles: '["super_admin"]' }));
     const refused = failed(await fixture.up(...PACK));
     assert.deepEqual(violations(refused), ["mandatory flexprice-no-super-admin ServiceAccount ci"]);
@@ -72,7 +73,7 @@ new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"
   });
 
   it("sees keys in outputs, ours twice and those of others", async () => {
-    fixture = await EngineFixture.open(GOOD);
+    fixture = await EngineFixture.open(GOOD, { ownProcess: true });
     const { tenantId, environmentId } = fixture.operator;
     const account = fixture.emulator.createAccount(tenantId, {
       name: "theirs",
@@ -94,7 +95,7 @@ export const theirs = pulumi.secret(process.env["THEIRS"]);`);
     assert.match(refused.output, /Output "theirs" holds a Flexprice API key that this stack does/);
   });
 
-  it("takes levels and settings from --policy-pack-config", async () => {
+  nightly("takes levels and settings from --policy-pack-config", async () => {
     fixture = await EngineFixture.open(accountWithKey());
     const file = join(fixture.workspace.scratch, "policies.json");
     const config = {

@@ -36,7 +36,10 @@ new flexprice.ApiKey("ci", { serviceAccountId: account.id }, { deletedWith: acco
 describe("a program that cannot work is refused in one sentence", () => {
   let fixture: EngineFixture;
   before(async () => {
-    fixture = await EngineFixture.open("", { program: { language: "javascript" } });
+    fixture = await EngineFixture.open("", {
+      program: { language: "javascript" },
+      ownProcess: true,
+    });
   });
   after(() => fixture.close());
 

@@ -6,7 +6,8 @@ import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 describe("a key with a fixed expiresAt", () => {
   let fixture: EngineFixture;
   before(async () => {
-    fixture = await EngineFixture.open("");
+    // Its program has a clock that moves.
+    fixture = await EngineFixture.open("", { ownProcess: true });
   });
   after(() => fixture.close());
 

@@ -14,7 +14,8 @@ describe("secrets", () => {
   let adopted: { id: string; value: string };
 
   before(async () => {
-    fixture = await EngineFixture.open("");
+    fixture = await EngineFixture.open("", { ownProcess: true });
+    await fixture.keepCredentialInConfig();
     const { tenantId, environmentId } = fixture.operator;
     const account = fixture.emulator.createAccount(tenantId, {
       name: "old",

@@ -10,14 +10,11 @@ import {
   type RunningOperation,
 } from "../../scripts/workspace";
 import { type EngineFixture, messages } from "./fixture";
-import { type Hold, HoldingGateway } from "./holding-gateway";
-
-export const ACCOUNT_POST = /^\/v1\/users$/;
-export const KEY_POST = /^\/v1\/secrets\/api\/keys$/;
+import { Gateway, type Interception } from "./identity/gateway";
 
 /** Every request of the bench's stack goes through a gateway from now on. */
-export async function gatewayBefore(fixture: EngineFixture): Promise<HoldingGateway> {
-  const gateway = await HoldingGateway.before(fixture.emulator.url);
+export async function gatewayBefore(fixture: EngineFixture): Promise<Gateway> {
+  const gateway = await Gateway.before(fixture.emulator.url);
   fixture.workspace.env["FLEXPRICE_BASE_URL"] = gateway.url;
   return gateway;
 }
@@ -33,19 +30,24 @@ export async function secondStack(
 ): Promise<PulumiWorkspace> {
   return await PulumiWorkspace.create({
     program: { source },
+    inline: true,
     stack: "second",
     env: {
       FLEXPRICE_BASE_URL: fixture.workspace.env["FLEXPRICE_BASE_URL"],
+      FLEXPRICE_API_KEY: fixture.operator.apiKey,
       PULUMI_HOME: homeOf(fixture),
     },
-    config: { "flexprice:apiKey": { value: fixture.operator.apiKey, secret: true } },
   });
 }
 
-/** Resolves once so many requests are held; an operation that ends before them has failed. */
-export async function reached(hold: Hold, running: RunningOperation, count = 1): Promise<void> {
+/** Resolves once so many requests have arrived; an operation that ends before them has failed. */
+export async function reached(
+  request: Interception,
+  running: RunningOperation,
+  count = 1,
+): Promise<void> {
   const early = running.done.then(({ output }) => assert.fail(`It ended too early:\n${output}`));
-  await Promise.race([hold.arrived(count), early]);
+  await Promise.race([request.arrived(count), early]);
   early.catch(() => undefined);
 }
 

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { FaultKind } from "../../provider/emulator";
+import { sample } from "../support/sample";
 import { accountWithKey, EngineFixture, failed, messages, prefixOf, succeeded } from "./fixture";
-import type { HoldingGateway } from "./holding-gateway";
+import type { Gateway } from "./identity/gateway";
 import {
   assertStatesAreTheServer,
   endedIds,
@@ -74,20 +75,20 @@ describe("an account with a name of the program's, which takes two requests", ()
   });
 
   describe("whose run is killed", () => {
-    let gateway: HoldingGateway;
+    let gateway: Gateway;
     beforeEach(async () => {
       gateway = await gatewayBefore(fixture);
     });
     afterEach(() => gateway.close());
 
-    for (const [when, what, lost] of [
-      ["before the second has arrived", "request", /^named-\w{10}$/],
-      ["before the second is answered", "answer", /^named$/],
+    for (const [when, held, lost] of [
+      ["before the second has arrived", { effect: "on release" }, /^named-\w{10}$/],
+      ["before the second is answered", { answered: "on release" }, /^named$/],
     ] as const) {
-      for (const leaseIsOver of [false, true]) {
+      for (const leaseIsOver of sample([true, false])) {
         it(`${when} is archived by its id ${leaseIsOver ? "in the next run" : "once the lease is over"}`, async () => {
-          const hold = gateway.hold("PUT", RENAMING, what, 1);
-          await reached(hold, fixture.workspace.start("up"));
+          const request = gateway.intercept({ method: "PUT", path: RENAMING, ...held });
+          await reached(request, fixture.workspace.start("up"));
           await killAll(fixture);
           const [orphan, ...more] = fixture.accounts();
           assert.deepEqual(more, []);

@@ -15,6 +15,7 @@ export const manifest = z
       z.string(),
       z.union([z.string(), z.object({ types: z.string(), default: z.string() })]),
     ),
+    scripts: z.record(z.string(), z.string()),
     dependencies: z.record(z.string(), z.string()),
     peerDependencies: z.record(z.string(), z.string()),
     peerDependenciesMeta: z.record(z.string(), z.object({ optional: z.boolean() })).default({}),

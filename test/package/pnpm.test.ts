@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { version as SDK } from "@pulumi/pulumi/version";
+import { nightly } from "../support/sample";
 import { type Consumer, install } from "./consumer";
 import { comesUp, wholeLife } from "./life";
 import { namesOf } from "./loaded";
@@ -44,7 +45,7 @@ describe("installed by pnpm beside everything that it may use", () => {
         });
       }
 
-      it("takes a program through its whole life", () =>
+      nightly("takes a program through its whole life", () =>
         wholeLife(node, SDK, { within: consumer.folder }));
 
       for (const [form, program] of Object.entries(OWN_COMPILER)) {

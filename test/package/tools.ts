@@ -2,10 +2,16 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cacheRoot } from "../../scripts/pulumi-cli";
+import { sample } from "../support/sample";
 import { output } from "./command";
 
+const CURRENT = Number.parseInt(process.versions.node, 10);
+
 /** The Nodes that users run programs on; .github/workflows/ci.yml has the same. */
-export const NODES = [20, 22, 24] as const;
+export const SUPPORTED_NODES: readonly number[] = [20, 22, 24];
+
+/** The one that runs this test, and at night all of them. */
+export const NODES = sample([CURRENT, ...SUPPORTED_NODES.filter((node) => node !== CURRENT)]);
 
 /** How long a fresh machine may take to download them all, in milliseconds. */
 export const DOWNLOADS_MS = 15 * 60_000;

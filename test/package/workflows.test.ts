@@ -3,10 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runChild } from "../../scripts/child";
 import { CHECKOUT, manifest } from "./manifest";
-import { NODES } from "./tools";
+import { SUPPORTED_NODES } from "./tools";
 import { readWorkflow } from "./workflow";
 
-const WORKFLOWS = { ci: readWorkflow("ci"), release: readWorkflow("release") };
+const WORKFLOWS = {
+  ci: readWorkflow("ci"),
+  nightly: readWorkflow("nightly"),
+  release: readWorkflow("release"),
+};
 
 for (const [name, workflow] of Object.entries(WORKFLOWS)) {
   describe(`the workflow ${name}`, () => {
@@ -55,15 +59,28 @@ describe("the workflow ci", () => {
   });
 
   it("runs on every Node that the package supports", () => {
-    assert.deepEqual(ci.jobs["test"]?.strategy?.matrix["node"], NODES);
-    assert.ok(manifest.engines.node.startsWith(`>=${NODES[0]}.`), manifest.engines.node);
+    assert.deepEqual(ci.jobs["test"]?.strategy?.matrix["node"], SUPPORTED_NODES);
+    assert.ok(manifest.engines.node.startsWith(`>=${SUPPORTED_NODES[0]}.`), manifest.engines.node);
   });
 
-  it("runs what the README says", () => {
+  it("runs what the README says, and what depends on Node on all of them", () => {
     assert.deepEqual(
       ci.scripts.map(({ run }) => run),
-      readmeCommands("## See it work"),
+      [...readmeCommands("## See it work"), "npm test -- unit contract package"],
     );
+  });
+});
+
+describe("the workflow nightly", () => {
+  const { nightly } = WORKFLOWS;
+
+  it("runs every variant of every test, and many random faults", () => {
+    assert.deepEqual(
+      nightly.scripts.map(({ run }) => run),
+      ["npm ci", "npm run test:nightly", "npm run chaos"],
+    );
+    assert.equal(manifest.scripts["test:nightly"], "TEST_EXHAUSTIVE=true npm test");
+    assert.deepEqual(nightly.permissions, { contents: "read" });
   });
 });
 

@@ -1,0 +1,67 @@
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+import type * as grpc from "@grpc/grpc-js";
+
+const DIST = resolve(__dirname, "..", "dist");
+
+// The SDK does not declare the language server behind its Automation API, nor is gRPC a dependency of this project.
+const fromSdk = createRequire(createRequire(__filename).resolve("@pulumi/pulumi/package.json"));
+const { Server, ServerCredentials } = fromSdk("@grpc/grpc-js") as typeof grpc;
+const { LanguageRuntimeService } = fromSdk("@pulumi/pulumi/proto/language_grpc_pb") as {
+  LanguageRuntimeService: grpc.ServiceDefinition;
+};
+const { LanguageServer } = fromSdk("@pulumi/pulumi/automation/server") as {
+  LanguageServer: new (program: () => Promise<unknown>) => grpc.UntypedServiceImplementation;
+};
+
+/**
+ * Runs programs in this process, as the Automation API runs an inline program. It saves starting two processes, which
+ * is more than half of an operation. The API itself asks the CLI for outputs and history after each `up`, which would
+ * cost as much again.
+ */
+export class InlineHost {
+  readonly #server = new Server();
+  #program: () => Promise<unknown> = () => Promise.resolve({});
+  #address = "";
+
+  /** For the CLI's option --client. */
+  get address(): string {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    this.#server.addService(LanguageRuntimeService, new LanguageServer(() => this.#program()));
+    this.#address = await new Promise((settle, reject) => {
+      this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
+        error ? reject(error) : settle(`127.0.0.1:${port}`),
+      );
+    });
+  }
+
+  /** What the next operation runs: the index file of a folder, with the settings of this environment. */
+  load(folder: string, env: NodeJS.ProcessEnv): void {
+    this.#program = async () => {
+      forgetModules(folder);
+      setSettings(env);
+      const exported: unknown = fromSdk(folder);
+      return typeof exported === "function" ? await exported() : { ...(exported as object) };
+    };
+  }
+
+  stop(): void {
+    this.#server.forceShutdown();
+  }
+}
+
+/** A process of its own would load the program and this package for the first time. */
+function forgetModules(folder: string): void {
+  for (const file of Object.keys(require.cache)) {
+    if (file.startsWith(DIST) || file.startsWith(folder)) delete require.cache[file];
+  }
+}
+
+function setSettings(env: NodeJS.ProcessEnv): void {
+  const isSetting = (name: string) => name.startsWith("FLEXPRICE_");
+  for (const name of Object.keys(process.env).filter(isSetting)) delete process.env[name];
+  for (const name of Object.keys(env).filter(isSetting)) process.env[name] = env[name];
+}
