@@ -13,7 +13,7 @@ export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
     withStack('roles: ["event_ingestr"]', async (workspace) => {
       const { output } = await workspace.preview(COLOURED);
       return terminalPicture(
-        "pulumi preview refuses a role with a slip in it, and proposes the right one",
+        "pulumi preview rejects a misspelled role, and suggests the right one",
         `${prompt("pulumi preview")}${from(output, "Diagnostics:")}`,
       );
     }),
@@ -24,7 +24,7 @@ export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
       const options = ["--refresh", "--diff", "--expect-no-changes"];
       const { output } = await workspace.preview([...options, ...COLOURED]);
       return terminalPicture(
-        "pulumi preview --refresh shows that the account was renamed, and that up would name it back",
+        "pulumi preview --refresh shows that the account was renamed, and that up would restore its name",
         `${prompt(`pulumi preview ${options.join(" ")}`)}${output}`,
       );
     }),

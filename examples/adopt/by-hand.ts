@@ -1,9 +1,9 @@
 /**
- * Stands for whoever made an account and a key before there was a program: makes both, and prints what is known of
- * them as variables for a shell.
+ * Creates an account and a key, as somebody could have done before the program existed. Prints their ids and the value
+ * of the key as variables for a shell.
  */
 const server = process.env["FLEXPRICE_BASE_URL"] || "https://us.api.flexprice.io";
-// With or without /v1, as the provider takes it.
+// Accepts an address with or without /v1, like the provider.
 const baseUrl = server.replace(/(\/v1)?\/*$/, "/v1");
 
 async function post<Answer>(path: string, body: object): Promise<Answer> {

@@ -1,6 +1,6 @@
-/** Tries out what the keys in INGESTOR_KEY and DASHBOARD_KEY may do: prints the status that Flexprice answers. */
+/** Tries what the keys in INGESTOR_KEY and DASHBOARD_KEY can do, and prints the status of each response. */
 const server = process.env["FLEXPRICE_BASE_URL"] || "https://us.api.flexprice.io";
-// With or without /v1, as the provider takes it.
+// Accepts an address with or without /v1, like the provider.
 const baseUrl = server.replace(/(\/v1)?\/*$/, "/v1");
 
 const event = { event_name: "api_call", external_customer_id: "example-customer" };

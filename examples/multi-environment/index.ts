@@ -1,7 +1,7 @@
 import type { Output } from "@pulumi/pulumi";
 import * as flexprice from "pulumi-flexprice";
 
-/** An account and its key through one of `flexprice:connections`. */
+/** Creates an account and its key through one of `flexprice:connections`. */
 function usageIngestor(connection: string): Output<string> {
   const account = new flexprice.ServiceAccount(`usage-ingestor-${connection}`, {
     roles: ["event_ingestor"],

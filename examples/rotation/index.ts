@@ -3,7 +3,7 @@ import { SecretFile } from "./secret-file";
 
 const ingestor = new flexprice.ServiceAccount("usage-ingestor", {
   roles: ["event_ingestor"],
-  forceDestroy: true, // destroying it revokes keys that were left to their expiry, too
+  forceDestroy: true, // destroy also revokes keys that were left to expire
 });
 
 const key = new flexprice.ApiKey("usage-ingestor", {

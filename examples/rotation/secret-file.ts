@@ -26,7 +26,7 @@ const provider: pulumi.dynamic.ResourceProvider<SecretFileInputs, SecretFileInpu
   },
 };
 
-/** A file that only its owner can read: stands for your secret store, e.g. a Kubernetes or a CI secret. */
+/** A file that only its owner can read. It stands for your secret store, such as a Kubernetes secret. */
 export class SecretFile extends pulumi.dynamic.Resource {
   constructor(name: string, args: Record<keyof SecretFileInputs, pulumi.Input<string>>) {
     super(provider, name, args, {}, "example", "SecretFile");

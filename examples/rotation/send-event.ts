@@ -1,9 +1,9 @@
 /**
- * A consumer of the keys: sends one usage event with the key in FLEXPRICE_API_KEY and prints what Flexprice answers.
- * Exit status 0 when the event was accepted.
+ * A consumer of a key: sends one usage event with the key in FLEXPRICE_API_KEY, and prints the response of Flexprice.
+ * Exits with status 0 if the event was accepted.
  */
 const server = process.env["FLEXPRICE_BASE_URL"] || "https://us.api.flexprice.io";
-// With or without /v1, as the provider takes it.
+// Accepts an address with or without /v1, like the provider.
 const baseUrl = server.replace(/(\/v1)?\/*$/, "/v1");
 
 async function sendEvent(): Promise<void> {

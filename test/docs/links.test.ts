@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
-import { CHECKOUT, pagePaths, readPage } from "./page";
+import { join } from "node:path";
+import { CHECKOUT, type Link, linksIn, linksOf, pagePaths, readPage } from "./page";
 
 describe("links in documents", () => {
   for (const path of pagePaths()) {
@@ -9,33 +9,25 @@ describe("links in documents", () => {
     if (links.length === 0) continue;
     it(`lead to something that is there: ${path}`, () => {
       assert.deepEqual(
-        links.filter((link) => !isThere(path, link)),
+        links.filter((link) => !isThere(link)),
         [],
       );
     });
   }
 
   it("that lead nowhere are noticed", () => {
-    const links = ["docs/nothing.md", "#no-such-heading", "README.md#no-such-heading", "#license"];
+    const links = linksIn(
+      "README.md",
+      "[a](docs/nothing.md) [b](#no-such-heading) [c](README.md#no-such-heading) [d](#license)",
+    );
     assert.deepEqual(
-      links.filter((link) => !isThere("README.md", link)),
+      links.filter((link) => !isThere(link)),
       links.slice(0, 3),
     );
   });
 });
 
-/** Links and pictures within the repository. */
-function linksOf(path: string): string[] {
-  const { prose } = readPage(path);
-  const written = [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)];
-  return written
-    .map(([, link, attribute]) => link ?? attribute ?? "")
-    .filter((link) => !/^\w+:/.test(link));
-}
-
-function isThere(page: string, link: string): boolean {
-  const [file = "", heading] = link.split("#");
-  const target = file === "" ? page : normalize(join(dirname(page), file));
+function isThere({ target, heading }: Link): boolean {
   if (!existsSync(join(CHECKOUT, target))) return false;
   if (heading === undefined) return true;
   return !statSync(join(CHECKOUT, target)).isDirectory() && anchorsOf(target).has(heading);

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, posix, resolve } from "node:path";
 
 export const CHECKOUT = resolve(__dirname, "..", "..");
 
@@ -29,6 +29,29 @@ export function pagePaths(): string[] {
 
 export function readPage(path: string): Page {
   return parsePage(path, readFileSync(join(CHECKOUT, path), "utf8"));
+}
+
+/** A link within the repository. */
+export interface Link {
+  /** A path below the checkout. */
+  readonly target: string;
+  readonly heading: string | undefined;
+}
+
+/** The links and pictures of a page that stay within the repository. */
+export function linksOf(path: string): Link[] {
+  return linksIn(path, readPage(path).prose);
+}
+
+/** The same for text that is not in a file yet. */
+export function linksIn(path: string, prose: string): Link[] {
+  return [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)]
+    .map(([, link, attribute]) => link ?? attribute ?? "")
+    .filter((link) => !/^\w+:/.test(link))
+    .map((link) => {
+      const [file = "", heading] = link.split("#");
+      return { target: file === "" ? path : posix.join(dirname(path), file), heading };
+    });
 }
 
 /** The documentation comments of a source file, as a page with the same line numbers. */

@@ -5,7 +5,7 @@ import { type Block, CHECKOUT, pagePaths, parsePage, readPage } from "./page";
 
 /** Blocks outside of the pages that are followed from top to end, by a text in them: what else looks at them. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
-  "provider/index.ts        what users import": "a list of folders",
+  "provider/index.ts        the entry for programs": "a list of folders",
   "npx pulumi-flexprice dev-server --seed 1": "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice doctor": "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice generate --out index.ts": "test/unit/cli/page.test.ts",
@@ -15,16 +15,21 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "pulumi stack init production": "test/engine/ci-suite.ts makes a stack of that kind",
   '- cron: "17 5 * * *"':
     "a workflow; its command is typed in test/engine/example-rotation.test.ts",
+  "npm install pulumi-flexprice @pulumi/pulumi": "typed on docs/installation-configuration.md",
+  "pulumi preview --refresh --diff": "typed on docs/drift.md",
+  "npm install && npm start": "the workflow ci, see test/package/workflows.test.ts",
+  'pulumi config set --path key.id "$KEY_ID"': "typed in test/engine/example-adopt.test.ts",
   "keysExpire({ maxDays: 30 }),": "compiled; packs like it run in test/engine/policies.test.ts",
   '"flexprice-account-per-service": "disabled"': "settings as in test/engine/policies.test.ts",
-  "✔ is refused in a preview when the role has a slip in it": "test/engine/example-testing.test.ts",
+  "✔ rejects a misspelled role in a preview": "test/engine/example-testing.test.ts",
 };
 
 /** Languages in an example's page that need no further look: its own test types console blocks. */
 const IN_EXAMPLES: readonly string[] = ["console"];
 
 describe("every block of every page", () => {
-  const followed = calls("test/docs", /\bfollow\("([^"]+)"/g);
+  const followed = calls("test/docs", /\b(?:follow\(|PAGE = )"([^"]+)"/g);
+  const together = calls("test/docs", /^ {2}"((?:docs\/)?[\w-]+\.md)",$/gm);
   const examples = calls("test/engine", /\bExample\.open\("([^"]+)"/g).map((name) =>
     join("examples", name),
   );
@@ -32,6 +37,7 @@ describe("every block of every page", () => {
   function isLookedAt({ page, language, text }: Block): boolean {
     if (Object.keys(ELSEWHERE).some((name) => text.includes(name))) return true;
     if (followed.includes(page)) return true;
+    if (together.includes(page) && language === "ts") return true;
     return examples.includes(dirname(page)) && IN_EXAMPLES.includes(language);
   }
 

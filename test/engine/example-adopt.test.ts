@@ -13,14 +13,14 @@ describe("the example adopt", () => {
   const present = () => [example.fixture.accounts(), example.fixture.keys()];
 
   it("takes an account and a key over without a change in Flexprice", async () => {
-    await example.follow("What there is");
+    await example.follow("Prepare");
     const before = present();
     assert.deepEqual(
       before.map(({ length }) => length),
       [1, 1],
     );
     example.fixture.takeWrites();
-    await example.follow("Take it over");
+    await example.follow("Adopt");
     assert.deepEqual(example.fixture.takeWrites(), []);
     assert.deepEqual(present(), before);
     await example.assertSettled();
@@ -28,7 +28,7 @@ describe("the example adopt", () => {
 
   it("does nothing when adopt is removed", async () => {
     const before = present();
-    await example.follow("Afterwards");
+    await example.follow("Remove `adopt`");
     assert.deepEqual(example.fixture.takeWrites(), []);
     assert.deepEqual(present(), before);
   });

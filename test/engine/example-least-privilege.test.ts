@@ -20,7 +20,7 @@ describe("the example least-privilege", () => {
   });
 
   it("lets each key do the one and not the other", async () => {
-    await example.follow("What each key may do");
+    await example.follow("What each key can do");
   });
 
   it("leaves nothing behind", async () => {

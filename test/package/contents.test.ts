@@ -1,14 +1,29 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, posix } from "node:path";
+import { join, posix } from "node:path";
+import { linksOf } from "../docs/page";
 import { CHECKOUT, manifest } from "./manifest";
 import { pack, type Tarball } from "./tarball";
 
 /** Bytes. A download that has outgrown these is worth a thought before it is worth a larger number. */
-const LIMITS = { packed: 370_000, unpacked: 1_500_000 };
+const LIMITS = { packed: 280_000, unpacked: 1_000_000 };
 
-const DOCUMENTS = ["package.json", "README.md", "LICENSE", "CHANGELOG.md"];
+const DOCUMENTS = [
+  "package.json",
+  "README.md",
+  "LICENSE",
+  "CHANGELOG.md",
+  "SECURITY.md",
+  "benchmark/results.svg",
+];
+
+/** What is in an example's folder for users: a stack's config or a key would be none of these. */
+const EXAMPLE_FILES =
+  /^examples\/([\w-]+\/)*(README\.md|Pulumi(Policy)?\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml))$/;
+
+/** A page that only people with a clone need. */
+const NOT_PACKED = ["CONTRIBUTING.md"];
 
 /** What looks like a credential, whosever. */
 const CREDENTIALS = [
@@ -30,19 +45,32 @@ describe("the tarball", () => {
   });
   after(() => tarball?.dispose());
 
-  it("holds the source, what it compiles to, and the documents: nothing else", () => {
-    const sources = readdirSync(join(CHECKOUT, "provider"), { recursive: true, encoding: "utf8" })
+  it("holds the compiled code, the documents and the examples, and nothing else", () => {
+    const compiled = filesIn("provider")
       .filter((path) => path.endsWith(".ts"))
-      .map((path) => path.replaceAll("\\", "/"));
-    const compiled = sources.flatMap((source) =>
-      ["js", "d.ts", "d.ts.map"].map((ending) => `dist/${source.slice(0, -2)}${ending}`),
+      .flatMap((source) => ["js", "d.ts"].map((ending) => `dist/${source.slice(0, -2)}${ending}`));
+    const pages = filesIn("docs")
+      .filter((path) => /\.(md|svg)$/.test(path))
+      .map((path) => `docs/${path}`);
+    const others = paths.filter((path) => !EXAMPLE_FILES.test(path));
+    const expected = [...DOCUMENTS, ...pages, ...compiled].sort();
+    assert.deepEqual(
+      others,
+      expected,
+      "If dist/ has files of old sources: remove it, build again.",
     );
-    const expected = [
-      ...DOCUMENTS,
-      ...sources.map((source) => `provider/${source}`),
-      ...compiled,
-    ].sort();
-    assert.deepEqual(paths, expected, "If dist/ has files of old sources: remove it, build again.");
+  });
+
+  it("holds what its documents link to and show", () => {
+    const pages = paths.filter((path) => path.endsWith(".md"));
+    const links = pages.flatMap((page) => linksOf(page).map(({ target }) => ({ page, target })));
+    assert.notDeepEqual(links, []);
+    const isPacked = (target: string) =>
+      paths.some((path) => path === target || path.startsWith(`${target}/`));
+    assert.deepEqual(
+      links.filter(({ target }) => !isPacked(target) && !NOT_PACKED.includes(target)),
+      [],
+    );
   });
 
   it("holds every file that package.json names", () => {
@@ -61,22 +89,13 @@ describe("the tarball", () => {
     }
   });
 
-  it("holds the source that each map points at", () => {
-    for (const path of paths.filter((path) => path.endsWith(".map"))) {
-      const { sources }: { sources: string[] } = JSON.parse(textOf(path));
-      assert.notDeepEqual(sources, []);
-      for (const source of sources) {
-        assert.ok(paths.includes(posix.join(dirname(path), source)), `${path}: ${source}`);
-      }
-    }
-  });
-
   it("tells no credential, and nothing of the machine that it was made on", () => {
-    // The README shows the key that `dev-server` makes up from a seed, which a test of the README holds it to.
-    const [, madeUp = ""] =
-      /dev-server --seed .*?\n {2}(sk_\w+)\n/s.exec(textOf("README.md")) ?? [];
+    // A page shows the key that `dev-server` generates from a seed, which another test checks.
+    const [, generated] =
+      /dev-server --seed .*?\n {2}(sk_\w+)\n/s.exec(textOf("docs/cli.md")) ?? [];
+    assert.ok(generated);
     for (const path of paths) {
-      const text = textOf(path).replaceAll(madeUp, "");
+      const text = textOf(path).replaceAll(generated, "");
       for (const shape of CREDENTIALS) assert.doesNotMatch(text, shape, path);
       for (const place of [CHECKOUT, homedir()]) {
         assert.ok(!text.includes(`${place}/`), `${path} names ${place}`);
@@ -89,6 +108,12 @@ describe("the tarball", () => {
     assert.ok(tarball.unpackedSize <= LIMITS.unpacked, `${tarball.unpackedSize} bytes unpacked`);
   });
 });
+
+function filesIn(folder: string): string[] {
+  return readdirSync(join(CHECKOUT, folder), { recursive: true, encoding: "utf8" }).map((path) =>
+    path.replaceAll("\\", "/"),
+  );
+}
 
 function textOf(path: string): string {
   return readFileSync(join(CHECKOUT, path), "utf8");

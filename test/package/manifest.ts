@@ -35,7 +35,7 @@ export const optionalPeers = Object.fromEntries(
     .map(([name]) => [name, installedVersion(name)]),
 );
 
-function installedVersion(name: string): string {
+export function installedVersion(name: string): string {
   const file = join(CHECKOUT, "node_modules", name, "package.json");
   return z.object({ version: z.string() }).parse(JSON.parse(readFileSync(file, "utf8"))).version;
 }

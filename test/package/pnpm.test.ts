@@ -46,7 +46,8 @@ describe("installed by pnpm beside everything that it may use", () => {
       }
 
       nightly("takes a program through its whole life", () =>
-        wholeLife(node, SDK, { within: consumer.folder }));
+        wholeLife(node, SDK, { within: consumer.folder }),
+      );
 
       for (const [form, program] of Object.entries(OWN_COMPILER)) {
         it(`serves ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));

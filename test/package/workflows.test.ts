@@ -66,7 +66,7 @@ describe("the workflow ci", () => {
   it("runs what the README says, and what depends on Node on all of them", () => {
     assert.deepEqual(
       ci.scripts.map(({ run }) => run),
-      [...readmeCommands("## See it work"), "npm test -- unit contract package"],
+      [...readmeCommands("## Try it"), "npm test -- unit contract package"],
     );
   });
 });

@@ -32,7 +32,7 @@ describe("the program", () => {
     rmSync(backend, { recursive: true, force: true });
   });
 
-  /** The keys that the program made and nobody revoked; the operator has one of its own. */
+  /** The keys that the program created and nobody revoked, without the operator's key. */
   const liveKeys = () =>
     flexprice
       .keys()
@@ -40,7 +40,7 @@ describe("the program", () => {
         ({ status, userId }) => status === "published" && userId !== flexprice.operator.userId,
       );
 
-  /** What a consumer of the key is answered. */
+  /** The status that a consumer of the key gets. */
   async function post(path: string, apiKey: string | undefined): Promise<number> {
     const { status } = await fetch(`${flexprice.url}${path}`, {
       method: "POST",
@@ -50,14 +50,14 @@ describe("the program", () => {
     return status;
   }
 
-  it("is refused in a preview when the role has a slip in it", async () => {
+  it("rejects a misspelled role in a preview", async () => {
     await stack.setConfig("role", { value: "event_ingester" });
     await assert.rejects(stack.preview(), /Invalid role: event_ingester.*\bevent_ingestor\b/);
     assert.deepEqual(flexprice.writes(), []);
     await stack.removeConfig("role");
   });
 
-  it("makes one account with one key, and keeps the key secret", async () => {
+  it("creates one account with one key, and keeps the key secret", async () => {
     const { outputs } = await stack.up();
     const [account, ...others] = flexprice.accounts();
     assert.deepEqual(others, []);
@@ -68,17 +68,17 @@ describe("the program", () => {
     assert.deepEqual(outputs["apiKey"], { value: key?.value, secret: true });
   });
 
-  it("makes a key that sends events, and cannot do more", async () => {
+  it("creates a key that can send events and nothing else", async () => {
     const [key] = liveKeys();
     assert.equal(await post("/events", key?.value), 202);
     assert.equal(await post("/customers", key?.value), 403);
   });
 
-  it("has nothing to do when it runs again", async () => {
+  it("has nothing to do in a second run", async () => {
     await stack.preview({ expectNoChanges: true });
   });
 
-  it("shows what was changed in the dashboard, and puts it right", async () => {
+  it("shows a change from the dashboard, and reverts it", async () => {
     const [account] = flexprice.accounts();
     assert(account);
     const { id, name } = account;
@@ -102,7 +102,7 @@ describe("the program", () => {
     assert.equal(await post("/events", second?.value), 202);
   });
 
-  it("leaves nothing behind that works", async () => {
+  it("leaves no working key behind", async () => {
     await stack.destroy();
     assert.deepEqual(liveKeys(), []);
     assert.deepEqual(

@@ -7,7 +7,7 @@ import { DAY, UnitFixture } from "../fixture";
 import { TestShell } from "./command-context";
 import { exported, resource, writtenAt } from "./exported";
 
-const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "command-line.md"), "utf8");
+const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "cli.md"), "utf8");
 
 const announced = z.object({ url: z.string(), apiKey: z.string(), tenantId: z.string() });
 

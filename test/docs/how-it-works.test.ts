@@ -1,5 +1,5 @@
 import { follow } from "./follow";
 
-follow("docs/concepts.md", {
+follow("docs/how-it-works.md", {
   edits: ["const aliases", '"event_ingestor", "event_reader"', "const reader"],
 });

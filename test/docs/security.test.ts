@@ -16,11 +16,11 @@ import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("usage-ingestor", { roles: ["event_ingestor"] });
 `;
 
-follow("docs/threat-model.md", {
+follow("docs/security.md", {
   before: { "flexprice/creates": (session) => cutOff(session, INGESTOR, "the provider") },
 });
 
-describe("what the threat model says", () => {
+describe("what the security page says", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open(

@@ -1,0 +1,15 @@
+/** The rows of the first table of a section, as the texts of their cells; without the head of the table. */
+export function cellsOf(prose: string, heading: string): string[][] {
+  const [, below = ""] = prose.split(`\n${heading}\n`);
+  const [section = ""] = below.split(/^#+ /m);
+  const [, rows = ""] = /^\|.*\n\| -[^\n]*\n((?:\|.*\n?)*)/m.exec(section) ?? [];
+  return rows
+    .split("\n")
+    .filter((row) => row !== "")
+    .map((row) =>
+      row
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+}
