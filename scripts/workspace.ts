@@ -20,6 +20,8 @@ import { ensurePulumi, type PulumiCli } from "./pulumi-cli";
 
 const CHECKOUT = resolve(__dirname, "..");
 
+const LAZY_TYPESCRIPT = join(__dirname, "lazy-typescript.cjs");
+
 /** An operation of a test that takes longer hangs; it is killed, so that the test fails with its output. */
 const OPERATION_TIMEOUT_MS = 180_000;
 
@@ -383,6 +385,9 @@ export class PulumiWorkspace {
       PULUMI_NODEJS_TRANSPILE_ONLY: this.#options.typeCheck ? undefined : "true",
       // Short runs of a big program: collecting garbage less often saves a tenth of the CLI's time.
       GOGC: "400",
+      ...(this.#options.inline
+        ? { NODE_OPTIONS: `--require ${JSON.stringify(LAZY_TYPESCRIPT)}` }
+        : {}),
       // Halves the time that Node 22 and later need to load the SDK; Node 20 ignores it.
       NODE_COMPILE_CACHE: join(CHECKOUT, ".scratch", "compile-cache"),
       ...this.#options.env,

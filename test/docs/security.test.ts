@@ -26,6 +26,7 @@ describe("what the security page says", () => {
     fixture = await EngineFixture.open(
       accountWithKey({ key: 'rotationTriggers: { why: "in plain" }' }),
     );
+    await fixture.keepCredentialInConfig();
     succeeded(await fixture.up());
   });
   after(() => fixture.close());

@@ -78,20 +78,26 @@ describe("names that the provider makes up", () => {
   });
 
   // Each step goes on from the one before.
-  for (const [what, source] of [
+  for (const [what, source] of sample(
     [
-      "another logical name with an alias",
-      pair("bot", { options: '{ aliases: [{ name: "ci" }] }' }),
-    ],
-    [
-      "a move into a component",
-      pair("bot", {
-        before: TEAM,
-        options: "{ parent: team, aliases: [{ parent: pulumi.rootStackResource }] }",
-      }),
-    ],
-    ["a move out of it", pair("bot", { before: TEAM, options: "{ aliases: [{ parent: team }] }" })],
-  ] as const) {
+      [
+        "another logical name with an alias",
+        pair("bot", { options: '{ aliases: [{ name: "ci" }] }' }),
+      ],
+      [
+        "a move into a component",
+        pair("bot", {
+          before: TEAM,
+          options: "{ parent: team, aliases: [{ parent: pulumi.rootStackResource }] }",
+        }),
+      ],
+      [
+        "a move out of it",
+        pair("bot", { before: TEAM, options: "{ aliases: [{ parent: team }] }" }),
+      ],
+    ] as const,
+    2,
+  )) {
     it(`outlive ${what}`, async () => {
       fixture.setSource(source);
       assert.deepEqual(changes(succeeded(await fixture.up())), []);

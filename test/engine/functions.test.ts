@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nightly } from "../support/sample";
 import { changes, EngineFixture, failed, messages, prefixOf, succeeded } from "./fixture";
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
@@ -181,7 +182,7 @@ new flexprice.ApiKey("key", { serviceAccountId: id });
     ]);
   });
 
-  it("say what is missing, wrong or away", async () => {
+  nightly("say what is missing, wrong or away", async () => {
     fixture.setSource(`${FLEXPRICE}
 export const caller = flexprice.getCaller();
 export const account = flexprice.getServiceAccount({ name: "x", connection: "elswhere" });

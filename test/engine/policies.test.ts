@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { OperationResult } from "../../scripts/workspace";
 import { nightly } from "../support/sample";
+import { KEY_REPLACED } from "./consumer";
 import { accountWithKey, changes, EngineFixture, failed, succeeded } from "./fixture";
 
 const PACK = ["--policy-pack", resolve("examples/policies")];
@@ -58,17 +59,14 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("lets a good program through, when it is made, changed and rotated", async () => {
+  it("lets a good program through, when it is made and when its key is rotated", async () => {
     const good = `${GOOD}
 new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"] });`;
     fixture = await EngineFixture.open(good);
     assert.deepEqual(violations(succeeded(await fixture.up(...PACK))), []);
-    fixture.setSource(good.replace("14d", "15d"));
-    const updating = succeeded(await fixture.preview(...PACK));
-    assert.deepEqual([changes(updating), violations(updating)], [["update ApiKey ci"], []]);
     fixture.setSource(good.replace("90d", "80d"));
     const rotating = succeeded(await fixture.up(...PACK));
-    assert.deepEqual(violations(rotating), []);
+    assert.deepEqual([changes(rotating), violations(rotating)], [KEY_REPLACED, []]);
     assert.equal(fixture.keys().length, 1);
   });
 

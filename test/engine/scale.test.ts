@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type Measurement, ProviderUnderTest } from "../../benchmark/provider-under-test";
 
 /** Enough for whatever changes with numbers; the thousands are for the benchmark. */
-const SIZE = 60;
+const SIZE = 40;
 const RESOURCES = 2 * SIZE;
 
 /** Requests that do not belong to any one resource, in any operation. */

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ok, PulumiWorkspace } from "../../scripts/workspace";
+import { nightly } from "../support/sample";
 
 /** A resource of its own kind, since the toolchain is what is tested here. */
 const NOTE = `
@@ -63,7 +64,7 @@ describe("the toolchain", () => {
     workspace = undefined;
   });
 
-  it("takes a TypeScript program through its whole life", async () => {
+  nightly("takes a TypeScript program through its whole life", async () => {
     workspace = await PulumiWorkspace.create({
       program: {
         source: `${NOTE}
@@ -112,7 +113,7 @@ describe("the toolchain", () => {
     assert.equal(errors.length, 1, up.output);
   });
 
-  it("runs a policy pack", async () => {
+  nightly("runs a policy pack", async () => {
     const program = (text: string) => `${NOTE} new Note("note", { text: "${text}" });`;
     workspace = await PulumiWorkspace.create({
       program: { source: program("HELLO"), files: POLICY_PACK },
