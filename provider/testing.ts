@@ -1,6 +1,6 @@
 /**
- * The embedded Flexprice, for tests of programs: a Flexprice in memory behind real HTTP, whose state and requests a
- * test can look at.
+ * The embedded Flexprice, for tests of programs: a Flexprice in memory behind real HTTP. Tests can inspect its state and
+ * its requests.
  *
  * @example
  * ```ts
@@ -34,6 +34,7 @@ export type {
   FaultRule,
   KeyType,
   Operator,
+  RawAnswer,
   RecordedRequest,
   UserType,
 } from "./emulator";
@@ -43,40 +44,40 @@ export interface FlexpriceOptions {
   /** Default: any free port of 127.0.0.1. */
   readonly port?: number;
   /**
-   * For how long a key that was in use goes on working after it has been revoked, in milliseconds. On a real server
-   * it is up to 120,000. Default: 0.
+   * How long a key that was in use keeps working after it was revoked, in milliseconds. On a real server it is up to
+   * 120,000. Default: 0.
    */
   readonly revocationDelayMs?: number;
   /**
-   * For how long one request does not see what another has written, in milliseconds, as with a server that has a read
+   * How long requests do not see what other requests have written, in milliseconds, as on a server with a read
    * replica. Default: 0.
    */
   readonly replicaLagMs?: number;
 }
 
 /**
- * A Flexprice in memory, with one tenant and an operator of it. It lives until `stop()`, or to the end of the block
- * that declares it with `await using`.
+ * A Flexprice in memory, with one tenant and its operator. It runs until `stop()`, or until the end of the block that
+ * declares it with `await using`.
  */
 export interface EmbeddedFlexprice extends Emulator, AsyncDisposable {
-  /** A user with super_admin, as whom Pulumi works: ids, an API key, an access token. */
+  /** The super_admin user whose credential Pulumi uses: ids, an API key, an access token. */
   readonly operator: Operator;
   /**
-   * What makes Pulumi talk to this Flexprice as the operator, to be added to the environment of the CLI, of an
-   * Automation API workspace, or of the test itself. It holds every variable that the provider knows; those that are
-   * empty keep settings of the surrounding shell out. Settings in a stack's config go before all of them.
+   * Makes Pulumi use this Flexprice as the operator. Add it to the environment of the CLI, of an Automation API
+   * workspace, or of the test itself. It sets every variable of the provider: empty ones override the settings of your
+   * shell. A stack's config overrides all of them.
    */
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * Lets time pass for the server, e.g. "76d": keys expire, and rotations become due, since the provider goes by the
-   * server's clock. The clocks of the test and of Pulumi stay as they are.
+   * Moves the server's clock ahead, e.g. by "76d": keys expire, and rotations become due, since the provider uses the
+   * server's clock. The clocks of the test and of Pulumi do not change.
    *
-   * @throws Error when the text is no number with a unit.
+   * @throws Error if the text is not a number with a unit.
    */
   advance(duration: string): void;
 }
 
-/** Starts a Flexprice of its own on 127.0.0.1, empty but for the operator. */
+/** Starts a new Flexprice on 127.0.0.1 with nothing in it but the operator. */
 export async function startFlexprice(options: FlexpriceOptions = {}): Promise<EmbeddedFlexprice> {
   let aheadMs = 0;
   const clock = () => new Date(Date.now() + aheadMs);
@@ -93,7 +94,8 @@ export async function startFlexprice(options: FlexpriceOptions = {}): Promise<Em
     },
     advance(duration: string): void {
       const ms = durationMs(duration);
-      if (ms === undefined) throw new Error(`"${duration}" is no duration such as "76d" or "12h"`);
+      if (ms === undefined)
+        throw new Error(`"${duration}" is not a duration such as "76d" or "12h"`);
       aheadMs += ms;
     },
     [Symbol.asyncDispose]: () => emulator.stop(),

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { type Platform, realPlatform } from "../api/client";
 import { engineLog } from "../shared/engine-log";
 
-/** A stream for text that may be a terminal. */
+/** An output stream that may be a terminal. */
 export interface Screen extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
   /** Width in characters. */
@@ -16,7 +16,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** Where a command runs. Tests put their own in its place. */
+/** The surroundings of a command. Tests replace them. */
 export interface CommandContext {
   readonly directory: string;
   readonly nodeVersion: string;
@@ -26,15 +26,15 @@ export interface CommandContext {
   readonly stderr: Screen;
   /** Network and clock. */
   readonly platform: Platform;
-  /** Runs a program to its end; undefined where there is none of this name. */
+  /** Runs a program to its end; undefined if there is no such program. */
   readonly run: (command: string, args: readonly string[]) => Promise<Finished | undefined>;
-  /** Settles when the command is asked to end: Ctrl-C or SIGTERM. */
+  /** Resolves on Ctrl-C or SIGTERM. */
   readonly untilStopped: () => Promise<void>;
 }
 
 export function realCommandContext(): CommandContext {
   const directory = process.cwd();
-  // Whoever reads no further, such as `head`, has what it wanted.
+  // A reader that stops early, such as `head`, has what it wanted.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
     process.exit();
@@ -46,7 +46,7 @@ export function realCommandContext(): CommandContext {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
-    // Without an engine it shows on standard error.
+    // Without an engine, the log prints to standard error.
     platform: { ...realPlatform(), notify: engineLog("", "info") },
     run: (command, args) => run(command, args, directory),
     untilStopped: () =>

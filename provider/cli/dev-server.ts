@@ -6,41 +6,41 @@ import { EXIT, type ExitStatus } from "./exit-status";
 
 export interface DevServerOptions {
   readonly host: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** The same one makes the same tenant, operator and key. */
+  /** The same seed creates the same tenant, operator and key. */
   readonly seed?: number;
-  /** Service accounts to begin with, each with a key. */
+  /** How many service accounts to start with, each with one key. */
   readonly accounts: number;
-  /** Whether to show each request on standard error. */
+  /** Whether to log each request to standard error. */
   readonly log?: boolean;
   readonly json?: boolean;
 }
 
 /**
- * When the tenant and what it begins with were made: ids begin with the time, and would otherwise differ in every
- * run whatever the seed. Everything later has the real time.
+ * When the tenant and its first accounts were created. Ids contain the time, so with the real time they would differ
+ * between runs with the same seed. Everything created later has the real time.
  */
 const SEED_TIME = Date.UTC(2025, 0, 1);
 
 const ONE_SECOND = 1_000;
 
-/** Runs the embedded Flexprice until it is asked to end. */
+/** Runs the embedded Flexprice until Ctrl-C or SIGTERM. */
 export async function devServer(
   options: DevServerOptions,
-  shell: CommandContext,
+  context: CommandContext,
 ): Promise<ExitStatus> {
-  const stopped = shell.untilStopped();
-  const founding = { now: SEED_TIME, isOver: false };
-  const clock = () => new Date(founding.isOver ? shell.platform.now() : founding.now);
-  const emulator = await listen(options, shell, clock);
+  const stopped = context.untilStopped();
+  const seedClock = { now: SEED_TIME, isOver: false };
+  const clock = () => new Date(seedClock.isOver ? context.platform.now() : seedClock.now);
+  const emulator = await listen(options, context, clock);
   const operator = emulator.createTenant({ name: "Development" });
   for (let i = 1; i <= options.accounts; i++) {
-    founding.now += ONE_SECOND;
+    seedClock.now += ONE_SECOND;
     addAccount(emulator, operator, i);
   }
-  founding.isOver = true;
-  shell.stdout.write(
+  seedClock.isOver = true;
+  context.stdout.write(
     options.json === true ? asJson(emulator, operator) : asText(emulator, operator, options),
   );
   await stopped;
@@ -50,7 +50,7 @@ export async function devServer(
 
 async function listen(
   { host, port, seed, log }: DevServerOptions,
-  shell: CommandContext,
+  context: CommandContext,
   clock: () => Date,
 ): Promise<Emulator> {
   try {
@@ -60,8 +60,8 @@ async function listen(
       clock,
       ...(seed === undefined ? {} : { random: seeded(seed) }),
       onAnswer: (request) => {
-        if (log === true) shell.stderr.write(logLine(request));
-        // A server that runs for days must not keep them all.
+        if (log === true) context.stderr.write(logLine(request));
+        // A server can run for days, and must not keep every request.
         emulator.clearRequests();
       },
     });
@@ -91,10 +91,11 @@ function asText(
   const insecure = isLoopback(new URL(url).hostname)
     ? []
     : ["  pulumi config set flexprice:allowInsecure true"];
-  const demo = accounts === 0 ? [] : [`It begins with ${accounts} service accounts, a key each.`];
+  const demo =
+    accounts === 0 ? [] : [`It starts with ${accounts} service accounts, with one key each.`];
   return [
     `Embedded Flexprice at ${url}`,
-    "In memory: what is made in it is gone when it ends (Ctrl-C).",
+    "In memory: everything is lost when it stops (Ctrl-C).",
     ...demo,
     "",
     "API key of a super_admin user",
@@ -126,7 +127,7 @@ function cannotListen(host: string, port: number, error: unknown): FlexpriceErro
     operation: `start the embedded Flexprice on ${host}, port ${port}`,
     reason: taken ? "another program listens on this port" : String(message),
     fix: taken
-      ? "end that program, or take another port: --port 0 takes any that is free."
-      : "take a --host that is an address of this machine, and a --port that you may listen on.",
+      ? "stop that program, or choose another port: --port 0 takes any free port."
+      : "choose a --host that is an address of this machine, and a --port where you may listen.",
   });
 }

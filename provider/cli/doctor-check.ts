@@ -1,28 +1,43 @@
 import type { FlexpriceError } from "../shared/errors";
 import { escapeControlByLine, redact } from "../shared/redaction";
+import type { CommandContext } from "./command-context";
+import { type Colour, coloured, writeParagraph } from "./terminal";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Check {
-  readonly check: string;
+  readonly name: string;
   readonly status: "ok" | "warning" | "problem";
   readonly message: string;
-  /** What to do; absent where all is well. */
+  /** What to do; absent where the status is `ok`. */
   readonly fix?: string;
 }
 
-export function ok(check: string, finding: string): Check {
-  return { check, status: "ok", message: escapeControlByLine(redact(finding)) };
+const COLOURS: Readonly<Record<Check["status"], Colour>> = {
+  ok: "green",
+  warning: "yellow",
+  problem: "red",
+};
+
+export function ok(name: string, message: string): Check {
+  return { name, status: "ok", message: escapeControlByLine(redact(message)) };
 }
 
-export function warning(check: string, finding: string, fix: string): Check {
-  return { ...ok(check, finding), status: "warning", fix: escapeControlByLine(redact(fix)) };
+export function warning(name: string, message: string, fix: string): Check {
+  return { ...ok(name, message), status: "warning", fix: escapeControlByLine(redact(fix)) };
 }
 
-export function problem(check: string, finding: string, fix: string): Check {
-  return { ...warning(check, finding, fix), status: "problem" };
+export function problem(name: string, message: string, fix: string): Check {
+  return { ...warning(name, message, fix), status: "problem" };
 }
 
-/** A failure, which has its cure in it. */
-export function problemOf(check: string, { reason, fix }: FlexpriceError): Check {
-  return problem(check, reason, fix);
+export function problemOf(name: string, { reason, fix }: FlexpriceError): Check {
+  return problem(name, reason, fix);
+}
+
+export function printCheck({ name, status, message, fix }: Check, context: CommandContext): void {
+  const mark = `${status.padEnd("problem".length)}  `;
+  const text = fix === undefined ? `${name}: ${message}` : `${name}: ${message}\n→ ${fix}`;
+  writeParagraph(context.stdout, mark, text, (plain) =>
+    coloured(context, context.stdout, COLOURS[status], plain),
+  );
 }

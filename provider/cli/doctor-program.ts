@@ -1,40 +1,36 @@
-import { existsSync } from "node:fs";
 import { isFailure } from "../shared/errors";
 import type { CommandContext } from "./command-context";
 import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
-import { type InstalledPackage, otherCopies, resolveFrom } from "./installed";
-import { manifest } from "./manifest";
-import { findProjectFile, type Project, readProject } from "./pulumi";
+import { findPackage, manifest } from "./packages";
+import { findProjectFile, readProject } from "./pulumi";
 import { isWithin } from "./versions";
 
 const SDK = "@pulumi/pulumi";
 const SDK_RANGE = manifest.peerDependencies[SDK];
 
-/** Looks at what the program and its provider run on. */
-export async function* checkProgram(shell: CommandContext): AsyncGenerator<Check> {
-  const { nodeVersion } = shell;
+/** Checks what the program and its provider run on. */
+export async function* checkProgram(context: CommandContext): AsyncGenerator<Check> {
+  const { nodeVersion } = context;
   yield isWithin(nodeVersion, manifest.engines.node)
     ? ok("Node.js", nodeVersion)
     : problem("Node.js", `${nodeVersion} is not ${manifest.engines.node}`, "install a newer one.");
-  yield await checkCli(shell);
-  const project = yield* checkProject(shell.directory);
-  if (project !== undefined) yield* checkPackages(project);
+  yield await checkCli(context);
+  const programFolder = yield* checkProject(context.directory);
+  if (programFolder !== undefined) yield* checkPackages(programFolder);
 }
 
-async function checkCli(shell: CommandContext): Promise<Check> {
+async function checkCli(context: CommandContext): Promise<Check> {
   const install = "install a current one: https://www.pulumi.com/docs/install/";
-  const asked = await shell.run("pulumi", ["version"]);
-  if (asked === undefined) return problem("Pulumi CLI", "there is none on the PATH", install);
-  const version = asked.stdout.trim().replace(/^v/, "");
-  if (asked.status !== 0 || !/^\d+\.\d+/.test(version)) {
-    return problem("Pulumi CLI", `it does not tell its version: ${asked.stderr.trim()}`, install);
-  }
+  const result = await context.run("pulumi", ["version"]);
+  if (result === undefined) return problem("Pulumi CLI", "it is not on the PATH", install);
+  const version = result.stdout.trim().replace(/^v/, "");
   return isWithin(version, SDK_RANGE)
     ? ok("Pulumi CLI", version)
-    : problem("Pulumi CLI", `${version} is not ${SDK_RANGE}`, install);
+    : problem("Pulumi CLI", `version "${version}" is not ${SDK_RANGE}`, install);
 }
 
-function* checkProject(directory: string): Generator<Check, Project | undefined> {
+/** Gives the folder of the program, where there is one. */
+function* checkProject(directory: string): Generator<Check, string | undefined> {
   const file = findProjectFile(directory);
   if (file === undefined) {
     yield problem(
@@ -45,9 +41,15 @@ function* checkProject(directory: string): Generator<Check, Project | undefined>
     return undefined;
   }
   try {
-    const project = readProject(file);
-    yield classifyProject(project, file);
-    return project;
+    const { programFolder, runtime } = readProject(file);
+    yield runtime === "nodejs" || runtime === "bun"
+      ? ok("Project", `${file}, program in ${programFolder}`)
+      : problem(
+          "Project",
+          `the runtime in ${file} is ${runtime}, and dynamic providers need a program in TypeScript or JavaScript`,
+          "keep the Flexprice resources in a project with runtime: nodejs.",
+        );
+    return programFolder;
   } catch (error) {
     if (!isFailure(error)) throw error;
     yield problemOf("Project", error);
@@ -55,60 +57,41 @@ function* checkProject(directory: string): Generator<Check, Project | undefined>
   }
 }
 
-function classifyProject({ programFolder, runtime }: Project, file: string): Check {
-  if (runtime !== "nodejs" && runtime !== "bun") {
-    return problem(
-      "Project",
-      `the runtime in ${file} is ${runtime}, and dynamic providers need a program in TypeScript or JavaScript`,
-      "keep the Flexprice resources in a project with runtime: nodejs.",
-    );
-  }
-  if (!existsSync(programFolder)) {
-    return problem("Project", `"main" of ${file} does not exist`, "correct main in this file.");
-  }
-  return ok("Project", `${file}, program in ${programFolder}`);
-}
-
-/** The provider process runs in the program's folder and loads what `require` finds from there. */
-function* checkPackages({ programFolder }: Project): Generator<Check> {
-  const own = resolveFrom(programFolder, `${manifest.name}/runtime`);
-  yield checkOwnPackage(own, programFolder);
-  const sdk = resolveFrom(programFolder, `${SDK}/package.json`);
-  yield checkSdk(sdk, programFolder);
-  const copies = [`${manifest.name}/package.json`, `${SDK}/package.json`].flatMap((request) =>
-    [...otherCopies(programFolder, request)].map(([user, copy]) => ({ user, copy, request })),
-  );
-  for (const { user, copy, request } of copies) {
-    const name = request.replace("/package.json", "");
-    const text = `${user} uses another copy of it, ${copy.version} in ${copy.folder}`;
-    const fix = 'let all of them have one version, and run "npm dedupe".';
-    // Resources of this package would be registered with an SDK that the running program knows nothing of.
-    yield user === manifest.name ? problem(name, text, fix) : warning(name, text, fix);
-  }
-}
-
-function checkOwnPackage(own: InstalledPackage | undefined, programFolder: string): Check {
+/** The provider process runs in the program's folder, and loads what `require` finds from there. */
+function* checkPackages(programFolder: string): Generator<Check> {
+  const { name, version } = manifest;
+  const own = findPackage(programFolder, name, "runtime");
   if (own === undefined) {
-    return problem(
-      manifest.name,
-      `${manifest.name}/runtime is not found from ${programFolder}, where Pulumi's provider process looks for it`,
-      `npm install ${manifest.name}, there or above.`,
+    yield problem(
+      name,
+      `${name}/runtime is not found from ${programFolder}, where Pulumi's provider process looks for it`,
+      `npm install ${name}, there or above.`,
+    );
+  } else if (own.version === version) {
+    yield ok(name, `${own.version} in ${own.folder}`);
+  } else {
+    yield warning(
+      name,
+      `${own.version} in ${own.folder}, and this command is ${version}`,
+      `run the program's own: npx ${name} in ${programFolder}.`,
     );
   }
-  const found = `${own.version} in ${own.folder}`;
-  if (own.version === manifest.version) return ok(manifest.name, found);
-  return warning(
-    manifest.name,
-    `${found}, and this command is ${manifest.version}`,
-    `run the program's own: npx ${manifest.name} in ${programFolder}.`,
-  );
+  yield checkSdk(programFolder, own?.folder);
 }
 
-function checkSdk(sdk: InstalledPackage | undefined, programFolder: string): Check {
+function checkSdk(programFolder: string, ownFolder: string | undefined): Check {
   const install = `npm install ${SDK}@"${SDK_RANGE}" in the program's folder.`;
+  const sdk = findPackage(programFolder, SDK, "package.json");
   if (sdk === undefined) return problem(SDK, `it is not found from ${programFolder}`, install);
   const found = `${sdk.version} in ${sdk.folder}`;
-  return isWithin(sdk.version, SDK_RANGE)
-    ? ok(SDK, found)
-    : problem(SDK, `${found} is not ${SDK_RANGE}`, install);
+  if (!isWithin(sdk.version, SDK_RANGE))
+    return problem(SDK, `${found} is not ${SDK_RANGE}`, install);
+  const other = findPackage(ownFolder ?? programFolder, SDK, "package.json");
+  if (other === undefined || other.folder === sdk.folder) return ok(SDK, found);
+  // This package would register its resources with an SDK that the running program knows nothing of.
+  return problem(
+    SDK,
+    `the program uses ${found}, and ${manifest.name} another copy, ${other.version} in ${other.folder}`,
+    'install one version for both, and run "npm dedupe".',
+  );
 }

@@ -2,33 +2,55 @@ import type { User } from "../api/schemas";
 import { describeCaller } from "../session/guards";
 import { seesEveryKey } from "../session/key-verification";
 import { isFailure } from "../shared/errors";
+import { escapeControl } from "../shared/redaction";
 import { isAllowed, uniqueSorted } from "../shared/roles";
-import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
+import { type Check, ok, problemOf, warning } from "./doctor-check";
 import type { Session } from "./session";
-import { bare } from "./wording";
 
-/** Asks the server what it makes of the credential. Changes nothing. */
-export async function* checkServer(contact: Session): AsyncGenerator<Check> {
-  const { connection, credential } = contact;
-  const seen = await connection.preflight();
-  if (seen.kind !== "ready") {
-    yield problemOf("Credential", seen.error);
+/** Asks the server what the credential may do. Changes nothing. */
+export async function* checkServer(session: Session): AsyncGenerator<Check> {
+  const { connection, credential } = session;
+  const preflight = await connection.preflight();
+  if (preflight.kind !== "ready") {
+    yield problemOf("Credential", preflight.error);
     return;
   }
-  const { caller, assignable } = seen;
+  const { caller, assignable } = preflight;
   const kind = credential.kind === "apiKey" ? "API key" : "access token";
   yield ok("Credential", `accepted: the ${kind} from ${credential.source}`);
-  yield ok("Caller", bare(describeCaller(caller)));
-  yield ok("Tenant", bare(caller.tenant.id));
-  yield await checkKeys(contact, caller);
-  yield await checkAccounts(contact, caller);
-  if (assignable !== undefined) {
-    yield ok(
-      "Roles",
-      `a service account can have ${uniqueSorted(assignable.map(({ id }) => id))
-        .map(bare)
-        .join(", ")}`,
+  yield ok("Caller", escapeControl(describeCaller(caller)));
+  yield ok("Tenant", escapeControl(caller.tenant.id));
+  yield await checkKeys(session, caller);
+  yield await checkAccounts(session, caller);
+  if (assignable === undefined) return;
+  const roles = uniqueSorted(assignable.map(({ id }) => id)).map(escapeControl);
+  yield ok("Roles", `a service account can have ${roles.join(", ")}`);
+}
+
+async function checkKeys({ connection }: Session, caller: User): Promise<Check> {
+  const check = "API keys";
+  try {
+    const { total } = await connection.api.listKeys({ limit: 1, offset: 0 }, "list the API keys");
+    if (seesEveryKey(caller)) {
+      const where = escapeControl(connection.chosenEnvironment ?? "its environment");
+      return ok(
+        check,
+        `the caller can create them for service accounts, and sees all of ${where} (${total})`,
+      );
+    }
+    const mayCreate = isAllowed(caller.roles, "secret", "write", await connection.allRoles());
+    return warning(
+      check,
+      mayCreate
+        ? "the caller creates and sees only its own keys"
+        : 'the caller sees only its own keys, and cannot create any: it lacks "write" on "secret"',
+      "for keys of service accounts use a credential of a super_admin user.",
     );
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    return isFailure(error, "forbidden")
+      ? warning(check, `the caller cannot see or create them. ${error.reason}`, error.fix)
+      : problemOf(check, error);
   }
 }
 
@@ -36,53 +58,15 @@ async function checkAccounts({ connection }: Session, caller: User): Promise<Che
   const check = "Service accounts";
   try {
     if (isAllowed(caller.roles, "user", "write", await connection.allRoles())) {
-      return ok(check, "the caller may create them, with roles that it holds itself");
+      return ok(check, "the caller can create them, with roles that it has itself");
     }
     return warning(
       check,
-      'the caller may not create them: it lacks "write" on "user"',
-      "use a credential with super_admin or all_writer, unless the program has none of them to make.",
+      'the caller cannot create them: it lacks "write" on "user"',
+      "use a credential with super_admin or all_writer, unless your program creates none.",
     );
   } catch (error) {
     if (!isFailure(error)) throw error;
-    return warning(
-      check,
-      `what the caller may do could not be found out. ${error.reason}`,
-      error.fix,
-    );
-  }
-}
-
-async function checkKeys({ connection }: Session, caller: User): Promise<Check> {
-  const check = "API keys";
-  if (connection.lacksEnvironment) {
-    return problem(
-      check,
-      "keys belong to an environment, and an access token has none",
-      "pulumi config set flexprice:environmentId env_… (or FLEXPRICE_ENVIRONMENT_ID).",
-    );
-  }
-  try {
-    const { total } = await connection.api.listKeys({ limit: 1, offset: 0 }, "list the API keys");
-    const where = connection.chosenEnvironment ?? "its environment";
-    if (seesEveryKey(caller)) {
-      return ok(
-        check,
-        `the caller may make them for service accounts, and sees all of ${bare(where)} (${total})`,
-      );
-    }
-    const mayMake = isAllowed(caller.roles, "secret", "write", await connection.allRoles());
-    return warning(
-      check,
-      mayMake
-        ? "the caller makes and sees its own keys only"
-        : 'the caller sees its own keys, and may not make any: it lacks "write" on "secret"',
-      "for keys of service accounts use a credential of a super_admin user.",
-    );
-  } catch (error) {
-    if (!isFailure(error)) throw error;
-    return isFailure(error, "forbidden")
-      ? warning(check, `the caller has nothing to do with them. ${error.reason}`, error.fix)
-      : problemOf(check, error);
+    return warning(check, `the caller's permissions are unknown. ${error.reason}`, error.fix);
   }
 }

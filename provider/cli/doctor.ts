@@ -1,54 +1,36 @@
 import type { CommandContext } from "./command-context";
-import type { Check } from "./doctor-check";
+import { type Check, printCheck } from "./doctor-check";
 import { checkProgram } from "./doctor-program";
 import { checkServer } from "./doctor-server";
 import { checkSettings } from "./doctor-settings";
 import { EXIT, type ExitStatus } from "./exit-status";
+import { pluralize } from "./listing";
 import type { ConnectOptions } from "./session";
-import { type Colour, coloured, writeParagraph } from "./terminal";
-import { pluralize } from "./wording";
 
 export interface DoctorOptions extends ConnectOptions {
   readonly json?: boolean;
 }
 
-const COLOURS: Readonly<Record<Check["status"], Colour>> = {
-  ok: "green",
-  warning: "yellow",
-  problem: "red",
-};
-
-/** Looks at all that a program needs to work, and says how to mend what is amiss. */
-export async function doctor(options: DoctorOptions, shell: CommandContext): Promise<ExitStatus> {
-  const findings: Check[] = [];
-  for await (const finding of runChecks(options, shell)) {
-    findings.push(finding);
-    if (options.json !== true) show(finding, shell);
+/** Checks everything that a program needs to work, and says how to fix what does not. */
+export async function doctor(options: DoctorOptions, context: CommandContext): Promise<ExitStatus> {
+  const checks: Check[] = [];
+  for await (const check of runChecks(options, context)) {
+    checks.push(check);
+    if (options.json !== true) printCheck(check, context);
   }
-  const problems = countOf(findings, "problem");
-  const warnings = countOf(findings, "warning");
-  shell.stdout.write(
+  const countOf = (wanted: Check["status"]) =>
+    checks.filter(({ status }) => status === wanted).length;
+  const [problems, warnings] = [countOf("problem"), countOf("warning")];
+  context.stdout.write(
     options.json === true
-      ? `${JSON.stringify({ problems, warnings, findings }, null, 2)}\n`
+      ? `${JSON.stringify({ problems, warnings, checks }, null, 2)}\n`
       : `\n${pluralize(problems, "problem")}, ${pluralize(warnings, "warning")}.\n`,
   );
   return problems === 0 ? EXIT.done : EXIT.found;
 }
 
-async function* runChecks(options: DoctorOptions, shell: CommandContext): AsyncGenerator<Check> {
-  yield* checkProgram(shell);
-  const contact = yield* checkSettings(shell, options);
-  if (contact !== undefined) yield* checkServer(contact);
-}
-
-function show({ check, status, message: finding, fix }: Check, shell: CommandContext): void {
-  const mark = `${status.padEnd("problem".length)}  `;
-  const text = fix === undefined ? `${check}: ${finding}` : `${check}: ${finding}\n→ ${fix}`;
-  writeParagraph(shell.stdout, mark, text, (plain) =>
-    coloured(shell, shell.stdout, COLOURS[status], plain),
-  );
-}
-
-function countOf(findings: readonly Check[], status: Check["status"]): number {
-  return findings.filter((finding) => finding.status === status).length;
+async function* runChecks(options: DoctorOptions, context: CommandContext): AsyncGenerator<Check> {
+  yield* checkProgram(context);
+  const session = yield* checkSettings(context, options);
+  if (session !== undefined) yield* checkServer(session);
 }

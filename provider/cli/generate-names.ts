@@ -1,23 +1,23 @@
 import { prefixOf } from "../session/auto-name";
 import { redact } from "../shared/redaction";
 
-/** Logical names are for people: what comes behind so many characters tells them little. */
+/** Logical names are for people, who do not read further. */
 const MAX_LENGTH = 60;
 
-/** Names that a program gives to its resources, each of them once. */
+/** Hands out names for the resources of a program, each only once. */
 export class ProgramNames {
   private readonly taken = new Set<string>();
 
-  /** A logical name for what is called so on the server, where every text can be a name. */
-  logical(name: string, otherwise: string): string {
+  /** A logical name for a server-side name, which can be any text. */
+  logical(name: string, fallback: string): string {
     const readable = redact(withoutSuffix(name))
       .normalize()
       .replace(/[^\p{L}\p{M}\p{N}._-]+/gu, "-");
     const short = [...readable.replace(/^[-._]+/, "")].slice(0, MAX_LENGTH).join("");
-    return this.unique(short.replace(/[-._]+$/, "") || otherwise, "-");
+    return this.unique(short.replace(/[-._]+$/, "") || fallback, "-");
   }
 
-  /** A variable for it. It begins with a word of its own, so that no keyword and no digit stands first. */
+  /** A variable name. The prefix keeps it from being a keyword, or starting with a digit. */
   variable(logicalName: string): string {
     const words = logicalName.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
     const pascal = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
@@ -33,8 +33,7 @@ export class ProgramNames {
 }
 
 /**
- * A unique name without its random characters: what is made instead of the account later gets others. Words can look
- * the same; with a digit in them they hardly do.
+ * Cuts the random suffix off a unique name. A word can look like a suffix, so only a suffix with a digit counts.
  */
 function withoutSuffix(name: string): string {
   const prefix = prefixOf(name);

@@ -1,40 +1,40 @@
 import type { Key, User } from "../api/schemas";
+import { escapeControl, quoted } from "../shared/redaction";
 import { roleProblems, uniqueSorted } from "../shared/roles";
 import { ProgramNames } from "./generate-names";
-import { byAge, byOwner } from "./rows";
-import { bare, quoted, quoteShort } from "./wording";
+import { byAge, byOwner, quoteShort } from "./listing";
 
-/** What a tenant holds, and who asks. */
+/** What a tenant holds, as the caller sees it. */
 export interface TenantSnapshot {
   readonly baseUrl: string;
-  /** Milliseconds of the epoch. */
+  /** In milliseconds since 1970. */
   readonly now: number;
   readonly caller: User;
   readonly accounts: readonly User[];
   readonly keys: readonly Key[];
-  /** What keeps keys from being all there, for the reader of the program. */
+  /** Why keys may be missing, for the reader of the program. */
   readonly keysMissing: string | undefined;
-  /** Roles that a service account can have on this server. */
+  /** Roles that this server offers to service accounts. */
   readonly offered: readonly string[];
-  /** Name of the connection that the resources are to have. */
+  /** The connection for the resources. */
   readonly connection: string | undefined;
 }
 
-/** A program, and what stands in it. */
+/** A program and its content. */
 export interface Program {
   readonly text: string;
-  /** Accounts that it takes over. */
+  /** Accounts that it adopts. */
   readonly adopted: number;
-  /** Accounts that stand in comments. */
-  readonly leftOut: number;
-  /** Keys that stand in comments. */
+  /** Accounts that are only in comments. */
+  readonly skipped: number;
+  /** Keys, which are always in comments. */
   readonly keys: number;
 }
 
-/** A TypeScript program that takes the accounts over and changes nothing of them. */
-export function renderProgram(holdings: TenantSnapshot): Program {
-  const { accounts, keys } = holdings;
-  // In the order of their creation: what is made later changes nothing above it.
+/** A TypeScript program that adopts the accounts without changing them. */
+export function renderProgram(tenant: TenantSnapshot): Program {
+  const { accounts, keys } = tenant;
+  // Oldest first, so that newer accounts change nothing above them.
   const ordered = [...accounts].sort(byAge);
   const keysOf = byOwner(
     keys.filter(({ user_type }) => user_type === "service_account").sort(byAge),
@@ -42,7 +42,7 @@ export function renderProgram(holdings: TenantSnapshot): Program {
   const names = { accounts: new ProgramNames(), keys: new ProgramNames() };
   const refused = new Map(
     ordered.flatMap((account) => {
-      const reason = whyNotAdopted(account, holdings);
+      const reason = whyNotAdopted(account, tenant);
       return reason === undefined ? [] : [[account.id, reason]];
     }),
   );
@@ -50,26 +50,26 @@ export function renderProgram(holdings: TenantSnapshot): Program {
     const logicalName = names.accounts.logical(account.name, "account");
     const own = keysOf.get(account.id) ?? [];
     const variable = own.length === 0 ? undefined : names.accounts.variable(logicalName);
-    const code = accountCode(account, logicalName, variable, holdings);
+    const code = accountCode(account, logicalName, variable, tenant);
     const reason = refused.get(account.id);
     return [
       ...nameComment(account.name, logicalName),
-      ...(reason === undefined ? code : [`Not taken over: ${reason}`, ...code].map(comment)),
-      ...own.flatMap((key) => keyComment(key, String(variable), names.keys, holdings)),
+      ...(reason === undefined ? code : [`Not adopted: ${reason}`, ...code].map(comment)),
+      ...own.flatMap((key) => keyComment(key, String(variable), names.keys, tenant)),
     ];
   });
   const known = new Set(accounts.map(({ id }) => id));
-  const stray = [...keysOf].filter(([owner]) => !known.has(owner)).flatMap(([, some]) => some);
+  const ownerless = [...keysOf].filter(([owner]) => !known.has(owner)).flatMap(([, some]) => some);
   const adopted = accounts.length - refused.size;
   const lines = [
-    ...header(holdings, adopted > 0),
+    ...header(tenant, adopted > 0),
     ...sections.flatMap((section) => ["", ...section]),
-    ...(stray.length === 0 ? [] : ["", ...strayComment(stray)]),
+    ...(ownerless.length === 0 ? [] : ["", ...ownerlessComment(ownerless)]),
   ];
   return {
     text: `${lines.join("\n")}\n`,
     adopted,
-    leftOut: refused.size,
+    skipped: refused.size,
     keys: [...keysOf.values()].flat().length,
   };
 }
@@ -79,23 +79,25 @@ function header(
   isProgram: boolean,
 ): string[] {
   const remarks = [
-    `The service accounts of Flexprice tenant ${bare(caller.tenant.id)}`,
-    `at ${bare(baseUrl)}, as they were at ${new Date(now).toISOString()}.`,
+    `The service accounts of Flexprice tenant ${escapeControl(caller.tenant.id)}`,
+    `at ${escapeControl(baseUrl)}, as they were at ${new Date(now).toISOString()}.`,
     "",
-    '"pulumi up" takes them over and changes nothing of them. From then on they are managed: to',
-    "remove a resource from the program archives its account. Leave out what another stack manages.",
-    'Once they are taken over, the lines with "adopt" can go.',
+    '"pulumi up" adopts them without changing them. From then on they are managed: removing a',
+    "resource from the program archives its account. Leave out what another stack manages.",
+    'After the first "pulumi up" you can remove the lines with "adopt".',
     "",
-    "Accounts and keys keep the names that they have. A new one that replaces an account later is",
-    'called after the resource; where others look the account up by its name, set "name" to that.',
+    "Accounts and keys keep their names. A new account that replaces one later is named after the",
+    'resource. If others look an account up by its name, set "name" to it.',
     "",
-    "API keys stand in comments, because a key's value cannot be read back. For each of them:",
-    "- Where you have its value, put that into the config under the key's id, and take the comment",
-    '  signs off its ApiKey, and off the two lines about "config" below:',
+    "API keys are in comments, because the value of a key cannot be read again. For each key:",
+    "- If you have its value, add it to the config under the key's id, and uncomment its ApiKey and",
+    '  the two lines about "config" below:',
     "    pulumi config set --secret secret_…",
-    '- Otherwise take them off without "adopt": that makes a new key. Hand its value on to whoever',
-    "  uses the old one, and then revoke the old one.",
-    ...(keysMissing === undefined ? [] : [`Keys may be missing here: ${bare(keysMissing)}`]),
+    '- Otherwise uncomment it without "adopt", which creates a new key. Give its value to everyone',
+    "  who uses the old key, then revoke the old key.",
+    ...(keysMissing === undefined
+      ? []
+      : [`Keys may be missing here: ${escapeControl(keysMissing)}`]),
   ];
   const imports = [
     'import * as flexprice from "pulumi-flexprice";',
@@ -105,17 +107,17 @@ function header(
   return [...remarks.map(comment), ...(isProgram ? imports : ["export {};"])];
 }
 
-/** Why taking the account over would fail, or change something. */
+/** Why adopting the account would fail, or change something. */
 function whyNotAdopted(account: User, { caller, offered }: TenantSnapshot): string | undefined {
   if (account.id === caller.id) {
-    return "the credential that was used acts for it, and a destroy would archive it.";
+    return "the credential belongs to it, and a destroy would archive it.";
   }
   const problems = roleProblems(account.roles, offered);
   if (account.roles.length === 0) return "it has no role, and a ServiceAccount needs one.";
-  return problems.length === 0 ? undefined : bare(problems.join(" "));
+  return problems.length === 0 ? undefined : escapeControl(problems.join(" "));
 }
 
-/** What the account is called, where the logical name does not tell. */
+/** The account's name, where it differs from the logical name. */
 function nameComment(name: string, logicalName: string): string[] {
   if (name === logicalName) return [];
   return [comment(name === "" ? "Without a name:" : `${quoteShort(name)}:`)];
@@ -142,13 +144,13 @@ function keyComment(
   names: ProgramNames,
   { connection, now }: TenantSnapshot,
 ): string[] {
-  const title = `API key ${named(key)}`;
+  const title = `API key ${describeKey(key)}`;
   const expiresAt = key.expires_at ?? undefined;
   if (expiresAt !== undefined && Date.parse(expiresAt) <= now) {
-    return [comment(`${title}, has expired: nothing is left to take over.`)];
+    return [comment(`${title}, has expired: there is nothing to adopt.`)];
   }
   return [
-    `${title}${expiresAt === undefined ? "" : `, expires ${bare(expiresAt)}`}:`,
+    `${title}${expiresAt === undefined ? "" : `, expires ${escapeControl(expiresAt)}`}:`,
     `new flexprice.ApiKey(${quoted(names.logical(key.name, "key"))}, {`,
     `  serviceAccountId: ${variable}.id,`,
     ...(expiresAt === undefined ? [] : [`  expiresAt: ${quoted(expiresAt)},`]),
@@ -161,15 +163,15 @@ function keyComment(
   ].map(comment);
 }
 
-function strayComment(keys: readonly Key[]): string[] {
+function ownerlessComment(keys: readonly Key[]): string[] {
   return [
-    "API keys of accounts that are archived. They work all the same: revoke them if nobody uses them.",
-    ...keys.map((key) => `- ${named(key)}, of ${bare(key.user_id)}`),
+    "API keys of archived accounts. They still work: revoke them if nobody uses them.",
+    ...keys.map((key) => `- ${describeKey(key)}, of ${escapeControl(key.user_id)}`),
   ].map(comment);
 }
 
-function named({ id, name, display_id, created_at }: Key): string {
-  return `${quoteShort(name)}, ${bare(display_id)} (${bare(id)}), made on ${bare(created_at.slice(0, 10))}`;
+function describeKey({ id, name, display_id, created_at }: Key): string {
+  return `${quoteShort(name)}, ${escapeControl(display_id)} (${escapeControl(id)}), created on ${escapeControl(created_at.slice(0, 10))}`;
 }
 
 function connectionLine(connection: string | undefined): string[] {

@@ -8,35 +8,35 @@ import { SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus } from "./exit-status";
 import { type Program, renderProgram } from "./generate-program";
+import { pluralize } from "./listing";
 import { type ConnectOptions, connect } from "./session";
 import { withProgress, writeParagraph } from "./terminal";
-import { pluralize } from "./wording";
 
 export interface GenerateOptions extends ConnectOptions {
-  /** A file; absent: standard output. */
+  /** A file. Default: standard output. */
   readonly out?: string;
-  /** Whether the file may be there already. */
+  /** Whether to overwrite an existing file. */
   readonly force?: boolean;
 }
 
-/** Writes a program that takes over the service accounts that exist. */
+/** Writes a program that adopts the existing service accounts. */
 export async function generate(
   options: GenerateOptions,
-  shell: CommandContext,
+  context: CommandContext,
 ): Promise<ExitStatus> {
   const { out, force = false } = options;
-  const path = out === undefined ? undefined : resolve(shell.directory, out);
-  if (path !== undefined && !force && existsSync(path)) throw exists(path);
+  const path = out === undefined ? undefined : resolve(context.directory, out);
+  if (path !== undefined && !force && existsSync(path)) throw fileExists(path);
   const { connection, baseUrl } = await connect(
-    shell,
+    context,
     options,
     "generate a program from the service accounts",
   );
-  const program = await withProgress(shell, async (show) => {
+  const program = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
-    const seen = await connection.preflight();
-    if (seen.kind !== "ready") throw seen.error;
-    const { caller, assignable } = seen;
+    const preflight = await connection.preflight();
+    if (preflight.kind !== "ready") throw preflight.error;
+    const { caller, assignable } = preflight;
     show("Listing the service accounts …");
     const accounts = await connection.inventory.accounts();
     show("Listing the API keys …");
@@ -50,9 +50,9 @@ export async function generate(
       connection: options.connection,
     });
   });
-  if (path === undefined) shell.stdout.write(program.text);
+  if (path === undefined) context.stdout.write(program.text);
   else writeProgram(path, program.text, force);
-  writeParagraph(shell.stderr, "", summary(program, out));
+  writeParagraph(context.stderr, "", summary(program, out));
   return EXIT.done;
 }
 
@@ -65,7 +65,8 @@ async function visibleKeys(
     if (seesEveryKey(caller)) return { keys, keysMissing: undefined };
     return {
       keys,
-      keysMissing: "only a super_admin user sees keys of others, and the credential is none.",
+      keysMissing:
+        "only a super_admin user sees keys of others, and the credential belongs to another caller.",
     };
   } catch (error) {
     if (!isFailure(error, "forbidden", "wrong_environment")) throw error;
@@ -78,31 +79,29 @@ function writeProgram(path: string, text: string, force: boolean): void {
     writeFileSync(path, text, { flag: force ? "w" : "wx" });
   } catch (error) {
     const { code, message } = Object(error) as { code?: string; message?: string };
-    if (code === "EEXIST") throw exists(path);
+    if (code === "EEXIST") throw fileExists(path);
     throw new FlexpriceError({
       kind: "configuration",
       operation: `write ${path}`,
       reason: String(message),
-      fix: "name a file in a folder that you may write to.",
+      fix: "name a file in a folder where you may write.",
     });
   }
 }
 
-function exists(path: string): FlexpriceError {
+function fileExists(path: string): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
     operation: `write ${path}`,
     reason: "the file exists",
-    fix: "name another file, or give --force to overwrite it.",
+    fix: "name another file, or overwrite it with --force.",
   });
 }
 
-function summary({ adopted, leftOut, keys }: Program, out: string | undefined): string {
+function summary({ adopted, skipped, keys }: Program, out: string | undefined): string {
   const parts = [
-    `${pluralize(adopted, "service account")} to take over`,
-    ...(leftOut === 0
-      ? []
-      : [`${leftOut} in ${leftOut === 1 ? "a comment" : "comments"} that says why not`]),
+    `${pluralize(adopted, "service account")} to adopt`,
+    ...(skipped === 0 ? [] : [`${skipped} in comments that say why not`]),
     `${pluralize(keys, "API key")} in comments that say what to do`,
   ];
   return `${out ?? "The program"}: ${parts.join(", ")}. Next: pulumi preview.`;

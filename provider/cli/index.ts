@@ -8,99 +8,105 @@ import { type DevServerOptions, devServer } from "./dev-server";
 import { type DoctorOptions, doctor } from "./doctor";
 import { EXIT, EXIT_STATUSES, type ExitStatus, UsageError } from "./exit-status";
 import { type GenerateOptions, generate } from "./generate";
-import { manifest } from "./manifest";
 import { type OrphansOptions, orphans } from "./orphans";
+import { manifest } from "./packages";
 
-/** The command line `npx pulumi-flexprice`; gives the exit status. */
-export async function main(args: readonly string[], shell: CommandContext): Promise<ExitStatus> {
+/** Runs the command line `npx pulumi-flexprice`; gives the exit status. */
+export async function main(args: readonly string[], context: CommandContext): Promise<ExitStatus> {
   let status: ExitStatus = EXIT.done;
-  const program = commandLine(shell, (ended) => {
+  const program = commandLine(context, (ended) => {
     status = ended;
   });
   try {
     await program.parseAsync(args, { from: "user" });
     return status;
   } catch (error) {
-    // Commander has said it already.
+    // Commander has printed it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    shell.stderr.write(`${isFailure(error) ? error.message : unexpected(error)}\n`);
+    context.stderr.write(`${isFailure(error) ? error.message : unexpected(error)}\n`);
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
 }
 
-function commandLine(shell: CommandContext, end: (status: ExitStatus) => void): Command {
+function commandLine(context: CommandContext, end: (status: ExitStatus) => void): Command {
   const program = new Command(manifest.name)
-    .description("Flexprice service accounts and API keys in Pulumi: what helps around a program.")
+    .description("Tools for Pulumi programs that manage Flexprice service accounts and API keys.")
     .version(manifest.version)
     .addHelpText("afterAll", EXIT_STATUSES)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => shell.stdout.write(text),
-      writeErr: (text) => shell.stderr.write(escapeControlByLine(redact(text))),
-      getOutHelpWidth: () => shell.stdout.columns ?? 80,
-      getErrHelpWidth: () => shell.stderr.columns ?? 80,
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(escapeControlByLine(redact(text))),
+      getOutHelpWidth: () => context.stdout.columns ?? 80,
+      getErrHelpWidth: () => context.stderr.columns ?? 80,
     })
-    .showHelpAfterError("(--help shows what there is)");
+    .showHelpAfterError("(run with --help for usage)");
 
   const runs =
-    <Options>(command: (options: Options, shell: CommandContext) => Promise<ExitStatus>) =>
+    <Options>(command: (options: Options, context: CommandContext) => Promise<ExitStatus>) =>
     async (options: Options) =>
-      end(await command(options, shell));
+      end(await command(options, context));
 
   program
     .command("dev-server")
-    .description("run an embedded Flexprice, to try programs without an account")
-    .option("--port <number>", "port to listen on; 0: any that is free", wholeNumber, 8080)
+    .description("run an embedded Flexprice to try programs without an account")
+    .option("--port <number>", "port to listen on; 0: any free port", wholeNumber, 8080)
     .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--seed <number>", "the same tenant, operator and key in every run", wholeNumber)
-    .option("--accounts <number>", "service accounts to begin with, a key each", wholeNumber, 0)
-    .option("--log", "show each request on standard error")
+    .option("--seed <number>", "create the same tenant, operator and key in every run", wholeNumber)
+    .option(
+      "--accounts <number>",
+      "service accounts to start with, with one key each",
+      wholeNumber,
+      0,
+    )
+    .option("--log", "log each request to standard error")
     .option("--json", "print one line of JSON instead of text")
     .action(runs<DevServerOptions>(devServer));
 
-  asksServer(program.command("doctor"))
-    .description(
-      "check what the program in this folder needs: tools, packages, settings, credential",
-    )
+  withServerOptions(program.command("doctor"))
+    .description("check the tools, packages, settings and credential of the program in this folder")
     .option("--json", "print JSON instead of text")
     .action(runs<DoctorOptions>(doctor));
 
-  asksServer(program.command("generate"))
-    .description("write a TypeScript program that takes over the service accounts that exist")
-    .option("--out <file>", "write to a file that is not there yet; default: standard output")
-    .option("--force", "overwrite the file")
+  withServerOptions(program.command("generate"))
+    .description("write a TypeScript program that adopts the existing service accounts")
+    .option("--out <file>", "write to a new file; default: standard output")
+    .option("--force", "overwrite an existing file")
     .action(runs<GenerateOptions>(generate));
 
-  asksServer(program.command("orphans"))
-    .description("list the keys and service accounts that no given stack knows")
+  withServerOptions(program.command("orphans"))
+    .description("list keys and service accounts that no given stack knows")
     .requiredOption(
       "--stack-export <files...>",
-      'what "pulumi stack export" wrote, for every stack of this tenant; "-": standard input',
+      'outputs of "pulumi stack export", one for every stack of this tenant; "-": standard input',
     )
     .addOption(
       new Option(
         "--older-than <duration>",
-        "how much older than the state in every export something must be to count",
+        "skip anything that is not this much older than the state in every export",
       )
         .argParser(duration)
         .default(durationMs("24h"), "24h"),
     )
-    .option("--keep <ids...>", "ids of keys and accounts that are to stay")
-    .option("--user-keys", "count keys of users, too: those of people and of pipelines")
-    .option("--expired", "count keys that have expired, too")
-    .option("--revoke", "revoke the keys, then archive the accounts, after a confirmation")
-    .option("--yes", "do not ask for the confirmation")
+    .option("--keep <ids...>", "ids of keys and accounts to leave alone")
+    .option("--user-keys", "include keys of users, such as people and pipelines")
+    .option("--expired", "include expired keys")
+    .option("--revoke", "revoke the keys and archive the accounts, after a confirmation")
+    .option("--yes", "skip the confirmation")
     .option("--json", "print JSON instead of text")
     .action(runs<OrphansOptions>(orphans));
 
   return program;
 }
 
-function asksServer(command: Command): Command {
+function withServerOptions(command: Command): Command {
   return command
-    .option("--stack <name>", "take flexprice: settings of this stack; default: the selected one")
-    .option("--no-stack", "take settings from FLEXPRICE_ environment variables alone")
-    .option("--connection <name>", "one of flexprice:connections");
+    .option(
+      "--stack <name>",
+      "use the flexprice: settings of this stack; default: the selected one",
+    )
+    .option("--no-stack", "use only FLEXPRICE_ environment variables")
+    .option("--connection <name>", "use one of flexprice:connections");
 }
 
 function wholeNumber(text: string): number {
@@ -114,7 +120,7 @@ function duration(text: string): number {
   return length;
 }
 
-/** A mistake of ours: what it takes to find it, and no credential. */
+/** A bug: the text locates it, and holds no credential. */
 function unexpected(error: unknown): string {
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return escapeControlByLine(redact(text));

@@ -1,34 +1,35 @@
 import { createdAt } from "../api/ids";
 import type { Key, User } from "../api/schemas";
+import { isUniqueNameOf } from "../session/auto-name";
 import { hasPassed } from "../shared/duration";
-import { findPending, isLeftToExpire } from "./orphans-names";
-import { byAge, byOwner } from "./rows";
+import { sameRoles } from "../shared/roles";
+import { byAge, byOwner } from "./listing";
 import type { KnownObject, PendingObject } from "./stack-export";
 
-/** What an owner of this type is; any other is taken for a user, whose keys are nobody else's to judge. */
+/** Any other type of owner counts as a user, whose keys `orphans` does not judge by default. */
 const ACCOUNT = "service_account";
 
 /** All that decides whether something is an orphan. */
 export interface OrphanCriteria {
-  /** Of the tenant, the archived ones left out. */
+  /** The tenant's service accounts, without archived ones. */
   readonly accounts: readonly User[];
   readonly keys: readonly Key[];
-  /** What the stacks know. */
+  /** What the stacks hold. */
   readonly known: readonly KnownObject[];
-  /** What their operations that are not over may have made. */
+  /** What unfinished operations of the stacks may have created. */
   readonly pending: readonly PendingObject[];
   readonly caller: User;
-  /** Of the credential's own key; undefined for an access token. */
+  /** The display id of the credential's own key; undefined for an access token. */
   readonly ownDisplayId: string | undefined;
-  /** Milliseconds of the epoch, by the server's clock. */
+  /** The server's time, in milliseconds since 1970. */
   readonly now: number;
-  /** What is younger cannot be judged, in milliseconds. */
+  /** Anything younger is skipped, in milliseconds. */
   readonly minimumAgeMs: number;
-  /** Ids that are to stay. */
+  /** Ids that the user wants to keep. */
   readonly keep: ReadonlySet<string>;
   /** Whether keys of users count. */
   readonly userKeys: boolean;
-  /** Whether keys that have expired count. */
+  /** Whether expired keys count. */
   readonly expired: boolean;
 }
 
@@ -43,7 +44,7 @@ export interface OrphanKey {
   readonly owner: {
     readonly id: string;
     readonly type: string;
-    /** Undefined where the server does not show the owner: users, and archived accounts. */
+    /** Absent for users and archived accounts, which the server does not list. */
     readonly name?: string;
     readonly isArchived: boolean;
     readonly isKnown: boolean;
@@ -59,7 +60,7 @@ export interface OrphanAccount {
   readonly keys: readonly string[];
 }
 
-/** Why something that no stack knows does not count. */
+/** Why something that no stack holds is not an orphan. */
 export type SkipReason =
   | "own"
   | "kept"
@@ -73,31 +74,31 @@ export type SkipReason =
 export interface Orphans {
   readonly keys: readonly OrphanKey[];
   readonly accounts: readonly OrphanAccount[];
-  /** How many do not count, by the reason. */
+  /** How many were skipped, by reason. */
   readonly skipped: ReadonlyMap<SkipReason, number>;
 }
 
+type Classification = "known" | "orphan" | SkipReason;
 interface Classified {
-  readonly classification: "known" | "orphan" | SkipReason;
+  readonly classification: Classification;
 }
-type Classification = Classified["classification"];
 
-/** What no stack knows, oldest first. */
-export function findOrphans(evidence: OrphanCriteria): Orphans {
-  const accounts = new Map(evidence.accounts.map((account) => [account.id, account]));
-  const known = new Set(evidence.known.map(({ id }) => id));
-  // An account that a stack has a key of is in use, wherever it was made.
-  for (const { ownerId } of evidence.known) if (ownerId !== undefined) known.add(ownerId);
-  const pending = findPending(evidence.accounts, evidence.keys, evidence.pending);
+/** Finds what no stack holds, oldest first. */
+export function findOrphans(criteria: OrphanCriteria): Orphans {
+  const { now } = criteria;
+  const accountsById = new Map(criteria.accounts.map((account) => [account.id, account]));
+  // An account is in use when a stack holds a key of it, whoever created the account.
+  const known = new Set(criteria.known.flatMap(({ id, ownerId }) => [id, ownerId ?? id]));
+  const pending = findPending(criteria);
 
-  const keys = [...evidence.keys]
+  const keys = [...criteria.keys]
     .sort(byAge)
-    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, evidence) }));
-  const active = byOwner(keys.filter((key) => !hasExpired(key, evidence.now)));
-  const judged = [...evidence.accounts].sort(byAge).map((account) => {
-    const activeKeys = active.get(account.id) ?? [];
-    const classification = classifyAccount(account, known, pending, activeKeys, evidence);
-    return { ...account, activeKeys, classification };
+    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, criteria) }));
+  const activeKeys = byOwner(keys.filter((key) => !hasExpired(key, now)));
+  const accounts = [...criteria.accounts].sort(byAge).map((account) => {
+    const ownKeys = activeKeys.get(account.id) ?? [];
+    const classification = classifyAccount(account, known, pending, ownKeys, criteria);
+    return { ...account, ownKeys, classification };
   });
 
   return {
@@ -108,17 +109,20 @@ export function findOrphans(evidence: OrphanCriteria): Orphans {
       roles: key.roles ?? [],
       createdAt: key.created_at,
       ...(key.expires_at ? { expiresAt: key.expires_at } : {}),
-      hasExpired: hasExpired(key, evidence.now),
-      owner: ownerOf(key, accounts.get(key.user_id), known),
+      hasExpired: hasExpired(key, now),
+      owner: ownerOf(key, accountsById.get(key.user_id), known),
     })),
-    accounts: judged.filter(isOrphan).map(({ id, name, roles, activeKeys }) => ({
-      id,
-      name,
-      roles,
-      ...whenMade(id),
-      keys: activeKeys.map((key) => key.id),
-    })),
-    skipped: countSkipReasons([...keys, ...judged]),
+    accounts: accounts.filter(isOrphan).map(({ id, name, roles, ownKeys }) => {
+      const time = createdAt(id);
+      return {
+        id,
+        name,
+        roles,
+        ...(time === undefined ? {} : { createdAt: new Date(time).toISOString() }),
+        keys: ownKeys.map((key) => key.id),
+      };
+    }),
+    skipped: countSkipped([...keys, ...accounts]),
   };
 }
 
@@ -126,17 +130,17 @@ function classifyKey(
   key: Key,
   known: ReadonlySet<string>,
   pending: ReadonlySet<string>,
-  evidence: OrphanCriteria,
+  criteria: OrphanCriteria,
 ): Classification {
-  const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = evidence;
-  // Display ids are not unique: rather spare a key of the caller too many than the one in use.
+  const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = criteria;
+  // Display ids are not unique. Sparing one key too many is better than revoking the credential in use.
   if (key.user_id === caller.id && key.display_id === ownDisplayId) return "own";
   if (known.has(key.id)) return "known";
   if (keep.has(key.id) || keep.has(key.user_id)) return "kept";
   if (key.user_type !== ACCOUNT && !userKeys) return "ofUser";
   if (hasExpired(key, now)) {
     if (!expired) return "expired";
-  } else if (isLeftToExpire(key, evidence.known)) {
+  } else if (isLeftToExpire(key, criteria.known)) {
     return "leftToExpire";
   }
   if (pending.has(key.id)) return "pending";
@@ -158,13 +162,71 @@ function classifyAccount(
   return isYoung(createdAt(id), now, minimumAgeMs) ? "young" : "orphan";
 }
 
-/** What has no readable time is taken for young: it cannot be judged. */
-function isYoung(made: number | undefined, now: number, minimumAgeMs: number): boolean {
-  return !(now - (made ?? Number.NaN) >= minimumAgeMs);
+function isOrphan({ classification }: Classified): boolean {
+  return classification === "orphan";
+}
+
+/** Something without a readable creation time counts as young, because its age is unknown. */
+function isYoung(time: number | undefined, now: number, minimumAgeMs: number): boolean {
+  return !(now - (time ?? Number.NaN) >= minimumAgeMs);
 }
 
 function hasExpired({ expires_at }: Key, now: number): boolean {
   return hasPassed(expires_at ?? undefined, now);
+}
+
+/**
+ * Whether a rotation may have left the key to its own expiry. No state holds such a key, and consumers that have not
+ * switched yet still use it. A stack holds its successor, which has the same name or another unique name of the same
+ * prefix.
+ */
+function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean {
+  if (!key.expires_at) return false;
+  return known.some(
+    (successor) =>
+      successor.leavesPredecessor &&
+      isOrUnknown(successor.ownerId, key.user_id) &&
+      isNamedAfter(successor.names, key.name),
+  );
+}
+
+/** Ids of what pending operations may have created, with the keys of pending accounts and the owners of pending keys. */
+function findPending({ accounts, keys, pending }: OrphanCriteria): ReadonlySet<string> {
+  const pendingAccounts = pending.filter(({ kind }) => kind === "account");
+  const pendingKeys = pending.filter(({ kind }) => kind === "key");
+  const accountIds = accounts
+    .filter((account) =>
+      pendingAccounts.some((object) =>
+        mayBe(
+          object,
+          account,
+          object.roles === undefined || sameRoles(object.roles, account.roles),
+        ),
+      ),
+    )
+    .map(({ id }) => id);
+  const keyIds = keys
+    .filter(
+      (key) =>
+        accountIds.includes(key.user_id) ||
+        pendingKeys.some((object) => mayBe(object, key, isOrUnknown(object.ownerId, key.user_id))),
+    )
+    .map(({ id }) => id);
+  const ownerIds = pendingKeys.flatMap(({ ownerId }) => ownerId ?? []);
+  return new Set([...accountIds, ...keyIds, ...ownerIds]);
+}
+
+function mayBe(object: PendingObject, { id, name }: User | Key, fits: boolean): boolean {
+  return object.id === undefined ? fits && isNamedAfter(object.names, name) : object.id === id;
+}
+
+/** Whether it is one of these names, or a unique name made from one. Without readable names it may be any. */
+function isNamedAfter(names: readonly string[], name: string): boolean {
+  return names.length === 0 || names.some((one) => one === name || isUniqueNameOf(one, name));
+}
+
+function isOrUnknown(expected: string | undefined, actual: string): boolean {
+  return expected === undefined || expected === actual;
 }
 
 function ownerOf(
@@ -181,18 +243,9 @@ function ownerOf(
   };
 }
 
-function whenMade(id: string): { createdAt?: string } {
-  const made = createdAt(id);
-  return made === undefined ? {} : { createdAt: new Date(made).toISOString() };
-}
-
-function isOrphan({ classification }: Classified): boolean {
-  return classification === "orphan";
-}
-
-function countSkipReasons(judged: readonly Classified[]): Map<SkipReason, number> {
+function countSkipped(rows: readonly Classified[]): Map<SkipReason, number> {
   const counts = new Map<SkipReason, number>();
-  for (const { classification } of judged) {
+  for (const { classification } of rows) {
     if (classification === "known" || classification === "orphan") continue;
     counts.set(classification, (counts.get(classification) ?? 0) + 1);
   }

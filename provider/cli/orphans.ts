@@ -1,152 +1,276 @@
+import { displayIdOf } from "../api/ids";
+import type { User } from "../api/schemas";
+import type { Connection } from "../session/connection";
 import { seesEveryKey } from "../session/key-verification";
-import { FlexpriceError } from "../shared/errors";
-import { redact } from "../shared/redaction";
+import { FlexpriceError, isFailure } from "../shared/errors";
+import { escapeControl, redact } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
-import { listOrphans, nameOfAccount, nameOfKey } from "./orphans-list";
-import { type Outcome, type Removal, removeOrphans } from "./orphans-removal";
-import { isForeign, type Scan, type ScanOptions, scan } from "./orphans-scan";
-import { STDIN } from "./stack-export";
-import { canAsk, confirm, writeParagraph } from "./terminal";
-import { bare, pluralize } from "./wording";
+import { pluralize, quoteShort } from "./listing";
+import { ageOf, isForeign, printOrphans, warningsOf } from "./orphans-report";
+import { findOrphans, type Orphans } from "./orphans-search";
+import { type ConnectOptions, connect, type Session } from "./session";
+import { readStackExport, STDIN, type StackExport } from "./stack-export";
+import { canAsk, confirm, withProgress, writeParagraph } from "./terminal";
 
-export interface OrphansOptions extends ScanOptions {
+export interface OrphansOptions extends ConnectOptions {
+  /** Files, or "-" for standard input. */
+  readonly stackExport: readonly string[];
+  /** In milliseconds. */
+  readonly olderThan: number;
+  readonly userKeys?: boolean;
+  readonly expired?: boolean;
+  /** Ids of keys and accounts to leave alone. */
+  readonly keep?: readonly string[];
   readonly revoke?: boolean;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
 
-/** Lists the keys and accounts that no given stack knows, and removes them where that is asked for. */
-export async function orphans(options: OrphansOptions, shell: CommandContext): Promise<ExitStatus> {
-  checkOptions(options, shell);
-  const seen = await scan(options, shell);
-  const count = seen.orphans.keys.length + seen.orphans.accounts.length;
-  if (options.json !== true) show(seen, shell);
-  const isWanted = options.revoke === true && count > 0;
-  const removal =
-    isWanted && (await mayRemove(seen, options, shell))
-      ? await remove(seen, options, shell)
-      : undefined;
-  if (options.json === true) {
-    shell.stdout.write(`${redact(JSON.stringify(asJson(seen, removal), null, 2))}\n`);
-  } else if (count > 0 && options.revoke !== true) {
-    shell.stdout.write("\nTo revoke and archive them, run the same command with --revoke.\n");
-  }
-  if (removal?.stoppedBy !== undefined) throw removal.stoppedBy;
-  return removedOf(removal) === count ? EXIT.done : EXIT.found;
+/** What was found, and where. */
+interface Scan {
+  readonly session: Session;
+  readonly caller: User;
+  readonly exports: readonly StackExport[];
+  readonly orphans: Orphans;
+  /** The server's time, in milliseconds since 1970. */
+  readonly now: number;
+  readonly warnings: readonly string[];
 }
 
-function checkOptions(
+/** What happened to an orphan. */
+type Outcome = { readonly removed: true } | { readonly removed: false; readonly reason: string };
+
+interface Removal {
+  /** By the orphan's id. Orphans that were not tried are absent. */
+  readonly outcomes: ReadonlyMap<string, Outcome>;
+  /** The failure that ended the removal early. */
+  readonly stoppedBy: FlexpriceError | undefined;
+}
+
+const SCAN = "look for keys and accounts that no stack knows";
+
+/** Lists the keys and accounts that no given stack holds, and removes them if asked to. */
+export async function orphans(
+  options: OrphansOptions,
+  context: CommandContext,
+): Promise<ExitStatus> {
+  rejectUnusable(options, context);
+  const found = await scan(options, context);
+  const count = found.orphans.keys.length + found.orphans.accounts.length;
+  if (options.json !== true) print(found, context);
+  const mayRemove =
+    options.revoke === true && count > 0 && (await isConfirmed(found, options, context));
+  const removal = mayRemove ? await remove(found, options, context) : undefined;
+  if (options.json === true) {
+    context.stdout.write(`${redact(JSON.stringify(asJson(found, removal), null, 2))}\n`);
+  } else if (count > 0 && options.revoke !== true) {
+    context.stdout.write("\nTo revoke and archive them, run the same command with --revoke.\n");
+  }
+  if (removal?.stoppedBy !== undefined) throw removal.stoppedBy;
+  return removedCount(removal) === count ? EXIT.done : EXIT.found;
+}
+
+function rejectUnusable(
   { stackExport, revoke, yes, json }: OrphansOptions,
-  shell: CommandContext,
+  context: CommandContext,
 ): void {
-  const operation = "look for orphans";
   if (stackExport.filter((source) => source === STDIN).length > 1) {
     throw new UsageError({
-      operation,
-      reason: '"-" was given more than once, and standard input can be read once',
+      operation: SCAN,
+      reason: '"-" was given more than once, and standard input can be read only once',
       fix: "write the exports to files.",
     });
   }
-  if (revoke !== true || yes === true || (json !== true && canAsk(shell))) return;
+  if (revoke !== true || yes === true || (json !== true && canAsk(context))) return;
   throw new UsageError({
     operation: "revoke what no stack knows",
     reason:
       json === true
-        ? "with --json nothing is shown before it is asked about"
+        ? "--json shows no list before it asks for a confirmation"
         : "there is no terminal on which to ask for a confirmation",
-    fix: "look at the list without --revoke first; then --yes revokes without asking.",
+    fix: "check the list without --revoke first. Then revoke without a confirmation: --yes.",
   });
 }
 
-function show(
-  { exports, caller, contact, orphans: found, now, warnings }: Scan,
-  shell: CommandContext,
-): void {
-  const { stdout, stderr } = shell;
-  for (const warning of warnings) writeParagraph(stderr, "warning: ", bare(warning));
-  for (const { source, stack, objects } of exports) {
-    const keys = objects.filter(({ kind }) => kind === "key").length;
-    writeParagraph(
-      stdout,
-      "Stack:  ",
-      `${bare(stack ?? "an empty one")} (${bare(source)}), with ${pluralize(objects.length - keys, "service account")} and ${pluralize(keys, "API key")}`,
-    );
-  }
-  writeParagraph(stdout, "Tenant: ", `${bare(caller.tenant.id)} at ${contact.baseUrl}`);
-  listOrphans(shell, found, now);
+/** Compares the tenant with the stacks. */
+async function scan(options: OrphansOptions, context: CommandContext): Promise<Scan> {
+  const { olderThan, userKeys = false, expired = false } = options;
+  const exports: StackExport[] = [];
+  for (const source of options.stackExport) exports.push(await readStackExport(context, source));
+  const session = await connect(context, options, SCAN);
+  const { connection, credential } = session;
+  return await withProgress(context, async (progress) => {
+    progress("Asking who the credential belongs to …");
+    const caller = await connection.caller();
+    rejectOtherTenant(exports, caller, credential.source);
+    progress("Listing the service accounts …");
+    const accounts = await connection.inventory.accounts();
+    progress("Listing the API keys …");
+    const keys = await connection.inventory.keys();
+    const keep = new Set(options.keep);
+    rejectUnknownIds(keep, [...accounts, ...keys]);
+    const now = connection.api.serverNow();
+    const found = findOrphans({
+      accounts,
+      keys,
+      known: exports.flatMap(({ objects }) => objects),
+      pending: exports.flatMap(({ pendingObjects }) => pendingObjects),
+      caller,
+      ownDisplayId: credential.kind === "apiKey" ? displayIdOf(credential.value) : undefined,
+      now,
+      minimumAgeMs: olderThan + Math.max(...exports.map((one) => ageOf(one, now))),
+      keep,
+      userKeys,
+      expired,
+    });
+    const warnings = warningsOf(exports, caller, olderThan, now);
+    return { session, caller, exports, orphans: found, now, warnings };
+  });
 }
 
-async function mayRemove(
-  { exports, caller, contact, orphans: found }: Scan,
+/** With the credential of another tenant, everything there would look like an orphan. */
+function rejectOtherTenant(exports: readonly StackExport[], caller: User, source: string): void {
+  const objects = exports.flatMap((one) => one.objects);
+  if (objects.length === 0 || !exports.every((one) => isForeign(one, caller))) return;
+  const tenants = new Set(objects.map(({ tenantId }) => tenantId));
+  throw new FlexpriceError({
+    kind: "wrong_tenant",
+    operation: SCAN,
+    reason: `the exports hold resources of tenant ${[...tenants].join(", ")}, but the credential from ${source} belongs to tenant ${caller.tenant.id}`,
+    fix: "use a credential of that tenant, or the exports of this tenant's stacks.",
+  });
+}
+
+/** A typo in an id to keep would have it revoked. */
+function rejectUnknownIds(
+  keep: ReadonlySet<string>,
+  rows: readonly { readonly id: string }[],
+): void {
+  const ids = new Set(rows.map(({ id }) => id));
+  const unknown = [...keep].find((id) => !ids.has(id));
+  if (unknown === undefined) return;
+  throw new UsageError({
+    operation: `keep ${unknown}`,
+    reason: "no listed key or service account has this id",
+    fix: "correct the id, or leave it out.",
+  });
+}
+
+function print(found: Scan, context: CommandContext): void {
+  const { exports, caller, session, warnings } = found;
+  const { stdout, stderr } = context;
+  for (const warning of warnings) writeParagraph(stderr, "warning: ", escapeControl(warning));
+  for (const { source, stack = "an empty one", objects } of exports) {
+    const keys = objects.filter(({ kind }) => kind === "key").length;
+    const content = `${pluralize(objects.length - keys, "service account")} and ${pluralize(keys, "API key")}`;
+    const title = `${escapeControl(stack)} (${escapeControl(source)})`;
+    writeParagraph(stdout, "Stack:  ", `${title}, with ${content}`);
+  }
+  const tenant = escapeControl(caller.tenant.id);
+  writeParagraph(stdout, "Tenant: ", `${tenant} at ${session.baseUrl}`);
+  printOrphans(context, found.orphans, found.now);
+}
+
+async function isConfirmed(
+  { exports, caller, session, orphans: { keys, accounts } }: Scan,
   { yes }: OrphansOptions,
-  shell: CommandContext,
+  context: CommandContext,
 ): Promise<boolean> {
-  const what = [
-    ...(found.keys.length > 0 ? [`revoke ${pluralize(found.keys.length, "API key")}`] : []),
-    ...(found.accounts.length > 0
-      ? [`archive ${pluralize(found.accounts.length, "service account")}`]
-      : []),
+  const operation = [
+    ...(keys.length > 0 ? [`revoke ${pluralize(keys.length, "API key")}`] : []),
+    ...(accounts.length > 0 ? [`archive ${pluralize(accounts.length, "service account")}`] : []),
   ].join(" and ");
   if (yes === true) {
-    const strange = exports.filter(({ objects }) =>
-      objects.every(({ tenantId }) => isForeign(tenantId, caller)),
-    );
-    if (strange.length === 0) return true;
-    // Nobody reads a warning in a script, and the wrong stack's export would have a whole stack revoked.
+    const foreign = exports.filter((one) => isForeign(one, caller)).map(({ source }) => source);
+    if (foreign.length === 0) return true;
+    // Nobody reads a warning in a script, and the export of a wrong stack would have a whole stack revoked.
     throw new FlexpriceError({
       kind: "refused",
-      operation: what,
-      reason: `no resource of tenant ${caller.tenant.id} is in ${strange.map(({ source }) => source).join(", ")}: if that is the export of a wrong stack, what the right one has would be taken for orphans`,
-      fix: "leave out exports that have nothing to say; without --yes it can be confirmed on a terminal.",
+      operation,
+      reason: `${foreign.join(", ")} has no resource of tenant ${caller.tenant.id}. If it is the export of a wrong stack, everything in the right one would be taken for an orphan`,
+      fix: "leave out exports without Flexprice resources, or confirm on a terminal, without --yes.",
     });
   }
   writeParagraph(
-    shell.stderr,
+    context.stderr,
     "",
-    `\nThis will ${what} of tenant ${bare(caller.tenant.id)} at ${contact.baseUrl}. What uses them stops working, and nothing brings them back.`,
+    `\nThis will ${operation} of tenant ${escapeControl(caller.tenant.id)} at ${session.baseUrl}. Anything that uses them stops working, and they cannot be restored.`,
   );
-  if (await confirm(shell, 'Type "yes" to go on: ')) return true;
-  shell.stderr.write("Nothing was changed.\n");
+  if (await confirm(context, 'Type "yes" to continue: ')) return true;
+  context.stderr.write("Nothing was changed.\n");
   return false;
 }
 
+/** Revokes the keys and then archives the accounts, one by one. An account is left alone while it keeps a key. */
 async function remove(
-  { contact, orphans: found }: Scan,
+  { session: { connection }, orphans: { keys, accounts } }: Scan,
   { json }: OrphansOptions,
   { stdout }: CommandContext,
 ): Promise<Removal> {
-  const say = (outcome: Outcome, done: string, name: string) => {
-    if (json === true) return;
-    if (outcome.removed) writeParagraph(stdout, "", `${done} ${name}`);
-    else writeParagraph(stdout, "", `Left ${name}: ${bare(outcome.reason)}`);
-  };
-  if (json !== true) stdout.write("\n");
-  const removal = await removeOrphans(contact.connection, found, {
-    key: (key, outcome) => say(outcome, "Revoked", nameOfKey(key)),
-    account: (account, outcome) => say(outcome, "Archived", nameOfAccount(account)),
-  });
-  if (json !== true) {
-    const all = pluralize(found.keys.length + found.accounts.length, "orphan");
-    writeParagraph(
-      stdout,
-      "",
-      `\n${removedOf(removal)} of ${all} removed. A revoked key that was used in the last two minutes can go on working for up to two minutes.`,
-    );
+  const report = (text: string) => json !== true && writeParagraph(stdout, "", text);
+  const outcomes = new Map<string, Outcome>();
+  const isRemoved = (id: string) => outcomes.get(id)?.removed === true;
+  const steps = [
+    ...keys.map(({ id, name }) => ({
+      ...{ id, keys: [], title: `API key ${quoteShort(name)}`, verb: "Revoked" },
+      run: ({ api }: Connection) => api.revokeKey(id, `revoke API key ${id}`),
+    })),
+    ...accounts.map(({ id, name, keys: ownKeys }) => ({
+      ...{ id, keys: ownKeys, title: `service account ${quoteShort(name)}`, verb: "Archived" },
+      run: ({ api }: Connection) => api.archiveAccount(id, `archive service account ${id}`),
+    })),
+  ];
+  report("");
+  let stoppedBy: FlexpriceError | undefined;
+  try {
+    for (const { id, keys: ownKeys, title, verb, run } of steps) {
+      const outcome = ownKeys.every(isRemoved)
+        ? await outcomeOf(() => run(connection))
+        : { removed: false as const, reason: "not all of its keys could be revoked" };
+      outcomes.set(id, outcome);
+      const object = `${title} (${escapeControl(id)})`;
+      report(
+        outcome.removed ? `${verb} ${object}` : `Left ${object}: ${escapeControl(outcome.reason)}`,
+      );
+    }
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    stoppedBy = error;
   }
+  const removal = { outcomes, stoppedBy };
+  report(
+    `\n${removedCount(removal)} of ${pluralize(steps.length, "orphan")} removed. A revoked key that was used in the last two minutes may keep working for up to two minutes.`,
+  );
   return removal;
 }
 
-function removedOf(removal: Removal | undefined): number {
+/** A refusal that concerns this one object is its outcome. Any other failure would meet the rest as well. */
+async function outcomeOf(run: () => Promise<void>): Promise<Outcome> {
+  try {
+    await run();
+    return { removed: true };
+  } catch (error) {
+    if (!isFailure(error, "has_active_keys", "not_found", "invalid")) throw error;
+    const hidden =
+      ". Those are publishable keys, or keys of other environments, which this credential does not see";
+    return {
+      removed: false,
+      reason: `${error.reason}${error.kind === "has_active_keys" ? hidden : ""}`,
+    };
+  }
+}
+
+function removedCount(removal: Removal | undefined): number {
   return [...(removal?.outcomes.values() ?? [])].filter(({ removed }) => removed).length;
 }
 
-function asJson(scan: Scan, removal: Removal | undefined): Record<string, unknown> {
-  const { contact, caller, exports, orphans: found, warnings } = scan;
+function asJson(found: Scan, removal: Removal | undefined): Record<string, unknown> {
+  const { session, caller, exports, warnings } = found;
   const withOutcome = <Row extends { readonly id: string }>(rows: readonly Row[]) =>
     rows.map((row) => ({ ...row, ...removal?.outcomes.get(row.id) }));
   return {
-    baseUrl: contact.baseUrl,
+    baseUrl: session.baseUrl,
     tenantId: caller.tenant.id,
     seesEveryKey: seesEveryKey(caller),
     exports: exports.map(({ source, stack, time, objects }) => ({
@@ -157,8 +281,8 @@ function asJson(scan: Scan, removal: Removal | undefined): Record<string, unknow
       keys: objects.filter(({ kind }) => kind === "key").map(({ id }) => id),
     })),
     warnings,
-    keys: withOutcome(found.keys),
-    accounts: withOutcome(found.accounts),
-    leftOut: Object.fromEntries(found.skipped),
+    keys: withOutcome(found.orphans.keys),
+    accounts: withOutcome(found.orphans.accounts),
+    leftOut: Object.fromEntries(found.orphans.skipped),
   };
 }

@@ -2,16 +2,13 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { unknownSettingError, unknownSettings } from "../config/keys";
 import { FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
 import { rememberSecret } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 
-/** A Pulumi project, as far as its program concerns this package. */
+/** The part of a Pulumi project that concerns this package. */
 export interface Project {
-  /** The folder of Pulumi.yaml. */
-  readonly folder: string;
   /** The folder in which the program and the provider run. */
   readonly programFolder: string;
   readonly runtime: string;
@@ -24,7 +21,7 @@ const projectShape = z.object({
   runtime: z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]),
 });
 
-/** The project file that Pulumi finds from a folder: there or in the nearest folder above. */
+/** The project file that Pulumi finds from a folder: in it, or in the nearest folder above. */
 export function findProjectFile(directory: string): string | undefined {
   for (let folder = resolve(directory); ; folder = dirname(folder)) {
     const file = PROJECT_FILES.map((name) => join(folder, name)).find((path) => existsSync(path));
@@ -32,13 +29,12 @@ export function findProjectFile(directory: string): string | undefined {
   }
 }
 
-/** @throws FlexpriceError of kind `configuration` where the file is no Pulumi project. */
+/** @throws FlexpriceError of kind `configuration` if the file is not a Pulumi project. */
 export function readProject(file: string): Project {
   const { main = ".", runtime } = parseProject(file);
-  const folder = dirname(file);
-  const path = resolve(folder, main);
+  const path = resolve(dirname(file), main);
   const isFile = existsSync(path) && !statSync(path).isDirectory();
-  return { folder, programFolder: isFile ? dirname(path) : path, runtime };
+  return { programFolder: isFile ? dirname(path) : path, runtime };
 }
 
 function parseProject(file: string): z.infer<typeof projectShape> {
@@ -56,19 +52,19 @@ function parseProject(file: string): z.infer<typeof projectShape> {
   }
 }
 
-/** A value of a stack's config, decrypted. */
+/** A decrypted value of a stack's config. */
 interface ConfigValue {
   readonly value: string;
   /** Whether it is encrypted in the stack's file. */
   readonly secret: boolean;
 }
 
-/** The config of the stack that counts here, or why none does. */
+/** The config of the chosen stack, or why no stack counts. */
 export type StackConfig =
   | { readonly kind: "read"; readonly values: ReadonlyMap<string, ConfigValue> }
   | { readonly kind: "none"; readonly why: string; readonly fix: string };
 
-/** A name, or false for no stack at all; absent: the one that is selected in the project, if any. */
+/** A stack's name, or false for no stack. Undefined: the selected stack, if there is one. */
 export type StackChoice = string | false | undefined;
 
 const configShape = z.record(
@@ -78,63 +74,61 @@ const configShape = z.record(
 
 /**
  * Asks the Pulumi CLI for the stack's config.
- * @throws FlexpriceError of kind `configuration` when there is a stack and its config cannot be read.
+ * @throws FlexpriceError of kind `configuration` if the stack exists but its config cannot be read.
  */
 export async function readStackConfig(
-  shell: CommandContext,
+  context: CommandContext,
   stack: StackChoice,
 ): Promise<StackConfig> {
   if (stack === false) {
     return { kind: "none", why: "--no-stack was given", fix: "leave out --no-stack." };
   }
-  const isNamed = stack !== undefined;
-  const operation = `read the config of ${isNamed ? `stack ${stack}` : "the selected stack"}`;
-  const refuse = (reason: string, fix: string) =>
-    new FlexpriceError({ kind: "configuration", operation, reason, fix });
+  const unreadable = (reason: string, fix: string) =>
+    new FlexpriceError({
+      kind: "configuration",
+      operation: `read the config of ${stack === undefined ? "the selected stack" : `stack ${stack}`}`,
+      reason,
+      fix,
+    });
   const none = (why: string, fix: string): StackConfig => {
-    if (isNamed) throw refuse(why, fix);
+    if (stack !== undefined) throw unreadable(why, fix);
     return { kind: "none", why, fix };
   };
-  if (findProjectFile(shell.directory) === undefined) {
+  if (findProjectFile(context.directory) === undefined) {
     return none(
       "there is no Pulumi project here",
       "run the command in the folder of the project's Pulumi.yaml.",
     );
   }
-  const asked = await shell.run("pulumi", [
+  const result = await context.run("pulumi", [
     ...["config", "--json", "--show-secrets", "--non-interactive", "--color", "never"],
-    ...(isNamed ? ["--stack", stack] : []),
+    ...(stack === undefined ? [] : ["--stack", stack]),
   ]);
-  if (asked === undefined) {
+  if (result === undefined) {
     return none(
       "there is no pulumi CLI on the PATH",
-      "install it (https://www.pulumi.com/docs/install/), or use the environment alone: --no-stack.",
+      "install it (https://www.pulumi.com/docs/install/), or use only environment variables: --no-stack.",
     );
   }
-  if (asked.status !== 0 && /no stack selected/.test(asked.stderr)) {
+  const { status, stdout, stderr } = result;
+  if (status !== 0 && /no stack selected/.test(stderr)) {
     return none("no stack is selected", "select it: pulumi stack select.");
   }
-  if (asked.status !== 0) {
-    throw refuse(
-      `pulumi config ended with exit status ${asked.status}: ${asked.stderr.trim()}`,
-      "put right what the Pulumi CLI complains about, or use the environment alone: --no-stack.",
+  if (status !== 0) {
+    throw unreadable(
+      `pulumi config ended with exit status ${status}: ${stderr.trim()}`,
+      "fix what the Pulumi CLI reports, or use only environment variables: --no-stack.",
     );
   }
-  const parsed = configShape.safeParse(parseJson(asked.stdout));
+  const parsed = configShape.safeParse(parseJson(stdout));
   if (!parsed.success) {
-    throw refuse(
-      "pulumi config --json did not print what it prints in the versions that this package knows",
-      "update the Pulumi CLI, or use the environment alone: --no-stack.",
+    throw unreadable(
+      "the output of pulumi config --json has an unknown format",
+      "update the Pulumi CLI, or use only environment variables: --no-stack.",
     );
   }
   for (const { value, secret } of Object.values(parsed.data)) {
     if (secret) rememberSecret(value);
   }
   return { kind: "read", values: new Map(Object.entries(parsed.data)) };
-}
-
-/** @throws FlexpriceError for a setting that means nothing, most likely a slip that would change where we connect. */
-export function rejectUnknown(config: StackConfig): void {
-  const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
-  if (unknown !== undefined) throw unknownSettingError(unknown);
 }

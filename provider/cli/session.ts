@@ -1,5 +1,6 @@
-import type { Credential } from "../config/read";
+import { unknownSettingError, unknownSettings } from "../config/keys";
 import {
+  type Credential,
   missingCredential,
   readSettings,
   type Settings,
@@ -8,27 +9,33 @@ import {
 import { Connection } from "../session/connection";
 import { FlexpriceError } from "../shared/errors";
 import type { CommandContext } from "./command-context";
-import { readStackConfig, rejectUnknown, type StackChoice, type StackConfig } from "./pulumi";
+import { readStackConfig, type StackChoice, type StackConfig } from "./pulumi";
 
-/** Options that say which Flexprice is meant. */
+/** Options that choose the Flexprice server and credential. */
 export interface ConnectOptions {
-  readonly stack?: string | false;
+  readonly stack?: StackChoice;
   readonly connection?: string;
 }
 
-/** A connection, and with what it was made. */
+/** A connection, and the settings behind it. */
 export interface Session {
   readonly connection: Connection;
   readonly baseUrl: string;
   readonly credential: Credential;
 }
 
-/** Settings of the stack's config first, then of the environment: as the provider reads them. */
-export function settingsSource(shell: CommandContext, config: StackConfig): SettingsSource {
+/** Settings as the provider reads them: the stack's config first, then the environment. */
+export function settingsSource(context: CommandContext, config: StackConfig): SettingsSource {
   return {
     config: (key) => (config.kind === "read" ? config.values.get(key)?.value : undefined),
-    environment: shell.environment,
+    environment: context.environment,
   };
+}
+
+/** @throws FlexpriceError for an unknown setting: a typo in it would connect to another server. */
+export function rejectUnknownSettings(config: StackConfig): void {
+  const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
+  if (unknown !== undefined) throw unknownSettingError(unknown);
 }
 
 /**
@@ -36,15 +43,15 @@ export function settingsSource(shell: CommandContext, config: StackConfig): Sett
  * @throws FlexpriceError of kind `configuration`.
  */
 export async function connect(
-  shell: CommandContext,
+  context: CommandContext,
   { stack, connection }: ConnectOptions,
   operation: string,
 ): Promise<Session> {
-  const config = await readStackConfig(shell, stack satisfies StackChoice);
-  rejectUnknown(config);
-  const { credential, ...settings } = readSettings(settingsSource(shell, config), connection);
+  const config = await readStackConfig(context, stack);
+  rejectUnknownSettings(config);
+  const { credential, ...settings } = readSettings(settingsSource(context, config), connection);
   if (credential === undefined) throw noCredential(config, operation, connection);
-  return openSession(shell, credential, settings);
+  return openSession(context, credential, settings);
 }
 
 export function openSession(
@@ -66,7 +73,7 @@ function noCredential(
   return new FlexpriceError({
     kind: "configuration",
     operation,
-    reason: `${missing.reason}; ${config.why}, so that only environment variables count`,
+    reason: `${missing.reason}; ${config.why}, so only environment variables count`,
     fix: "set FLEXPRICE_API_KEY, or run the command in the folder of a Pulumi project whose stack has flexprice:apiKey.",
   });
 }

@@ -1,65 +1,62 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { prefixOf } from "../session/auto-name";
 import { FlexpriceError } from "../shared/errors";
+import { parseJson } from "../shared/json";
 import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
 import type { CommandContext } from "./command-context";
 
-/** What a stack's state says of one account or key. */
-export interface KnownObject {
+interface StackObject {
   readonly kind: "account" | "key";
+  /** Its readable names and name prefixes, present and past. */
+  readonly names: readonly string[];
+  /** For a key: the account or user that it acts for. */
+  readonly ownerId: string | undefined;
+}
+
+/** An account or key that a stack's state holds. */
+export interface KnownObject extends StackObject {
   readonly id: string;
   /** Undefined where it is encrypted. */
   readonly tenantId: string | undefined;
-  readonly name: string | undefined;
-  /** The name, where the program gives none. */
-  readonly autoName: string | undefined;
-  /** What the names of those begin with that its resource makes. */
-  readonly namePrefix: string | undefined;
-  /** Of a key: who it acts for. */
-  readonly ownerId: string | undefined;
-  /** Of a key: whether its resource leaves it to its own expiry. */
-  readonly isLeftToExpire: boolean;
+  /** For a key: whether a rotation leaves its predecessor to expire. */
+  readonly leavesPredecessor: boolean;
 }
 
-/** What an operation without an id may have made: what its inputs tell of it. Undefined fits anything. */
-export interface PendingObject {
-  readonly kind: "account" | "key";
-  /** Of an object that is adopted. */
+/** What an operation without an id may have created, as its inputs describe it. Undefined matches anything. */
+export interface PendingObject extends StackObject {
+  /** The id of an object to adopt. */
   readonly id: string | undefined;
-  /** The name, or what a unique name begins with. */
-  readonly name: string | undefined;
-  /** Of an account. */
+  /** For an account. */
   readonly roles: readonly string[] | undefined;
-  /** Of a key: who it acts for. */
-  readonly ownerId: string | undefined;
 }
 
-/** The part of `pulumi stack export` that counts here. */
+/** The part of `pulumi stack export` that `orphans` needs. */
 export interface StackExport {
   /** As the user named it. */
   readonly source: string;
-  /** `project/stack`; undefined when nothing is in it. */
+  /** `project/stack`; undefined for an empty stack. */
   readonly stack: string | undefined;
-  /** When the state in it was written, in the export's own words: what was made since cannot be in it. */
+  /** When the state was written, verbatim. Nothing created later can be in it. */
   readonly time: string;
   readonly objects: readonly KnownObject[];
-  /** How many operations were under way, or cut off, of whatever package. */
+  /** How many operations of any package were running, or cut off. */
   readonly pendingOperations: number;
-  /** What those may have made that is not among the objects. */
+  /** What those may have created beside the objects. */
   readonly pendingObjects: readonly PendingObject[];
 }
 
 /** Stands for standard input. */
 export const STDIN = "-";
 
+/** Encrypted values are objects, which are of no use here. */
 const text = z.string().optional().catch(undefined);
 
 const resourceShape = z.object({
   urn: z.string(),
   type: z.string(),
   id: z.string().default(""),
-  // Encrypted values are objects: they are of no use here.
   outputs: z
     .object({
       tenantId: text,
@@ -99,15 +96,15 @@ const exportShape = z.object({
   }),
 });
 
-type Resource = z.infer<typeof resourceShape>;
-type PendingResource = z.infer<typeof pendingShape>;
-
 /**
- * Reads what `pulumi stack export` wrote; secrets may be encrypted in it.
- * @throws FlexpriceError of kind `configuration` where it is something else.
+ * Reads the output of `pulumi stack export`; secrets in it may be encrypted.
+ * @throws FlexpriceError of kind `configuration` for anything else.
  */
-export async function readStackExport(shell: CommandContext, source: string): Promise<StackExport> {
-  const content = await readSource(shell, source);
+export async function readStackExport(
+  context: CommandContext,
+  source: string,
+): Promise<StackExport> {
+  const content = await readSource(context, source);
   const { manifest, resources, pending_operations } = parseExport(content, source).deployment;
   const pending = pending_operations.map(({ resource }) => resource);
   const [, , stack, project] = resources[0]?.urn.split(":").filter((part) => part !== "") ?? [];
@@ -121,54 +118,51 @@ export async function readStackExport(shell: CommandContext, source: string): Pr
   };
 }
 
-function knownObject({ type, id, outputs }: Resource): KnownObject[] {
+function knownObject({ type, id, outputs }: z.infer<typeof resourceShape>): KnownObject[] {
   const kind = kindOf(type);
   if (id === "" || kind === undefined) return [];
+  const { tenantId, name, autoName, namePrefix, userId, serviceAccountId, onDelete } = outputs;
+  // The program may have changed the prefix since: the one in the name counts too.
+  const names = [name, autoName, namePrefix, prefixOf(name ?? ""), prefixOf(autoName ?? "")];
   return [
     {
       kind,
       id,
-      tenantId: outputs.tenantId,
-      name: outputs.name,
-      autoName: outputs.autoName,
-      namePrefix: outputs.namePrefix,
-      ownerId: outputs.userId ?? outputs.serviceAccountId,
-      isLeftToExpire: outputs.onDelete === "expire",
+      tenantId,
+      names: names.filter((one) => one !== undefined),
+      ownerId: userId ?? serviceAccountId,
+      leavesPredecessor: onDelete === "expire",
     },
   ];
 }
 
-function pendingObject({ type, id, inputs }: PendingResource): PendingObject[] {
+function pendingObject({ type, id, inputs }: z.infer<typeof pendingShape>): PendingObject[] {
   const kind = kindOf(type);
   if (id !== "" || kind === undefined) return [];
-  const { roles, serviceAccountId: ownerId, adopt } = inputs;
-  return [{ kind, id: adoptedId(adopt), name: nameOf(inputs), roles, ownerId }];
-}
-
-/** Inputs may be encrypted: then nothing is said, which fits anything. */
-function nameOf({ name, namePrefix, adopt }: PendingResource["inputs"]): string | undefined {
-  // What is adopted has any name.
-  if (adopt !== undefined && adopt !== null) return undefined;
+  const { name, namePrefix, roles, serviceAccountId, adopt } = inputs;
   const given = name ?? namePrefix;
-  return typeof given === "string" ? given : undefined;
+  // An object to adopt can have any name.
+  const isNamed = typeof given === "string" && (adopt === undefined || adopt === null);
+  const names = isNamed ? [given] : [];
+  return [{ kind, id: adoptedId(adopt), names, roles, ownerId: serviceAccountId }];
 }
 
-/** Of an account the id itself is given, of a key the id beside the value. */
+/** Accounts are adopted by id, keys by id and value. */
 function adoptedId(adopt: unknown): string | undefined {
   const id = typeof adopt === "object" && adopt !== null && "id" in adopt ? adopt.id : adopt;
   return typeof id === "string" ? id : undefined;
 }
 
-function kindOf(type: string): KnownObject["kind"] | undefined {
+function kindOf(type: string): StackObject["kind"] | undefined {
   if (type === API_KEY_TYPE) return "key";
   return type === SERVICE_ACCOUNT_TYPE ? "account" : undefined;
 }
 
 async function readSource({ stdin, directory }: CommandContext, source: string): Promise<string> {
   if (source === STDIN) {
-    const pieces: Buffer[] = [];
-    for await (const piece of stdin) pieces.push(Buffer.from(piece));
-    return Buffer.concat(pieces).toString("utf8");
+    const chunks: Buffer[] = [];
+    for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks).toString("utf8");
   }
   try {
     return readFileSync(resolve(directory, source), "utf8");
@@ -178,26 +172,21 @@ async function readSource({ stdin, directory }: CommandContext, source: string):
 }
 
 function parseExport(content: string, source: string): z.infer<typeof exportShape> {
-  let json: unknown;
-  try {
-    json = JSON.parse(content.replace(/^\uFEFF/, ""));
-  } catch {
-    throw unusable(source, "it is not JSON");
-  }
+  const json = parseJson(content.replace(/^\uFEFF/, ""));
+  if (json === undefined) throw unusable(source, "it is not JSON");
   const parsed = exportShape.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw unusable(
-    source,
-    `it is JSON, but not a stack's export: ${issue?.path.join(".") || "the whole"}: ${issue?.message}`,
-  );
+  const place = issue?.path.join(".") || "the whole";
+  throw unusable(source, `it is JSON, but not a stack's export: ${place}: ${issue?.message}`);
 }
 
 function unusable(source: string, reason: string): FlexpriceError {
+  const isStdin = source === STDIN;
   return new FlexpriceError({
     kind: "configuration",
-    operation: `read the stack export ${source === STDIN ? "from standard input" : source}`,
+    operation: `read the stack export ${isStdin ? "from standard input" : source}`,
     reason,
-    fix: `write it with "pulumi stack export --stack NAME --file ${source === STDIN ? "state.json" : source}".`,
+    fix: `write it with "pulumi stack export --stack NAME --file ${isStdin ? "state.json" : source}".`,
   });
 }

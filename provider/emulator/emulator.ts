@@ -1,16 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Answer } from "./answers";
 import { Authentication } from "./auth";
 import type { Key, KeyType, User, UserType } from "./database";
 import { FaultPlan } from "./faults";
 import { formatInstant, nanosOf, utc } from "./instant";
-import { respond } from "./processing";
-import { isWrite, parseBody, type RecordedRequest } from "./recording";
-import { send, sendSpoilt, substitute } from "./sending";
+import { isWrite, type RecordedRequest } from "./recording";
+import { RequestHandler } from "./server";
 import { addTenantWithAdministrator } from "./sign-in";
 import { displayId, State } from "./state";
-import { ulid } from "./ulid";
 
 /** How an emulator is started. */
 export interface EmulatorOptions {
@@ -19,30 +16,30 @@ export interface EmulatorOptions {
   /** Default 0: any free port. */
   port?: number;
   /**
-   * Every time that the server shows or compares comes from it: ids, Date header, expiry, tokens.
+   * The source of every time that the server shows or compares: ids, Date header, expiry, tokens.
    * Default: the real clock.
    */
   clock?: () => Date;
   /** From 0 to below 1; ids, the order of roles, random statuses. Default Math.random. */
   random?: () => number;
   /**
-   * With 120,000 a key behaves as on a real server: loaded by its first use, it keeps answering
-   * for that many milliseconds after it was loaded, even when it is revoked meanwhile. Using it
-   * does not extend this. Expiry takes effect at once all the same. Default 0: so does revocation.
+   * How long a key keeps working after its first use loaded it, even if it is revoked meanwhile. On a real server
+   * these are 120,000 milliseconds. Using the key does not extend them, and expiry takes effect at once. Default 0:
+   * revocation takes effect at once, too.
    */
   revocationDelayMs?: number;
   /**
-   * For how long one request does not see what another has written, in milliseconds, as on a server with a read
-   * replica: a key for an account that was just made is refused with 404, an account whose keys were just revoked
-   * cannot be archived, lists and searches are late. What the methods of this class change is seen at once, and so
-   * is by then everything before it. Default 0.
+   * How long requests do not see what other requests have written, in milliseconds, as on a server with a read
+   * replica: a key for a new account is refused with 404, an account whose keys were just revoked cannot be archived,
+   * lists and searches are late. Changes by the methods of this class, and everything before them, are visible at
+   * once. Default 0.
    */
   replicaLagMs?: number;
   /** Called with each request once it is answered. Default: nothing. */
   onAnswer?: (request: RecordedRequest) => void;
 }
 
-/** A tenant's first super_admin user, with what it takes to act as one. */
+/** A tenant's first super_admin user, with its credentials. */
 export interface Operator {
   /** `tenant_…` */
   tenantId: string;
@@ -68,7 +65,7 @@ export interface EmulatedUser {
   tenantId: string;
   /** "" when it has none. */
   name: string;
-  /** What it is; accounts that are made through the API are service accounts. */
+  /** Accounts that are created through the API are service accounts. */
   type: UserType;
   /** In the order given at creation, duplicates included. */
   roles: string[];
@@ -111,20 +108,7 @@ export interface EmulatedKey {
 }
 
 /** Bytes that Go reads of a request line and its headers. */
-const LARGEST_HEAD = 1024 * 1024;
-
-/** What a server adds to every answer. */
-const HEADERS = {
-  "Access-Control-Allow-Origin": "*",
-  "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
-  "Access-Control-Allow-Headers": "*",
-  "Access-Control-Max-Age": "86400",
-  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-  "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
-  "Referrer-Policy": "no-referrer",
-  "X-Content-Type-Options": "nosniff",
-  "X-Frame-Options": "DENY",
-};
+const MAX_HEAD_BYTES = 1024 * 1024;
 
 /** Flexprice in memory, over real HTTP. */
 export class Emulator {
@@ -134,7 +118,7 @@ export class Emulator {
     const server = createServer({
       keepAlive: true,
       requestTimeout: 0,
-      maxHeaderSize: LARGEST_HEAD,
+      maxHeaderSize: MAX_HEAD_BYTES,
     });
     // A Go server keeps idle connections; closing them would race with the next request.
     server.keepAliveTimeout = 0;
@@ -149,14 +133,13 @@ export class Emulator {
   readonly url: string;
 
   /** Every request in the order of arrival. */
-  readonly requests: RecordedRequest[] = [];
+  readonly requests: RecordedRequest[];
 
   /** The faults to come, and the database outage. */
   readonly faults = new FaultPlan();
 
   private readonly state: State;
   private readonly authentication: Authentication;
-  private readonly onAnswer: ((request: RecordedRequest) => void) | undefined;
   private stopped: Promise<void> | undefined;
   private tenantCount = 0;
 
@@ -171,8 +154,14 @@ export class Emulator {
     const { revocationDelayMs = 0, replicaLagMs } = options;
     this.state = new State(clock, random, () => this.faults.outage, replicaLagMs);
     this.authentication = new Authentication(this.state, revocationDelayMs);
-    this.onAnswer = options.onAnswer;
-    server.on("request", (request, response) => this.receive(request, response));
+    const handler = new RequestHandler(
+      this.state,
+      this.authentication,
+      this.faults,
+      options.onAnswer,
+    );
+    this.requests = handler.requests;
+    server.on("request", (request, response) => handler.receive(request, response));
   }
 
   /** Closes the port and every connection at once. May be called again. */
@@ -184,7 +173,7 @@ export class Emulator {
     return this.stopped;
   }
 
-  /** Forgets the recorded requests, not what they did. */
+  /** Removes the recorded requests, without undoing their effects. */
   clearRequests(): void {
     this.requests.length = 0;
   }
@@ -194,7 +183,7 @@ export class Emulator {
     return this.requests.filter(isWrite);
   }
 
-  /** Makes a tenant, its environment "Sandbox" and its first super_admin with a private key. */
+  /** Creates a tenant, its environment "Sandbox" and its first super_admin with a private key. */
   createTenant(input: { name?: string; email?: string } = {}): Operator {
     this.tenantCount++;
     const suffix = this.tenantCount === 1 ? "" : String(this.tenantCount);
@@ -308,63 +297,6 @@ export class Emulator {
     this.state.changeTenant(this.state.tenantOf(tenantId).id, { isSuspended });
   }
 
-  private receive(request: IncomingMessage, response: ServerResponse): void {
-    const record: RecordedRequest = {
-      method: request.method ?? "",
-      path: request.url ?? "",
-      headers: flatHeaders(request),
-      body: undefined,
-      at: this.state.clock(),
-    };
-    this.requests.push(record);
-    const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk));
-    request.on("end", () => {
-      const body = Buffer.concat(chunks).toString();
-      record.body = parseBody(body);
-      this.answer(request, response, record, body);
-      this.onAnswer?.(record);
-    });
-    request.on("error", () => {}); // the client left before it had said everything
-  }
-
-  private answer(
-    request: IncomingMessage,
-    response: ServerResponse,
-    record: RecordedRequest,
-    body: string,
-  ): void {
-    response.sendDate = false; // Node would take the real clock
-    response.setHeader("Date", this.state.clock().toUTCString());
-    const requestId = record.headers["x-request-id"];
-    response.setHeader("X-Request-Id", requestId || this.newRequestId());
-    for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-
-    const incoming = {
-      method: record.method,
-      target: record.path,
-      headers: firstHeaders(request),
-      body,
-    };
-    const effect = () => respond(incoming, this.state, this.authentication);
-    const fault = this.faults.take(record);
-    if (!fault) {
-      const answer = effect();
-      send(response, answer);
-      recordAnswer(record, answer);
-      return;
-    }
-    record.fault = `${fault.kind} ${fault.when}`;
-    if (fault.kind === "duplicate") effect();
-    const hasEffect = fault.when === "after" || fault.kind === "duplicate";
-    const offered = sendSpoilt(response, hasEffect ? effect() : substitute(fault), fault);
-    if (offered) recordAnswer(record, offered);
-  }
-
-  private newRequestId(): string {
-    return ulid(this.state.clock().getTime(), this.state.random);
-  }
-
   private findUser(id: string): User {
     const user = this.state.users.get(id);
     if (!user) throw new Error(`the emulator has no user ${id}`);
@@ -376,28 +308,6 @@ export class Emulator {
     if (!key) throw new Error(`the emulator has no key ${id}`);
     return key;
   }
-}
-
-function recordAnswer(record: RecordedRequest, answer: Answer): void {
-  record.status = answer.status;
-  const sent = answer.json ?? answer.text;
-  if (sent !== undefined) record.responseBody = structuredClone(sent);
-}
-
-/** Of a header that comes twice Go gives the first. */
-function firstHeaders({ headersDistinct }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headersDistinct).map(([name, [first = ""] = []]) => [name, first]),
-  );
-}
-
-function flatHeaders({ headers }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(headers).map(([name, value]) => [
-      name,
-      Array.isArray(value) ? value.join(", ") : (value ?? ""),
-    ]),
-  );
 }
 
 function accountOf(user: User): EmulatedUser {

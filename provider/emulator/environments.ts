@@ -4,7 +4,7 @@ import type { Environment } from "./database";
 import { formatSeconds } from "./instant";
 
 const PAGE = { offset: 0, limit: 50 };
-const MOST_PRODUCTION_ENVIRONMENTS = 0;
+const MAX_PRODUCTION_ENVIRONMENTS = 0;
 
 export function listEnvironments({ state, caller }: Call): Answer {
   state.reach("Failed to list environments");
@@ -35,7 +35,7 @@ export function createEnvironment(call: Call): Answer {
   if (type === "production") {
     throw refuse(
       "validation_error",
-      `You have reached the maximum limit of ${MOST_PRODUCTION_ENVIRONMENTS} production environment(s)`,
+      `You have reached the maximum limit of ${MAX_PRODUCTION_ENVIRONMENTS} production environment(s)`,
     );
   }
   return created(environmentJson(state.addEnvironment(caller.tenantId, name, type)));

@@ -4,8 +4,8 @@ import { Body, DecodeError } from "./decoding";
 
 const INVALID_EVENT = "Invalid request payload";
 const BULK_REQUEST = "BulkIngestEventRequest";
-const MOST_EVENTS = 1_000;
-const LARGEST_BODY = 32 * 1024 * 1024;
+const MAX_EVENTS = 1_000;
+const MAX_BODY_BYTES = 32 * 1024 * 1024;
 
 export function ingestEvent(call: Call): Answer {
   checkSize(call);
@@ -20,7 +20,7 @@ export function ingestEvents(call: Call): Answer {
   checkSize(call);
   const events = readEvents(call.body);
   if (events.length === 0) throw invalidField(BULK_REQUEST, "Events", "required");
-  if (events.length > MOST_EVENTS) throw invalidField(BULK_REQUEST, "Events", "max");
+  if (events.length > MAX_EVENTS) throw invalidField(BULK_REQUEST, "Events", "max");
   return accepted({ message: "Events accepted for processing" });
 }
 
@@ -65,7 +65,7 @@ function readEvent(body: Body): string {
 }
 
 function checkSize({ body }: OpenCall): void {
-  if (Buffer.byteLength(body) > LARGEST_BODY) {
+  if (Buffer.byteLength(body) > MAX_BODY_BYTES) {
     throw refuse(
       "validation_error",
       "Request body exceeds the maximum size; split the batch into smaller requests",

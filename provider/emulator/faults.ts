@@ -1,36 +1,34 @@
+import type { ServerResponse } from "node:http";
 import type { RecordedRequest } from "./recording";
 
-/** What is done to an answer. */
-export type FaultKind =
-  /** The connection is reset, without any answer. */
-  | { kind: "reset" }
-  /** The request is accepted and never answered, until the client or the emulator gives up. */
-  | { kind: "timeout" }
-  /** This answer instead: an object as JSON, a string as plain text. */
-  | { kind: "status"; status: number; body?: unknown; headers?: Record<string, string> }
-  /** Content-Length promises the whole body, half of it comes, and the connection ends. */
-  | { kind: "truncated" }
-  /** The body trickles. Default 20 bytes per second. */
-  | { kind: "slow"; bytesPerSecond?: number }
-  /** The request is processed twice and the second answer is sent. `when` has no meaning here. */
-  | { kind: "duplicate" }
-  /** The right status with an HTML page, as a proxy would send it. */
-  | { kind: "not_json"; body?: string }
-  /** The right status with JSON that the API does not speak. */
-  | { kind: "wrong_shape"; body?: unknown }
-  /** Valid JSON with this much padding in front of the true fields. */
-  | { kind: "huge"; mebibytes: number };
+/** An answer as bytes. */
+export interface RawAnswer {
+  /** The HTTP status. */
+  readonly status: number;
+  /** The headers of this answer, beside those of every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The whole body. */
+  readonly body: Buffer;
+}
 
-/**
- * One fault. With "before" the request has no effect at all, and what spoils the answer spoils a
- * substitute (200, or 503 for "slow"); with "after" the effect happens first.
- */
+/** What happens to an answer. */
+export type FaultKind =
+  /** The connection is reset without an answer. */
+  | { kind: "reset" }
+  /** The request is never answered, until the client or the emulator gives up. */
+  | { kind: "timeout" }
+  /** This answer is sent instead: an object as JSON, a string as plain text. */
+  | { kind: "status"; status: number; body?: unknown; headers?: Record<string, string> }
+  /** `send` sends anything it likes. `process` processes the request, each time it is called; `when` is ignored. */
+  | { kind: "custom"; send: (response: ServerResponse, process: () => RawAnswer) => void };
+
+/** One fault. */
 export type Fault = FaultKind & {
-  /** Whether the fault comes before the request's effect, or after it. */
+  /** Whether the fault comes before the request's effect, which then never happens, or after it. */
   when: "before" | "after";
 };
 
-/** A fault, and the requests that meet it. */
+/** A fault, and the requests that it meets. */
 export type FaultRule = Fault & {
   /** Default: every request. */
   match?: {
@@ -39,9 +37,9 @@ export type FaultRule = Fault & {
     /** Tested against the path with its query, from /v1 on. Default: any. */
     path?: RegExp;
   };
-  /** How many matching requests meet it. Default 1. */
+  /** How many matching requests it meets. Default 1. */
   times?: number;
-  /** How many matching requests are spared first. Default 0. */
+  /** How many matching requests it spares first. Default 0. */
   after?: number;
 };
 
@@ -53,10 +51,7 @@ interface ActiveRule {
 
 /** The faults to come. */
 export class FaultPlan {
-  /**
-   * Asked before the added faults; undefined leaves the request to them. For harnesses that draw
-   * faults from a seed.
-   */
+  /** Asked before the added faults. Undefined leaves the request to them. */
   decide?: ((request: RecordedRequest) => Fault | undefined) | undefined;
 
   /**
@@ -67,19 +62,19 @@ export class FaultPlan {
 
   private rules: ActiveRule[] = [];
 
-  /** Adds a fault. Of several that match a request, the one added first is used. */
+  /** Adds a fault. If several match a request, the one added first is used. */
   add(rule: FaultRule): void {
     this.rules.push({ rule, seen: 0, used: 0 });
   }
 
-  /** Forgets all faults, the hook and the outage. */
+  /** Removes all faults, the hook and the outage. */
   clear(): void {
     this.rules = [];
     this.decide = undefined;
     this.outage = false;
   }
 
-  /** The fault that this request meets; counts it as used. */
+  /** The fault that this request meets, counted as used. */
   take(request: RecordedRequest): Fault | undefined {
     const decided = this.decide?.(request);
     if (decided) return decided;

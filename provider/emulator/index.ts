@@ -12,7 +12,7 @@ export {
   type EmulatorOptions,
   type Operator,
 } from "./emulator";
-export type { Fault, FaultKind, FaultPlan, FaultRule } from "./faults";
+export type { Fault, FaultKind, FaultPlan, FaultRule, RawAnswer } from "./faults";
+export { seeded } from "./random";
 export type { RecordedRequest } from "./recording";
-export { seeded } from "./seeded";
 export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID } from "./state";

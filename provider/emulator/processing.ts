@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, forbidden, malformed, noRoute, Refusal } from "./answers";
 import type { Authentication, Caller } from "./auth";
+import { decodePercent, decodeQuery } from "./decoding";
 import { isAllowed } from "./rbac";
-import { decodePercent, decodeQuery } from "./request-target";
 import { findRoute, type Gate } from "./routes";
 import type { State } from "./state";
 

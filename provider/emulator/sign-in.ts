@@ -5,7 +5,7 @@ import { DecodeError } from "./decoding";
 import { isStorable, type State } from "./state";
 
 const INVALID_PAYLOAD = "Please check the request payload";
-const SHORTEST_PASSWORD = 8;
+const MIN_PASSWORD_LENGTH = 8;
 /** Of twelve wrong passwords, ten were answered with 400 and two with 403. */
 const SHARE_OF_400_FOR_WRONG_PASSWORD = 10 / 12;
 
@@ -21,7 +21,7 @@ export function signUp(call: OpenCall): Answer {
       password: required(body, "password"),
       tenantName: body.string("tenant_name"),
     };
-    if ([...request.password].length < SHORTEST_PASSWORD)
+    if ([...request.password].length < MIN_PASSWORD_LENGTH)
       throw new DecodeError("password too short");
     if (!isEmail(request.email)) throw new DecodeError("no e-mail address");
     return request;

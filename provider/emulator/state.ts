@@ -10,7 +10,7 @@ import {
   type UserType,
 } from "./database";
 import { asStored, type Instant, nanosOf } from "./instant";
-import { ulid } from "./ulid";
+import { ulid } from "./random";
 
 export interface NewUser {
   tenantId: string;
@@ -37,7 +37,7 @@ export const DEFAULT_TENANT_ID = "00000000-0000-0000-0000-000000000000";
 /** A key of {@link DEFAULT_TENANT_ID} that lives in the configuration, not in the database. */
 export const CONFIGURED_API_KEY = "sk_local_flexprice_test_key";
 
-const LONGEST_NAME = 255;
+const MAX_NAME_LENGTH = 255;
 
 /** The database: everything the server would keep, and the clock and chance it works by. */
 export class State {
@@ -230,9 +230,9 @@ export function isStorable(text: string): boolean {
 /** What the name column keeps: 255 characters, of which PostgreSQL cuts off spaces alone; undefined: it refuses. */
 export function storedName(name: string): string | undefined {
   const characters = [...name];
-  const isRefused = characters.slice(LONGEST_NAME).some((character) => character !== " ");
+  const isRefused = characters.slice(MAX_NAME_LENGTH).some((character) => character !== " ");
   if (isRefused || !isStorable(name)) return undefined;
-  return characters.slice(0, LONGEST_NAME).join("");
+  return characters.slice(0, MAX_NAME_LENGTH).join("");
 }
 
 /** The first five and last two characters, so not unique. */

@@ -8,10 +8,10 @@ import { isStorable, type NewUser, type State, storedName } from "./state";
 
 const INVALID_CREATE =
   "Invalid request. For user: type and email required. For service_account: type and roles required.";
-const MOST_PRINCIPALS_WITH_INVITED_USERS = 10;
+const MAX_PRINCIPALS = 10;
 const DEFAULT_LIMIT = 50;
 /** PostgreSQL takes 65,535 parameters; tenant and status are two of them. */
-const MOST_PARAMETERS = 65_535;
+const MAX_PARAMETERS = 65_535;
 
 export function getMe({ state, caller }: Call): Answer {
   const details = { tenant_id: caller.tenantId, user_id: caller.userId };
@@ -99,13 +99,13 @@ function inviteUser({ state, caller }: Call, { email, roles }: CreateRequest): A
       email,
     });
   }
-  if (principals.length >= MOST_PRINCIPALS_WITH_INVITED_USERS) {
+  if (principals.length >= MAX_PRINCIPALS) {
     throw refuse(
       "validation_error",
-      `Maximum ${MOST_PRINCIPALS_WITH_INVITED_USERS} user(s) allowed for this tenant. Limit reached.`,
+      `Maximum ${MAX_PRINCIPALS} user(s) allowed for this tenant. Limit reached.`,
       {
         current_active_users: principals.length,
-        max_users: MOST_PRINCIPALS_WITH_INVITED_USERS,
+        max_users: MAX_PRINCIPALS,
       },
     );
   }
@@ -124,7 +124,7 @@ export function searchUsers(call: Call): Answer {
   const limit = filter.limit || DEFAULT_LIMIT;
   const parameters = 2 + ids.length + (type === "" ? 0 : 1);
   const details = { tenant_id: caller.tenantId };
-  if (state.down || parameters > MOST_PARAMETERS || ![type, ...ids].every(isStorable)) {
+  if (state.down || parameters > MAX_PARAMETERS || ![type, ...ids].every(isStorable)) {
     throw refuse("database_error", "Failed to count users", details);
   }
   if (limit < 0 || offset < 0) {

@@ -6,14 +6,13 @@ import {
 } from "@pulumi/policy";
 import { ApiKey } from "../resources/api-key";
 import { ServiceAccount } from "../resources/service-account";
-import type { PolicyOptions } from "./options";
-import { known } from "./props";
+import { known, type PolicyOptions } from "./policy";
 
 /**
- * No service account holds `super_admin`, and every private key acts for a service account: one without
- * `serviceAccountId` acts for the caller, and a caller who makes keys for others is a super_admin.
+ * Rejects service accounts with `super_admin`, and private keys that do not act for a service account. A key without
+ * `serviceAccountId` acts for the caller, and a caller who creates keys for others is a super_admin.
  *
- * Checked before anything is made. Not seen: the roles of an account that another stack manages.
+ * Checks resources before they are created. It does not see the roles of accounts that other stacks manage.
  *
  * @param options - Options of the policy.
  */
@@ -26,13 +25,13 @@ export function noSuperAdmin(options: PolicyOptions = {}): ResourceValidationPol
       validateResourceOfType(ServiceAccount, ({ roles }, _args, reportViolation) => {
         if (!roles.includes("super_admin")) return;
         reportViolation(
-          "super_admin may do everything in the tenant, make keys for others included. Give the account the roles that its service needs: event_ingestor to send events, event_reader to read them.",
+          "super_admin can do everything in the tenant, including creating keys for others. Give the account the roles that its service needs: event_ingestor to send events, event_reader to read them.",
         );
       }),
       validateResourceOfType(ApiKey, (key, _args, reportViolation) => {
         if (key.type === "publishable_key" || Object.hasOwn(key, "serviceAccountId")) return;
         reportViolation(
-          "Without serviceAccountId the key acts for the caller, with all that the caller may do. Set serviceAccountId to the id of a ServiceAccount.",
+          "Without serviceAccountId the key acts for the caller, with all permissions of the caller. Set serviceAccountId to the id of a ServiceAccount.",
         );
       }),
     ],
@@ -40,36 +39,35 @@ export function noSuperAdmin(options: PolicyOptions = {}): ResourceValidationPol
 }
 
 /**
- * One service account a service, as Flexprice's guide asks. Of that a stack shows two things: accounts of the same
- * name, which no dashboard tells apart, and several private keys of one account, which is what two services that
- * share it look like. Keys and accounts of different connections are compared with their like only.
+ * One service account per service, as Flexprice's guide recommends. Rejects accounts of the same name, which look
+ * alike in the dashboard, and several private keys of one account, which is what two services that share an account
+ * look like. Compares only accounts and keys of the same connection.
  *
- * Accounts whose program sets no `name` have unique names. Several may share a `namePrefix`, such as that of their
- * team: it does not tell who uses them.
+ * Accounts without a `name` have unique names. Several may share a `namePrefix`, such as the name of their team.
  *
- * At the end of a preview or an update. Not seen: who uses a key, and what other stacks make.
+ * Runs at the end of a preview or an update. It does not see who uses a key, or what other stacks create.
  *
  * @param options - Options of the policy.
  */
 export function accountPerService(options: PolicyOptions = {}): StackValidationPolicy {
   return {
     name: "flexprice-account-per-service",
-    description: "Each service has a service account of its own.",
+    description: "Each service has its own service account.",
     ...options,
     validateStack({ resources }, reportViolation) {
       const accounts = resources.filter((resource) => resource.isType(ServiceAccount));
-      for (const { names, urn } of alike(accounts, ({ props }) => known(props, "name"))) {
+      for (const { names, urn } of duplicatesBy(accounts, ({ props }) => known(props, "name"))) {
         reportViolation(
-          `Service accounts ${names} have the same name, which no dashboard tells apart. Name each after its service.`,
+          `Service accounts ${names} have the same name, and look alike in the dashboard. Name each after its service.`,
           urn,
         );
       }
       const keys = resources.filter(
         (resource) => resource.isType(ApiKey) && known(resource.props, "type") === "private_key",
       );
-      for (const { names, urn } of alike(keys, ownerOf)) {
+      for (const { names, urn } of duplicatesBy(keys, ownerOf)) {
         reportViolation(
-          `API keys ${names} act for the same service account. Make an account for each service: it then has its own roles, and can be cut off alone.`,
+          `API keys ${names} act for the same service account. Create one account per service, so that each has its own roles and can be revoked alone.`,
           urn,
         );
       }
@@ -77,14 +75,14 @@ export function accountPerService(options: PolicyOptions = {}): StackValidationP
   };
 }
 
-/** The account's id; while that is unknown, the resource it comes from. */
+/** The account's id, or the resource it comes from while the id is unknown. */
 function ownerOf({ props, propertyDependencies }: PolicyResource): unknown {
   const [account, ...others] = propertyDependencies["serviceAccountId"] ?? [];
   return known(props, "serviceAccountId") ?? (others.length === 0 ? account?.urn : undefined);
 }
 
-/** Resources of one connection for which the trait is the same, where there are several. */
-function alike(
+/** Groups of two or more resources of one connection with the same trait. */
+function duplicatesBy(
   resources: readonly PolicyResource[],
   traitOf: (resource: PolicyResource) => unknown,
 ): { names: string; urn: string | undefined }[] {
@@ -98,9 +96,9 @@ function alike(
   return [...groups.values()]
     .filter((group) => group.length > 1)
     .map((group) => group.sort((a, b) => a.urn.localeCompare(b.urn)))
-    .map((group) => ({ names: listed(group), urn: group.at(-1)?.urn }));
+    .map((group) => ({ names: quotedNames(group), urn: group.at(-1)?.urn }));
 }
 
-function listed(resources: readonly PolicyResource[]): string {
+function quotedNames(resources: readonly PolicyResource[]): string {
   return resources.map(({ name }) => `"${name}"`).join(", ");
 }

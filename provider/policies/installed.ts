@@ -1,4 +1,4 @@
-// The package is an optional peer: only policy packs need it, and Node's own words would not say so.
+// Imported first, so that it runs before any import of the optional peer fails with Node's less helpful message.
 try {
   require.resolve("@pulumi/policy");
 } catch {

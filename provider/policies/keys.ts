@@ -5,39 +5,38 @@ import {
 } from "@pulumi/policy";
 import { ApiKey } from "../resources/api-key";
 import { durationMs } from "../shared/duration";
-import type { PolicyOptions } from "./options";
-import { known, rawProperty } from "./props";
+import { known, type PolicyOptions, rawProperty } from "./policy";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-/** A private key wherever it stands. A publishable one is there to be seen. */
+/** A private key anywhere in a text. Publishable keys are not secret. */
 const PRIVATE_KEY = /\bsk_[0-9A-HJKMNP-TV-Z]{26}\b/g;
 
 /** Options of {@link keysExpire}. */
 export interface KeysExpireOptions extends PolicyOptions {
-  /** The longest time that a key may live, in days; also the policy's config `maxDays`. Default: 90. */
+  /** The longest lifetime of a key, in days; also the policy's config `maxDays`. Default: 90. */
   maxDays?: number;
 }
 
 /**
- * Every key has an expiry, within `maxDays` days: of `expiresIn` from its creation, of `expiresAt` from now. An
- * `expiresAt` that has passed is refused by the preview itself.
+ * Rejects keys that never expire, or later than after `maxDays` days: with `expiresIn`, counted from the creation of
+ * the key; with `expiresAt`, from now. Previews themselves reject an `expiresAt` in the past.
  *
- * Checked before anything is made; while the expiry is unknown, by `pulumi up`.
+ * Checks keys before they are created. If the expiry is unknown in the preview, `pulumi up` checks it.
  *
  * @param options - Options of the policy.
  */
 export function keysExpire(options: KeysExpireOptions = {}): ResourceValidationPolicy {
-  const { maxDays: byDefault = 90, ...policy } = options;
+  const { maxDays: defaultMaxDays = 90, ...policy } = options;
   return {
     name: "flexprice-keys-expire",
     description: "API keys expire.",
     ...policy,
     configSchema: {
-      properties: { maxDays: { type: "number", exclusiveMinimum: 0, default: byDefault } },
+      properties: { maxDays: { type: "number", exclusiveMinimum: 0, default: defaultMaxDays } },
     },
     validateResource: validateResourceOfType(ApiKey, (key, args, reportViolation) => {
-      const { maxDays = byDefault } = args.getConfig<{ maxDays?: number }>();
+      const { maxDays = defaultMaxDays } = args.getConfig<{ maxDays?: number }>();
       const { expiresIn, expiresAt } = key;
       if (expiresIn === undefined && expiresAt === undefined) {
         reportViolation(
@@ -61,39 +60,41 @@ export function keysExpire(options: KeysExpireOptions = {}): ResourceValidationP
 /** Options of {@link keyOutputs}. */
 export interface KeyOutputsOptions extends PolicyOptions {
   /**
-   * Names of the stack outputs that may hold a private key, none with `[]`; also the policy's config
+   * Names of the stack outputs that may hold a private key; `[]` allows none. Also the policy's config
    * `allowedOutputs`. Default: any.
    */
   allowedOutputs?: readonly string[];
 }
 
 /**
- * A private key leaves its stack through one output at most, and no stack hands on a key that it has not made: who
- * needs it reads it from the stack that makes it.
+ * Allows at most one stack output per private key, and none with a key that another stack creates: read such a key
+ * from the stack that creates it.
  *
- * At the end of a preview or an update, so a key that is just made is seen by `pulumi up`. Not seen: whether an
- * output is a secret, since Pulumi shows policies every value in plain; only `allowedOutputs: []` rules a plain
- * output out. A key that is encoded or cut in pieces.
+ * Runs at the end of a preview or an update, so `pulumi up` sees a new key. It does not see whether an output is a
+ * secret, since Pulumi shows policies every value in plain text: only `allowedOutputs: []` rules out a plain output.
+ * It does not recognize keys that are encoded or split.
  *
  * @param options - Options of the policy.
  */
 export function keyOutputs(options: KeyOutputsOptions = {}): StackValidationPolicy {
-  const { allowedOutputs: byDefault, ...policy } = options;
+  const { allowedOutputs: defaultAllowed, ...policy } = options;
   return {
     name: "flexprice-key-outputs",
-    description: "API keys do not spread by stack outputs.",
+    description: "API keys are not shared through stack outputs.",
     ...policy,
     configSchema: {
       properties: {
         allowedOutputs: {
           type: "array",
           items: { type: "string" },
-          ...(byDefault === undefined ? {} : { default: [...byDefault] }),
+          ...(defaultAllowed === undefined ? {} : { default: [...defaultAllowed] }),
         },
       },
     },
     validateStack({ resources, getConfig }, reportViolation) {
-      const { allowedOutputs = byDefault } = getConfig<{ allowedOutputs?: readonly string[] }>();
+      const { allowedOutputs = defaultAllowed } = getConfig<{
+        allowedOutputs?: readonly string[];
+      }>();
       const makers = new Map(
         resources
           .filter((resource) => resource.isType(ApiKey))
@@ -105,7 +106,7 @@ export function keyOutputs(options: KeyOutputsOptions = {}): StackValidationPoli
         const where = outputs.map((name) => `"${name}"`).join(", ");
         if (maker === undefined) {
           reportViolation(
-            `Output ${where} holds a Flexprice API key that this stack does not make. Read it from the stack that makes it, where it is needed, or make a key for this purpose.`,
+            `Output ${where} holds a Flexprice API key that this stack does not create. Read it from the stack that creates it, or create a key for this purpose.`,
           );
         }
         if (maker !== undefined && outputs.length > 1) {
@@ -114,7 +115,7 @@ export function keyOutputs(options: KeyOutputsOptions = {}): StackValidationPoli
         const forbidden = outputs.filter((name) => allowedOutputs?.includes(name) === false);
         for (const name of forbidden) {
           reportViolation(
-            `Output "${name}" holds a Flexprice API key, and is none of those that may. Remove it, or add its name to allowedOutputs.`,
+            `Output "${name}" holds a Flexprice API key, but is not in allowedOutputs. Remove it, or add its name there.`,
           );
         }
       }

@@ -5,7 +5,8 @@ import {
   httpTransport,
   TransportFailure,
 } from "../../provider/api/transport";
-import type { Emulator, Fault } from "../../provider/emulator";
+import type { Emulator } from "../../provider/emulator";
+import { type TestFaultKind, testFault } from "../support/faults";
 import type { ProviderProcess } from "./process";
 import type { Tally } from "./tally";
 import type { Timeline } from "./timeline";
@@ -35,10 +36,12 @@ const PASSED_ON = [
   { status: 503, body: {}, headers: { "retry-after": "2" } },
 ];
 
+type TestFault = TestFaultKind & { when: "before" | "after" };
+
 /** Between the processes and the server: passes requests on, late, twice or not at all, and spoils answers. */
 export class Gateway {
   private readonly transport = httpTransport();
-  private fault: Fault | undefined;
+  private fault: TestFault | undefined;
   /** One request in so many meets a fault. */
   faultOneIn = Number.POSITIVE_INFINITY;
   /** Told of each request that reaches the server, before it has its effect. */
@@ -50,7 +53,7 @@ export class Gateway {
     private readonly random: () => number,
     private readonly tally: Tally,
   ) {
-    emulator.faults.decide = () => this.fault;
+    emulator.faults.decide = () => this.fault && testFault(this.fault, this.fault.when);
   }
 
   async send(process: ProviderProcess, request: HttpRequest): Promise<HttpResponse> {
@@ -124,11 +127,11 @@ export class Gateway {
   }
 
   private misfortunes(request: HttpRequest, by: string): Misfortune[] {
-    const spoilt = (name: string, fault: Fault): Misfortune => ({
+    const spoilt = (name: string, fault: TestFault): Misfortune => ({
       name,
       befall: async () => ({ answer: await this.deliver(request, by, fault) }),
     });
-    const violations = (name: string, fault: Fault): Misfortune => ({
+    const misfortune = (name: string, fault: TestFault): Misfortune => ({
       name,
       befall: async () => {
         try {
@@ -139,8 +142,8 @@ export class Gateway {
       },
     });
     const both = (["before", "after"] as const).flatMap((when): Misfortune[] => [
-      violations(`reset ${when}`, { kind: "reset", when }),
-      violations(`truncated ${when}`, { kind: "truncated", when }),
+      misfortune(`reset ${when}`, { kind: "reset", when }),
+      misfortune(`truncated ${when}`, { kind: "truncated", when }),
       spoilt(`not_json ${when}`, { kind: "not_json", when }),
       spoilt(`wrong_shape ${when}`, { kind: "wrong_shape", when }),
       ...PASSED_ON.map((answer) =>
@@ -216,7 +219,11 @@ export class Gateway {
     });
   }
 
-  private async deliver(request: HttpRequest, by: string, fault?: Fault): Promise<HttpResponse> {
+  private async deliver(
+    request: HttpRequest,
+    by: string,
+    fault?: TestFault,
+  ): Promise<HttpResponse> {
     if (fault?.when !== "before") this.onArrival(request, by);
     this.fault = fault;
     this.timeline.tell(`${by}: ${request.method} ${request.url} ${request.body ?? ""}`);

@@ -9,8 +9,34 @@ export interface ContractCase {
   body: Expected;
   /** Response headers, names in lower case; null: absent. */
   headers?: Record<string, string | RegExp | null>;
-  /** Why this cannot run against a real server. */
+  /** Why this cannot run against a real server. Not needed for cases that name what only the emulator has. */
   emulatorOnly?: string;
+}
+
+export function contractCase(
+  title: string,
+  request: ContractRequest,
+  status: ContractCase["status"],
+  body: Expected,
+  given: Given = {},
+  more: Pick<ContractCase, "headers" | "emulatorOnly"> = {},
+): ContractCase {
+  return { title, request, status, body, given, ...more };
+}
+
+type Given = ContractCase["given"];
+
+export function noContent(title: string, request: ContractRequest, given?: Given): ContractCase {
+  return contractCase(title, request, 204, EMPTY, given);
+}
+
+export function noRoute(title: string, request: ContractRequest, given?: Given): ContractCase {
+  return contractCase(title, request, 404, NO_ROUTE, given);
+}
+
+/** The caller's role does not allow the request. */
+export function insufficient(title: string, request: ContractRequest, given?: Given): ContractCase {
+  return contractCase(title, request, 403, INSUFFICIENT, given);
 }
 
 export interface ContractRequest {
@@ -21,6 +47,12 @@ export interface ContractRequest {
   headers?: Record<string, string>;
   /** Default: "admin", a super_admin's token with an environment. */
   as?: Credential;
+}
+
+/** A request by its route, such as "GET /users/me". */
+export function http(route: string, more: Partial<ContractRequest> = {}): ContractRequest {
+  const [method = "", path = ""] = route.split(" ");
+  return { method, path, ...more };
 }
 
 /** "{name.field}" in these is replaced, as everywhere in a request. */
@@ -87,6 +119,16 @@ export const TENANT = new Placeholder(
     JSON.stringify(field(value, "billing_details")) === JSON.stringify({ address: NO_ADDRESS }),
 );
 
+/** The super_admin, and the account of {@link account}, as the API shows them. */
+export const OPERATOR = {
+  ...{ id: "{operator.userId}", email: "{operator.email}", type: "user", roles: ["super_admin"] },
+  tenant: TENANT,
+};
+export const ACCOUNT = {
+  ...{ id: "{account.id}", name: "ci-bot", type: "service_account", roles: ["event_ingestor"] },
+  tenant: TENANT,
+};
+
 /** An empty body without a content type. */
 export const EMPTY = Symbol("empty body");
 
@@ -124,11 +166,26 @@ export function search(filter: unknown): ContractRequest {
   return { method: "POST", path: "/users/search", body: filter };
 }
 
+/** Accounts that cases begin with, the key of the account included. */
+export const ACCOUNT_ONLY = { account: account() };
+export const EVENT_KEY = { account: account(), key: accountKey() };
+export const ADMIN_KEY = { account: account({ roles: ["super_admin"] }), key: accountKey() };
+
+export const AS_KEY = { key: "{key.api_key}" };
+export const AS_TOKEN = { token: "{operator.accessToken}" };
+export const AS_SECOND = { ...AS_TOKEN, environment: "{second.environmentId}" };
+export const AS_WRITER = {
+  token: "{writer.accessToken}",
+  environment: "{operator.environmentId}",
+};
+export const AS_READER = { ...AS_WRITER, token: "{reader.accessToken}" };
+
 export const revokeKey: ContractRequest = {
   method: "DELETE",
   path: "/secrets/api/keys/{key.secret.id}",
 };
 export const archiveAccount: ContractRequest = { method: "DELETE", path: "/users/{account.id}" };
+export const ARCHIVED = { account: account(), archived: archiveAccount };
 
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   not_found: 404,

@@ -1,6 +1,6 @@
 import { CASES } from "./cases";
 import { run } from "./exchange";
-import { isRealServer, startTarget, type Target } from "./target";
+import { isRealServer, startTarget, type Target, whyEmulatorOnly } from "./target";
 
 describe("contract", () => {
   let target: Target;
@@ -15,9 +15,10 @@ describe("contract", () => {
   for (const [subject, cases] of Object.entries(CASES)) {
     describe(subject, () => {
       for (const contractCase of cases) {
-        const { title, emulatorOnly } = contractCase;
-        if (isRealServer && emulatorOnly !== undefined) {
-          it.skip(`${title} (only with the emulator: ${emulatorOnly})`);
+        const { title } = contractCase;
+        const reason = whyEmulatorOnly(contractCase);
+        if (isRealServer && reason !== undefined) {
+          it.skip(`${title} (only with the emulator: ${reason})`);
         } else {
           it(title, () => run(contractCase, target));
         }

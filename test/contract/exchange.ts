@@ -113,11 +113,11 @@ function fill(value: unknown, names: Names): unknown {
 
 function fillText(text: string, names: Names): string {
   return text.replace(/\{([a-zA-Z0-9_]+(?:\.[a-zA-Z_]+)+)\}/g, (_, path: string) =>
-    callFunction(path, names),
+    valueAt(path, names),
   );
 }
 
-function callFunction(path: string, names: Names): string {
+function valueAt(path: string, names: Names): string {
   let value: unknown = names;
   for (const part of path.split(".")) {
     if (part === "lower" && typeof value === "string") value = value.toLowerCase();

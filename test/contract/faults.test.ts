@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Emulator, Fault, FaultKind } from "../../provider/emulator";
+import type { Emulator } from "../../provider/emulator";
 import { type EmulatorClient, startEmulator } from "../support/emulator-client";
+import { type TestFaultKind, testFault } from "../support/faults";
 
 describe("faults", () => {
   let emulator: Emulator;
@@ -14,156 +15,133 @@ describe("faults", () => {
   afterEach(() => emulator.stop());
 
   const create = () => client.makeAccount();
-  const accountsMade = () => emulator.accounts().length;
+  const accountCount = () => emulator.accounts().length;
 
   async function untilFaulty(): Promise<void> {
     while (emulator.requests.at(-1)?.fault === undefined) await nextTurn();
   }
 
-  /** Each kind before and after the effect: how many accounts there are then, and what is seen. */
-  const MOMENTS = [
-    { when: "before", made: 0 },
-    { when: "after", made: 1 },
-  ] as const;
-
-  for (const { when, made } of MOMENTS) {
+  for (const { when, effects } of [
+    { when: "before", effects: 0 },
+    { when: "after", effects: 1 },
+  ] as const) {
     describe(`${when} the effect`, () => {
-      const add = (kind: FaultKind) => emulator.faults.add({ ...kind, when });
+      const add = (kind: TestFaultKind) => emulator.faults.add(testFault(kind, when));
+      const status = effects === 1 ? 201 : 200;
+      const open = (signal?: AbortSignal) => {
+        const body = { type: "service_account", roles: ["event_reader"] };
+        return client.open("POST", "/users", body, signal);
+      };
+      afterEach(() => assert.equal(accountCount(), effects));
 
-      it("reset", async () => {
+      it("reset ends the connection", async () => {
         add({ kind: "reset" });
         await assert.rejects(create(), TypeError);
-        assert.equal(accountsMade(), made);
-        assert.equal(emulator.requests[0]?.fault, `reset ${when}`);
-        assert.equal(emulator.requests[0]?.status, undefined);
+        const [request] = emulator.requests;
+        assert.deepEqual([request?.fault, request?.status], [`reset ${when}`, undefined]);
       });
 
-      it("timeout, until the client gives up", async () => {
+      it("timeout lasts until the client gives up", async () => {
         add({ kind: "timeout" });
         const abort = new AbortController();
-        const body = { type: "service_account", roles: ["event_reader"] };
-        const answer = client.open("POST", "/users", body, abort.signal);
         await Promise.all([
-          assert.rejects(answer, { name: "AbortError" }),
+          assert.rejects(open(abort.signal), { name: "AbortError" }),
           untilFaulty().then(() => abort.abort()),
         ]);
-        assert.equal(accountsMade(), made);
       });
 
-      it("timeout, until the emulator stops", async () => {
+      it("timeout lasts until the emulator stops", async () => {
         add({ kind: "timeout" });
         await Promise.all([
           assert.rejects(create(), TypeError),
           untilFaulty().then(() => emulator.stop()),
         ]);
-        assert.equal(accountsMade(), made);
       });
 
-      it("status", async () => {
+      it("status sends another answer", async () => {
         const body = { error: "busy" };
         add({ kind: "status", status: 503, body, headers: { "Retry-After": "1" } });
         const { status, headers, json } = await create();
         assert.deepEqual([status, headers.get("retry-after"), json], [503, "1", body]);
-        assert.equal(accountsMade(), made);
-        assert.equal(emulator.requests[0]?.status, 503);
+        const [request] = emulator.requests;
+        assert.deepEqual([request?.status, request?.responseBody], [503, body]);
       });
 
-      it("truncated", async () => {
+      it("truncated breaks off the body", async () => {
         add({ kind: "truncated" });
-        const response = await client.open("POST", "/users", {
-          type: "service_account",
-          roles: ["event_reader"],
-        });
-        assert.equal(response.status, made === 1 ? 201 : 200);
+        const response = await open();
+        assert.equal(response.status, status);
         assert(Number(response.headers.get("content-length")) > 0);
         await assert.rejects(response.text(), TypeError);
-        assert.equal(accountsMade(), made);
       });
 
-      it("slow", async () => {
+      it("slow sends the body in pieces", async () => {
         add({ kind: "slow", bytesPerSecond: 1000 });
-        const response = await client.open("POST", "/users", {
-          type: "service_account",
-          roles: ["event_reader"],
-        });
-        assert.equal(response.status, made === 1 ? 201 : 503);
-        let pieces = 0;
-        let text = "";
-        for await (const piece of response.body ?? []) {
-          pieces++;
-          text += Buffer.from(piece).toString();
-        }
-        assert(pieces > 1, `the body came in ${pieces} piece`);
-        assert.deepEqual(JSON.parse(text), emulator.requests[0]?.responseBody);
-        assert.equal(accountsMade(), made);
+        const response = await open();
+        assert.equal(response.status, effects === 1 ? 201 : 503);
+        const pieces: Uint8Array[] = [];
+        for await (const piece of response.body ?? []) pieces.push(piece);
+        assert(pieces.length > 1, `the body came in ${pieces.length} piece`);
+        const { id } = JSON.parse(Buffer.concat(pieces).toString());
+        assert.equal(id, emulator.accounts()[0]?.id);
       });
 
-      it("not_json", async () => {
+      it("not_json sends a page", async () => {
         add({ kind: "not_json" });
-        const { status, headers, json } = await create();
-        assert.deepEqual(
-          [status, headers.get("content-type"), json],
-          [made === 1 ? 201 : 200, "text/html", undefined],
-        );
-        assert.equal(accountsMade(), made);
+        const answer = await create();
+        const type = answer.headers.get("content-type");
+        assert.deepEqual([answer.status, type, answer.json], [status, "text/html", undefined]);
+        assert.equal(emulator.requests[0]?.status, status);
       });
 
-      it("wrong_shape", async () => {
+      it("wrong_shape sends other JSON", async () => {
         add({ kind: "wrong_shape" });
-        const { status, json } = await create();
-        assert.deepEqual([status, json], [made === 1 ? 201 : 200, { unexpected: ["shape"] }]);
-        assert.equal(accountsMade(), made);
+        const answer = await create();
+        assert.deepEqual([answer.status, answer.json], [status, { unexpected: ["shape"] }]);
       });
 
-      it("huge", async () => {
+      it("huge pads the body", async () => {
         add({ kind: "huge", mebibytes: 2 });
-        const { status, text } = await create();
-        assert.equal(status, made === 1 ? 201 : 200);
-        assert(text.length > 2 * 1024 * 1024);
-        const { padding, ...fields } = JSON.parse(text);
+        const answer = await create();
+        assert.equal(answer.status, status);
+        assert(answer.text.length > 2 * 1024 * 1024);
+        const { padding, ...fields } = JSON.parse(answer.text);
         assert.match(padding, /^x+$/);
-        assert.equal("id" in fields, made === 1);
-        assert.equal(accountsMade(), made);
+        assert.equal("id" in fields, effects === 1);
       });
     });
   }
 
   it("duplicate has the effect twice and sends the second answer", async () => {
-    emulator.faults.add({ kind: "duplicate", when: "after" });
+    emulator.faults.add(testFault({ kind: "duplicate" }, "after"));
     const { status, text } = await create();
     assert.equal(status, 201);
-    assert.equal(accountsMade(), 2);
+    assert.equal(accountCount(), 2);
     assert.equal(JSON.parse(text).id, emulator.accounts()[1]?.id);
     assert.equal(emulator.requests.length, 1);
   });
 
-  it("an answer without a body is spoilt with one", async () => {
-    const spoilt: Fault[] = [
-      { kind: "not_json", when: "after" },
-      { kind: "wrong_shape", when: "after" },
-      { kind: "huge", mebibytes: 1, when: "after" },
-    ];
-    for (const fault of spoilt) {
+  for (const kind of [
+    { kind: "not_json" },
+    { kind: "wrong_shape" },
+    { kind: "huge", mebibytes: 1 },
+    { kind: "truncated" },
+  ] as const) {
+    it(`${kind.kind} gives an answer without a body one`, async () => {
       await create();
-      emulator.faults.add({ ...fault, match: { method: "DELETE" } });
-      const { status, text } = await client.send(
-        "DELETE",
-        `/users/${emulator.accounts().at(-1)?.id}`,
-      );
-      assert.equal(status, 200);
-      assert.notEqual(text, "");
-      assert.equal(emulator.accounts().at(-1)?.status, "archived");
-    }
-  });
+      emulator.faults.add({ ...testFault(kind, "after"), match: { method: "DELETE" } });
+      const archiving = client.send("DELETE", `/users/${emulator.accounts()[0]?.id}`);
+      if (kind.kind === "truncated") await assert.rejects(archiving, TypeError);
+      else {
+        const { status, text } = await archiving;
+        assert.equal(status, 200);
+        assert.notEqual(text, "");
+      }
+      assert.equal(emulator.accounts()[0]?.status, "archived");
+    });
+  }
 
-  it("a truncated answer without a body breaks off all the same", async () => {
-    await create();
-    emulator.faults.add({ kind: "truncated", when: "after", match: { method: "DELETE" } });
-    await assert.rejects(client.send("DELETE", `/users/${emulator.accounts()[0]?.id}`), TypeError);
-    assert.equal(emulator.accounts()[0]?.status, "archived");
-  });
-
-  describe("which requests meet them", () => {
+  describe("meet", () => {
     const busy = { kind: "status", status: 503, when: "before" } as const;
     const three = async () => [
       (await create()).status,
@@ -171,37 +149,37 @@ describe("faults", () => {
       (await create()).status,
     ];
 
-    it("the first one, by default", async () => {
+    it("the first request by default", async () => {
       emulator.faults.add(busy);
       assert.deepEqual(await three(), [503, 201, 201]);
     });
 
-    it("as many as asked for, after some", async () => {
+    it("as many requests as asked for, after some", async () => {
       emulator.faults.add({ ...busy, times: 2, after: 1 });
       assert.deepEqual(await three(), [201, 503, 503]);
     });
 
-    it("those that match method and path with query", async () => {
+    it("requests that match method and path with query", async () => {
       emulator.faults.add({ ...busy, match: { method: "GET", path: /^\/v1\/secrets.*limit=1$/g } });
       assert.equal(await client.status("POST", "/users/search", { limit: 1 }), 200);
       assert.equal(await client.status("GET", "/secrets/api/keys"), 200);
       assert.equal(await client.status("GET", "/secrets/api/keys?limit=1"), 503);
     });
 
-    it("the fault added first comes first", async () => {
+    it("requests in the order in which they were added", async () => {
       emulator.faults.add(busy);
       emulator.faults.add({ ...busy, status: 502 });
       assert.deepEqual(await three(), [503, 502, 201]);
     });
 
-    it("a hook decides by request, body included", async () => {
+    it("requests that a hook chooses, body included", async () => {
       emulator.faults.decide = ({ body }) =>
         JSON.stringify(body).includes("event_reader") ? busy : undefined;
       assert.equal((await client.makeAccount(["event_reader"])).status, 503);
       assert.equal((await client.makeAccount(["event_ingestor"])).status, 201);
     });
 
-    it("none after clear", async () => {
+    it("no request after clear", async () => {
       emulator.faults.add(busy);
       emulator.faults.decide = () => busy;
       emulator.faults.outage = true;

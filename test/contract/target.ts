@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Emulator } from "../../provider/emulator";
-import { field } from "./case";
+import { type ContractCase, field } from "./case";
 
 /** A server to hold to the contract, and the names that the cases may use for what it has. */
 export interface Target {
@@ -15,6 +15,21 @@ const { FLEXPRICE_CONTRACT_ENVIRONMENT_ID } = process.env;
 
 /** True when the environment variables name a real server. */
 export const isRealServer = Boolean(FLEXPRICE_CONTRACT_URL);
+
+/** What only the emulator has, by the names of cases. */
+const EMULATOR_ONLY: Readonly<Record<string, string>> = {
+  second: "it takes a second environment",
+  writer: "it takes a user with all_writer",
+  reader: "it takes a user with all_reader",
+  other: "it takes a second tenant",
+};
+
+/** Why a case cannot run against a real server. */
+export function whyEmulatorOnly(contractCase: ContractCase): string | undefined {
+  if (contractCase.emulatorOnly !== undefined) return contractCase.emulatorOnly;
+  const used = JSON.stringify([contractCase.given, contractCase.request]);
+  return Object.entries(EMULATOR_ONLY).find(([name]) => used.includes(`{${name}.`))?.[1];
+}
 
 export function startTarget(): Promise<Target> {
   return isRealServer ? realServer() : emulator();

@@ -1,6 +1,7 @@
 import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { testFault } from "../support/faults";
 import type { DocSession } from "./follow";
 
 const CREATE = { method: "POST", path: /^\/v1\/users$/ };
@@ -15,7 +16,10 @@ export async function cutOff(
   fixture.setSource(program);
   fixture.takeWrites();
   // An answer that takes some seconds.
-  emulator.faults.add({ kind: "slow", bytesPerSecond: 80, when: "after", match: CREATE });
+  emulator.faults.add({
+    ...testFault({ kind: "slow", bytesPerSecond: 80 }, "after"),
+    match: CREATE,
+  });
   const up = workspace.start("up");
   while (!emulator.writes().some(({ path }) => CREATE.path.test(path))) await sleep(5);
   if (victim === "Pulumi") up.kill("SIGKILL");

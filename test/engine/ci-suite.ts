@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { testFault } from "../support/faults";
 import { nightly } from "../support/sample";
 import { type JobResult, Repository, type System } from "./ci-repository";
 import { accountWithKey, CHANGES_SEEN, prefixOf } from "./fixture";
@@ -93,9 +94,7 @@ export function describeJobs(system: System): void {
         `${PROGRAM} new flexprice.ServiceAccount("late", { roles: ["event_reader"] });`,
       );
       fixture.emulator.faults.add({
-        kind: "slow",
-        bytesPerSecond: 40,
-        when: "after",
+        ...testFault({ kind: "slow", bytesPerSecond: 40 }, "after"),
         match: { method: "POST", path: ACCOUNT_POST },
       });
       await repository.runUntil("up", () =>

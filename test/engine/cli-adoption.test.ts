@@ -89,9 +89,9 @@ describe("generate, and then orphans", () => {
       ...["generate", "--stack", "test", "--out", "index.ts", "--force"],
     ]);
     assert.deepEqual([exitCode, stdout], [0, ""], stderr);
-    assert.equal(
+    assert.match(
       stderr,
-      "index.ts: 14 service accounts to take over, 1 in a comment that says why not, 5 API keys in comments that say what to do. Next: pulumi preview.\n",
+      /^index\.ts: 14 service accounts .*, 1 in comments .*, 5 API keys in comments/,
     );
     assert.match(program(), new RegExp(`^// {3}adopt: "${roleless}",$`, "m"));
     assert.doesNotMatch(program(), /^(?:\/\/ )? {2}name:/m);

@@ -3,6 +3,7 @@ import { readdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ok } from "../../scripts/workspace";
+import { testFault } from "../support/faults";
 import { nightly } from "../support/sample";
 import { runCli } from "./command-line";
 import { EngineFixture, messages, succeeded } from "./fixture";
@@ -12,7 +13,7 @@ import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"] });`;
 
 /** An answer that takes about ten seconds: time enough to kill who waits for it. */
-const SLOW = { kind: "slow", bytesPerSecond: 40, when: "after" } as const;
+const SLOW = testFault({ kind: "slow", bytesPerSecond: 40 }, "after");
 
 interface Found {
   readonly keys: readonly { readonly id: string }[];

@@ -107,6 +107,9 @@ export const theirs = pulumi.secret(process.env["THEIRS"]);`);
       "advisory flexprice-keys-expire ApiKey ci",
     ]);
     assert.match(up.output, /at most "30d"/);
-    assert.match(up.output, /Output "apiKey" holds a Flexprice API key, and is none of those/);
+    assert.match(
+      up.output,
+      /Output "apiKey" holds a Flexprice API key, but is not in allowedOutputs/,
+    );
   });
 });

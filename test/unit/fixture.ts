@@ -9,7 +9,6 @@ import {
 import type { Credential } from "../../provider/config/read";
 import {
   Emulator,
-  type FaultKind,
   type FaultRule,
   type Operator,
   type RecordedRequest,
@@ -23,6 +22,7 @@ import { Connection } from "../../provider/session/connection";
 import { ManagedIds } from "../../provider/session/managed-ids";
 import { Journal } from "../../provider/session/recovery/journal";
 import { type ErrorKind, FlexpriceError } from "../../provider/shared/errors";
+import { type TestFaultKind, testFault } from "../support/faults";
 
 /** What Pulumi sends in place of a value that is not known yet. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -191,8 +191,12 @@ export class UnitFixture {
     return this.emulator.writes().map(line);
   }
 
-  fault(kind: FaultKind, when: "before" | "after", rule: Partial<FaultRule> = {}): void {
-    this.emulator.faults.add({ ...kind, when, ...rule } as FaultRule);
+  fault(
+    kind: TestFaultKind,
+    when: "before" | "after",
+    rule: Pick<FaultRule, "match" | "times" | "after"> = {},
+  ): void {
+    this.emulator.faults.add({ ...testFault(kind, when), ...rule });
   }
 }
 

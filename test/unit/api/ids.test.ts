@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createdAt, displayIdOf } from "../../../provider/api/ids";
 import { seeded } from "../../../provider/emulator";
-import { ulid } from "../../../provider/emulator/ulid";
+import { ulid } from "../../../provider/emulator/random";
 import { START } from "../fixture";
 
 describe("api/ids", () => {

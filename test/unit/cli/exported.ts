@@ -9,13 +9,15 @@ interface ExportedResource {
   outputs?: Record<string, unknown>;
 }
 
-/** What stands in an export for a secret. */
+/** A secret in an export. */
 export const ENCRYPTED = {
   "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
   ciphertext: "v1:abc",
 };
 
-/** Text of a `pulumi stack export` with these resources and no others. */
+export const EXPORT_TIME = "2026-11-24T08:00:00Z";
+
+/** Text of a `pulumi stack export` with exactly these resources. */
 export function exported(
   resources: readonly ExportedResource[],
   more: Record<string, unknown> = {},
@@ -29,21 +31,21 @@ export function exported(
   return JSON.stringify({
     version: 3,
     deployment: {
-      manifest: { time: "2026-11-24T08:00:00Z", magic: "", version: "v3.250.0" },
+      manifest: { time: EXPORT_TIME, magic: "", version: "v3.250.0" },
       ...(resources.length === 0 ? {} : { resources: [stack, ...resources] }),
       ...more,
     },
   });
 }
 
-/** The same export, its state written at another time. */
+/** The same export, with a state that was written at another time. */
 export function writtenAt(text: string, time: string): string {
   const content = JSON.parse(text);
   content.deployment.manifest.time = time;
   return JSON.stringify(content);
 }
 
-/** A create that is not over, as an export has it. */
+/** An unfinished create, as an export has it. */
 export function pendingCreate(
   type: "ServiceAccount" | "ApiKey",
   inputs: Record<string, unknown>,

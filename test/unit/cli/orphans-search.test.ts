@@ -6,7 +6,9 @@ import { uniqueName } from "../../../provider/session/auto-name";
 import { DAY, START } from "../fixture";
 
 const tenant = { id: "tenant_1" };
+/** Its id has no readable time. */
 const ACCOUNT: User = { id: "user_a", name: "a", type: "service_account", roles: [], tenant };
+const OLD_ACCOUNT: User = { ...ACCOUNT, id: "user_01M86938Z859W94MHA3429NM3G", roles: ["a", "b"] };
 const CALLER: User = { id: "user_c", name: "", type: "user", roles: ["super_admin"], tenant };
 const KEY: Key = {
   id: "secret_1",
@@ -20,9 +22,9 @@ const KEY: Key = {
   created_at: new Date(START - 9 * DAY).toISOString(),
 };
 
-/** What only odd servers and odd clocks show; the rest is in orphans.test.ts. */
+// Cases that only odd servers and odd clocks show; the others are in orphans.test.ts.
 describe("cli/orphans-search", () => {
-  const find = (evidence: Partial<OrphanCriteria>) =>
+  const find = (criteria: Partial<OrphanCriteria>) =>
     findOrphans({
       accounts: [ACCOUNT],
       keys: [KEY],
@@ -35,174 +37,149 @@ describe("cli/orphans-search", () => {
       keep: new Set(),
       userKeys: false,
       expired: false,
-      ...evidence,
+      ...criteria,
     });
   const ids = (rows: readonly { id: string }[]) => rows.map(({ id }) => id);
 
-  it("takes keys of owners of no known type for those of users", () => {
+  it("treats keys of owners of an unknown type as keys of users", () => {
     const keys = [{ ...KEY, user_type: "" }];
     assert.deepEqual(ids(find({ keys }).keys), []);
     const [found] = find({ keys, userKeys: true }).keys;
     assert.equal(found?.owner.isArchived, false);
   });
 
-  it("takes what has no readable time for young", () => {
-    assert.deepEqual(find({}).skipped, new Map([["young", 1]]));
-    const keys = [{ ...KEY, created_at: "yesterday" }];
-    assert.deepEqual(
-      find({ keys }).skipped,
-      new Map([
-        ["young", 1],
-        ["inUse", 1],
-      ]),
-    );
+  it("skips what has no readable time as too young", () => {
+    assert.deepEqual([...find({}).skipped], [["young", 1]]);
+    const { skipped } = find({ keys: [{ ...KEY, created_at: "yesterday" }] });
+    assert.deepEqual(Object.fromEntries(skipped), { young: 1, inUse: 1 });
   });
 
-  it("counts the age from the limit on", () => {
-    const made = (ms: number) => [{ ...KEY, created_at: new Date(START - ms).toISOString() }];
-    assert.deepEqual(ids(find({ keys: made(DAY) }).keys), [KEY.id]);
-    assert.deepEqual(ids(find({ keys: made(DAY - 1) }).keys), []);
+  it("counts anything of the minimum age or older", () => {
+    const keysOfAge = (ms: number) =>
+      ids(find({ keys: [{ ...KEY, created_at: new Date(START - ms).toISOString() }] }).keys);
+    assert.deepEqual(keysOfAge(DAY), [KEY.id]);
+    assert.deepEqual(keysOfAge(DAY - 1), []);
   });
 
-  describe("leaves to its expiry", () => {
-    const expires_at = new Date(START + DAY).toISOString();
-    /** A key of this name, and what is known of the resource that made its successor. */
-    const isLeft = (name: string, successor: Partial<KnownObject>, more: Partial<Key> = {}) => {
-      const known: KnownObject = {
-        kind: "key",
-        id: "secret_3",
-        tenantId: tenant.id,
-        name: undefined,
-        autoName: undefined,
-        namePrefix: undefined,
-        ownerId: ACCOUNT.id,
-        isLeftToExpire: true,
-        ...successor,
-      };
-      const { skipped } = find({ keys: [{ ...KEY, name, expires_at, ...more }], known: [known] });
-      return skipped.has("leftToExpire");
-    };
+  describe("skips as left to expire", () => {
     const [one, other] = [uniqueName("ci"), uniqueName("ci")];
-
-    it("a key of the same name", () => {
-      assert(isLeft("ci", { name: "ci", namePrefix: "logical" }));
-      assert(!isLeft("another", { name: "ci", namePrefix: "logical" }));
-    });
-
-    it("a key with another unique name of the same prefix", () => {
-      const auto = { name: other, autoName: other, namePrefix: "ci" };
-      assert(isLeft(one, auto));
-      assert(!isLeft(uniqueName("cicd"), auto));
-      assert(!isLeft("ci-prod", auto));
-    });
-
-    it("a key that an older release has named as the prefix is now", () => {
-      assert(isLeft("ci", { name: other, autoName: other, namePrefix: "ci" }));
-    });
-
-    it("a key with a unique name from before the program gave one", () => {
-      assert(isLeft(one, { name: "CI bot", namePrefix: "ci" }));
-      assert(isLeft(one, { name: "ci", namePrefix: "logical" }));
-    });
-
-    it("a key of the prefix that the program had before", () => {
-      assert(isLeft(one, { name: other, autoName: other, namePrefix: "later" }));
-    });
-
-    it("any that expires, where its successor's name is not readable", () => {
-      assert(isLeft("any", {}));
-      assert(!isLeft("any", {}, { expires_at: null }));
-    });
-
-    it("only keys of the same owner, and of a resource that leaves them", () => {
-      assert(!isLeft("ci", { name: "ci" }, { user_id: "user_b" }));
-      assert(isLeft("ci", { name: "ci", ownerId: undefined }, { user_id: "user_b" }));
-      assert(!isLeft("ci", { name: "ci", isLeftToExpire: false }));
-    });
-  });
-
-  describe("spares what a pending operation may have made:", () => {
-    const account = { ...ACCOUNT, id: "user_01M86938Z859W94MHA3429NM3G", roles: ["a", "b"] };
-    const key = { ...KEY, user_id: account.id };
-    const anything = { id: undefined, name: undefined, roles: undefined, ownerId: undefined };
-    /** The ids that are spared of an account and a key of it with these names. */
-    const spared = (
-      pending: Partial<PendingObject> & Pick<PendingObject, "kind">,
-      names: { account?: string; key?: string } = {},
-    ) => {
-      const { keys, accounts, skipped } = find({
-        accounts: [{ ...account, name: names.account ?? "a" }],
-        keys: [{ ...key, name: names.key ?? "k" }],
-        pending: [{ ...anything, ...pending }],
-        now: START + 9 * DAY,
+    const auto = [other, "ci"];
+    const notReadable: string[] = [];
+    for (const [what, name, names, isLeft, more = {}] of [
+      ["a key of the same name", "ci", ["ci", "logical"], true],
+      ["no key of another name", "another", ["ci", "logical"], false],
+      ["a key with another unique name of the prefix", one, auto, true],
+      ["no key with a unique name of another prefix", uniqueName("cicd"), auto, false],
+      ["no key whose name only begins like the prefix", "ci-prod", auto, false],
+      ["a key that an older release named as the prefix", "ci", auto, true],
+      ["a key with a unique name of what the program names it now", one, ["CI bot", "ci"], true],
+      ["any key, if the name of its successor is not readable", "any", notReadable, true],
+      ["no key without an expiry", "any", notReadable, false, { expires_at: null }],
+      ["no key of another owner", "ci", ["ci"], false, { user_id: "user_b" }],
+      [
+        "a key of any owner, if the owner is not readable",
+        "ci",
+        ["ci"],
+        true,
+        { user_id: "user_b", ownerId: undefined },
+      ],
+      ["no key of a resource that revokes it", "ci", ["ci"], false, { leavesPredecessor: false }],
+    ] as [string, string, string[], boolean, (Partial<Key> & Partial<KnownObject>)?][]) {
+      it(what, () => {
+        const { user_id = KEY.user_id, expires_at = new Date(START + DAY).toISOString() } = more;
+        const { ownerId, leavesPredecessor = true } = { ownerId: ACCOUNT.id, ...more };
+        const successor = { kind: "key", id: "secret_3", tenantId: tenant.id } as const;
+        const { skipped } = find({
+          keys: [{ ...KEY, name, expires_at, user_id }],
+          known: [{ ...successor, names, ownerId, leavesPredecessor }],
+        });
+        assert.equal(skipped.has("leftToExpire"), isLeft);
       });
-      const orphans = ids([...keys, ...accounts]);
-      assert.equal(skipped.get("pending") ?? 0, 2 - orphans.length - (skipped.get("inUse") ?? 0));
-      return [account.id, key.id].filter((id) => !orphans.includes(id));
-    };
+    }
+  });
 
-    it("an account by prefix or name and roles, with its keys", () => {
-      const both = [account.id, key.id];
-      const roles = ["b", "a"];
-      assert.deepEqual(
-        spared({ kind: "account", name: "ci", roles }, { account: uniqueName("ci") }),
-        both,
-      );
-      assert.deepEqual(spared({ kind: "account", name: "ci", roles }, { account: "ci" }), both);
-      assert.deepEqual(spared({ kind: "account", name: "ci", roles }, { account: "ci-prod" }), []);
-      assert.deepEqual(
-        spared({ kind: "account", name: "ci", roles: ["a"] }, { account: uniqueName("ci") }),
+  describe("skips as pending", () => {
+    const both = [OLD_ACCOUNT.id, KEY.id];
+    const anything = { id: undefined, names: [], roles: undefined, ownerId: undefined };
+    const account = { kind: "account", names: ["ci"], roles: ["b", "a"] } as const;
+    const key = { kind: "key", names: ["ci"], ownerId: OLD_ACCOUNT.id } as const;
+    const unique = uniqueName("ci");
+    for (const [what, pending, name, skipped] of [
+      ["an account by unique name and roles, with its keys", account, unique, both],
+      ["an account by name and roles", account, "ci", both],
+      ["no account of another name", account, "ci-prod", []],
+      ["no account with other roles", { ...account, roles: ["a"] }, unique, []],
+      ["any account, if nothing is readable", { kind: "account" }, "x", both],
+      [
+        "no account with other roles, whatever its name",
+        { ...account, names: [], roles: [] },
+        "x",
         [],
-      );
-    });
-
-    it("a key by prefix or name and owner, and so its account", () => {
-      const both = [account.id, key.id];
-      const of = (ownerId: string | undefined) => ({ kind: "key", name: "ci", ownerId }) as const;
-      assert.deepEqual(spared(of(account.id), { key: uniqueName("ci") }), both);
-      assert.deepEqual(spared(of(account.id), { key: "ci" }), both);
-      assert.deepEqual(spared(of(undefined), { key: uniqueName("ci") }), both);
-      assert.deepEqual(spared(of("user_b"), { key: uniqueName("ci") }), []);
-      assert.deepEqual(spared(of(account.id), { key: uniqueName("cicd") }), [account.id]);
-    });
-
-    it("all of its kind, where nothing is readable", () => {
-      assert.deepEqual(spared({ kind: "account" }), [account.id, key.id]);
-      assert.deepEqual(spared({ kind: "key" }), [account.id, key.id]);
-      assert.deepEqual(spared({ kind: "account", roles: ["a"] }), []);
-    });
-
-    it("what it adopts, and no other", () => {
-      assert.deepEqual(spared({ kind: "account", id: account.id }), [account.id, key.id]);
-      assert.deepEqual(spared({ kind: "account", id: "user_b" }), []);
-      assert.deepEqual(spared({ kind: "key", id: key.id }), [account.id, key.id]);
-      assert.deepEqual(spared({ kind: "key", id: "secret_b" }), []);
-    });
+      ],
+      ["an account by id", { kind: "account", id: OLD_ACCOUNT.id }, "x", both],
+      ["no account with another id", { ...account, id: "user_b" }, unique, []],
+      ["a key by unique name and owner, and so its account", key, unique, both],
+      ["a key by name and owner", key, "ci", both],
+      [
+        "a key of any owner, if the owner is not readable",
+        { ...key, ownerId: undefined },
+        unique,
+        both,
+      ],
+      ["no key of another owner", { ...key, ownerId: "user_b" }, unique, []],
+      ["only the owner of a key of another prefix", key, uniqueName("cicd"), [OLD_ACCOUNT.id]],
+      ["any key, if nothing is readable", { kind: "key" }, "x", both],
+      ["a key by id", { kind: "key", id: KEY.id }, "x", both],
+      ["no key with another id", { kind: "key", id: "secret_b", names: ["x"] }, "x", []],
+    ] as [string, Pick<PendingObject, "kind"> & Partial<PendingObject>, string, string[]][]) {
+      it(what, () => {
+        const found = find({
+          accounts: [{ ...OLD_ACCOUNT, name }],
+          keys: [{ ...KEY, user_id: OLD_ACCOUNT.id, name }],
+          pending: [{ ...anything, ...pending }],
+          now: START + 9 * DAY,
+        });
+        const orphans = ids([...found.keys, ...found.accounts]);
+        // An account with a pending key is in use.
+        const inUse = found.skipped.get("inUse") ?? 0;
+        assert.equal(found.skipped.get("pending") ?? 0, 2 - orphans.length - inUse);
+        assert.deepEqual(
+          both.filter((id) => !orphans.includes(id)),
+          skipped,
+        );
+      });
+    }
   });
 
-  it("spares young and pending keys that have expired, too", () => {
+  it("skips expired keys that are young or pending, too", () => {
     const keys = [{ ...KEY, expires_at: new Date(START - 1).toISOString() }];
-    const excuses = (evidence: Partial<OrphanCriteria>) => [
-      ...find({ accounts: [], keys, expired: true, ...evidence }).skipped.keys(),
+    const reasons = (criteria: Partial<OrphanCriteria>) => [
+      ...find({ accounts: [], keys, expired: true, ...criteria }).skipped.keys(),
     ];
-    assert.deepEqual(excuses({}), []);
-    assert.deepEqual(excuses({ minimumAgeMs: 10 * DAY }), ["young"]);
-    const pending: PendingObject = {
-      kind: "key",
-      id: undefined,
-      name: KEY.name,
-      roles: undefined,
-      ownerId: ACCOUNT.id,
-    };
-    assert.deepEqual(excuses({ pending: [pending] }), ["pending"]);
+    assert.deepEqual(reasons({}), []);
+    assert.deepEqual(reasons({ minimumAgeMs: 10 * DAY }), ["young"]);
+    const pending = { kind: "key", id: undefined, names: [KEY.name], roles: undefined } as const;
+    assert.deepEqual(reasons({ pending: [{ ...pending, ownerId: ACCOUNT.id }] }), ["pending"]);
   });
 
-  it("does not keep an account for a key that has expired", () => {
-    const id = "user_01M86938Z859W94MHA3429NM3G";
-    const accounts = [{ ...ACCOUNT, id }];
+  it("lists keys and accounts oldest first", () => {
+    const ids = [OLD_ACCOUNT.id.replace("93", "94"), OLD_ACCOUNT.id];
+    const accounts = ids.map((id) => ({ ...OLD_ACCOUNT, id }));
+    const keys = ids.map((id) => ({ ...KEY, id: id.replace("user", "secret") }));
+    const found = find({ accounts, keys, now: START + 9 * DAY });
+    for (const rows of [found.accounts, found.keys]) {
+      assert.deepEqual(
+        rows.map(({ id }) => id.replace("secret", "user")),
+        [...ids].reverse(),
+      );
+    }
+  });
+
+  it("finds an account whose only key has expired", () => {
+    const { id } = OLD_ACCOUNT;
     const keys = [{ ...KEY, user_id: id, expires_at: new Date(START - DAY).toISOString() }];
-    const { accounts: found, skipped } = find({ accounts, keys, now: START + 9 * DAY });
-    assert.deepEqual([ids(found), found[0]?.keys], [[id], []]);
-    assert.deepEqual(skipped, new Map([["expired", 1]]));
+    const found = find({ accounts: [OLD_ACCOUNT], keys, now: START + 9 * DAY });
+    assert.deepEqual([ids(found.accounts), found.accounts[0]?.keys], [[id], []]);
+    assert.deepEqual([...found.skipped], [["expired", 1]]);
   });
 });

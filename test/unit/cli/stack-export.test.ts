@@ -1,71 +1,55 @@
 import assert from "node:assert/strict";
 import { readStackExport, type StackExport } from "../../../provider/cli/stack-export";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import { failureOf, UnitFixture } from "../fixture";
-import { TestShell } from "./command-context";
-import { accountResource, ENCRYPTED, exported, keyResource, pendingCreate } from "./exported";
+import { uniqueName } from "../../../provider/session/auto-name";
+import { failureOf } from "../fixture";
+import {
+  accountResource,
+  ENCRYPTED,
+  EXPORT_TIME,
+  exported,
+  keyResource,
+  pendingCreate,
+} from "./exported";
+import { CliFixture } from "./fixture";
 
-/** Of the exports that tests make. */
-const TIME = "2026-11-24T08:00:00Z";
+const BUCKET = { urn: "urn:pulumi:prod::shop::aws:s3:Bucket::b", type: "aws:s3:Bucket" };
 
 describe("cli/stack-export", () => {
-  let fixture: UnitFixture;
-  let shell: TestShell;
+  let cli: CliFixture;
   let account: EmulatedUser;
   let key: EmulatedKey;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
-    shell = new TestShell(fixture);
-    const { tenantId, environmentId } = fixture.operator;
-    account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
-    key = fixture.emulator.createKey(account.id, environmentId, { name: "k" });
+    cli = await CliFixture.start();
+    account = cli.account("ci");
+    key = cli.key(account.id, "k");
   });
-  afterEach(async () => {
-    shell.dispose();
-    await fixture.stop();
-  });
+  afterEach(() => cli.close());
 
   function read(text: string): Promise<StackExport> {
-    shell.write("a.json", text);
-    return readStackExport(shell, "a.json");
+    cli.write("a.json", text);
+    return readStackExport(cli, "a.json");
   }
 
-  it("knows the accounts and keys, and nothing else", async () => {
-    const other = {
-      urn: "urn:pulumi:prod::shop::aws:s3:Bucket::b",
-      type: "aws:s3:Bucket",
-      id: "b",
-    };
+  it("reads only accounts and keys", async () => {
     const text = exported([
       accountResource(account),
-      other,
-      keyResource(key, { onDelete: "expire", autoName: "k", namePrefix: "worker" }),
+      { ...BUCKET, id: "b" },
+      keyResource(key, { onDelete: "expire", namePrefix: "worker" }),
     ]);
-    const { tenantId } = fixture.operator;
+    const { tenantId } = cli.server.operator;
     assert.deepEqual(await read(text), {
       source: "a.json",
       stack: "shop/prod",
-      time: TIME,
+      time: EXPORT_TIME,
       objects: [
         {
-          kind: "account",
-          id: account.id,
-          tenantId,
-          name: "ci",
-          autoName: undefined,
-          namePrefix: undefined,
-          ownerId: undefined,
-          isLeftToExpire: false,
+          ...{ kind: "account", id: account.id, tenantId, names: ["ci"] },
+          ...{ ownerId: undefined, leavesPredecessor: false },
         },
         {
-          kind: "key",
-          id: key.id,
-          tenantId,
-          name: "k",
-          autoName: "k",
-          namePrefix: "worker",
-          ownerId: account.id,
-          isLeftToExpire: true,
+          ...{ kind: "key", id: key.id, tenantId, names: ["k", "worker"] },
+          ...{ ownerId: account.id, leavesPredecessor: true },
         },
       ],
       pendingOperations: 0,
@@ -73,13 +57,20 @@ describe("cli/stack-export", () => {
     });
   });
 
-  it("reads standard input", async () => {
-    shell.stdin.end(exported([accountResource(account)]));
-    const { source, time, objects } = await readStackExport(shell, "-");
-    assert.deepEqual([source, time, objects.length], ["standard input", TIME, 1]);
+  it("reads every name that an object has or had, and their prefixes", async () => {
+    const [name, autoName] = [uniqueName("drifted"), uniqueName("before")];
+    const names = { name, autoName, namePrefix: "now" };
+    const { objects } = await read(exported([keyResource(key, names)]));
+    assert.deepEqual(objects[0]?.names, [name, autoName, "now", "drifted", "before"]);
   });
 
-  it("counts what is to be deleted and what is under way as known", async () => {
+  it("reads standard input", async () => {
+    cli.stdin.end(exported([accountResource(account)]));
+    const { source, time, objects } = await readStackExport(cli, "-");
+    assert.deepEqual([source, time, objects.length], ["standard input", EXPORT_TIME, 1]);
+  });
+
+  it("counts what is about to be deleted, and pending operations with an id, as known", async () => {
     const text = exported([{ ...accountResource(account), delete: true }], {
       pending_operations: [
         { type: "deleting", resource: keyResource(key) },
@@ -91,95 +82,71 @@ describe("cli/stack-export", () => {
       objects.map(({ id }) => id),
       [account.id, key.id],
     );
-    assert.equal(pendingOperations, 2);
-    // What has an id is not looked for by its name as well.
-    assert.equal(pendingObjects.length, 1);
+    assert.deepEqual([pendingOperations, pendingObjects.length], [2, 1]);
   });
 
-  describe("of an operation without an id", () => {
-    const nothing = { id: undefined, name: undefined, roles: undefined, ownerId: undefined };
-    async function pending(...given: Parameters<typeof pendingCreate>) {
-      const { pendingObjects } = await read(
-        exported([accountResource(account)], { pending_operations: [pendingCreate(...given)] }),
-      );
-      const [object, ...others] = pendingObjects;
-      assert.deepEqual(others, []);
-      return object;
+  describe("describes what a pending operation without an id may have created:", () => {
+    const nothing = { id: undefined, names: [], roles: undefined, ownerId: undefined };
+    const roles = ["event_reader"];
+    const ownerId = "user_1";
+    for (const [what, type, inputs, expected] of [
+      [
+        "an account by prefix",
+        "ServiceAccount",
+        { namePrefix: "ci", roles },
+        { names: ["ci"], roles },
+      ],
+      [
+        "a key by name",
+        "ApiKey",
+        { name: "CI", namePrefix: "ci", serviceAccountId: ownerId },
+        { names: ["CI"], ownerId },
+      ],
+      ["encrypted", "ServiceAccount", { name: ENCRYPTED, namePrefix: "ci", roles: ENCRYPTED }, {}],
+      [
+        "partly encrypted",
+        "ServiceAccount",
+        { namePrefix: ENCRYPTED, roles: ["a", ENCRYPTED] },
+        {},
+      ],
+      ["an encrypted owner", "ApiKey", { namePrefix: ENCRYPTED, serviceAccountId: ENCRYPTED }, {}],
+      ["without inputs", "ApiKey", undefined, {}],
+      [
+        "an account to adopt, of any name",
+        "ServiceAccount",
+        { namePrefix: "ci", roles, adopt: ownerId },
+        { id: ownerId, roles },
+      ],
+      [
+        "a key to adopt, of any name",
+        "ApiKey",
+        { namePrefix: "ci", adopt: { id: "secret_1", apiKey: ENCRYPTED } },
+        { id: "secret_1" },
+      ],
+      ["an encrypted key to adopt", "ApiKey", { namePrefix: "ci", adopt: ENCRYPTED }, {}],
+    ] as [string, "ServiceAccount" | "ApiKey", object | undefined, object][]) {
+      it(what, async () => {
+        const { resource, ...operation } = pendingCreate(type, {});
+        const text = exported([accountResource(account)], {
+          pending_operations: [{ ...operation, resource: { ...resource, inputs } }],
+        });
+        const kind = type === "ApiKey" ? "key" : "account";
+        assert.deepEqual((await read(text)).pendingObjects, [{ kind, ...nothing, ...expected }]);
+      });
     }
 
-    it("says what it makes, by name or prefix", async () => {
-      const roles = ["event_reader"];
-      assert.deepEqual(
-        await pending("ServiceAccount", { namePrefix: "ci", roles, __provider: "" }),
-        {
-          ...nothing,
-          kind: "account",
-          name: "ci",
-          roles,
-        },
-      );
-      const named = { name: "CI", namePrefix: "ci", serviceAccountId: account.id };
-      assert.deepEqual(await pending("ApiKey", named), {
-        ...nothing,
-        kind: "key",
-        name: "CI",
-        ownerId: account.id,
-      });
-    });
-
-    it("says nothing of what is encrypted", async () => {
-      for (const inputs of [
-        { name: ENCRYPTED, namePrefix: "ci", roles: ENCRYPTED },
-        { namePrefix: ENCRYPTED, roles: ["event_reader", ENCRYPTED] },
-      ]) {
-        assert.deepEqual(await pending("ServiceAccount", inputs), { ...nothing, kind: "account" });
-      }
-      assert.deepEqual(
-        await pending("ApiKey", { namePrefix: ENCRYPTED, serviceAccountId: ENCRYPTED }),
-        { ...nothing, kind: "key" },
-      );
-    });
-
-    it("says nothing where there are no inputs", async () => {
-      const { resource } = pendingCreate("ApiKey", {});
-      const { inputs: _, ...bare } = resource;
-      const { pendingObjects } = await read(
-        exported([], { pending_operations: [{ type: "creating", resource: bare }] }),
-      );
-      assert.deepEqual(pendingObjects, [{ ...nothing, kind: "key" }]);
-    });
-
-    it("says what it adopts, whatever its name is", async () => {
-      const roles = ["event_reader"];
-      assert.deepEqual(
-        await pending("ServiceAccount", { namePrefix: "ci", roles, adopt: account.id }),
-        { ...nothing, kind: "account", id: account.id, roles },
-      );
-      const prefixed = { namePrefix: "ci", serviceAccountId: account.id };
-      assert.deepEqual(
-        await pending("ApiKey", { ...prefixed, adopt: { id: key.id, apiKey: ENCRYPTED } }),
-        { ...nothing, kind: "key", id: key.id, ownerId: account.id },
-      );
-      assert.deepEqual(await pending("ApiKey", { ...prefixed, adopt: ENCRYPTED }), {
-        ...nothing,
-        kind: "key",
-        ownerId: account.id,
-      });
-    });
-
-    it("says nothing of other packages", async () => {
-      const bucket = { urn: "urn:pulumi:prod::shop::aws:s3:Bucket::b", type: "aws:s3:Bucket" };
-      const { pendingObjects, pendingOperations } = await read(
-        exported([], { pending_operations: [{ type: "creating", resource: bucket }] }),
-      );
+    it("nothing of other packages", async () => {
+      const text = exported([], { pending_operations: [{ type: "creating", resource: BUCKET }] });
+      const { pendingObjects, pendingOperations } = await read(text);
       assert.deepEqual([pendingObjects, pendingOperations], [[], 1]);
     });
   });
 
-  it("makes do without what is encrypted or absent", async () => {
-    const { tenantId: _, ...outputs } = keyResource(key).outputs ?? {};
-    const bare = { ...keyResource(key), outputs: { ...outputs, tenantId: ENCRYPTED } };
-    const { objects } = await read(exported([bare, { ...accountResource(account), outputs: {} }]));
+  it("accepts an encrypted or absent tenant", async () => {
+    const encrypted = { ...keyResource(key, { tenantId: ENCRYPTED }) };
+    const { objects } = await read(
+      exported([encrypted, { ...accountResource(account), outputs: {} }]),
+    );
     assert.deepEqual(
       objects.map(({ id, tenantId }) => [id, tenantId]),
       [
@@ -189,14 +156,14 @@ describe("cli/stack-export", () => {
     );
   });
 
-  it("takes an empty stack, and a byte order mark", async () => {
+  it("accepts an empty stack, and a byte order mark", async () => {
     const { stack, objects } = await read(`\ufeff${exported([], { pending_operations: null })}`);
     assert.deepEqual([stack, objects], [undefined, []]);
   });
 
   const others: Record<string, [string, RegExp]> = {
     "an empty file": ["", /^it is not JSON$/],
-    "what PowerShell redirects": [`\ufffd\ufffd{\0}\0`, /^it is not JSON$/],
+    "the UTF-16 of PowerShell": [`\ufffd\ufffd{\0}\0`, /^it is not JSON$/],
     "a stack's outputs": ['{"apiKey": "sk_12345678901"}', /not a stack's export: version: /],
     "a list": ["[]", /not a stack's export: the whole: /],
     "the state file of a backend": [
@@ -209,17 +176,21 @@ describe("cli/stack-export", () => {
     ],
   };
   for (const [what, [text, reason]] of Object.entries(others)) {
-    it(`refuses ${what}`, async () => {
+    it(`rejects ${what}`, async () => {
       const error = await failureOf(read(text), "configuration");
       assert.equal(error.operation, "read the stack export a.json");
       assert.match(error.reason, reason);
-      assert.equal(error.fix, 'write it with "pulumi stack export --stack NAME --file a.json".');
+      assert.match(error.fix, /"pulumi stack export --stack NAME --file a\.json"/);
       assert(!error.message.includes("sk_1"));
     });
   }
 
-  it("refuses a file that is not there", async () => {
-    const error = await failureOf(readStackExport(shell, "b.json"), "configuration");
+  it("rejects a file that does not exist, and an empty standard input", async () => {
+    const error = await failureOf(readStackExport(cli, "b.json"), "configuration");
     assert.match(error.reason, /^ENOENT: /);
+    cli.stdin.end("");
+    const { operation, fix } = await failureOf(readStackExport(cli, "-"), "configuration");
+    assert.equal(operation, "read the stack export from standard input");
+    assert.match(fix, /--file state\.json"/);
   });
 });

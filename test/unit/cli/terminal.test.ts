@@ -7,14 +7,14 @@ import {
   writeParagraph,
 } from "../../../provider/cli/terminal";
 import { UnitFixture } from "../fixture";
-import { TestShell } from "./command-context";
+import { CliFixture } from "./fixture";
 
 describe("cli/terminal", () => {
   let fixture: UnitFixture;
-  let shell: TestShell;
+  let shell: CliFixture;
   beforeEach(async () => {
     fixture = await UnitFixture.start();
-    shell = new TestShell(fixture);
+    shell = new CliFixture(fixture);
   });
   afterEach(async () => {
     shell.dispose();

@@ -9,18 +9,18 @@ describe("policies/accounts", () => {
   describe("noSuperAdmin", () => {
     const policy = noSuperAdmin();
 
-    it("refuses super_admin, alone or among others", async () => {
+    it("rejects super_admin, alone or with other roles", async () => {
       for (const roles of [["super_admin"], ["event_reader", "super_admin"]]) {
         const [message, ...others] = await reports(policy, ACCOUNT, { name: "ci", roles });
-        assert.match(message ?? "", /^super_admin may do everything .* event_ingestor to send/);
+        assert.match(message ?? "", /^super_admin can do everything/);
         assert.deepEqual(others, []);
       }
       assert.deepEqual(await reports(policy, ACCOUNT, { roles: ["event_reader"] }), []);
     });
 
-    it("refuses private keys of the caller", async () => {
+    it("rejects private keys of the caller", async () => {
       const [message, ...others] = await reports(policy, KEY, { name: "k", type: "private_key" });
-      assert.match(message ?? "", /^Without serviceAccountId .* Set serviceAccountId/);
+      assert.match(message ?? "", / Set serviceAccountId/);
       assert.deepEqual(others, []);
       const allowed = [
         { type: "private_key", serviceAccountId: "user_1" },
@@ -30,13 +30,13 @@ describe("policies/accounts", () => {
       for (const inputs of allowed) assert.deepEqual(await reports(policy, KEY, inputs), []);
     });
 
-    it("leaves it to Pulumi to say that roles are not known yet", async () => {
+    it("leaves unknown roles to Pulumi", async () => {
       for (const roles of [UNKNOWN, ["event_reader", UNKNOWN]]) {
         await assert.rejects(reports(policy, ACCOUNT, { roles }), UnknownValueError);
       }
     });
 
-    it("looks at nothing else", async () => {
+    it("ignores other resources", async () => {
       assert.deepEqual(await reports(policy, STACK, { roles: ["super_admin"] }), []);
     });
   });
@@ -60,14 +60,14 @@ describe("policies/accounts", () => {
       return { name, autoName: name };
     };
 
-    it("refuses accounts of the same name", async () => {
+    it("rejects accounts of the same name", async () => {
       const same = [account("b", { name: "ci" }), account("a", { name: "ci" }), account("c", {})];
-      assert.deepEqual(await stackReports(policy, same), [
-        'ServiceAccount::b: Service accounts "a", "b" have the same name, which no dashboard tells apart. Name each after its service.',
-      ]);
+      const [line, ...others] = await stackReports(policy, same);
+      assert.match(line ?? "", /^ServiceAccount::b: Service accounts "a", "b" have the same name/);
+      assert.deepEqual(others, []);
     });
 
-    it("lets accounts share the prefix of their unique names, before and after they are made", async () => {
+    it("allows accounts to share a name prefix, in a preview and in an update", async () => {
       const shared = { namePrefix: "team-a" };
       const preview = ["a", "b"].map((name) => ({ type: ACCOUNT, name, props: shared }));
       const up = ["a", "b"].map((name) => account(name, { ...shared, ...unique() }));
@@ -76,12 +76,12 @@ describe("policies/accounts", () => {
       }
     });
 
-    it("refuses an account that is named as an adopted one is, without a name in the program", async () => {
+    it("rejects an account with the name of an adopted one", async () => {
       const same = [account("a", { name: "ci", autoName: "ci" }), account("b", { name: "ci" })];
       assert.match((await stackReports(policy, same)).join(), /"a", "b" have the same name/);
     });
 
-    it("takes accounts of two connections for two, and waits for names", async () => {
+    it("compares only accounts of one connection, whose names are known", async () => {
       const different = [
         account("a", { name: "ci" }),
         account("b", { name: "ci", connection: "india" }),
@@ -91,14 +91,17 @@ describe("policies/accounts", () => {
       assert.deepEqual(await stackReports(policy, different), []);
     });
 
-    it("refuses several private keys of one account", async () => {
+    it("rejects several private keys of one account", async () => {
       const shared = [key("worker", "user_1"), key("api", "user_1"), key("other", "user_2")];
-      assert.deepEqual(await stackReports(policy, shared), [
-        'ApiKey::worker: API keys "api", "worker" act for the same service account. Make an account for each service: it then has its own roles, and can be cut off alone.',
-      ]);
+      const [line, ...others] = await stackReports(policy, shared);
+      assert.match(
+        line ?? "",
+        /^ApiKey::worker: API keys "api", "worker" act for the same service/,
+      );
+      assert.deepEqual(others, []);
     });
 
-    it("does so in a preview, where the account has no id yet", async () => {
+    it("rejects them in a preview too, where the account has no id yet", async () => {
       const shared = [
         { ...key("a", UNKNOWN), from: ["new"] },
         { ...key("b", UNKNOWN), from: ["new"] },
@@ -115,7 +118,7 @@ describe("policies/accounts", () => {
       assert.deepEqual(await stackReports(policy, unclear), []);
     });
 
-    it("counts neither publishable keys, nor those of another connection, nor the caller's", async () => {
+    it("ignores publishable keys, keys of other connections and keys of the caller", async () => {
       const different = [
         key("a", "user_1"),
         key("b", "user_1", { type: "publishable_key" }),
@@ -125,12 +128,5 @@ describe("policies/accounts", () => {
       ];
       assert.deepEqual(await stackReports(policy, different), []);
     });
-  });
-
-  it("takes the level of enforcement", () => {
-    for (const make of [noSuperAdmin, accountPerService]) {
-      assert.equal(make({ enforcementLevel: "advisory" }).enforcementLevel, "advisory");
-      assert.equal(make().enforcementLevel, undefined);
-    }
   });
 });

@@ -3,8 +3,6 @@ import {
   type PolicyResource,
   type PolicyResourceOptions,
   type ReportViolation,
-  type ResourceValidation,
-  type ResourceValidationArgs,
   type ResourceValidationPolicy,
   type StackValidationPolicy,
   unknownCheckingProxy,
@@ -47,7 +45,11 @@ export async function reports(
     asType: () => assert.fail("the policies ask by type"),
   };
   for (const validate of [policy.validateResource ?? []].flat()) {
-    await unlessNotApplicable(validate, args, (message) => messages.push(message));
+    try {
+      await validate(args, (message) => messages.push(message));
+    } catch (error) {
+      if (!(error instanceof NotApplicable)) throw error;
+    }
   }
   return messages;
 }
@@ -101,16 +103,4 @@ function context(config: object) {
       throw new NotApplicable();
     },
   };
-}
-
-async function unlessNotApplicable(
-  validate: ResourceValidation,
-  args: ResourceValidationArgs,
-  report: ReportViolation,
-): Promise<void> {
-  try {
-    await validate(args, report);
-  } catch (error) {
-    if (!(error instanceof NotApplicable)) throw error;
-  }
 }

@@ -9,14 +9,14 @@ describe("policies/keys", () => {
     const policy = keysExpire();
     const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
 
-    it("refuses keys without an expiry", async () => {
+    it("rejects keys without an expiry", async () => {
       assert.deepEqual(await reports(policy, KEY, { name: "k" }), [
         'The key never expires. Set expiresIn to at most "90d", and rotateBefore, so that it is replaced in time.',
       ]);
       assert.deepEqual(await reports(policy, ACCOUNT, { name: "k" }), []);
     });
 
-    it("refuses a lifetime that is too long", async () => {
+    it("rejects a lifetime that is too long", async () => {
       assert.deepEqual(await reports(policy, KEY, { expiresIn: "91d" }), [
         'expiresIn "91d" is more than 90 days. Set it to at most "90d".',
       ]);
@@ -24,7 +24,7 @@ describe("policies/keys", () => {
       assert.deepEqual(await reports(policy, KEY, { expiresIn: "2160h" }), []);
     });
 
-    it("refuses an instant that is too far away", async () => {
+    it("rejects an instant that is too far away", async () => {
       const expiresAt = inMs(90 * DAY + MINUTE);
       assert.deepEqual(await reports(policy, KEY, { expiresAt }), [
         `expiresAt ${expiresAt} is more than 90 days away. Set an earlier instant, or expiresIn.`,
@@ -34,18 +34,18 @@ describe("policies/keys", () => {
       }
     });
 
-    it("takes nothing unreadable for short", async () => {
+    it("rejects an expiry that is not readable", async () => {
       assert.equal((await reports(policy, KEY, { expiresIn: "soon" })).length, 1);
       assert.equal((await reports(policy, KEY, { expiresAt: "soon" })).length, 1);
     });
 
-    it("leaves it to Pulumi to say that an expiry is not known yet", async () => {
+    it("leaves an unknown expiry to Pulumi", async () => {
       for (const inputs of [{ expiresIn: UNKNOWN }, { expiresAt: UNKNOWN }]) {
         await assert.rejects(reports(policy, KEY, inputs), UnknownValueError);
       }
     });
 
-    it("takes the number of days from the pack, and from its config before that", async () => {
+    it("takes the number of days from its config, else from its options", async () => {
       const month = keysExpire({ maxDays: 30 });
       assert.match((await reports(month, KEY, { expiresIn: "31d" })).join(), /more than 30 days/);
       assert.deepEqual(await reports(month, KEY, { expiresIn: "31d" }, { maxDays: 60 }), []);
@@ -67,7 +67,7 @@ describe("policies/keys", () => {
       ];
     }
 
-    it("lets a key out once, wherever it stands in an output", async () => {
+    it("allows a key in one output, anywhere in it", async () => {
       for (const outputs of [
         { a: OURS },
         { a: { keys: [OURS, OURS] } },
@@ -78,23 +78,23 @@ describe("policies/keys", () => {
       }
     });
 
-    it("refuses the second output of a key", async () => {
+    it("rejects a second output of a key", async () => {
       const outputs = { a: OURS, b: { header: `x-api-key: ${OURS}`, unknown: UNKNOWN } };
       assert.deepEqual(await stackReports(keyOutputs(), stackWith(outputs)), [
         'the stack: API key "ingestor" is in the outputs "a", "b". Keep one of them.',
       ]);
     });
 
-    it("refuses keys that are handed on from elsewhere", async () => {
+    it("rejects keys of other stacks", async () => {
       const [line, ...others] = await stackReports(keyOutputs(), stackWith({ a: OURS, b: THEIRS }));
       assert.match(line ?? "", /^the stack: Output "b" holds a Flexprice API key that this stack/);
       assert.deepEqual(others, []);
     });
 
-    it("lets keys out by the allowed outputs only, where there is a list", async () => {
+    it("allows keys only in allowed outputs, if there is a list", async () => {
       const stack = stackWith({ a: OURS, id: "user_1" });
       const refused = [
-        'the stack: Output "a" holds a Flexprice API key, and is none of those that may. Remove it, or add its name to allowedOutputs.',
+        'the stack: Output "a" holds a Flexprice API key, but is not in allowedOutputs. Remove it, or add its name there.',
       ];
       assert.deepEqual(await stackReports(keyOutputs({ allowedOutputs: [] }), stack), refused);
       assert.deepEqual(await stackReports(keyOutputs({ allowedOutputs: ["id"] }), stack), refused);
@@ -105,21 +105,14 @@ describe("policies/keys", () => {
       assert.deepEqual(policy.configSchema?.properties["allowedOutputs"]?.default, ["a"]);
     });
 
-    it("never says a key", async () => {
+    it("never prints a key", async () => {
       const stack = stackWith({ a: OURS, b: OURS, c: THEIRS });
       const lines = (await stackReports(keyOutputs({ allowedOutputs: [] }), stack)).join();
       for (const key of [OURS, THEIRS]) assert.ok(!lines.includes(key));
     });
 
-    it("has nothing to say of a stack without outputs", async () => {
+    it("accepts a stack without outputs", async () => {
       assert.deepEqual(await stackReports(keyOutputs(), []), []);
     });
-  });
-
-  it("takes the level of enforcement", () => {
-    for (const make of [keysExpire, keyOutputs]) {
-      assert.equal(make({ enforcementLevel: "advisory" }).enforcementLevel, "advisory");
-      assert.equal(make().enforcementLevel, undefined);
-    }
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { FaultKind } from "../../../provider/emulator";
 import { isUniqueNameOf } from "../../../provider/session/auto-name";
+import type { TestFaultKind } from "../../support/faults";
 import { failureOf, HOUR, MINUTE, UnitFixture } from "../fixture";
 import {
   ACCOUNT,
@@ -21,7 +21,7 @@ import type { JournalingProcess, Notes } from "./notes";
 const LOOKS = [250, 1_500, 4_000];
 
 /** Faults that leave it open whether the server did what it was asked. */
-const UNKNOWN: FaultKind[] = [
+const UNKNOWN: TestFaultKind[] = [
   { kind: "reset" },
   { kind: "truncated" },
   { kind: "not_json" },
@@ -39,13 +39,13 @@ const UNKNOWN: FaultKind[] = [
 ];
 
 /** Faults after which the server says to come back, which a gateway may say too late. */
-const COME_BACK: FaultKind[] = [
+const COME_BACK: TestFaultKind[] = [
   { kind: "status", status: 429, body: { code: "too_many_requests", message: "slow down" } },
   { kind: "status", status: 429, headers: { "retry-after": "7" } },
   { kind: "status", status: 503, headers: { "retry-after": "7" } },
 ];
 
-const titleOf = (fault: FaultKind, when: string) =>
+const titleOf = (fault: TestFaultKind, when: string) =>
   `${Object.values(fault)
     .map((part) => JSON.stringify(part))
     .join(" ")} ${when} the effect`;
@@ -186,7 +186,7 @@ describe("session/creates", () => {
 
   // One after the other these would take seconds: undici's clock ticks once a second.
   it("ends in exactly one object when no answer comes in time, before or after the effect", async () => {
-    const slow: FaultKind[] = [{ kind: "timeout" }, { kind: "slow", bytesPerSecond: 1 }];
+    const slow: TestFaultKind[] = [{ kind: "timeout" }, { kind: "slow", bytesPerSecond: 1 }];
     const cases = slow.flatMap((fault) =>
       (["before", "after"] as const).flatMap((when) => [
         async (other: UnitFixture, by: Awaited<ReturnType<typeof started>>) => {

@@ -14,3 +14,14 @@ export function ulid(milliseconds: number, random: () => number): string {
   for (let i = 0; i < RANDOM_CHARACTERS; i++) tail += ALPHABET.charAt(Math.floor(random() * 32));
   return time + tail;
 }
+
+/** Numbers from 0 to below 1, the same ones for the same seed. */
+export function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
-import { flexpricePolicies } from "../../../provider/policies";
+import {
+  accountPerService,
+  flexpricePolicies,
+  keyOutputs,
+  keysExpire,
+  noSuperAdmin,
+} from "../../../provider/policies";
 
-describe("policies/pack", () => {
+describe("policies", () => {
   function defaults(options: Parameters<typeof flexpricePolicies>[0] = {}) {
     return flexpricePolicies(options).flatMap(({ configSchema }) =>
       Object.entries(configSchema?.properties ?? {}).map(([name, schema]) => [
@@ -11,7 +17,7 @@ describe("policies/pack", () => {
     );
   }
 
-  it("holds all policies", () => {
+  it("are all in the pack", () => {
     assert.deepEqual(
       flexpricePolicies().map(({ name, enforcementLevel }) => [name, enforcementLevel]),
       [
@@ -23,7 +29,7 @@ describe("policies/pack", () => {
     );
   });
 
-  it("hands its options on", () => {
+  it("pass options to each policy", () => {
     assert.deepEqual(defaults(), [
       ["maxDays", 90],
       ["allowedOutputs", undefined],
@@ -32,5 +38,11 @@ describe("policies/pack", () => {
       ["maxDays", 7],
       ["allowedOutputs", []],
     ]);
+  });
+
+  it("take an enforcement level", () => {
+    for (const policy of [noSuperAdmin, keysExpire, accountPerService, keyOutputs]) {
+      assert.equal(policy({ enforcementLevel: "advisory" }).enforcementLevel, "advisory");
+    }
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { bare, quoted, quoteShort } from "../../../provider/cli/wording";
+import { quoteShort } from "../../../provider/cli/listing";
+import { escapeControl, quoted } from "../../../provider/shared/redaction";
 
 const NASTY: Readonly<Record<string, string>> = {
   quotes: "say \"hi\" and 'hi'",
@@ -18,29 +19,24 @@ const NASTY: Readonly<Record<string, string>> = {
   nothing: "",
 };
 
-describe("cli/wording", () => {
+describe("cli/listing", () => {
   for (const [what, text] of Object.entries(NASTY)) {
     it(`keeps ${what} the same in a program, and on one harmless line`, () => {
       const literal = quoted(text);
       // biome-ignore lint/security/noGlobalEval: the question is what a program makes of it.
       assert.equal(eval(literal), text);
-      for (const one of [literal, bare(text)]) {
+      for (const one of [literal, escapeControl(text)]) {
         assert.doesNotMatch(one, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
       }
     });
   }
 
-  it("leaves ordinary text as it is", () => {
-    assert.equal(bare('ünï "x" 監視 \\'), 'ünï "x" 監視 \\');
-    assert.equal(quoted("ci-bot"), '"ci-bot"');
-  });
-
-  it("cuts what is long where people read it, between characters", () => {
+  it("cuts long names between characters", () => {
     assert.equal(quoteShort("x".repeat(60)), `"${"x".repeat(60)}"`);
     assert.equal(quoteShort("😀".repeat(61)), `"${"😀".repeat(59)}…"`);
   });
 
-  it("shows no key that somebody has made a name", () => {
+  it("redacts a key that is used as a name", () => {
     const key = `sk_${"0123456789ABCDEFGHJKMNPQRS"}`;
     assert.equal(quoteShort(`ci ${key}`), '"ci [redacted]"');
     assert.equal(quoteShort("sk_01***NP"), '"sk_01***NP"');

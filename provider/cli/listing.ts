@@ -1,0 +1,35 @@
+import type { Key } from "../api/schemas";
+import { quoted, redact } from "../shared/redaction";
+
+/** Where a long name is cut. */
+const MAX_SHOWN = 60;
+
+/** Sorts oldest first: ids end in a ULID, which begins with the creation time. */
+export function byAge(one: { readonly id: string }, other: { readonly id: string }): number {
+  return ulidOf(one.id) < ulidOf(other.id) ? -1 : 1;
+}
+
+function ulidOf(id: string): string {
+  return id.slice(id.lastIndexOf("_") + 1);
+}
+
+/** Groups keys by the user or service account that they act for. */
+export function byOwner<Row extends Pick<Key, "user_id">>(
+  keys: readonly Row[],
+): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const key of keys) groups.set(key.user_id, [...(groups.get(key.user_id) ?? []), key]);
+  return groups;
+}
+
+/** Quotes a name and cuts it to a readable length. Redacts it first: a name can be a key by mistake. */
+export function quoteShort(text: string): string {
+  const characters = [...redact(text)];
+  if (characters.length <= MAX_SHOWN) return quoted(characters.join(""));
+  return quoted(`${characters.slice(0, MAX_SHOWN - 1).join("")}…`);
+}
+
+/** "1 key", "2 keys". */
+export function pluralize(count: number, thing: string): string {
+  return `${count} ${thing}${count === 1 ? "" : "s"}`;
+}

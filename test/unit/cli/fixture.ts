@@ -1,0 +1,141 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { PassThrough } from "node:stream";
+import type { Platform } from "../../../provider/api/client";
+import type { CommandContext, Finished } from "../../../provider/cli/command-context";
+import type { ExitStatus } from "../../../provider/cli/exit-status";
+import { main } from "../../../provider/cli/index";
+import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
+import { UnitFixture } from "../fixture";
+
+type Terminal = PassThrough & { isTTY?: boolean; columns?: number };
+
+/** A command line in a folder of its own, whose streams are kept and whose programs are stubs. */
+export class CliFixture implements CommandContext {
+  /** Starts one with a Flexprice of its own; {@link close} ends both. */
+  static async start(): Promise<CliFixture> {
+    return new CliFixture(await UnitFixture.start());
+  }
+
+  readonly directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-cli-"));
+  nodeVersion = "20.19.0";
+  readonly environment: Record<string, string | undefined>;
+  readonly stdin: Terminal = new PassThrough();
+  readonly stdout: Terminal = new PassThrough();
+  readonly stderr: Terminal = new PassThrough();
+  readonly platform: Platform;
+  /** The command lines that were run. */
+  readonly ran: string[] = [];
+  /** The result of a command line that starts like this; absent: there is no such program. */
+  readonly programs = new Map<string, Partial<Finished>>();
+  /** Ends a command that waits for a signal. */
+  stop = () => {};
+  private readonly stopped = new Promise<void>((resolve) => {
+    this.stop = resolve;
+  });
+
+  constructor(readonly server: UnitFixture) {
+    this.platform = server.platform();
+    this.environment = {
+      FLEXPRICE_BASE_URL: server.emulator.url,
+      FLEXPRICE_API_KEY: server.operator.apiKey,
+    };
+  }
+
+  readonly untilStopped = () => this.stopped;
+
+  readonly run = async (
+    command: string,
+    args: readonly string[],
+  ): Promise<Finished | undefined> => {
+    const line = [command, ...args].join(" ");
+    this.ran.push(line);
+    const result = [...this.programs].find(([start]) => line.startsWith(start))?.[1];
+    return result && { status: 0, stdout: "", stderr: "", ...result };
+  };
+
+  /** Runs the command line as a user gives it. */
+  async command(...args: string[]): Promise<{ status: ExitStatus; out: string; err: string }> {
+    const status = await main(args, this);
+    return { status, out: this.out, err: this.err };
+  }
+
+  /** What was printed since it was last read. */
+  get out(): string {
+    return String(this.stdout.read() ?? "");
+  }
+
+  get err(): string {
+    return String(this.stderr.read() ?? "");
+  }
+
+  /** Makes both ends a terminal of this width, with somebody who types this. */
+  onTerminal(columns: number, typed?: string): void {
+    Object.assign(this.stdin, { isTTY: true });
+    Object.assign(this.stdout, { isTTY: true, columns });
+    Object.assign(this.stderr, { isTTY: true, columns });
+    if (typed !== undefined) this.stdin.end(typed);
+  }
+
+  /** Makes a Pulumi project of the folder, whose selected stack has this config under `flexprice:`. */
+  configure(config: Record<string, string | { value: string; secret: boolean }>): void {
+    this.write("Pulumi.yaml", "name: shop\nruntime: nodejs\n");
+    const entries = Object.entries(config).map(([key, value]) => [
+      `flexprice:${key}`,
+      // The process redacts a secret from then on, in later tests too.
+      typeof value === "string" ? { value, secret: /apiKey|connections/.test(key) } : value,
+    ]);
+    this.programs.set("pulumi config", { stdout: JSON.stringify(Object.fromEntries(entries)) });
+  }
+
+  /** Configures a user's token in place of the operator's key. */
+  useToken(accessToken: string, environmentId?: string): void {
+    delete this.environment["FLEXPRICE_API_KEY"];
+    this.environment["FLEXPRICE_ACCESS_TOKEN"] = accessToken;
+    this.environment["FLEXPRICE_ENVIRONMENT_ID"] = environmentId;
+  }
+
+  /** Configures the key of a new service account; gives the account's id. */
+  useAccount(roles: string[]): string {
+    const { id, credential } = this.server.accountWithKey(roles);
+    this.environment["FLEXPRICE_API_KEY"] = credential.value;
+    return id;
+  }
+
+  /** Adds a service account a second after the one before: ids of the same millisecond have no order. */
+  account(name: string, roles = ["event_ingestor"]): EmulatedUser {
+    this.server.clock.now += 1_000;
+    return this.server.emulator.createAccount(this.server.operator.tenantId, { name, roles });
+  }
+
+  /** As {@link account}, a key of an account or user. */
+  key(owner: string, name: string, expiresAt?: Date): EmulatedKey {
+    this.server.clock.now += 1_000;
+    return this.server.emulator.createKey(owner, this.server.operator.environmentId, {
+      name,
+      ...(expiresAt && { expiresAt }),
+    });
+  }
+
+  write(path: string, content: string): void {
+    const file = join(this.directory, path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
+  }
+
+  read(path: string): string {
+    return readFileSync(join(this.directory, path), "utf8");
+  }
+
+  /** Removes the folder. */
+  dispose(): void {
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    this.stop();
+    this.dispose();
+    await this.server.stop();
+  }
+}
