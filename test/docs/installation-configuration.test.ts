@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PULUMI_VERSION } from "../../scripts/pulumi-cli/acquire";
 import { installedVersion, manifest } from "../package/manifest";
-import { NODES } from "../package/tools";
+import { SUPPORTED_NODES } from "../package/tools";
 import { follow } from "./follow";
 import { readPage } from "./page";
 import { cellsOf } from "./table";
@@ -19,7 +19,7 @@ describe("versions in documents", () => {
       ]),
     );
     const [oldest] = /\d+\.\d+\.\d+/.exec(manifest.peerDependencies["@pulumi/pulumi"] ?? "") ?? [];
-    assert.deepEqual(versions.get("Node.js"), NODES.map(String));
+    assert.deepEqual(versions.get("Node.js"), SUPPORTED_NODES.map(String));
     assert.deepEqual(versions.get("Pulumi CLI"), [PULUMI_VERSION]);
     assert.deepEqual(versions.get("@pulumi/pulumi"), [oldest, installedVersion("@pulumi/pulumi")]);
     assert.deepEqual(versions.get("@pulumi/policy"), [
