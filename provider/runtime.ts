@@ -1,6 +1,6 @@
 /**
- * What Pulumi's provider process loads: `require("pulumi-flexprice/runtime").serviceAccount` and `.apiKey` stand in
- * the state of every resource ever made, so these two names are a contract with old states.
+ * What Pulumi's provider process loads. The state of every resource contains
+ * `require("pulumi-flexprice/runtime").serviceAccount` or `.apiKey`, so these names must never change.
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -11,8 +11,8 @@ import { ApiKeyProvider } from "./lifecycle/api-key/provider";
 import type { ProviderContext } from "./lifecycle/context";
 import { DiffedResources } from "./lifecycle/diffed-resources";
 import { onEngineExit } from "./lifecycle/engine-exit";
-import { ServiceAccountProvider } from "./lifecycle/service-account";
-import { Connections } from "./session/connection-pool";
+import { ServiceAccountProvider } from "./lifecycle/service-account/provider";
+import { ConnectionPool } from "./session/connection-pool";
 import { ManagedIds } from "./session/managed-ids";
 import { Journal } from "./session/recovery/journal";
 import { dropRepeatedErrors, engineLog } from "./shared/engine-log";
@@ -33,16 +33,16 @@ const journal = new Journal({
   warn,
 });
 const managed = new ManagedIds(journal);
-const connections = new Connections(source, platform, journal, managed);
+const connections = new ConnectionPool(source, platform, journal, managed);
 
 const context: ProviderContext = {
-  connect: (name, operation) => connections.connect(name, operation),
+  connect: (name) => connections.connect(name),
   isConfigured: (name) => connections.isConfigured(name),
   connectionNames: () => connections.names(),
   fingerprint: (name) => connections.fingerprint(name),
   wantsPreflight: () => wantsPreflight(source),
   managed,
-  adopted: new Set(),
+  adoptedIds: new Set(),
   diffedAccounts: new DiffedResources(),
   diffedKeys: new DiffedResources(),
   now: (connection) => connections.now(connection),
@@ -52,7 +52,7 @@ const context: ProviderContext = {
 
 onEngineExit(journal);
 
-/** The host caches a provider before it awaits `configure`: the config is taken over at once, and read when needed. */
+/** The host caches a provider before it awaits `configure`, so this stores the config at once, to be read later. */
 async function configure(request: dynamic.ConfigureRequest): Promise<void> {
   config = request.config;
 }

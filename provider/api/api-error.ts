@@ -3,7 +3,7 @@ import { type ErrorKind, FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
 import { redact } from "../shared/redaction";
 import { isTransient, type Safety } from "./retry";
-import { type ApiError, apiError } from "./schemas";
+import { type ApiError, apiErrorSchema } from "./schemas";
 import {
   type HttpRequest,
   type HttpResponse,
@@ -11,14 +11,14 @@ import {
   type TransportFailure,
 } from "./transport";
 
-/** What an error tells of a call. */
+/** The parts of a call that its errors describe. */
 export interface DescribedCall {
   readonly method: HttpRequest["method"];
   /** Below the base URL, with a leading slash; already encoded. */
   readonly path: string;
   readonly safety: Safety;
-  /** What the call is for, in the infinitive. */
-  readonly operation: string;
+  /** What the call alone does, in the infinitive, for errors outside of any operation. */
+  readonly label: string;
 }
 
 /** Where calls go, and with what. */
@@ -28,7 +28,7 @@ interface Target {
   readonly credential: Pick<Credential, "kind" | "source">;
 }
 
-/** The error of a 2xx that cannot be read. */
+/** The error for a 2xx response that cannot be read. */
 export function unreadableResponse(
   call: DescribedCall,
   { status }: HttpResponse,
@@ -37,49 +37,49 @@ export function unreadableResponse(
 ): FlexpriceError {
   return new FlexpriceError({
     kind: call.safety === "unsafe" ? "outcome_unknown" : "malformed_answer",
-    operation: call.operation,
-    reason: `${where(call, baseUrl)} answered ${status}, but the answer ${fault}`,
+    defaultOperation: call.label,
+    reason: `${endpointOf(call, baseUrl)} answered ${status}, but the answer ${fault}`,
     fix: `check that ${baseUrl} is a Flexprice API and that no proxy in between rewrites or cuts its answers.`,
     status,
   });
 }
 
-/** The error of a response that is no 2xx, and what it tells of the server. */
+/** The error for a response other than 2xx, and what the response says about the server. */
 export function responseError(
   call: DescribedCall,
   response: HttpResponse,
   target: Target,
 ): {
   readonly error: FlexpriceError;
-  /** Whether Flexprice itself declined, before it did anything. */
+  /** Whether Flexprice itself rejected the request, before it changed anything. */
   readonly isRefusal: boolean;
-  /** Whether it declined because of trouble of its own. */
+  /** Whether it failed because of an outage of its own. */
   readonly isOutage: boolean;
 } {
   const { status, body } = response;
   const { baseUrl } = target;
-  const said = parseApiError(response);
-  const kind = kindOf(call, response, said);
+  const apiError = parseApiError(response);
+  const kind = kindOf(call, response, apiError);
   const location = redirectTarget(baseUrl + call.path, response);
-  const told = said === undefined ? excerpt(body) : formatApiError(said);
-  const code = said?.code === undefined ? "" : ` ${said.code}`;
+  const message = apiError === undefined ? excerpt(body) : formatApiError(apiError);
+  const code = apiError?.code === undefined ? "" : ` ${apiError.code}`;
   return {
-    isRefusal: said !== undefined && status >= 400 && status < 500 && !isTransient(status),
-    isOutage: saysOutage(response, said),
+    isRefusal: apiError !== undefined && status >= 400 && status < 500 && !isTransient(status),
+    isOutage: isOutage(response, apiError),
     error: new FlexpriceError({
       kind,
-      operation: call.operation,
+      defaultOperation: call.label,
       reason: `Flexprice answered ${status}${code}: ${
-        location === undefined ? told : `it redirects to ${location}`
-      } (${where(call, baseUrl)})`,
+        location === undefined ? message : `it redirects to ${location}`
+      } (${endpointOf(call, baseUrl)})`,
       fix: responseFix(call, response, location, baseUrl) ?? fixFor(kind, target),
       status,
-      code: said?.code,
+      code: apiError?.code,
     }),
   };
 }
 
-/** The error of a request that got no whole response. */
+/** The error for a request without a complete response. */
 export function requestError(
   call: DescribedCall,
   failure: TransportFailure,
@@ -89,8 +89,8 @@ export function requestError(
   const kind = kindOfFailure(call, failure);
   return new FlexpriceError({
     kind,
-    operation: call.operation,
-    reason: `no answer from ${where(call, baseUrl)}: ${failure.message}`,
+    defaultOperation: call.label,
+    reason: `no answer from ${endpointOf(call, baseUrl)}: ${failure.message}`,
     fix:
       connectionFix(failure, baseUrl) ??
       (kind === "server_error"
@@ -99,7 +99,7 @@ export function requestError(
   });
 }
 
-function where({ method, path }: DescribedCall, baseUrl: string): string {
+function endpointOf({ method, path }: DescribedCall, baseUrl: string): string {
   return `${method} ${baseUrl}${path}`;
 }
 
@@ -108,7 +108,7 @@ function kindOfFailure({ safety }: DescribedCall, { requestSent }: TransportFail
   return safety === "unsafe" ? "outcome_unknown" : "server_error";
 }
 
-/** What helps against a kind of error. */
+/** The fix for a kind of error. */
 function fixFor(kind: ErrorKind, { credential, baseUrl }: Target): string {
   switch (kind) {
     case "unauthenticated":
@@ -136,7 +136,7 @@ function fixFor(kind: ErrorKind, { credential, baseUrl }: Target): string {
   }
 }
 
-/** What helps against a failure of the connection itself; undefined: nothing special. */
+/** The fix for a failure of the connection itself; undefined: no special one. */
 function connectionFix(
   { code = "", message, requestSent }: TransportFailure,
   baseUrl: string,
@@ -168,11 +168,11 @@ function connectionFix(
   return undefined;
 }
 
-/** What servers answer who are spoken to without TLS where they expect it: nginx, Go and Apache. */
+/** The responses of nginx, Go and Apache to plain HTTP at a TLS port. */
 const WANTS_TLS =
   /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|speaking plain HTTP to an SSL/i;
 
-/** What helps against one answer in particular; undefined: what helps against its kind. */
+/** The fix for a particular response; undefined: the one for its kind. */
 function responseFix(
   { path }: DescribedCall,
   { status, body }: HttpResponse,
@@ -195,38 +195,38 @@ function responseFix(
   return undefined;
 }
 
-/** Where a redirect leads, without the query, which may hold what is to be kept secret; undefined: it is none. */
-function redirectTarget(asked: string, { status, headers }: HttpResponse): string | undefined {
+/** The target of a redirect, without its query, which may contain secrets. Undefined for other responses. */
+function redirectTarget(url: string, { status, headers }: HttpResponse): string | undefined {
   const { location } = headers;
-  if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, asked)) {
+  if (status < 300 || status > 399 || location === undefined || !URL.canParse(location, url)) {
     return undefined;
   }
-  const { origin, pathname } = new URL(location, asked);
+  const { origin, pathname } = new URL(location, url);
   return `${origin}${pathname}`;
 }
 
-/** A server says so of a user whose database is away; one that is not there is "User not found". */
-function saysOutage({ status }: HttpResponse, said: ApiError | undefined): boolean {
-  return status === 404 && said?.message === "Failed to retrieve user";
+/** The message of a server whose database is away. A user that does not exist is "User not found". */
+function isOutage({ status }: HttpResponse, apiError: ApiError | undefined): boolean {
+  return status === 404 && apiError?.message === "Failed to retrieve user";
 }
 
 function kindOf(
   call: DescribedCall,
   response: HttpResponse,
-  said: ApiError | undefined,
+  apiError: ApiError | undefined,
 ): ErrorKind {
   switch (response.status) {
     case 400:
-      // The server has one code for every refused request; only the words tell this one apart.
-      return /revoke all api keys/i.test(said?.message ?? "") ? "has_active_keys" : "invalid";
+      // The server has one code for all 400s; only the message identifies this one.
+      return /revoke all api keys/i.test(apiError?.message ?? "") ? "has_active_keys" : "invalid";
     case 401:
       return "unauthenticated";
     case 403:
-      return said?.error === "Access denied" ? "wrong_environment" : "forbidden";
+      return apiError?.error === "Access denied" ? "wrong_environment" : "forbidden";
     case 404:
-      if (saysOutage(response, said)) return "server_error";
-      // A path that the server does not route is plain text: the base URL is wrong, nothing is missing.
-      return said?.code === "not_found" ? "not_found" : "malformed_answer";
+      if (isOutage(response, apiError)) return "server_error";
+      // A 404 without this code comes from a path that the server does not have: the base URL is wrong.
+      return apiError?.code === "not_found" ? "not_found" : "malformed_answer";
     case 409:
       return "conflict";
     case 429:
@@ -239,21 +239,21 @@ function kindOf(
 }
 
 function parseApiError(response: HttpResponse): ApiError | undefined {
-  const parsed = apiError.safeParse(parseJson(response.body));
+  const parsed = apiErrorSchema.safeParse(parseJson(response.body));
   if (!parsed.success) return undefined;
   const { code, message, error } = parsed.data;
   return (code ?? message ?? error) ? parsed.data : undefined;
 }
 
 function formatApiError({ message, error, details }: ApiError): string {
-  const said = [error, message].filter((part) => part !== undefined).join(": ");
-  return details === undefined ? said : `${said} ${JSON.stringify(details)}`;
+  const text = [error, message].filter((part) => part !== undefined).join(": ");
+  return details === undefined ? text : `${text} ${JSON.stringify(details)}`;
 }
 
-/** The beginning of a body, for a reader. */
+/** The beginning of a body, for messages. */
 export function excerpt(body: string): string {
   if (body === "") return "(an empty body)";
-  // Before it is cut: half of a secret would not be recognised as one.
+  // Redact before cutting: half of a secret would not be recognised.
   const clean = redact(body);
   return clean.length > 200 ? `${clean.slice(0, 200)}…` : clean;
 }

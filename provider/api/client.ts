@@ -28,7 +28,7 @@ import {
   TransportFailure,
 } from "./transport";
 
-/** What the outside world gives, all of it replaceable by tests. */
+/** Network, clock, chance and sleep. Tests replace them. */
 export interface Platform {
   readonly transport: Transport;
   /** Milliseconds of the epoch. */
@@ -36,9 +36,9 @@ export interface Platform {
   /** From 0 up to, not including, 1. */
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Says what a long wait is for, the same text only once; absent where nobody reads it. */
+  /** Tells the user what a long wait is for, each text once. */
   readonly notify?: Warn;
-  /** Whether a Date header is believed however far from the local clock: a test moves the clock of its server. */
+  /** Whether to trust a Date header however far it is from the local clock. For tests that move the server's clock. */
   readonly trustsDateHeader?: boolean;
 }
 
@@ -60,7 +60,7 @@ export interface ClientOptions {
   readonly environmentId?: string | undefined;
   readonly platform: Platform;
   readonly retry?: RetryLimits;
-  /** Shared by the clients of one server, so that each knows what another has learned. */
+  /** Shared by the clients of one server. */
   readonly clock?: ServerClock;
 }
 
@@ -68,18 +68,18 @@ export interface ClientOptions {
 export interface ApiCall<Value> extends DescribedCall {
   readonly query?: Readonly<Record<string, string | number | undefined>>;
   readonly body?: unknown;
-  /** How to read the response; absent: it has no body. */
+  /** The schema of the response; absent: it has no body. */
   readonly responseSchema?: z.ZodType<Value>;
 }
 
-/** How one attempt of a call ended. */
-export type Attempt<Answer> =
-  | { readonly value: Answer }
+/** The result of one attempt. */
+export type Attempt<Value> =
+  | { readonly value: Value }
   | { readonly error: FlexpriceError; readonly outcome: Outcome };
 
 const USER_AGENT = "pulumi-flexprice";
 
-/** HTTP to one Flexprice server with one credential: sends, repeats where that is safe, decodes, names what failed. */
+/** The HTTP client for one Flexprice server with one credential: sends, retries where that is safe, and decodes. */
 export class Client {
   private readonly clock: ServerClock;
 
@@ -88,7 +88,7 @@ export class Client {
     rememberSecret(options.credential.value);
   }
 
-  /** The same server, asked with another credential. */
+  /** A client for the same server with another credential. */
   as(credential: Credential): Client {
     return new Client({ ...this.options, credential, clock: this.clock });
   }
@@ -98,17 +98,17 @@ export class Client {
     return this.clock.now();
   }
 
-  /** As {@link serverNow}, or by its last Date header where that is earlier. */
+  /** As {@link serverNow}, or by the last Date header if that is earlier. */
   earliestNow(): number {
     return this.clock.earliestNow();
   }
 
-  /** The server has just made something, and said when. */
+  /** The server has just created something at this time. */
   noteCreation(createdAt: number | undefined): void {
     this.clock.noteCreation(createdAt);
   }
 
-  async call<Answer>(call: ApiCall<Answer>): Promise<Answer> {
+  async call<Value>(call: ApiCall<Value>): Promise<Value> {
     const { platform, retry = DEFAULT_RETRY_LIMITS } = this.options;
     const startedAt = platform.now();
     for (let attempt = 1; ; attempt++) {
@@ -130,13 +130,13 @@ export class Client {
     }
   }
 
-  /** Says what a long wait is for. */
+  /** Tells the user what a long wait is for. */
   async notify(message: string | undefined): Promise<void> {
     if (message !== undefined) await this.options.platform.notify?.(message);
   }
 
   /** Sends the request once. */
-  async attempt<Answer>(call: ApiCall<Answer>): Promise<Attempt<Answer>> {
+  async attempt<Value>(call: ApiCall<Value>): Promise<Attempt<Value>> {
     const result = await this.send(this.request(call));
     if (result instanceof TransportFailure) {
       const outcome: Outcome = {
@@ -173,9 +173,9 @@ export class Client {
   private async send(request: HttpRequest): Promise<HttpResponse | TransportFailure> {
     const { platform } = this.options;
     try {
-      const answer = await platform.transport(request, () => void this.notify(this.slowNotice()));
-      this.clock.noteHeader(answer.headers["date"]);
-      return answer;
+      const response = await platform.transport(request, () => void this.notify(this.slowNotice()));
+      this.clock.noteHeader(response.headers["date"]);
+      return response;
     } catch (error) {
       if (error instanceof TransportFailure) return error;
       throw error;
@@ -187,7 +187,7 @@ export class Client {
     return `Waiting for ${this.options.baseUrl}, which takes long to answer. Each request is given up to ${seconds} seconds.`;
   }
 
-  /** The value of a 2xx; one that cannot be read says as little of what happened as none. */
+  /** The value of a 2xx response. If it cannot be read, the outcome is as unknown as without a response. */
   private decode<Value>(call: ApiCall<Value>, response: HttpResponse): Attempt<Value> {
     const read = readResponse(call, response);
     if ("value" in read) return read;
@@ -213,13 +213,13 @@ export class Client {
   }
 }
 
-/** The value of a 2xx, or what is wrong with it. */
+/** The value of a 2xx response, or what is wrong with it. */
 function readResponse<Value>(
   { responseSchema }: ApiCall<Value>,
   { status, body }: HttpResponse,
 ): { value: Value } | { fault: string } {
   if (responseSchema === undefined) {
-    // Flexprice says 204 and nothing else; a proxy's friendly page must not pass for a revoked key.
+    // Flexprice only sends 204: a proxy's HTML page must not count as a revoked key.
     if (status === 204) return { value: undefined as Value };
     return { fault: `should be 204 without a body: ${excerpt(body)}` };
   }

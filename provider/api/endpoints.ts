@@ -1,13 +1,13 @@
 import type { Credential } from "../config/read";
 import { isFailure } from "../shared/errors";
-import { rememberSecret } from "../shared/redaction";
+import { quoted, rememberSecret } from "../shared/redaction";
 import type { Attempt, Client } from "./client";
 import { createdAt } from "./ids";
 import * as wire from "./schemas";
 
 export interface Page<Item> {
   readonly items: readonly Item[];
-  /** Of all pages together. */
+  /** The number of items on all pages. */
   readonly total: number;
 }
 
@@ -33,11 +33,11 @@ export interface NewKey {
 /** The most ids that one search takes: its placeholders must fit PostgreSQL's 65,535. */
 export const MAX_SEARCH_IDS = 60_000;
 
-/** The endpoints that this provider uses, one method each. */
+/** The endpoints that this provider uses, one method each. Errors of any of them can be renamed by an operation. */
 export class FlexpriceApi {
   constructor(private readonly client: Client) {}
 
-  /** The same server, asked with another credential. */
+  /** The same server with another credential. */
   as(credential: Credential): FlexpriceApi {
     return new FlexpriceApi(this.client.as(credential));
   }
@@ -46,39 +46,37 @@ export class FlexpriceApi {
     return this.client.serverNow();
   }
 
-  /** As {@link serverNow}, or by the server's last Date header where that is earlier. */
+  /** As {@link serverNow}, or by the last Date header if that is earlier. */
   earliestNow(): number {
     return this.client.earliestNow();
   }
 
-  /** Says what a long wait is for. */
+  /** Tells the user what a long wait is for. */
   notify(message: string): Promise<void> {
     return this.client.notify(message);
   }
 
-  /** GET /users/me: who the credential is; open to every key. */
-  async me(operation = "find out who the credential belongs to"): Promise<wire.User> {
+  /** GET /users/me: who the credential belongs to. Every key may ask. */
+  async me(): Promise<wire.User> {
     try {
       return await this.client.call({
         method: "GET",
         path: "/users/me",
         safety: "safe",
-        operation,
+        label: "find out who the credential belongs to",
         responseSchema: wire.user,
       });
     } catch (error) {
       if (!isFailure(error, "not_found")) throw error;
-      throw error.during(
-        operation,
-        "the server accepts the credential, but has no user behind it, as with an API key of a self-hosted server's own configuration: sign up there, make an API key in the dashboard, and use that one.",
-      );
+      throw error.with({
+        fix: "the server accepts the credential, but has no user behind it, as with an API key of a self-hosted server's own configuration: sign up there, make an API key in the dashboard, and use that one.",
+      });
     }
   }
 
-  /** POST /users/search, newest first. Archived accounts are never shown. */
+  /** POST /users/search, newest first, without archived accounts. */
   async searchAccounts(
     { limit, offset }: PageRequest,
-    operation: string,
     ids?: readonly string[],
   ): Promise<Page<wire.User>> {
     const page = await this.client.call({
@@ -93,67 +91,63 @@ export class FlexpriceApi {
         ...(ids === undefined ? {} : { user_ids: ids }),
       },
       safety: "safe",
-      operation,
+      label: ids === undefined ? "list the service accounts" : `look up ${counted(ids)}`,
       responseSchema: wire.userPage,
     });
     return { items: page.items, total: page.pagination.total };
   }
 
   /** POST /users, once. */
-  async createAccount({ name, roles }: NewAccount, operation: string): Promise<Attempt<wire.User>> {
+  async createAccount({ name, roles }: NewAccount): Promise<Attempt<wire.User>> {
     const result = await this.client.attempt({
       method: "POST",
       path: "/users",
       body: { type: "service_account", name, roles },
       safety: "unsafe",
-      operation,
+      label: `create service account ${quoted(name)}`,
       responseSchema: wire.user,
     });
     if ("value" in result) this.client.noteCreation(createdAt(result.value.id));
     return result;
   }
 
-  /** PUT /users/{id}: nothing but the name can be changed. */
-  renameAccount(id: string, name: string, operation: string): Promise<wire.User> {
+  /** PUT /users/{id}: only the name can be changed. */
+  renameAccount(id: string, name: string): Promise<wire.User> {
     return this.client.call({
       method: "PUT",
       path: `/users/${encodeURIComponent(id)}`,
       body: { name },
       safety: "idempotent",
-      operation,
+      label: `rename service account ${id} to ${quoted(name)}`,
       responseSchema: wire.user,
     });
   }
 
-  /** DELETE /users/{id}: archives; nothing un-archives. */
-  async archiveAccount(id: string, operation: string): Promise<void> {
+  /** DELETE /users/{id}: archives the account, for good. */
+  async archiveAccount(id: string): Promise<void> {
     await this.client.call<undefined>({
       method: "DELETE",
       path: `/users/${encodeURIComponent(id)}`,
       safety: "idempotent",
-      operation,
+      label: `archive service account ${id}`,
     });
   }
 
   /** GET /secrets/api/keys, newest first: published private keys of the credential's environment. */
-  async listKeys(
-    { limit, offset }: PageRequest,
-    operation: string,
-    userId?: string,
-  ): Promise<Page<wire.Key>> {
+  async listKeys({ limit, offset }: PageRequest, userId?: string): Promise<Page<wire.Key>> {
     const page = await this.client.call({
       method: "GET",
       path: "/secrets/api/keys",
       query: { limit, offset, sort: "created_at", order: "desc", user_id: userId },
       safety: "safe",
-      operation,
+      label: `list the API keys${userId === undefined ? "" : ` of ${userId}`}`,
       responseSchema: wire.keyPage,
     });
     return { items: page.items, total: page.pagination.total };
   }
 
-  /** POST /secrets/api/keys, once: the only answer that holds the key's value. */
-  async createKey(key: NewKey, operation: string): Promise<Attempt<wire.CreatedKey>> {
+  /** POST /secrets/api/keys, once: the only response that holds the key's value. */
+  async createKey(key: NewKey): Promise<Attempt<wire.CreatedKey>> {
     const result = await this.client.attempt({
       method: "POST",
       path: "/secrets/api/keys",
@@ -164,42 +158,47 @@ export class FlexpriceApi {
         ...(key.accountId === undefined ? {} : { service_account_id: key.accountId }),
       },
       safety: "unsafe",
-      operation,
+      label: `create API key ${quoted(key.name)}`,
       responseSchema: wire.createdKey,
     });
     if (!("value" in result)) return result;
     const { secret, api_key } = result.value;
     rememberSecret(api_key);
     this.client.noteCreation(Date.parse(secret.created_at));
-    // A server that leaves the name out has taken the one it was given.
+    // A server that leaves the name out has used the given one.
     return { value: { api_key, secret: { ...secret, name: secret.name || key.name } } };
   }
 
-  /** DELETE /secrets/api/keys/{id}: revokes; answers 204 for a revoked key as well. */
-  async revokeKey(id: string, operation: string): Promise<void> {
+  /** DELETE /secrets/api/keys/{id}: revokes the key. For a revoked key the server answers 204 too. */
+  async revokeKey(id: string): Promise<void> {
     await this.client.call<undefined>({
       method: "DELETE",
       path: `/secrets/api/keys/${encodeURIComponent(id)}`,
       safety: "idempotent",
-      operation,
+      label: `revoke API key ${id}`,
     });
   }
 
-  /** GET /rbac/roles, in no stable order. `assignable`: only what a service account can be given. */
+  /** GET /rbac/roles, in no stable order. `assignable`: only the roles that a service account can have. */
   async roles(which: "all" | "assignable"): Promise<readonly wire.Role[]> {
-    const answer = await this.client.call({
+    const { roles } = await this.client.call({
       method: "GET",
       path: "/rbac/roles",
       query: { user_type: which === "assignable" ? "service_account" : undefined },
       safety: "safe",
-      operation: "ask which roles the server offers",
+      label: "ask which roles the server offers",
       responseSchema: wire.roles,
     });
-    return answer.roles;
+    return roles;
   }
 }
 
-/** An instant with the digits that it was given, in UTC: PostgreSQL refuses offsets that are valid elsewhere. */
+/** Accounts as a label names them. */
+function counted([id, ...others]: readonly string[]): string {
+  return others.length === 0 ? `service account ${id}` : `${others.length + 1} service accounts`;
+}
+
+/** The instant in UTC, with its original digits: PostgreSQL rejects some offsets that are valid in RFC 3339. */
 function inUtc(instant: string): string {
   const time = Date.parse(instant);
   if (Number.isNaN(time)) return instant;

@@ -2,8 +2,8 @@ const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ULID_AT_END = /(?:^|_)([0-9A-HJKMNP-TV-Z]{10})[0-9A-HJKMNP-TV-Z]{16}$/;
 
 /**
- * When the object was made, in milliseconds of the epoch by the server's clock: Flexprice's ids end in a ULID.
- * It is all there is for accounts, which carry no time of their own.
+ * When the object was created, in milliseconds of the epoch by the server's clock: Flexprice's ids end in a ULID.
+ * Accounts have no other creation time.
  */
 export function createdAt(id: string): number | undefined {
   const time = ULID_AT_END.exec(id)?.[1];

@@ -1,11 +1,11 @@
 import { z } from "zod";
 
 /**
- * The shapes that the provider relies on in Flexprice's answers. Fields it does not use are not named, so that
- * a server which adds some stays readable.
+ * The parts of Flexprice's responses that the provider relies on. Other fields are ignored, so that a server which adds
+ * some stays readable.
  */
 
-/** Ids go into paths: what is no id must not turn into another path. */
+/** Ids go into paths: anything else must not turn into another path. */
 const id = z.string().regex(/^\w[\w-]*$/, "is not an id");
 
 const tenant = z.object({ id: z.string().min(1) });
@@ -46,7 +46,7 @@ export type Key = z.infer<typeof key>;
 export const keyPage = z.object({ items: z.array(key), pagination });
 
 export const createdKey = z.object({ secret: key, api_key: z.string().min(1) });
-/** The only answer that ever holds a key's value. */
+/** The only response that ever holds a key's value. */
 export type CreatedKey = z.infer<typeof createdKey>;
 
 const role = z.object({
@@ -60,10 +60,10 @@ export type Role = z.infer<typeof role>;
 export const roles = z.object({ roles: z.array(role) });
 
 /** All three error shapes of the server at once. */
-export const apiError = z.object({
+export const apiErrorSchema = z.object({
   code: z.string().optional(),
   message: z.string().optional(),
   error: z.string().optional(),
   details: z.record(z.string(), z.unknown()).optional(),
 });
-export type ApiError = z.infer<typeof apiError>;
+export type ApiError = z.infer<typeof apiErrorSchema>;

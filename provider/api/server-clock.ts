@@ -1,16 +1,15 @@
-/** A Date header that is further from the local clock, in milliseconds, may as well be a gateway's mistake. */
+/** A Date header further from the local clock than this, in milliseconds, may be wrong, and is not trusted. */
 const MAX_HEADER_SKEW_MS = 2 * 60_000;
 
 /**
- * The server's clock. Its Date headers tell it to about a second, and are believed while they are near the local
- * clock; what the server itself writes into an object that it has just made is believed in any case, and from then
- * on headers count that are near to that.
+ * The server's clock, to about a second. A Date header is trusted if it is near the local clock. The creation time of
+ * an object that the server has just created is always trusted, and then headers near that time are trusted too.
  */
 export class ServerClock {
   private offset = 0;
-  /** By the last header, believed or not. */
+  /** By the last header, trusted or not. */
   private heard = 0;
-  /** By the newest object. */
+  /** By the newest created object. */
   private confirmed = 0;
 
   constructor(
@@ -23,7 +22,7 @@ export class ServerClock {
     return this.localNow() + this.offset;
   }
 
-  /** The same where it is safer to take it for earlier than it is: a local clock that is far ahead proves nothing. */
+  /** The earliest time that it can be. Safer where a local clock that is far ahead could do harm. */
   earliestNow(): number {
     return this.localNow() + Math.min(this.offset, this.heard);
   }
@@ -34,11 +33,11 @@ export class ServerClock {
     if (Math.abs(offset - this.confirmed) <= this.maxSkewMs) this.offset = offset;
   }
 
-  /** @param createdAt - Of an object that the server has made a moment ago, in milliseconds of the epoch. */
+  /** @param createdAt - When the server created an object a moment ago, in milliseconds of the epoch. */
   noteCreation(createdAt: number | undefined): void {
     if (createdAt === undefined || Number.isNaN(createdAt)) return;
     this.confirmed = createdAt - this.localNow();
-    // A believed header is the better one: the answer may have been long under way.
+    // Keep a trusted header, which is more exact: this response may have taken long to arrive.
     if (Math.abs(this.offset - this.confirmed) > this.maxSkewMs) this.offset = this.confirmed;
   }
 }

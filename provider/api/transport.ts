@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
+import { isLoopback } from "../config/read";
 import { lazy } from "../shared/lazy";
-import { isLoopback } from "../shared/loopback";
 
 /** One HTTP request, ready to send. */
 export interface HttpRequest {
@@ -10,7 +10,7 @@ export interface HttpRequest {
   readonly body?: string | undefined;
 }
 
-/** What came back. Header names are in lower case. */
+/** A complete response. Header names are in lower case. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -18,18 +18,18 @@ export interface HttpResponse {
 }
 
 /**
- * Sends a request; fails with a {@link TransportFailure} and nothing else. `onSlow` is called once the answer to what
- * was sent takes longer than one would expect.
+ * Sends a request. Fails only with a {@link TransportFailure}. Calls `onSlow` once if the response takes unusually
+ * long.
  */
 export type Transport = (request: HttpRequest, onSlow?: () => void) => Promise<HttpResponse>;
 
-/** No whole answer came. `sent` tells whether the server may have seen the request. */
+/** No complete response came. `requestSent` tells whether the server may have seen the request. */
 export class TransportFailure extends Error {
   override readonly name = "TransportFailure";
   constructor(
     message: string,
     readonly requestSent: "no" | "unknown",
-    /** Of Node, OpenSSL or undici, e.g. ECONNREFUSED. */
+    /** A code of Node.js, OpenSSL or undici, e.g. ECONNREFUSED. */
     readonly code?: string,
   ) {
     super(message);
@@ -39,17 +39,17 @@ export class TransportFailure extends Error {
 export interface TransportLimits {
   /** To open a connection, in milliseconds. */
   readonly connectMs: number;
-  /** From the request to the answer's headers, in milliseconds. */
+  /** From the request to the response's headers, in milliseconds. */
   readonly headersMs: number;
-  /** Between two pieces of an answer's body, in milliseconds. */
+  /** Between two chunks of a response's body, in milliseconds. */
   readonly bodyMs: number;
-  /** For a whole answer, in milliseconds: a body that trickles in would never meet the limit between two pieces. */
+  /** For the whole response, in milliseconds: a trickling body would never exceed the limit between two chunks. */
   readonly maxElapsedMs: number;
   /** From the request until it counts as slow, in milliseconds. */
   readonly slowMs: number;
-  /** Largest answer that is read, in bytes. A page of 1,000 keys is about 0.5 MB. */
-  readonly answerBytes: number;
-  /** Connections, and so requests under way at once. */
+  /** The largest response body to read, in bytes. A page of 1,000 keys is about 0.5 MB. */
+  readonly maxResponseBytes: number;
+  /** Connections, and so concurrent requests. */
   readonly connections: number;
 }
 
@@ -59,23 +59,22 @@ export const DEFAULT_TRANSPORT_LIMITS: TransportLimits = {
   bodyMs: 30_000,
   maxElapsedMs: 60_000,
   slowMs: 2_000,
-  answerBytes: 32 * 1024 * 1024,
+  maxResponseBytes: 32 * 1024 * 1024,
   connections: 10,
 };
 
-/** Loaded by the first request: a process that makes none starts faster. `import()` would take a third longer. */
+/** Loaded by the first request, so that a process without requests starts faster. `import()` takes a third longer. */
 const undici = lazy((): typeof import("undici") => require("undici"));
 
-/** The environment variables that name a proxy, in the order in which they count. */
+/** The environment variables that name a proxy, the first one set wins. */
 const PROXY_VARIABLES = {
   "https:": ["https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY"],
   "http:": ["http_proxy", "HTTP_PROXY"],
 } as const;
 
 /**
- * Real HTTP over kept-alive connections, through the proxy that HTTPS_PROXY or HTTP_PROXY names unless NO_PROXY has
- * the host; of https a proxy sees a tunnel, never a credential. Redirects are not followed: a credential goes to the
- * configured host only.
+ * HTTP over kept-alive connections, through the proxy in HTTPS_PROXY or HTTP_PROXY unless NO_PROXY lists the host. With
+ * https, the proxy only sees a tunnel. Redirects are not followed: the credential goes to the configured host only.
  */
 export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS): Transport {
   const options = {
@@ -91,7 +90,7 @@ export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS
   return async ({ method, url, headers, body }, onSlow = () => {}) => {
     rejectUnsendable(headers);
     const { request } = undici();
-    const leave = await slots.take();
+    const release = await slots.acquire();
     const slow = setTimeout(onSlow, limits.slowMs);
     let isSent = false;
     const watch: Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
@@ -103,32 +102,32 @@ export function httpTransport(limits: TransportLimits = DEFAULT_TRANSPORT_LIMITS
       );
     try {
       const dispatcher = proxyVariable(url) === undefined ? direct() : proxied();
-      const answer = await request(url, {
+      const response = await request(url, {
         dispatcher: dispatcher.compose(watch),
         method,
         headers: { ...headers },
         body: body ?? null,
-        // Informational answers without end, or a body that trickles in, meet no limit between two pieces.
+        // Endless informational responses or a trickling body would exceed no limit between two chunks.
         signal: AbortSignal.timeout(limits.maxElapsedMs),
       });
-      const text = await readBody(answer.body, limits);
-      return { status: answer.statusCode, headers: plainHeaders(answer.headers), body: text };
+      const text = await readBody(response.body, limits);
+      return { status: response.statusCode, headers: plainHeaders(response.headers), body: text };
     } catch (error) {
       throw asTransportFailure(error, isSent, limits);
     } finally {
       clearTimeout(slow);
-      leave();
+      release();
     }
   };
 }
 
-/** Requests under way: so that the time of one runs from its sending, and not while it waits for a connection. */
+/** Limits concurrent requests, so that the time of a request does not run while it waits for a connection. */
 class Slots {
   private readonly waiting: (() => void)[] = [];
 
   constructor(private free: number) {}
 
-  async take(): Promise<() => void> {
+  async acquire(): Promise<() => void> {
     if (this.free > 0) this.free -= 1;
     else await new Promise<void>((resolve) => this.waiting.push(resolve));
     return () => {
@@ -140,8 +139,8 @@ class Slots {
 }
 
 /**
- * The handler of a request, with word of its start: undici tells it when the connection is made, through a proxy and
- * with TLS done, and the first byte is about to be written. What fails before has not reached the server.
+ * Wraps the handler of a request to observe its start. undici calls it once the connection is made, through a proxy and
+ * with TLS, just before the first byte is written. An earlier failure has not reached the server.
  */
 function atStart(
   handler: Dispatcher.DispatchHandler,
@@ -160,8 +159,8 @@ function atStart(
 }
 
 /**
- * The environment variable whose proxy a URL is asked for through. What runs on this machine never is, as in Go, and
- * so in the Pulumi CLI.
+ * The environment variable that names the proxy for a URL. Requests to this machine never use a proxy, as in Go, and so
+ * in the Pulumi CLI.
  */
 export function proxyVariable(url: string): string | undefined {
   const { protocol, hostname } = new URL(url);
@@ -170,7 +169,7 @@ export function proxyVariable(url: string): string | undefined {
   return names.find((name) => process.env[name]);
 }
 
-/** Whether NO_PROXY has the host, or a domain that it belongs to. A port in it is left to undici. */
+/** Whether NO_PROXY lists the host or one of its domains. undici handles ports in it. */
 function isExempt(hostname: string): boolean {
   const entries = (process.env["no_proxy"] ?? process.env["NO_PROXY"] ?? "").split(/[\s,]+/);
   return entries.some((entry) => {
@@ -179,7 +178,7 @@ function isExempt(hostname: string): boolean {
   });
 }
 
-/** undici refuses such a header too, but its connection is of no use afterwards: every later request waits for ever. */
+/** undici rejects such a header too, but blocks its connection with it: every later request would hang. */
 function rejectUnsendable(headers: HttpRequest["headers"]): void {
   const [name] =
     Object.entries(headers).find(([, value]) => /[^\t\x20-\x7e\x80-\xff]/.test(value)) ?? [];
@@ -195,9 +194,9 @@ async function readBody(body: AsyncIterable<Buffer>, limits: TransportLimits): P
   let size = 0;
   for await (const piece of body) {
     size += piece.length;
-    if (size > limits.answerBytes) {
+    if (size > limits.maxResponseBytes) {
       throw new TransportFailure(
-        `the answer is larger than ${limits.answerBytes} bytes`,
+        `the answer is larger than ${limits.maxResponseBytes} bytes`,
         "unknown",
       );
     }
@@ -229,11 +228,11 @@ function asTransportFailure(
   }
   const code = codeOf(error);
   const text = error instanceof Error && error.message !== "" ? error.message : String(error);
-  const told = code !== undefined && !text.includes(code) ? `${text} (${code})` : text;
-  return new TransportFailure(told, sent, code);
+  const message = code !== undefined && !text.includes(code) ? `${text} (${code})` : text;
+  return new TransportFailure(message, sent, code);
 }
 
-/** Node reports a host with several addresses as one AggregateError; its code is that of every attempt. */
+/** For a host with several addresses, Node.js throws one AggregateError with the code of all attempts. */
 function codeOf(error: unknown): string | undefined {
   if (
     typeof error === "object" &&

@@ -1,6 +1,6 @@
+import { isLoopback } from "../config/read";
 import { Emulator, type Operator, type RecordedRequest, seeded } from "../emulator";
 import { FlexpriceError } from "../shared/errors";
-import { isLoopback } from "../shared/loopback";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus } from "./exit-status";
 

@@ -1,7 +1,8 @@
+import { styleText } from "node:util";
 import type { FlexpriceError } from "../shared/errors";
 import { escapeControlByLine, redact } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
-import { type Colour, coloured, writeParagraph } from "./terminal";
+import { writeParagraph } from "./terminal";
 
 /** The result of one check. */
 export interface Check {
@@ -12,11 +13,7 @@ export interface Check {
   readonly fix?: string;
 }
 
-const COLOURS: Readonly<Record<Check["status"], Colour>> = {
-  ok: "green",
-  warning: "yellow",
-  problem: "red",
-};
+const COLOURS = { ok: "green", warning: "yellow", problem: "red" } as const;
 
 export function ok(name: string, message: string): Check {
   return { name, status: "ok", message: escapeControlByLine(redact(message)) };
@@ -38,6 +35,6 @@ export function printCheck({ name, status, message, fix }: Check, context: Comma
   const mark = `${status.padEnd("problem".length)}  `;
   const text = fix === undefined ? `${name}: ${message}` : `${name}: ${message}\n→ ${fix}`;
   writeParagraph(context.stdout, mark, text, (plain) =>
-    coloured(context, context.stdout, COLOURS[status], plain),
+    styleText(COLOURS[status], plain, { stream: context.stdout }),
   );
 }

@@ -1,17 +1,22 @@
+import { satisfies } from "semver";
 import { isFailure } from "../shared/errors";
 import type { CommandContext } from "./command-context";
 import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
 import { findPackage, manifest } from "./packages";
 import { findProjectFile, readProject } from "./pulumi";
-import { isWithin } from "./versions";
 
 const SDK = "@pulumi/pulumi";
 const SDK_RANGE = manifest.peerDependencies[SDK];
 
+/** Whether a version lies in a range; a prerelease counts like its release. */
+function isSupported(version: string, range: string): boolean {
+  return satisfies(version, range, { includePrerelease: true });
+}
+
 /** Checks what the program and its provider run on. */
 export async function* checkProgram(context: CommandContext): AsyncGenerator<Check> {
   const { nodeVersion } = context;
-  yield isWithin(nodeVersion, manifest.engines.node)
+  yield isSupported(nodeVersion, manifest.engines.node)
     ? ok("Node.js", nodeVersion)
     : problem("Node.js", `${nodeVersion} is not ${manifest.engines.node}`, "install a newer one.");
   yield await checkCli(context);
@@ -24,7 +29,7 @@ async function checkCli(context: CommandContext): Promise<Check> {
   const result = await context.run("pulumi", ["version"]);
   if (result === undefined) return problem("Pulumi CLI", "it is not on the PATH", install);
   const version = result.stdout.trim().replace(/^v/, "");
-  return isWithin(version, SDK_RANGE)
+  return isSupported(version, SDK_RANGE)
     ? ok("Pulumi CLI", version)
     : problem("Pulumi CLI", `version "${version}" is not ${SDK_RANGE}`, install);
 }
@@ -84,7 +89,7 @@ function checkSdk(programFolder: string, ownFolder: string | undefined): Check {
   const sdk = findPackage(programFolder, SDK, "package.json");
   if (sdk === undefined) return problem(SDK, `it is not found from ${programFolder}`, install);
   const found = `${sdk.version} in ${sdk.folder}`;
-  if (!isWithin(sdk.version, SDK_RANGE))
+  if (!isSupported(sdk.version, SDK_RANGE))
     return problem(SDK, `${found} is not ${SDK_RANGE}`, install);
   const other = findPackage(ownFolder ?? programFolder, SDK, "package.json");
   if (other === undefined || other.folder === sdk.folder) return ok(SDK, found);

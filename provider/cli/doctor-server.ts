@@ -30,7 +30,7 @@ export async function* checkServer(session: Session): AsyncGenerator<Check> {
 async function checkKeys({ connection }: Session, caller: User): Promise<Check> {
   const check = "API keys";
   try {
-    const { total } = await connection.api.listKeys({ limit: 1, offset: 0 }, "list the API keys");
+    const { total } = await connection.api.listKeys({ limit: 1, offset: 0 });
     if (seesEveryKey(caller)) {
       const where = escapeControl(connection.chosenEnvironment ?? "its environment");
       return ok(

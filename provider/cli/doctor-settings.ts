@@ -110,7 +110,7 @@ function* checkConnection(
         "Credential",
         `only those of the connections ${names.join(", ")}; check one of them with --connection`,
       )
-    : problemOf("Credential", missingCredential("connect", name));
+    : problemOf("Credential", missingCredential(name));
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { Key, User } from "../api/schemas";
 import type { Connection } from "../session/connection";
 import { seesEveryKey } from "../session/key-verification";
-import { FlexpriceError, isFailure } from "../shared/errors";
+import { FlexpriceError, isFailure, operation } from "../shared/errors";
 import { SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus } from "./exit-status";
@@ -27,10 +27,9 @@ export async function generate(
   const { out, force = false } = options;
   const path = out === undefined ? undefined : resolve(context.directory, out);
   if (path !== undefined && !force && existsSync(path)) throw fileExists(path);
-  const { connection, baseUrl } = await connect(
-    context,
-    options,
+  const { connection, baseUrl } = await operation(
     "generate a program from the service accounts",
+    () => connect(context, options),
   );
   const program = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
@@ -38,7 +37,7 @@ export async function generate(
     if (preflight.kind !== "ready") throw preflight.error;
     const { caller, assignable } = preflight;
     show("Listing the service accounts …");
-    const accounts = await connection.inventory.accounts();
+    const accounts = await connection.reads.freshAccounts();
     show("Listing the API keys …");
     return renderProgram({
       ...(await visibleKeys(connection, caller)),
@@ -61,7 +60,7 @@ async function visibleKeys(
   caller: User,
 ): Promise<{ keys: readonly Key[]; keysMissing: string | undefined }> {
   try {
-    const keys = await connection.inventory.keys();
+    const keys = await connection.reads.freshKeys();
     if (seesEveryKey(caller)) return { keys, keysMissing: undefined };
     return {
       keys,

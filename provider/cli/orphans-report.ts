@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import ms from "ms";
 import type { User } from "../api/schemas";
 import { describeCaller } from "../session/guards";
@@ -7,7 +8,7 @@ import type { CommandContext } from "./command-context";
 import { pluralize, quoteShort } from "./listing";
 import type { OrphanAccount, OrphanKey, Orphans, SkipReason } from "./orphans-search";
 import type { StackExport } from "./stack-export";
-import { coloured, writeParagraph } from "./terminal";
+import { writeParagraph } from "./terminal";
 
 /** How far the clock that wrote an export may be ahead of the server's before its time means nothing. */
 const MAX_AHEAD_MS = 60_000;
@@ -97,7 +98,7 @@ export function printOrphans(context: CommandContext, orphans: Orphans, now: num
   const printTitle = (count: number, thing: string) => {
     if (count === 0) return;
     const title = `${pluralize(count, thing)} that no given stack knows`;
-    stdout.write(`\n${coloured(context, stdout, "bold", title)}\n`);
+    stdout.write(`\n${styleText("bold", title, { stream: stdout })}\n`);
   };
   printTitle(keys.length, "API key");
   for (const key of keys) {

@@ -2,7 +2,7 @@ import { displayIdOf } from "../api/ids";
 import type { User } from "../api/schemas";
 import type { Connection } from "../session/connection";
 import { seesEveryKey } from "../session/key-verification";
-import { FlexpriceError, isFailure } from "../shared/errors";
+import { FlexpriceError, isFailure, operation } from "../shared/errors";
 import { escapeControl, redact } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
@@ -98,16 +98,16 @@ async function scan(options: OrphansOptions, context: CommandContext): Promise<S
   const { olderThan, userKeys = false, expired = false } = options;
   const exports: StackExport[] = [];
   for (const source of options.stackExport) exports.push(await readStackExport(context, source));
-  const session = await connect(context, options, SCAN);
+  const session = await operation(SCAN, () => connect(context, options));
   const { connection, credential } = session;
   return await withProgress(context, async (progress) => {
     progress("Asking who the credential belongs to …");
     const caller = await connection.caller();
     rejectOtherTenant(exports, caller, credential.source);
     progress("Listing the service accounts …");
-    const accounts = await connection.inventory.accounts();
+    const accounts = await connection.reads.freshAccounts();
     progress("Listing the API keys …");
-    const keys = await connection.inventory.keys();
+    const keys = await connection.reads.freshKeys();
     const keep = new Set(options.keep);
     rejectUnknownIds(keep, [...accounts, ...keys]);
     const now = connection.api.serverNow();
@@ -214,11 +214,11 @@ async function remove(
   const steps = [
     ...keys.map(({ id, name }) => ({
       ...{ id, keys: [], title: `API key ${quoteShort(name)}`, verb: "Revoked" },
-      run: ({ api }: Connection) => api.revokeKey(id, `revoke API key ${id}`),
+      run: ({ api }: Connection) => api.revokeKey(id),
     })),
     ...accounts.map(({ id, name, keys: ownKeys }) => ({
       ...{ id, keys: ownKeys, title: `service account ${quoteShort(name)}`, verb: "Archived" },
-      run: ({ api }: Connection) => api.archiveAccount(id, `archive service account ${id}`),
+      run: ({ api }: Connection) => api.archiveAccount(id),
     })),
   ];
   report("");

@@ -45,12 +45,11 @@ export function rejectUnknownSettings(config: StackConfig): void {
 export async function connect(
   context: CommandContext,
   { stack, connection }: ConnectOptions,
-  operation: string,
 ): Promise<Session> {
   const config = await readStackConfig(context, stack);
   rejectUnknownSettings(config);
   const { credential, ...settings } = readSettings(settingsSource(context, config), connection);
-  if (credential === undefined) throw noCredential(config, operation, connection);
+  if (credential === undefined) throw noCredential(config, connection);
   return openSession(context, credential, settings);
 }
 
@@ -63,16 +62,11 @@ export function openSession(
   return { connection, baseUrl: settings.baseUrl, credential };
 }
 
-function noCredential(
-  config: StackConfig,
-  operation: string,
-  connection: string | undefined,
-): FlexpriceError {
-  const missing = missingCredential(operation, connection);
+function noCredential(config: StackConfig, connection: string | undefined): FlexpriceError {
+  const missing = missingCredential(connection);
   if (config.kind === "read") return missing;
   return new FlexpriceError({
     kind: "configuration",
-    operation,
     reason: `${missing.reason}; ${config.why}, so only environment variables count`,
     fix: "set FLEXPRICE_API_KEY, or run the command in the folder of a Pulumi project whose stack has flexprice:apiKey.",
   });

@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline";
+import { createInterface } from "node:readline/promises";
 import type { CommandContext, Screen } from "./command-context";
 
 const WIDEST = 100;
@@ -32,22 +32,6 @@ function wrapped(text: string, width: number | undefined, indent: number): strin
   return [...lines, line];
 }
 
-export type Colour = "green" | "yellow" | "red" | "bold";
-
-const CODES: Readonly<Record<Colour, number>> = { green: 32, yellow: 33, red: 31, bold: 1 };
-
-/** The text in a colour where the screen has colours and the user wants them. */
-export function coloured(
-  shell: CommandContext,
-  screen: Screen,
-  colour: Colour,
-  text: string,
-): string {
-  const { NO_COLOR, TERM } = shell.environment;
-  if (screen.isTTY !== true || (NO_COLOR ?? "") !== "" || TERM === "dumb") return text;
-  return `\x1b[${CODES[colour]}m${text}\x1b[0m`;
-}
-
 /** Shows on a terminal what a long step is doing; the line goes when the step ends. */
 export async function withProgress<Result>(
   { stderr }: CommandContext,
@@ -69,15 +53,15 @@ export function canAsk({ stdin, stderr }: CommandContext): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
 }
 
-/** Asks, on standard error; anything but "yes" is a no, and so is the end of the input. */
-export function confirm({ stdin, stderr }: CommandContext, question: string): Promise<boolean> {
-  const lines = createInterface({ input: stdin, output: stderr, terminal: false });
-  return new Promise((resolve) => {
-    lines.once("close", () => resolve(false));
-    stderr.write(question);
-    lines.once("line", (answer) => {
-      resolve(answer.trim().toLowerCase() === "yes");
-      lines.close();
-    });
-  });
+/** Asks on standard error. Anything but "yes" is a no, and so is the end of the input. */
+export async function confirm(
+  { stdin, stderr }: CommandContext,
+  question: string,
+): Promise<boolean> {
+  stderr.write(question);
+  // question() of readline never settles when the input ends without a line.
+  for await (const line of createInterface({ input: stdin })) {
+    return line.trim().toLowerCase() === "yes";
+  }
+  return false;
 }

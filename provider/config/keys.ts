@@ -1,6 +1,6 @@
 import { FlexpriceError } from "../shared/errors";
 
-/** Every key under `flexprice:` that means something, and the environment variable behind it. */
+/** Every setting under `flexprice:`, with its environment variable. */
 export const SETTINGS = {
   apiKey: "FLEXPRICE_API_KEY",
   accessToken: "FLEXPRICE_ACCESS_TOKEN",
@@ -12,17 +12,17 @@ export const SETTINGS = {
 } as const;
 export type SettingName = keyof typeof SETTINGS;
 
-/** Keys of the stack's config whose values belong encrypted. */
+/** Config keys whose values must be encrypted. */
 export const SECRET_SETTINGS: readonly string[] = [
   "flexprice:apiKey",
   "flexprice:accessToken",
   "flexprice:connections",
 ];
 
-/** Every environment variable that means something. */
+/** The environment variables of all settings. */
 export const ENVIRONMENT_VARIABLES: readonly string[] = Object.values(SETTINGS);
 
-/** Keys of the stack's config that look like this provider's and are not. */
+/** Config keys under `flexprice:` that are not settings. */
 export function unknownSettings(keys: readonly string[]): string[] {
   return keys.filter(
     (key) =>
@@ -30,7 +30,7 @@ export function unknownSettings(keys: readonly string[]): string[] {
   );
 }
 
-/** The error for a config key that means nothing, most likely a slip. */
+/** The error for an unknown config key, most likely a typo. */
 export function unknownSettingError(key: string): FlexpriceError {
   return configError(
     key,

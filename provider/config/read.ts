@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
-import { isLoopback } from "../shared/loopback";
 import { quoted } from "../shared/redaction";
 import { configError, SECRET_SETTINGS, SETTINGS, type SettingName } from "./keys";
 
@@ -13,18 +12,18 @@ export interface SettingsSource {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Who asks. `source` says where the value was configured, for errors: never the value itself. */
+/** A credential. For errors, `source` says where the value was configured. */
 export interface Credential {
   readonly kind: "apiKey" | "accessToken";
   readonly value: string;
   readonly source: string;
 }
 
-/** All that is needed to talk to one Flexprice. */
+/** The settings for one Flexprice server. */
 export interface Settings {
   /** With `/v1`, without a slash at the end. */
   readonly baseUrl: string;
-  /** Absent when none is configured: previews then check what can be checked without. */
+  /** Undefined if none is configured. Previews then check what they can. */
   readonly credential: Credential | undefined;
   readonly environmentId: string | undefined;
 }
@@ -38,13 +37,13 @@ interface Setting {
   readonly origin: "config" | "environment";
 }
 
-/** Where a setting outside of the connections comes from, as users know it; undefined where it is not set. */
+/** Where a setting outside of the connections was configured; undefined if it is not set. */
 export function settingSource(source: SettingsSource, name: SettingName): string | undefined {
   return read(source, name)?.source;
 }
 
 /**
- * The settings of a connection, of the unnamed one by default. Config wins over environment.
+ * The settings of a connection, by default of the unnamed one. Config takes precedence over the environment.
  * @throws FlexpriceError of kind `configuration`, naming the setting and the command that sets it.
  */
 export function readSettings(source: SettingsSource, connection?: string): Settings {
@@ -56,13 +55,13 @@ export function readSettings(source: SettingsSource, connection?: string): Setti
   };
 }
 
-/** Tells one set of settings from another, and nothing else of it. */
+/** Identifies a set of settings without revealing them. */
 export function fingerprint({ baseUrl, credential, environmentId }: Settings): string {
   const parts = [baseUrl, credential?.kind, credential?.value, environmentId];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 
-/** The names of all connections; none where they cannot be read, which is said when one is asked for. */
+/** The names of all connections. Empty if they cannot be read: using one then throws the error. */
 export function connectionNames(source: SettingsSource): string[] {
   const all = z
     .record(z.string(), z.unknown())
@@ -75,11 +74,11 @@ export function wantsPreflight(source: SettingsSource): boolean {
   return readFlag(source, "preflight", true);
 }
 
-/** The error of an operation that needs a credential where none is configured. */
-export function missingCredential(operation: string, connection?: string): FlexpriceError {
+/** The error if no credential is configured. */
+export function missingCredential(connection?: string): FlexpriceError {
   return new FlexpriceError({
     kind: "configuration",
-    operation,
+    defaultOperation: "connect to Flexprice",
     reason:
       connection === undefined
         ? "no Flexprice credential is configured"
@@ -148,10 +147,10 @@ function readConnection(source: SettingsSource, name: string): Settings {
   };
 }
 
-/** What JavaScript keeps for itself: under such a name nothing can be kept, or something else is found. */
+/** Property names that are special in JavaScript objects. */
 const UNUSABLE_NAMES: readonly string[] = ["__proto__", "constructor", "prototype"];
 
-/** A connection as `pulumi config set --path` takes it. */
+/** A connection in the syntax of `pulumi config set --path`. */
 function connectionPath(name: string): string {
   const isPlain = /^[A-Za-z_][A-Za-z0-9_-]*$/.test(name);
   return `flexprice:connections${isPlain ? `.${name}` : `[${quoted(name)}]`}`;
@@ -250,7 +249,7 @@ function read(source: SettingsSource, name: SettingName): Setting | undefined {
   }
   const variable = SETTINGS[name];
   const exported = source.environment[variable];
-  // An empty variable is what a CI system passes for a secret that is not there.
+  // CI systems pass an empty variable for a missing secret.
   if (exported === undefined || exported === "") return undefined;
   return { value: exported, source: `environment variable ${variable}`, origin: "environment" };
 }
@@ -271,4 +270,9 @@ function example(name: SettingName): string {
       ? `pulumi config set --secret --path flexprice:connections.NAME.apiKey`
       : `pulumi config set ${secret}flexprice:${name}${example[name]}`;
   return `set it with "${command}" or in ${SETTINGS[name]}.`;
+}
+
+/** Whether the host is this machine. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
 }

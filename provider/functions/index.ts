@@ -14,7 +14,7 @@ import type {
   ServiceAccountInfo,
 } from "./types";
 
-/** The same arguments, each of them possibly the output of a resource. */
+/** The same arguments as inputs, which can be outputs of resources. */
 type AsInputs<Args> = { readonly [Name in keyof Args]: pulumi.Input<Args[Name]> };
 
 /** Arguments of {@link getServiceAccountOutput}. */
@@ -29,35 +29,35 @@ export type GetRolesOutputArgs = AsInputs<GetRolesArgs>;
 export type GetCallerOutputArgs = AsInputs<GetCallerArgs>;
 
 /**
- * A function that failed: what was looked up, what the server said, what to do. A program that does not catch it
- * ends, and Pulumi shows the message alone.
+ * The error of a failed function: what was looked up, what the server said, what to do. If the program does not catch
+ * it, the program ends, and Pulumi only shows the message.
  */
 export class LookupError extends pulumi.RunError {
-  /** Tells it from other errors of a program. */
+  /** Name of the error class. */
   override readonly name = "LookupError";
 
-  /** Thrown by functions; a program has no need to make one. */
+  /** Functions throw this error; programs need not create one. */
   constructor(
     message: string,
-    /** What went wrong, e.g. `not_found`, for a program that goes on without. */
+    /** What went wrong, e.g. `not_found`, for programs that handle the error. */
     readonly kind: ErrorKind,
   ) {
     super(message);
-    // Pulumi hides the stack of such errors, unless they come when the program itself has ended already.
+    // Pulumi hides the stack of a RunError, unless it is thrown after the program has ended.
     this.stack = message;
   }
 }
 
 /**
- * One service account, by id or name: `POST /users/search`. It is asked for as the program runs, in previews too,
- * and shows the server as it is at that moment: not what the same `pulumi up` is about to create.
+ * Gets a service account by id or name (`POST /users/search`). It runs during previews and updates, and returns the
+ * server's current state: it does not see what the same `pulumi up` is about to create.
  *
- * To look an account up by name, set `name` in the program that manages it. Without, the account has a unique name, and
- * the one that replaces it has another.
+ * To look an account up by name, set `name` in the program that manages it. Otherwise the account has a unique name,
+ * and its replacement has another one.
  *
- * @throws LookupError of kind `not_found` when there is none that is not archived; `refused` when several have the
- *   name, with their ids; `forbidden` when the credential may not read users; others when the server gives no
- *   answer.
+ * @throws LookupError of kind `not_found` if there is no such account, or it is archived; `refused` if several accounts
+ *   have the name, with their ids; `forbidden` if the credential may not read users; others if the server does not
+ *   respond.
  *
  * @example
  * ```ts
@@ -66,10 +66,10 @@ export class LookupError extends pulumi.RunError {
  * ```
  */
 export function getServiceAccount(args: GetServiceAccountArgs): Promise<ServiceAccountInfo> {
-  return callFunction("getServiceAccount", args, (inquiries) => inquiries.serviceAccount(args));
+  return callFunction("getServiceAccount", args, (queries) => queries.serviceAccount(args));
 }
 
-/** {@link getServiceAccount} for arguments that are outputs; what is unknown in a preview is not looked up there. */
+/** {@link getServiceAccount} for arguments that are outputs. Skipped in a preview while an argument is unknown. */
 export function getServiceAccountOutput(
   args: GetServiceAccountOutputArgs,
 ): pulumi.Output<ServiceAccountInfo> {
@@ -77,19 +77,19 @@ export function getServiceAccountOutput(
 }
 
 /**
- * The service accounts of the tenant that are not archived, newest first, all pages of `POST /users/search`. None
- * that match is an empty list, so this also tells whether an account is there.
+ * Lists the service accounts of the tenant that are not archived, newest first (all pages of `POST /users/search`). The
+ * list is empty if none match, so you can use this to find out whether an account exists.
  *
- * @throws LookupError of kind `forbidden` when the credential may not read users; `invalid` when none match because
- *   the server has no such role; others when the server gives no answer, or no whole one.
+ * @throws LookupError of kind `forbidden` if the credential may not read users; `invalid` if the server has no such
+ *   role; others if the server does not respond, or not completely.
  */
 export function getServiceAccounts(
   args: GetServiceAccountsArgs = {},
 ): Promise<ServiceAccountInfo[]> {
-  return callFunction("getServiceAccounts", args, (inquiries) => inquiries.serviceAccounts(args));
+  return callFunction("getServiceAccounts", args, (queries) => queries.serviceAccounts(args));
 }
 
-/** {@link getServiceAccounts} for arguments that are outputs; what is unknown in a preview is not looked up there. */
+/** {@link getServiceAccounts} for arguments that are outputs. Skipped in a preview while an argument is unknown. */
 export function getServiceAccountsOutput(
   args: GetServiceAccountsOutputArgs = {},
 ): pulumi.Output<ServiceAccountInfo[]> {
@@ -97,43 +97,43 @@ export function getServiceAccountsOutput(
 }
 
 /**
- * The private keys of the credential's environment that are not revoked, expired ones and those of archived
- * accounts included; newest first, all pages of `GET /secrets/api/keys`. Publishable keys and those of other
- * environments are never listed. No key's value is.
+ * Lists the private keys of the credential's environment that are not revoked, newest first (all pages of
+ * `GET /secrets/api/keys`). Includes expired keys and those of archived accounts. Never includes publishable keys, keys
+ * of other environments, or the values of keys.
  *
- * @throws LookupError of kind `forbidden` for all but the keys of its own when the credential is not a super_admin
- *   user's: Flexprice would show it less than there is; `wrong_environment` for an access token without
- *   `flexprice:environmentId`; others when the server gives no answer, or no whole one.
+ * @throws LookupError of kind `forbidden` if the credential is not a super_admin user's and asks for more than its own
+ *   keys: Flexprice would return an incomplete list; `wrong_environment` for an access token without
+ *   `flexprice:environmentId`; others if the server does not respond, or not completely.
  */
 export function getApiKeys(args: GetApiKeysArgs = {}): Promise<ApiKeyInfo[]> {
-  return callFunction("getApiKeys", args, (inquiries) => inquiries.apiKeys(args));
+  return callFunction("getApiKeys", args, (queries) => queries.apiKeys(args));
 }
 
-/** {@link getApiKeys} for arguments that are outputs; what is unknown in a preview is not looked up there. */
+/** {@link getApiKeys} for arguments that are outputs. Skipped in a preview while an argument is unknown. */
 export function getApiKeysOutput(args: GetApiKeysOutputArgs = {}): pulumi.Output<ApiKeyInfo[]> {
   return pulumi.output(args).apply(getApiKeys);
 }
 
 /**
- * The roles that the server knows, by id: `GET /rbac/roles`. Every API key may ask.
+ * Lists the server's roles, sorted by id (`GET /rbac/roles`). Every API key may ask.
  *
- * @throws LookupError of kind `wrong_environment` for an access token without `flexprice:environmentId`; others when
- *   the server gives no answer.
+ * @throws LookupError of kind `wrong_environment` for an access token without `flexprice:environmentId`; others if the
+ *   server does not respond.
  */
 export function getRoles(args: GetRolesArgs = {}): Promise<RoleInfo[]> {
-  return callFunction("getRoles", args, (inquiries) => inquiries.roles(args));
+  return callFunction("getRoles", args, (queries) => queries.roles(args));
 }
 
-/** {@link getRoles} for arguments that are outputs; what is unknown in a preview is not looked up there. */
+/** {@link getRoles} for arguments that are outputs. Skipped in a preview while an argument is unknown. */
 export function getRolesOutput(args: GetRolesOutputArgs = {}): pulumi.Output<RoleInfo[]> {
   return pulumi.output(args).apply(getRoles);
 }
 
 /**
- * Who the configured credential is: `GET /users/me`, asked once in a run of the program. Every credential may ask.
+ * Gets who the configured credential belongs to (`GET /users/me`, once per run). Every credential may ask.
  *
- * @throws LookupError of kind `unauthenticated` when the server does not accept the credential, because it is wrong,
- *   revoked or expired; others when the server gives no answer.
+ * @throws LookupError of kind `unauthenticated` if the server does not accept the credential, because it is wrong,
+ *   revoked or expired; others if the server does not respond.
  *
  * @example
  * ```ts
@@ -143,10 +143,10 @@ export function getRolesOutput(args: GetRolesOutputArgs = {}): pulumi.Output<Rol
  * ```
  */
 export function getCaller(args: GetCallerArgs = {}): Promise<CallerInfo> {
-  return callFunction("getCaller", args, (inquiries) => inquiries.caller(args));
+  return callFunction("getCaller", args, (queries) => queries.caller(args));
 }
 
-/** {@link getCaller} for arguments that are outputs; what is unknown in a preview is not looked up there. */
+/** {@link getCaller} for arguments that are outputs. Skipped in a preview while an argument is unknown. */
 export function getCallerOutput(args: GetCallerOutputArgs = {}): pulumi.Output<CallerInfo> {
   return pulumi.output(args).apply(getCaller);
 }
@@ -154,14 +154,14 @@ export function getCallerOutput(args: GetCallerOutputArgs = {}): pulumi.Output<C
 async function callFunction<Result>(
   name: string,
   args: object,
-  ask: (inquiries: FlexpriceQueries) => Promise<Result>,
+  run: (queries: FlexpriceQueries) => Promise<Result>,
 ): Promise<Result> {
   if (hasMocks()) return await callMock<Result>(name, args);
-  // As long as it is under way the run is not over, even where the program does not wait for it.
+  // Keeps the run from ending before the function does, even if the program does not wait for it.
   const done = pulumi.runtime.rpcKeepAlive();
   try {
     rejectUnknownSettings();
-    return await ask(queriesOfRun());
+    return await run(queriesOfRun());
   } catch (error) {
     throw isFailure(error) ? new LookupError(error.message, error.kind) : error;
   } finally {
@@ -169,46 +169,46 @@ async function callFunction<Result>(
   }
 }
 
-/** Only the stand-in for the engine that `setMocks` puts in its place knows mocks. */
+/** Whether `setMocks` has replaced the engine. */
 function hasMocks(): boolean {
   return pulumi.runtime.hasMonitor() && "mocks" in Object(pulumi.runtime.getMonitor());
 }
 
-/** In tests with `setMocks` nothing is sent: the shell may hold a real credential. The test's `call` answers. */
+/** In tests with `setMocks`, the mocks' `call` answers. Nothing is sent: the shell may have a real credential. */
 async function callMock<Result>(name: string, args: object): Promise<Result> {
   const token = `flexprice:index:${name}`;
-  const answer: unknown = await pulumi.runtime.invoke(token, { ...args });
+  const response: unknown = await pulumi.runtime.invoke(token, { ...args });
   const isList = LIST_FUNCTIONS.includes(name);
-  const result = isList ? Object.values(Object(answer))[0] : answer;
+  const result = isList ? Object.values(Object(response))[0] : response;
   const isGiven = isList ? Array.isArray(result) : Object.keys(Object(result)).length > 0;
   if (isGiven) return result as Result;
   throw new LookupError(
-    `Could not call ${name} in a test with mocks.\n  Reason: the mocks' call answers ${token} with ${JSON.stringify(answer)}\n  What to do: let call return ${isList ? "an object whose one property is the list" : "the result"} for this token.`,
+    `Could not call ${name} in a test with mocks.\n  Reason: the mocks' call answers ${token} with ${JSON.stringify(response)}\n  What to do: let call return ${isList ? "an object whose one property is the list" : "the result"} for this token.`,
     "configuration",
   );
 }
 
-/** Pulumi's functions return objects; a list is the one property of such. */
+/** Functions that return a list. Pulumi's functions return objects, so mocks wrap the list in one. */
 const LIST_FUNCTIONS: readonly string[] = ["getServiceAccounts", "getApiKeys", "getRoles"];
 
 const runs = new WeakMap<pulumi.Resource, FlexpriceQueries>();
 
 /**
- * One run of a program has one set of settings, and asks once who the caller is. A process can hold several runs,
- * one after the other or at once: with the Automation API.
+ * The queries of the current run of a program. A run has one set of settings. With the Automation API, one process can
+ * have several runs, in sequence or at once.
  */
 function queriesOfRun(): FlexpriceQueries {
   const run = pulumi.runtime.getStackResource();
   const known = run && runs.get(run);
   if (known !== undefined) return known;
-  // Loaded here, so that programs without functions do not load an HTTP client.
+  // Loaded here, so that programs that call no functions do not load an HTTP client.
   const {
-    Connections,
+    ConnectionPool,
   }: typeof import("../session/connection-pool") = require("../session/connection-pool");
   const { FlexpriceQueries }: typeof import("./queries") = require("./queries");
   const source = { config: pulumi.runtime.getConfig, environment: process.env };
-  const inquiries = new FlexpriceQueries(new Connections(source));
-  // Outside of a run, as in unit tests with mocks, the settings may change at any time: nothing is kept.
-  if (run !== undefined) runs.set(run, inquiries);
-  return inquiries;
+  const queries = new FlexpriceQueries(new ConnectionPool(source));
+  // Outside of a run, as in unit tests with mocks, the settings may change at any time: nothing is cached.
+  if (run !== undefined) runs.set(run, queries);
+  return queries;
 }

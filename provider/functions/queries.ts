@@ -4,10 +4,10 @@ import { toCheckFailures } from "../lifecycle/validation";
 import { recordFunctionSettings } from "../resources/program-config";
 import { isUniqueNameOf } from "../session/auto-name";
 import type { Connection } from "../session/connection";
-import type { Connections } from "../session/connection-pool";
+import type { ConnectionPool } from "../session/connection-pool";
 import { describeCaller } from "../session/guards";
 import { seesEveryKey } from "../session/key-verification";
-import { FlexpriceError, isFailure } from "../shared/errors";
+import { FlexpriceError, isFailure, operation } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { closestMatch, roleProblems, uniqueSorted } from "../shared/roles";
 import type {
@@ -22,7 +22,7 @@ import type {
   ServiceAccountInfo,
 } from "./types";
 
-/** So many accounts an error names; nobody reads more. */
+/** How many accounts an error lists. */
 const MAX_NAMED = 10;
 
 const text = z.string("must be a text");
@@ -40,64 +40,60 @@ const serviceAccountsArgs = z.strictObject({
   connection,
 });
 const apiKeysArgs = z.strictObject({ serviceAccountId: text.optional(), connection });
-const overArgs = z.strictObject({ connection });
+const onlyConnectionArgs = z.strictObject({ connection });
 
-/** Answers functions, all of them over the same connections. */
+/** Implements the functions over one pool of connections. */
 export class FlexpriceQueries {
-  constructor(private readonly connections: Connections) {}
+  constructor(private readonly connections: ConnectionPool) {}
 
   async serviceAccount(args: GetServiceAccountArgs): Promise<ServiceAccountInfo> {
     const { id, name, connection } = checked(serviceAccountArgs, args, "look up a service account");
-    const operation = `look up service account ${id ?? JSON.stringify(name)}`;
-    return await this.ask(connection, operation, "users", async (connection) => {
-      if (id === undefined) {
-        return accountInfo(onlyOne(await connection.inventory.accounts(), name, operation));
-      }
-      const found = await connection.inventory.account(id);
+    const title = `look up service account ${id ?? JSON.stringify(name)}`;
+    return await this.run(connection, title, "users", async ({ credentialSource, reads }) => {
+      if (id === undefined) return accountInfo(onlyOne(await reads.freshAccounts(), name));
+      const found = await reads.freshAccount(id);
       if (found !== undefined) return accountInfo(found);
       throw new FlexpriceError({
         kind: "not_found",
-        operation,
-        reason: `the tenant of the credential from ${connection.credentialSource} has no service account with this id that is not archived`,
+        reason: `the tenant of the credential from ${credentialSource} has no service account with this id that is not archived`,
         fix: "correct the id, or the credential if the account belongs to another tenant.",
       });
     });
   }
 
   async serviceAccounts(args: GetServiceAccountsArgs): Promise<ServiceAccountInfo[]> {
-    const operation = "look up service accounts";
-    const { role, name, connection } = checked(serviceAccountsArgs, args, operation);
-    return await this.ask(connection, operation, "users", async (connection) => {
-      const found = (await connection.inventory.accounts())
+    const title = "look up service accounts";
+    const { role, name, connection } = checked(serviceAccountsArgs, args, title);
+    return await this.run(connection, title, "users", async (connection) => {
+      const found = (await connection.reads.freshAccounts())
         .filter((account) => role === undefined || account.roles.includes(role))
         .filter((account) => name === undefined || account.name === name);
-      if (found.length === 0 && role !== undefined) await requireRole(connection, role, operation);
+      if (found.length === 0 && role !== undefined) await requireRole(connection, role);
       return found.map(accountInfo);
     });
   }
 
   async apiKeys(args: GetApiKeysArgs): Promise<ApiKeyInfo[]> {
     const { serviceAccountId, connection } = checked(apiKeysArgs, args, "look up API keys");
-    const operation = `look up ${serviceAccountId === undefined ? "API keys" : `the API keys of ${serviceAccountId}`}`;
-    return await this.ask(connection, operation, "secrets", async (connection) => {
+    const title = `look up ${serviceAccountId === undefined ? "API keys" : `the API keys of ${serviceAccountId}`}`;
+    return await this.run(connection, title, "secrets", async (connection) => {
       const caller = await connection.caller();
       if (!seesEveryKey(caller) && serviceAccountId !== caller.id) {
         throw new FlexpriceError({
           kind: "forbidden",
-          operation,
           reason: `the credential from ${connection.credentialSource} is ${describeCaller(caller)}: Flexprice shows it no keys but its own`,
           fix: `use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${caller.id}".`,
         });
       }
-      return (await connection.inventory.keys(serviceAccountId)).map(keyInfo);
+      return (await connection.reads.freshKeys(serviceAccountId)).map(keyInfo);
     });
   }
 
   async roles(args: GetRolesArgs): Promise<RoleInfo[]> {
-    const operation = "look up roles";
-    const { connection } = checked(overArgs, args, operation);
-    return await this.ask(connection, operation, "roles", async ({ inventory }) => {
-      const { all, assignable } = await inventory.roles();
+    const title = "look up roles";
+    const { connection } = checked(onlyConnectionArgs, args, title);
+    return await this.run(connection, title, "roles", async ({ reads }) => {
+      const { all, assignable } = await reads.freshRoles();
       return all
         .map((role) => ({ ...role, assignable: assignable.some(({ id }) => id === role.id) }))
         .sort((a, b) => (a.id < b.id ? -1 : 1));
@@ -105,32 +101,33 @@ export class FlexpriceQueries {
   }
 
   async caller(args: GetCallerArgs): Promise<CallerInfo> {
-    const operation = "look up who the credential belongs to";
-    const { connection } = checked(overArgs, args, operation);
-    return await this.ask(connection, operation, "itself", async (connection) => {
+    const title = "look up who the credential belongs to";
+    const { connection } = checked(onlyConnectionArgs, args, title);
+    return await this.run(connection, title, "itself", async (connection) => {
       const caller = await connection.caller();
       return { ...accountInfo(caller), type: caller.type };
     });
   }
 
-  /** A failure is told as that of the function, also where it shared its request with others. */
-  private async ask<Result>(
+  private run<Result>(
     name: string | undefined,
-    operation: string,
+    title: string,
     entity: string,
-    ask: (connection: Connection) => Promise<Result>,
+    query: (connection: Connection) => Promise<Result>,
   ): Promise<Result> {
-    const connection = this.connections.connect(name, operation);
-    recordFunctionSettings(name, this.connections.fingerprint(name));
-    try {
-      return await ask(connection);
-    } catch (error) {
-      if (!isFailure(error) || error.operation === operation) throw error;
-      const fix = isFailure(error, "forbidden")
-        ? `use a credential with a role that may read ${entity} (now: ${connection.credentialSource}).`
-        : undefined;
-      throw error.during(operation, fix);
-    }
+    return operation(title, async () => {
+      const connection = this.connections.connect(name);
+      recordFunctionSettings(name, this.connections.fingerprint(name));
+      try {
+        return await query(connection);
+      } catch (error) {
+        // Only a 403 of the server has a status.
+        if (!isFailure(error, "forbidden") || error.status === undefined) throw error;
+        throw error.with({
+          fix: `use a credential with a role that may read ${entity} (now: ${connection.credentialSource}).`,
+        });
+      }
+    });
   }
 }
 
@@ -147,17 +144,16 @@ function checked<Args>(schema: z.ZodType<Args>, args: unknown, operation: string
   });
 }
 
-function onlyOne(accounts: readonly User[], name: string | undefined, operation: string): User {
+function onlyOne(accounts: readonly User[], name: string | undefined): User {
   const [found, ...others] = accounts.filter((account) => account.name === name);
   if (found === undefined) {
     const madeFromIt = accounts.filter((account) => isUniqueNameOf(name ?? "", account.name));
-    if (madeFromIt.length > 0) throw onlyUniqueNames(madeFromIt, name, operation);
+    if (madeFromIt.length > 0) throw onlyUniqueNames(madeFromIt, name);
     const names = accounts.map((account) => account.name);
     const alike = names.find((one) => one.normalize("NFC") === name?.normalize("NFC"));
     const near = alike ?? closestMatch(name ?? "", names);
     throw new FlexpriceError({
       kind: "not_found",
-      operation,
       reason: `no service account that is not archived has this name${near === undefined ? "" : `; there is ${quoted(near)}`}${alike === undefined ? "" : ", which looks the same, and is written with other characters (Unicode composes letters with marks in two ways, NFC and NFD)"}`,
       fix:
         alike === undefined
@@ -169,13 +165,12 @@ function onlyOne(accounts: readonly User[], name: string | undefined, operation:
   const ids = [found, ...others].map(({ id }) => id);
   throw new FlexpriceError({
     kind: "refused",
-    operation,
     reason: `${ids.length} service accounts have this name: ${firstOf(ids)}`,
     fix: "look it up by its id: names are not unique.",
   });
 }
 
-/** A text as a program can write it with none but ASCII characters. */
+/** The text as a string literal with only ASCII characters. */
 function escapedNonAscii(text: string): string {
   const escapes = Array.from({ length: text.length }, (_, at) => {
     const unit = text.charCodeAt(at);
@@ -184,16 +179,11 @@ function escapedNonAscii(text: string): string {
   return `"${escapes.join("")}"`;
 }
 
-/** The name of the program's resource was looked up, and the account has a unique one. */
-function onlyUniqueNames(
-  accounts: readonly User[],
-  name: string | undefined,
-  operation: string,
-): FlexpriceError {
+/** The error if the accounts only have unique names that begin with the given name. */
+function onlyUniqueNames(accounts: readonly User[], name: string | undefined): FlexpriceError {
   const found = accounts.map((account) => `${JSON.stringify(account.name)} (${account.id})`);
   return new FlexpriceError({
     kind: "not_found",
-    operation,
     reason: `no service account that is not archived has exactly this name; there is ${firstOf(found)}: without "name" in its program an account gets a unique name`,
     fix: `look it up by its id, or set name: ${JSON.stringify(name)} on its ServiceAccount, which renames it in place.`,
   });
@@ -204,8 +194,8 @@ function firstOf(texts: readonly string[]): string {
   return `${texts.slice(0, MAX_NAMED).join(", ")}${unnamed > 0 ? ` and ${unnamed} more` : ""}`;
 }
 
-/** A slip in a role must not pass for a role that nobody has; a server that tells no roles leaves it at that. */
-async function requireRole(connection: Connection, role: string, operation: string): Promise<void> {
+/** Rejects a mistyped role, which would look like a role that nobody has. Skipped if the server lists no roles. */
+async function requireRole(connection: Connection, role: string): Promise<void> {
   const offered = await connection.assignableRoles();
   const [problem] =
     offered === undefined
@@ -217,7 +207,6 @@ async function requireRole(connection: Connection, role: string, operation: stri
   if (problem === undefined) return;
   throw new FlexpriceError({
     kind: "invalid",
-    operation,
     reason: problem,
     fix: "correct the role.",
   });

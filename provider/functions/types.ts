@@ -2,9 +2,9 @@ import type { ServiceAccountRole } from "../shared/roles";
 
 // Users compile against this file: what it imports, they need the types of.
 
-/** What every function takes. */
+/** Arguments of every function. */
 interface OverConnection {
-  /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. */
+  /** Name of a connection in `flexprice:connections`. Default: the other settings. */
   readonly connection?: string | undefined;
 }
 
@@ -18,24 +18,24 @@ export type GetServiceAccountArgs = OverConnection &
         readonly name?: undefined;
       }
     | {
-        /** The account's name, exactly: as the program that manages it sets it. Without, it has a unique one. */
+        /** The account's exact name, as its program sets it. Without a name in its program, it has a unique one. */
         readonly name: string;
         /** Not with a name. */
         readonly id?: undefined;
       }
   );
 
-/** Arguments of `getServiceAccounts`; those that are given must all match. */
+/** Arguments of `getServiceAccounts`. Accounts must match all of them. */
 export interface GetServiceAccountsArgs extends OverConnection {
   /** A role that the accounts have, possibly among others. */
   readonly role?: ServiceAccountRole | undefined;
-  /** The accounts' name, exactly: as the programs that manage them set it. Without, each has a unique one. */
+  /** The accounts' exact name, as their programs set it. Without a name in its program, an account has a unique one. */
   readonly name?: string | undefined;
 }
 
 /** Arguments of `getApiKeys`. */
 export interface GetApiKeysArgs extends OverConnection {
-  /** Id of the owner, `user_…`: a service account's, or a user's for the keys of that user. Default: all owners. */
+  /** Id of the owner, `user_…`: a service account or a user. Default: all owners. */
   readonly serviceAccountId?: string | undefined;
 }
 
@@ -45,64 +45,64 @@ export interface GetRolesArgs extends OverConnection {}
 /** Arguments of `getCaller`. */
 export interface GetCallerArgs extends OverConnection {}
 
-/** A service account as a function shows it. */
+/** A service account, as functions return it. */
 export interface ServiceAccountInfo {
   /** `user_…` */
   readonly id: string;
-  /** What the dashboard shows; not unique, and empty where the account has none. */
+  /** The name that the dashboard shows. Not unique; empty if there is none. */
   readonly name: string;
-  /** Sorted, each once. */
+  /** Sorted, without duplicates. */
   readonly roles: string[];
-  /** The tenant that the account belongs to. */
+  /** Tenant of the account. */
   readonly tenantId: string;
 }
 
-/** An API key as a function shows it: never with its value, which Flexprice tells once, to who makes the key. */
+/** An API key, as functions return it. Without its value, which Flexprice only shows at creation. */
 export interface ApiKeyInfo {
   /** `secret_…` */
   readonly id: string;
-  /** The beginning and the end of the key, e.g. `sk_01***NP`; not unique. */
+  /** First five and last two characters of the key, e.g. `sk_01***NP`. Not unique. */
   readonly displayId: string;
-  /** What the dashboard shows; not unique. */
+  /** The name that the dashboard shows. Not unique. */
   readonly name: string;
-  /** `private_key`: Flexprice lists no others. */
+  /** `private_key`: Flexprice does not list others. */
   readonly type: string;
-  /** Copied from the owner when the key was made; sorted, each once. */
+  /** A copy of the owner's roles at creation; sorted, without duplicates. */
   readonly roles: string[];
   /** Id of the owner. */
   readonly userId: string;
-  /** What the owner is: `service_account` or `user`. */
+  /** Type of the owner: `service_account` or `user`. */
   readonly userType: string;
-  /** As in RFC 3339; absent where the key does not expire. An expired key is listed like any other. */
+  /** RFC 3339; absent if the key never expires. Expired keys are listed too. */
   readonly expiresAt?: string;
-  /** As in RFC 3339. */
+  /** RFC 3339. */
   readonly createdAt: string;
 }
 
-/** A role as a function shows it. */
+/** A role, as functions return it. */
 export interface RoleInfo {
-  /** What `roles` of a `ServiceAccount` takes, e.g. `event_ingestor`. */
+  /** Value for `roles` of a `ServiceAccount`, e.g. `event_ingestor`. */
   readonly id: string;
-  /** What the dashboard shows, e.g. `Event Ingestor`. */
+  /** The name that the dashboard shows, e.g. `Event Ingestor`. */
   readonly name: string;
-  /** In the server's own words. */
+  /** The server's description. */
   readonly description: string;
   /** Actions by entity, e.g. `{ event: ["write"] }`; `*` stands for all. */
   readonly permissions: Record<string, string[]>;
-  /** Whether a service account can be given it; users can hold others. */
+  /** Whether a service account can have the role. */
   readonly assignable: boolean;
 }
 
-/** Who the configured credential is. */
+/** Who the configured credential belongs to. */
 export interface CallerInfo {
-  /** `user_…`, of users and service accounts alike. */
+  /** `user_…`, for both users and service accounts. */
   readonly id: string;
-  /** `user` or `service_account`. Only a user with `super_admin` sees and makes the keys of others. */
+  /** `user` or `service_account`. Only a user with `super_admin` can see and create the keys of others. */
   readonly type: string;
-  /** Empty where it has none, as most users. */
+  /** Empty if there is none, as for most users. */
   readonly name: string;
-  /** Sorted, each once. */
+  /** Sorted, without duplicates. */
   readonly roles: string[];
-  /** The tenant that everything made with the credential belongs to. */
+  /** Tenant of everything that is created with the credential. */
   readonly tenantId: string;
 }

@@ -1,14 +1,14 @@
 import type { dynamic } from "@pulumi/pulumi";
-import { isUnknown } from "./unknowns";
+import { isUnknown } from "./inputs";
 
-/** What a change of one input does, and when two values of it are the same. */
+/** What a change of one input does, and when two values count as the same. */
 interface Change {
   readonly change: "update" | "replace";
-  /** Whether the new input still asks for what the state holds; by default strict equality. */
+  /** Whether the new input matches the state; by default strict equality. */
   readonly same?: (before: unknown, now: unknown) => boolean;
 }
 
-/** One row an input. */
+/** One row per input. */
 export type ChangeTable<Field extends string> = Readonly<Record<Field, Change>>;
 
 /** Compares the state's outputs with new inputs, so that drift found by a refresh counts like a changed program. */
@@ -19,7 +19,7 @@ export function diffByTable<Field extends string>(
 ): { changed: Field[]; replaced: Field[] } {
   const fields = Object.keys(table) as Field[];
   const changed = fields.filter((field) => {
-    // What is not known yet may differ: a preview that promises too little would lie.
+    // An unknown value may differ, and a preview must not promise too little.
     if (isUnknown(now[field])) return true;
     const same = table[field].same ?? Object.is;
     return !same(before[field], now[field]);
@@ -28,9 +28,9 @@ export function diffByTable<Field extends string>(
 }
 
 /**
- * The engine's form of a diff. The new resource is made before the old one goes, unless the user says otherwise.
- * Where the program's inputs have changed, the engine is left to see so by itself: only then does it know which they
- * are, and can heed `replaceOnChanges`. Drift alone is in no input, and has to be said.
+ * A diff as the engine expects it. The new resource is created before the old one is deleted, unless the user sets
+ * deleteBeforeReplace. If the program's inputs have changed, the diff leaves `changes` out: the engine then finds the
+ * changed inputs by itself, and respects `replaceOnChanges`. Drift shows in no input, so the diff reports it.
  */
 export function toDiffResult(diff: {
   readonly changed: readonly string[];

@@ -1,35 +1,35 @@
-import { isUnknown } from "./unknowns";
+import { isUnknown } from "./inputs";
 
-/** A resource of the program, as its diff has shown it. */
+/** A resource of the program, as the engine showed it for its diff. */
 export interface Diffed<Olds, News> {
   readonly id: string;
   readonly olds: Olds;
-  /** Once a successor is due: what that is made of. */
+  /** The inputs of its successor, once a replacement is due. */
   readonly news: News;
-  /** Whether the diff asked for a replacement, or the engine has begun one of its own accord. */
+  /** Whether the diff asked for a replacement, or the engine has begun one by itself. */
   readonly isReplaced: boolean;
-  /** Whether the diff has left it to the engine what becomes of changes, so that `replaceOnChanges` may have it replaced. */
+  /** Whether the diff left the decision on changes to the engine, so that `replaceOnChanges` may replace it. */
   readonly isLeftToEngine?: boolean;
 }
 
 interface Entry<Olds, News> extends Diffed<Olds, News> {
-  /** What its successor would be made of. */
+  /** The inputs that its successor would have. */
   readonly texts: readonly string[];
-  /** Whether a successor has been made. */
+  /** Whether its successor has been created. */
   readonly isClaimed?: boolean;
 }
 
 /**
- * The resources of the program that this process was asked to diff, and what it has made. The engine names no resource
- * to a dynamic provider: what a create replaces shows in its inputs. With `--replace`, and for what is tainted, it asks
- * for no diff at all.
+ * The resources that this process was asked to diff, and those it has created. The engine does not tell a dynamic
+ * provider which resource it is working on: only the inputs of a create show what it replaces. With `--replace`, and
+ * for tainted resources, the engine does not ask for a diff at all.
  */
 export class DiffedResources<Olds, News extends object> {
   private readonly byId = new Map<string, Entry<Olds, News>>();
-  private readonly made = new Map<string, { readonly inputs: News; isSuccessor: boolean }>();
+  private readonly created = new Map<string, { readonly inputs: News; isSuccessor: boolean }>();
   private readonly deleted: Olds[] = [];
   private last: string | undefined;
-  /** Inputs that the engine had checked, by whether they are the ones that it has already. */
+  /** Inputs that the engine had checked, by whether they equal the old inputs. */
   private readonly checked = { same: new Set<string>(), changed: new Set<string>() };
 
   note(diffed: Diffed<Olds, News>): void {
@@ -38,8 +38,8 @@ export class DiffedResources<Olds, News extends object> {
   }
 
   /**
-   * To be called at each check. One without old inputs right after a diff is for the successor: `ignoreChanges` does
-   * not apply to what that is made of.
+   * Call this for each check. A check without old inputs right after a diff is the check of the successor, to whose
+   * inputs `ignoreChanges` does not apply.
    * @returns The resource that the engine replaces.
    */
   recheck(olds: object, news: News): Diffed<Olds, News> | undefined {
@@ -48,7 +48,7 @@ export class DiffedResources<Olds, News extends object> {
     this.last = undefined;
     if (last === undefined || Object.keys(olds).length > 0) return undefined;
     const text = textOf(news);
-    // Where the engine had nothing to decide, it is the first check of a new resource, whatever that looks like.
+    // If the engine had nothing to decide, this is the first check of a new resource, even if the inputs are the same.
     const isSuccessor = last.isReplaced
       ? haveOnePrefix(last.news, news)
       : last.isLeftToEngine === true && last.texts.includes(text);
@@ -58,14 +58,14 @@ export class DiffedResources<Olds, News extends object> {
     return replaced;
   }
 
-  /** The engine updates it: what looked like its successor is a resource of its own. */
+  /** The engine updates the resource: what looked like its successor is another resource. */
   noteUpdated(id: string): void {
     const entry = this.byId.get(id);
     if (entry === undefined) return;
     this.byId.set(id, { ...entry, isReplaced: false, isLeftToEngine: false });
   }
 
-  /** Whether the engine itself sees that these inputs are not the ones that it has. */
+  /** Whether the engine itself sees that these inputs differ from the old ones. */
   hasChangedInputs(news: News): boolean {
     const text = textOf(news);
     return this.checked.changed.has(text) && !this.checked.same.has(text);
@@ -75,23 +75,23 @@ export class DiffedResources<Olds, News extends object> {
     return this.byId.get(id);
   }
 
-  /** Whether the program keeps it as it is. */
+  /** Whether the program keeps the object. */
   stays(id: string): boolean {
     return this.byId.get(id)?.isReplaced === false;
   }
 
-  /** Whether it is a resource of the program: one that was diffed, or made in this run. */
+  /** Whether the object belongs to a resource of the program: one that was diffed, or created in this run. */
   holds(id: string): boolean {
-    return this.byId.has(id) || this.made.has(id);
+    return this.byId.has(id) || this.created.has(id);
   }
 
-  /** Those whose successor would have these inputs. */
+  /** The resources whose successor would have these inputs. */
   withInputs(inputs: News): Diffed<Olds, News>[] {
     const wanted = textOf(inputs);
     return [...this.byId.values()].filter(({ texts }) => texts.includes(wanted));
   }
 
-  /** The resource that is replaced by one with these inputs, once: the next of the same inputs replaces another. */
+  /** The resource that a resource with these inputs replaces. Each is claimed once: the next caller gets another. */
   claim(inputs: News): Diffed<Olds, News> | undefined {
     const wanted = textOf(inputs);
     const entry = [...this.byId.values()].find(
@@ -101,21 +101,21 @@ export class DiffedResources<Olds, News extends object> {
     return entry;
   }
 
-  /** @param isSuccessor - Whether it is known what it replaces, if anything. */
-  noteMade(id: string, inputs: News, isSuccessor: boolean): void {
-    this.made.set(id, { inputs, isSuccessor });
+  /** @param isSuccessor - Whether it is known what the object replaces, if anything. */
+  noteCreated(id: string, inputs: News, isSuccessor: boolean): void {
+    this.created.set(id, { inputs, isSuccessor });
   }
 
-  /** The inputs with which this run has made it, or taken it over. */
-  madeWith(id: string): News | undefined {
-    return this.made.get(id)?.inputs;
+  /** The inputs with which this run has created or adopted the object. */
+  createdWith(id: string): News | undefined {
+    return this.created.get(id)?.inputs;
   }
 
-  /** Takes one of those for a successor that were made in this run without a diff, so that it counts for one only. */
+  /** Finds a resource that this run has created without a diff and marks it as a successor, so that it counts once. */
   takeSuccessor(isLike: (inputs: News) => boolean): boolean {
-    for (const made of this.made.values()) {
-      if (made.isSuccessor || !isLike(made.inputs)) continue;
-      made.isSuccessor = true;
+    for (const created of this.created.values()) {
+      if (created.isSuccessor || !isLike(created.inputs)) continue;
+      created.isSuccessor = true;
       return true;
     }
     return false;
@@ -125,18 +125,18 @@ export class DiffedResources<Olds, News extends object> {
     return [...this.byId.values()];
   }
 
-  /** The engine has had it deleted: no diff shows what the program has no more. */
+  /** The engine has deleted the resource. No diff shows what the program no longer has. */
   noteDeleted(olds: Olds): void {
     this.deleted.push(olds);
   }
 
-  /** The states of all that this run has had to do with, what it has made left out. */
+  /** The states of all resources that this run has diffed or deleted. */
   states(): Olds[] {
     return [...this.all().map(({ olds }) => olds), ...this.deleted];
   }
 }
 
-/** Whether both may be inputs of one resource: its class hands the same prefix over each time. */
+/** Whether both can be inputs of one resource: its class passes the same prefix each time. */
 function haveOnePrefix(one: object, other: object): boolean {
   const [before, now] = [one, other].map((inputs) => Reflect.get(inputs, "namePrefix"));
   return before === now || isUnknown(before) || isUnknown(now);

@@ -2,8 +2,8 @@ import { fstatSync } from "node:fs";
 import type { Journal } from "../session/recovery/journal";
 
 /**
- * A CLI that is killed sends no signal and leaves this process running; only the pipe to it breaks. Nobody hears what
- * this process is answered from then on, so it sends nothing any more: it ends, and its notes tell the next run.
+ * Ends this process when the engine has gone. A killed CLI sends no signal; only the pipe from it breaks. No result
+ * reaches a state from then on, so this process stops sending requests, and its notes inform the next run.
  */
 export function onEngineExit(journal: Journal): void {
   if (!isProviderProcess() || !isPipe(0)) return;
@@ -13,16 +13,16 @@ export function onEngineExit(journal: Journal): void {
   };
   process.stdin.once("end", end);
   process.stdin.resume();
-  // The terminal was closed.
+  // Sent when the terminal is closed.
   process.once("SIGHUP", end);
 }
 
-/** Other processes may load the runtime too, a test for instance; their standard input is not ours to read. */
+/** Other processes, such as tests, may load the runtime too. Their standard input must not be read. */
 function isProviderProcess(): boolean {
   return process.argv[1]?.includes("dynamic-provider") === true;
 }
 
-/** Standard input that is a file or /dev/null is at its end from the start, and says nothing of the engine. */
+/** A file or /dev/null as standard input ends at once, which says nothing about the engine. */
 function isPipe(descriptor: number): boolean {
   const kind = fstatSync(descriptor);
   return kind.isFIFO() || kind.isSocket();

@@ -2,16 +2,16 @@ import { FlexpriceError } from "../shared/errors";
 import type { ProviderContext } from "./context";
 
 /**
- * Whether what is to be deleted is adopted, or held, by another resource of the program. Two entries of the state hold it then,
- * and deleting it for the older would end it for both.
+ * Whether another resource of the program adopts or holds the object that is to be deleted. The state then has two
+ * entries for it, and deleting the object for the older entry would break the newer one.
  */
 export async function isHandedOver(
-  { adopted, warn }: ProviderContext,
+  { adoptedIds, warn }: ProviderContext,
   id: string,
   what: string,
   diffed: { readonly isHeld: boolean; readonly stays: boolean },
 ): Promise<boolean> {
-  if (!adopted.has(id) && !diffed.isHeld) return false;
+  if (!adoptedIds.has(id) && !diffed.isHeld) return false;
   await warn(
     diffed.stays
       ? `${what} is left as it is: the program has it. An earlier run that was to replace or rename its resource has left a second entry in the state, which is dropped.`
@@ -21,28 +21,28 @@ export async function isHandedOver(
 }
 
 /**
- * Whether this run has taken over for a resource what that very resource held: with `--replace` the engine asks for no
- * diff, and nothing told that "adopt" was done. Under another prefix it is another resource.
+ * Whether this run has adopted, for a resource, the object that the same resource held before. With `--replace` the
+ * engine asks for no diff, so the provider could not know that the adoption was done. A different prefix means a
+ * different resource.
  */
 export function isReplacedByItself(
-  { adopted }: ProviderContext,
+  { adoptedIds }: ProviderContext,
   { id, namePrefix }: { readonly id: string; readonly namePrefix: string | undefined },
-  madeWith: { readonly namePrefix?: string } | undefined,
+  createdWith: { readonly namePrefix?: string } | undefined,
 ): boolean {
-  return adopted.has(id) && madeWith !== undefined && madeWith.namePrefix === namePrefix;
+  return adoptedIds.has(id) && createdWith !== undefined && createdWith.namePrefix === namePrefix;
 }
 
-/** The engine keeps both entries, and the next up drops the older. */
-export function replacedByItself(operation: string): FlexpriceError {
+/** The engine keeps both entries, and the next `up` drops the older one. */
+export function replacedByItself(): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
-    operation,
     reason:
       'it was to be replaced, but the program still has "adopt" for it, and took the very same over',
     fix: WITHOUT_ADOPT,
   });
 }
 
-/** A taint is gone with the run that has heeded it. */
+/** The fix names --replace because a taint is gone after the run that has seen it. */
 export const WITHOUT_ADOPT =
   'remove "adopt" from the program, and replace the resource then with "pulumi up --replace" and its URN.';

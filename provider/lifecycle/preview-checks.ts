@@ -7,21 +7,21 @@ import { isFailure } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import type { ProviderContext } from "./context";
-import { isUnknown } from "./unknowns";
+import { isUnknown } from "./inputs";
 import { checkFailure } from "./validation";
 
-/** What a preview knows of the server; nothing of it where it could not or should not ask. */
+/** What a preview knows about the server; nothing if it could not or should not ask. */
 export interface PreviewContext {
   readonly connection?: Connection;
   readonly caller?: User;
   readonly offered: readonly string[];
-  /** Reasons why nothing at all can work. */
+  /** Problems that make every operation fail. */
   readonly failures: readonly dynamic.CheckFailure[];
 }
 
 const OFFLINE: PreviewContext = { offered: SERVICE_ACCOUNT_ROLES, failures: [] };
 
-/** Asks the server, once a process, what a check needs to know. Trouble of the server is a warning, not a failure. */
+/** Asks the server, once per process, what a check needs to know. A failing server is a warning, not a failure. */
 export async function loadPreviewContext(
   context: ProviderContext,
   connectionName: unknown,
@@ -40,7 +40,7 @@ export async function loadPreviewContext(
       );
       return OFFLINE;
     }
-    const connection = context.connect(name, "check the program against Flexprice");
+    const connection = context.connect(name);
     const seen = await connection.preflight();
     switch (seen.kind) {
       case "refused":
@@ -67,9 +67,9 @@ export async function loadPreviewContext(
 }
 
 /**
- * Refuses a program whose functions work with other settings than its resources: an inline program of the Automation
- * API runs in another process than its provider, and the two may see different environments.
- * @param news - What the program declares; `__functions` has the fingerprint of each connection that its functions use.
+ * Rejects a program whose functions use other settings than its resources. An inline program of the Automation API
+ * runs in another process than its provider, and the two may have different environment variables.
+ * @param news - The program's inputs; `__functions` has the fingerprint of each connection that its functions use.
  */
 export function functionSettingsFailures(
   context: Pick<ProviderContext, "fingerprint">,
@@ -100,24 +100,23 @@ function fingerprintOf(
 }
 
 /**
- * Refuses ahead of time what the change or the deletion of an object would refuse: a credential of another tenant.
+ * Rejects a credential of another tenant in the preview, before a change or deletion would fail with it.
  * @throws FlexpriceError of kind `wrong_tenant`.
  */
 export async function assertTenantInPreview(
   context: ProviderContext,
   { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
-  operation: string,
 ): Promise<void> {
   const { connection } = await loadPreviewContext(context, name);
-  if (connection !== undefined) await guardTenant(connection, tenantId, operation);
+  if (connection !== undefined) await guardTenant(connection, tenantId);
 }
 
-/** The tenants that a connection's credential does not belong to, and that a warning has named. */
-const remarkedTenants = new WeakMap<Connection, Set<string>>();
+/** The foreign tenants that each connection has already warned of. */
+const warnedTenants = new WeakMap<Connection, Set<string>>();
 
 /**
- * Says that nothing but a comparison is done with a resource whose tenant the credential does not belong to: once a
- * tenant, since most often it is so for the whole stack.
+ * Warns that the credential belongs to another tenant than a resource, which is therefore only compared. Warns once
+ * per tenant, since usually the whole stack is affected.
  */
 export async function warnOfForeignTenant(
   context: ProviderContext,
@@ -126,15 +125,15 @@ export async function warnOfForeignTenant(
 ): Promise<void> {
   const { connection, caller } = await loadPreviewContext(context, name);
   if (connection === undefined || caller === undefined || caller.tenant.id === tenantId) return;
-  const remarked = remarkedTenants.get(connection) ?? new Set();
-  if (remarked.has(tenantId)) return;
-  remarkedTenants.set(connection, remarked.add(tenantId));
+  const warned = warnedTenants.get(connection) ?? new Set();
+  if (warned.has(tenantId)) return;
+  warnedTenants.set(connection, warned.add(tenantId));
   await context.warn(
     `${what} belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} belongs to tenant ${caller.tenant.id}: neither this resource nor any other of tenant ${tenantId} can be read, changed or deleted with it. Configure a credential of tenant ${tenantId}. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
   );
 }
 
-/** What the caller lacks to create a service account with these roles. */
+/** Why the caller cannot create a service account with these roles. */
 export async function accountCreationFailures(
   { connection, caller, offered }: PreviewContext,
   roles: readonly string[],
@@ -162,7 +161,7 @@ export async function accountCreationFailures(
     });
 }
 
-/** What the caller lacks to create a key for a service account, or for itself. */
+/** Why the caller cannot create a key for a service account, or for itself. */
 export function keyCreationFailures(
   { connection, caller }: PreviewContext,
   forAccount: boolean,
@@ -181,8 +180,8 @@ export function keyCreationFailures(
 }
 
 /**
- * Does ahead of time what a create will do first, and tells what would refuse it. Whether the server is at its best
- * now says nothing about the program: other failures are left to the create.
+ * Runs the checks of a create in a preview, and reports what would reject it. Other errors say nothing about the
+ * program: the create reports them if they persist.
  */
 export async function asCheckFailures(
   property: string,
@@ -202,7 +201,7 @@ async function rolesOf(connection: Connection): Promise<readonly Role[] | undefi
   try {
     return await connection.allRoles();
   } catch (error) {
-    // What cannot be found out now is refused by the server when it comes to it.
+    // The server checks the permissions again at the create.
     if (isFailure(error)) return undefined;
     throw error;
   }

@@ -1,5 +1,5 @@
 import type { EnforcementLevel } from "@pulumi/policy";
-import { containsUnknown } from "../lifecycle/unknowns";
+import { containsUnknown } from "../lifecycle/inputs";
 
 /** Options of every policy. */
 export interface PolicyOptions {

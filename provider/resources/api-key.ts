@@ -1,85 +1,84 @@
 import * as pulumi from "@pulumi/pulumi";
 import { API_KEY_TYPE, hasType } from "../shared/resource-types";
-import { withDefault } from "./default";
-import { rejectDeletedWith, rejectImport } from "./options";
+import { rejectDeletedWith, rejectImport, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
-/** `private_key` calls the API; `publishable_key` is for browsers, is never listed and does not authenticate it. */
+/** `private_key` authenticates to the API. `publishable_key` is for browsers: it does not, and is never listed. */
 export type ApiKeyType = "private_key" | "publishable_key";
 
-/** What becomes of a key on the server when it is replaced. */
+/** What happens to a replaced key on the server. */
 export type OnDelete = "revoke" | "expire";
 
-/** An existing key to take over. */
+/** An existing key to adopt. */
 export interface AdoptedApiKey {
   /** The key's id, `secret_…`. */
   id: pulumi.Input<string>;
-  /** The key itself; kept as a secret. */
+  /** Value of the key, kept as a secret. */
   apiKey: pulumi.Input<string>;
 }
 
 /** Inputs of an {@link ApiKey}. */
 export interface ApiKeyArgs {
   /**
-   * Id of the service account that the key acts for. Only a user with super_admin can make such keys.
-   * Default: the caller itself. Change: replaces.
+   * Id of the service account that the key acts for. Only a user with super_admin can create such keys.
+   * Default: the caller. Change: replaces.
    */
   serviceAccountId?: pulumi.Input<string> | undefined;
   /**
-   * What the dashboard shows; not blank, need not be unique. With a name of the program's, a request whose answer is
-   * lost is an error that lists the keys to look at: nothing tells the new key from others of this name.
-   * Default: a unique name, `<namePrefix>-<10 characters>`. Change: replaces; removing it changes nothing.
+   * The name that the dashboard shows: not blank, not necessarily unique. If you set it and a response is lost, the
+   * create fails and lists the keys to check, since the new key cannot be told from others with this name.
+   * Default: a unique name, `<namePrefix>-<10 characters>`. Change: replaces. Removing it changes nothing.
    */
   name?: pulumi.Input<string> | undefined;
   /**
-   * What the unique name begins with, where `name` is not set; cut at 255 characters.
-   * Default: the resource's logical name. Change: nothing; it counts for the next key that the resource makes.
+   * Prefix of the unique name, if `name` is not set. A long prefix is cut.
+   * Default: the resource's logical name. Change: only affects the next key that the resource creates.
    */
   namePrefix?: pulumi.Input<string> | undefined;
   /** Default: `private_key`. Change: replaces. */
   type?: pulumi.Input<ApiKeyType> | undefined;
   /**
-   * When the key stops working: an instant as in RFC 3339, with a zone. It must lie in the future when the key is
-   * made. Default: never. Change: replaces, unless it is the same instant in other words.
+   * When the key expires: an RFC 3339 instant with a zone, in the future when the key is created.
+   * Default: never. Change: replaces, unless it is the same instant.
    */
   expiresAt?: pulumi.Input<string> | undefined;
   /**
-   * Lifetime from the key's creation, instead of `expiresAt`: a number and a unit of `s`, `m`, `h`, `d`, `w` or `y`,
-   * e.g. "90d" or "12h". Fixed when the key is made. Default: none. Change: replaces, unless it is the same length.
+   * Lifetime of the key from its creation, instead of `expiresAt`: a number and one of the units `s`, `m`, `h`, `d`,
+   * `w` and `y`, e.g. "90d" or "12h". Default: none. Change: replaces, unless it is the same length.
    */
   expiresIn?: pulumi.Input<string> | undefined;
   /**
-   * How long before its expiry the key is due for rotation, e.g. "14d": from then on a preview shows a replacement
-   * and `pulumi up` makes it, new before old. Shorter than the lifetime. Default: when it has expired.
-   * Change: updates in place, without a request.
+   * How long before expiry `pulumi up` replaces the key, new before old, e.g. "14d". Must be shorter than the lifetime.
+   * Default: once it has expired. Change: updates in place, without a request.
    */
   rotateBefore?: pulumi.Input<string> | undefined;
   /**
-   * Texts of your own: any change of one replaces the key. Adding the map to a key that has none does not.
+   * Arbitrary key-value pairs. Changing any value replaces the key. Adding the map to a key without one does not.
    */
   rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /**
-   * What becomes of a key that is replaced. `revoke` ends it once its successor is made. `expire` leaves it to its own
-   * expiry, so that its consumers have until then to change over; needs `expiresAt` or `expiresIn`. The keys that were
-   * left end with the resource: when it is deleted, or its account is replaced.
-   * Default: `revoke`. Change: updates in place, without a request; with a replacement it is for the successor only.
+   * What happens to a replaced key. `revoke` revokes it once its successor is created. `expire` keeps it until its
+   * expiry, so that its consumers can switch over; this needs `expiresAt` or `expiresIn`. Keys that were kept are
+   * revoked when the resource is deleted or its account is replaced.
+   * Default: `revoke`. Change: updates in place, without a request. Together with a replacement, it only affects the
+   * successor.
    */
   onDelete?: pulumi.Input<OnDelete> | undefined;
   /**
-   * An existing private key to take over instead of making one; checked by using it. A resource of the stack that
-   * held the key before, under another name for instance, lets go of it. Change: another id replaces; removing it
-   * changes nothing.
+   * An existing private key to adopt instead of creating one. The provider checks the value by using it. If another
+   * resource of the stack managed the key before, that one no longer does.
+   * Change: another id replaces. Removing it changes nothing.
    */
   adopt?: pulumi.Input<AdoptedApiKey> | undefined;
-  /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. Change: replaces. */
+  /** Name of a connection in `flexprice:connections`. Default: the other settings. Change: replaces. */
   connection?: pulumi.Input<string> | undefined;
 }
 
 /** What {@link ApiKey.get} cannot read from the server. */
 export interface ApiKeyState {
-  /** The key itself: Flexprice shows it at creation only. */
+  /** Value of the key: Flexprice only shows it at creation. */
   apiKey?: pulumi.Input<string> | undefined;
-  /** Name of the connection through which the key is read. */
+  /** Name of the connection to read the key with. */
   connection?: pulumi.Input<string> | undefined;
 }
 
@@ -87,13 +86,13 @@ export interface ApiKeyState {
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 
 /**
- * A Flexprice API key. Its value is shown by the server once, at creation, and kept as a secret in the state.
+ * A Flexprice API key. The server shows its value once, at creation. The state keeps it as a secret.
  *
  * Created by `POST /secrets/api/keys`, read by `GET /secrets/api/keys`, revoked by
- * `DELETE /secrets/api/keys/{id}`. A revoked key that was used in the two minutes before can go on working for up
- * to two minutes: that is the server's cache. Nothing about a key can be changed on the server.
+ * `DELETE /secrets/api/keys/{id}`. Keys cannot be changed on the server. Because of the server's cache, a recently used
+ * key can work for up to two minutes after it is revoked.
  *
- * A preview fails when the account does not exist, when the credential may not make keys for it, and on an expiry that
+ * `pulumi preview` fails if the account does not exist, if the credential may not create keys for it, or if the expiry
  * has passed or contradicts another input.
  *
  * @example
@@ -108,42 +107,42 @@ const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").ap
  * ```
  */
 export class ApiKey extends pulumi.CustomResource {
-  /** The type in Pulumi, by which policies (`validateResourceOfType`) know the class. */
+  /** The type in Pulumi, which policies (`validateResourceOfType`) check. */
   static readonly __pulumiType = API_KEY_TYPE;
 
-  /** Whether this is a key, of whichever copy of the package; older versions of `@pulumi/policy` ask so. */
+  /** Whether this is an API key, also of another copy of the package. Older `@pulumi/policy` versions call it. */
   static override isInstance(obj: unknown): obj is ApiKey {
     return hasType(obj, API_KEY_TYPE);
   }
 
-  /** The key itself; always a secret. */
+  /** Value of the key, always a secret. */
   declare readonly apiKey: pulumi.Output<string>;
-  /** Its first five and last two characters, as the dashboard shows it. Not unique. */
+  /** First five and last two characters of the key, as the dashboard shows it. Not unique. */
   declare readonly displayId: pulumi.Output<string>;
-  /** What the dashboard shows. */
+  /** The name that the dashboard shows. */
   declare readonly name: pulumi.Output<string>;
-  /** The name, where `name` is not set; undefined where it is. */
+  /** The name, if `name` is not set. */
   declare readonly autoName: pulumi.Output<string | undefined>;
   /** `private_key` or `publishable_key`. */
   declare readonly type: pulumi.Output<string>;
-  /** What the key may do: a copy of its owner's roles, taken at creation; sorted. */
+  /** Roles of the key, sorted: a copy of its owner's roles at creation. */
   declare readonly roles: pulumi.Output<string[]>;
   /** Id of the service account or user that the key acts for. */
   declare readonly userId: pulumi.Output<string>;
   /** `service_account` or `user`. */
   declare readonly userType: pulumi.Output<string>;
-  /** When the key stops working, RFC 3339; undefined: never. */
+  /** When the key expires, RFC 3339; undefined: never. */
   declare readonly expiresAt: pulumi.Output<string | undefined>;
-  /** When the key was made, RFC 3339. */
+  /** When the key was created, RFC 3339. */
   declare readonly createdAt: pulumi.Output<string>;
-  /** The tenant that the key belongs to. Deletions by a credential of another tenant are refused. */
+  /** Tenant of the key. Deletions with a credential of another tenant fail. */
   declare readonly tenantId: pulumi.Output<string>;
 
   /**
    * Declares an API key.
    *
-   * @param name - The logical name, unique in the program; the key's name begins with it unless `args` say otherwise.
-   * @param args - What the key is to be.
+   * @param name - The logical name, unique in the program. By default, the key's name begins with it.
+   * @param args - The inputs.
    * @param opts - Pulumi's options for custom resources.
    */
   constructor(name: string, args: ApiKeyArgs = {}, opts?: pulumi.CustomResourceOptions) {
@@ -162,11 +161,11 @@ export class ApiKey extends pulumi.CustomResource {
   }
 
   /**
-   * A key that exists and is managed elsewhere: read by `GET /secrets/api/keys`, never changed. Without
-   * `state.apiKey` the output `apiKey` stays undefined, since the server does not show a key twice.
+   * Gets an existing key without managing it (`GET /secrets/api/keys`). Without `state.apiKey`, the output `apiKey` is
+   * undefined, since the server does not show a key twice.
    *
-   * The read fails when the credential sees no such key (revoked, publishable, of another environment or owner), and
-   * when `state.apiKey` is not this key.
+   * Fails if the credential cannot see the key, because it is revoked, publishable, or of another environment or owner,
+   * and if `state.apiKey` is not the value of this key.
    *
    * @param name - The logical name, unique in the program.
    * @param id - The key's id, `secret_…`.
@@ -184,7 +183,7 @@ export class ApiKey extends pulumi.CustomResource {
   }
 }
 
-/** Outputs that are no inputs: named, so that the engine resolves them. */
+/** Outputs that are not inputs. The engine only resolves outputs that are named. */
 const OUTPUTS = {
   apiKey: undefined,
   autoName: undefined,

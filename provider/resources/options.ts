@@ -1,12 +1,18 @@
-import { type CustomResourceOptions, type ResourceOptions, RunError } from "@pulumi/pulumi";
+import {
+  all,
+  type CustomResourceOptions,
+  type Input,
+  type ResourceOptions,
+  RunError,
+} from "@pulumi/pulumi";
 import { quoted } from "../shared/redaction";
 
-/** A RunError is shown by its message alone, without the program's stack. */
+/** Throws a RunError, which Pulumi shows without the program's stack. */
 function reject(what: string, reason: string, fix: string): never {
   throw new RunError(`Could not declare ${what}.\n  Reason: ${reason}\n  What to do: ${fix}`);
 }
 
-/** Pulumi gives a dynamic provider no way to import: it would fail with a trace. */
+/** Dynamic providers cannot import: Pulumi would fail with a stack trace. */
 export function rejectImport(
   type: "ServiceAccount" | "ApiKey",
   name: string,
@@ -24,7 +30,7 @@ export function rejectImport(
   );
 }
 
-/** JavaScript programs may leave them out. */
+/** JavaScript programs can leave the arguments out. */
 export function rejectMissingArgs(type: string, name: string, args: unknown, needed: string): void {
   if (typeof args === "object" && args !== null) return;
   reject(
@@ -35,8 +41,8 @@ export function rejectMissingArgs(type: string, name: string, args: unknown, nee
 }
 
 /**
- * A key that is deleted with something else would leave the state alive, and keep its account from being archived. The
- * parts of a component inherit the option.
+ * With deletedWith, a key would leave the state without being revoked, and block its account. Children of a component
+ * inherit the option.
  */
 export function rejectDeletedWith(
   type: "ApiKey" | "ServiceIdentity",
@@ -49,4 +55,13 @@ export function rejectDeletedWith(
     'the option "deletedWith" would drop the key from the state without revoking it',
     "leave it out: a key is revoked before its account is archived.",
   );
+}
+
+/** The input or its default. Creates an output only if it has to wait for one. */
+export function withDefault(
+  given: Input<string> | undefined,
+  otherwise: Input<string>,
+): Input<string> {
+  if (given === undefined || typeof given === "string") return given ?? otherwise;
+  return all([given, otherwise]).apply(([known, instead]) => known ?? instead);
 }

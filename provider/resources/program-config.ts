@@ -1,18 +1,19 @@
 import { log, type Resource, RunError, runtime } from "@pulumi/pulumi";
 import { SECRET_SETTINGS, unknownSettingError, unknownSettings } from "../config/keys";
+import { parseJson } from "../shared/json";
 
 let checked = false;
 
 /**
- * Refuses a program whose stack has a `flexprice:` setting that means nothing. Only the program sees the names of
- * all settings; the provider process can but ask for one by its name.
+ * Rejects a program whose stack has an unknown `flexprice:` setting. Only the program sees the names of all settings:
+ * the provider process can only get a setting by its name.
  */
 export function rejectUnknownSettings(): void {
   if (checked) return;
   checked = true;
   const config = runtime.allConfig();
   const [unknown] = unknownSettings(Object.keys(config));
-  // A RunError is shown by its message alone, without the program's stack.
+  // Pulumi shows a RunError without the program's stack.
   if (unknown !== undefined) throw new RunError(unknownSettingError(unknown).message);
   const secret = secretKeys();
   const readable = SECRET_SETTINGS.filter(
@@ -25,20 +26,16 @@ export function rejectUnknownSettings(): void {
   }
 }
 
-/** The keys of the config that are encrypted, as the CLI tells a program that it runs; undefined: it did not. */
+/** The encrypted config keys that the CLI passes to a program; undefined if it does not. */
 function secretKeys(): readonly unknown[] | undefined {
-  try {
-    const keys: unknown = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "null");
-    return Array.isArray(keys) ? keys : undefined;
-  } catch {
-    return undefined;
-  }
+  const keys = parseJson(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "");
+  return Array.isArray(keys) ? keys : undefined;
 }
 
-/** What functions have worked with, in each run of a program: by connection, "" for the unnamed one. */
+/** The fingerprints of the settings that functions have used, per run and connection; "" is the unnamed one. */
 const functionSettingsOfRun = new WeakMap<Resource, Record<string, string>>();
 
-/** A function of this run works with these settings. */
+/** Records that a function of this run uses these settings. */
 export function recordFunctionSettings(connection: string | undefined, fingerprint: string): void {
   const run = runtime.getStackResource();
   if (run === undefined) return;
@@ -48,7 +45,7 @@ export function recordFunctionSettings(connection: string | undefined, fingerpri
   });
 }
 
-/** The input by which a resource tells its provider what the program's functions have worked with so far. */
+/** The input that tells a resource's provider which settings the program's functions have used so far. */
 export function functionSettings(): { readonly __functions?: Readonly<Record<string, string>> } {
   const run = runtime.getStackResource();
   const seen = run && functionSettingsOfRun.get(run);

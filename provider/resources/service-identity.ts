@@ -2,54 +2,53 @@ import * as pulumi from "@pulumi/pulumi";
 import { durationMs } from "../shared/duration";
 import type { ServiceAccountRole } from "../shared/roles";
 import { ApiKey } from "./api-key";
-import { withDefault } from "./default";
-import { rejectDeletedWith, rejectMissingArgs } from "./options";
+import { rejectDeletedWith, rejectMissingArgs, withDefault } from "./options";
 import { ServiceAccount } from "./service-account";
 
 /** Inputs of a {@link ServiceIdentity}. */
 export interface ServiceIdentityArgs {
   /**
-   * What the service does, and no more: at least one role. No single service needs `super_admin`.
+   * Roles of the service: at least one, and only those that it needs. A single service never needs `super_admin`.
    * Change: replaces account and key, new before old.
    */
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
   /**
-   * What the dashboard shows for the account: 1 to 255 characters, not blank. The names of its keys begin with it.
-   * Default: a unique name, `<namePrefix>-<10 characters>`. Change: renames the account in place; a key keeps its name.
+   * The name that the dashboard shows for the account: 1 to 255 characters, not blank. The names of its keys begin with
+   * it. Default: a unique name, `<namePrefix>-<10 characters>`. Change: renames the account in place; keys keep theirs.
    */
   name?: pulumi.Input<string> | undefined;
   /**
-   * What the names of account and keys begin with, where `name` is not set.
-   * Default: the component's logical name. Change: nothing; it counts for what is made next.
+   * Prefix of the unique names of account and keys, if `name` is not set.
+   * Default: the component's logical name. Change: only affects what is created next.
    */
   namePrefix?: pulumi.Input<string> | undefined;
   /** Lifetime of the key from its creation. Default: "90d". Change: replaces the key. */
   expiresIn?: pulumi.Input<string> | undefined;
   /**
-   * How long before its expiry the next `pulumi up` replaces the key; as long the old one goes on working beside the
-   * new. Shorter than `expiresIn`. Default: "14d", or half the lifetime where that is less.
-   * Change: updates in place, without a request.
+   * How long before expiry `pulumi up` replaces the key, and so how long old and new key both work. Must be shorter
+   * than `expiresIn`. Default: "14d", or half the lifetime if that is less. Change: updates in place, without a request.
    */
   rotateBefore?: pulumi.Input<string> | undefined;
-  /** Texts of your own: any change of one replaces the key. Adding the map for the first time does not. */
+  /** Arbitrary key-value pairs. Changing any value replaces the key. Adding the map for the first time does not. */
   rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
-  /** Name of a connection in `flexprice:connections`. Default: the settings outside of it. Change: replaces both. */
+  /** Name of a connection in `flexprice:connections`. Default: the other settings. Change: replaces both. */
   connection?: pulumi.Input<string> | undefined;
 }
 
-/** How long a key works beside its successor, unless its lifetime is short. */
+/** How long a key and its successor both work, unless the lifetime is short. */
 const OVERLAP = "14d";
 
 /**
- * The identity of one service: a {@link ServiceAccount} of its own and an {@link ApiKey} that rotates.
+ * The identity of one service: a {@link ServiceAccount} with an {@link ApiKey} that rotates.
  *
- * The key lives 90 days. From 14 days before its end on, `pulumi up` makes its successor, and the old one goes on
- * working until its own expiry, so that nothing breaks while consumers take up the new one: run `pulumi up` on a
- * schedule. When the account itself goes, destroyed or replaced, all its keys are revoked with it, also those that
- * were left to their expiry and those made by hand. So a key that has leaked ends at once when it is revoked in the
- * dashboard, and `pulumi up --refresh` makes its successor; a rotation alone would leave it to its expiry.
+ * By default the key lives 90 days. In the last 14 days, `pulumi up` creates its successor, and the old key works until
+ * its expiry, so that consumers have time to switch over. Run `pulumi up` on a schedule. Destroying or replacing the
+ * account revokes all its keys, including old ones and those created by hand.
  *
- * The option `protect` protects the account alone: Pulumi replaces nothing that is protected, and the key rotates.
+ * If a key has leaked, revoke it in the dashboard and run `pulumi up --refresh`, which creates its successor. A
+ * rotation alone would keep the leaked key until its expiry.
+ *
+ * The option `protect` only protects the account: Pulumi does not replace protected resources, and the key rotates.
  *
  * @example
  * ```ts
@@ -58,22 +57,22 @@ const OVERLAP = "14d";
  * ```
  */
 export class ServiceIdentity extends pulumi.ComponentResource {
-  /** The service's account. */
+  /** The service account. */
   readonly serviceAccount: ServiceAccount;
   /** The account's key. */
   readonly key: ApiKey;
   /** Id of the account, `user_…`. */
   readonly serviceAccountId: pulumi.Output<string>;
-  /** The value of the key; always a secret. */
+  /** Value of the key, always a secret. */
   readonly apiKey: pulumi.Output<string>;
-  /** When the key stops working, RFC 3339. */
+  /** When the key expires, RFC 3339. */
   readonly expiresAt: pulumi.Output<string | undefined>;
 
   /**
    * Declares a service's account and its key.
    *
-   * @param name - The logical name, unique in the program; the names of account and keys begin with it unless `args` say otherwise.
-   * @param args - What the service may do.
+   * @param name - The logical name, unique in the program. By default, the names of account and keys begin with it.
+   * @param args - The inputs.
    * @param opts - Pulumi's options for components.
    */
   constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -90,7 +89,7 @@ export class ServiceIdentity extends pulumi.ComponentResource {
     this.key = new ApiKey(
       name,
       {
-        // Not the name itself: a rotation makes a key of its own each time, and each has to be told from the others.
+        // A prefix and not a name: every rotation creates another key, and each needs a unique name.
         namePrefix: withDefault(args.name, namePrefix),
         connection,
         serviceAccountId: this.serviceAccount.id,
@@ -99,7 +98,7 @@ export class ServiceIdentity extends pulumi.ComponentResource {
         rotationTriggers,
         onDelete: "expire",
       },
-      // Pulumi refuses to replace what is protected: each up would fail once the key is due. The account is protected.
+      // Pulumi does not replace protected resources: every up would fail once the key is due. The account is protected.
       { parent: this, protect: false },
     );
     this.serviceAccountId = this.serviceAccount.id;

@@ -10,9 +10,9 @@ import { Connection } from "./connection";
 import { ManagedIds } from "./managed-ids";
 import { Journal } from "./recovery/journal";
 
-/** The connections that a set of settings describes, by their names; each is made when it is first asked for. */
-export class Connections {
-  private readonly made = new Map<string | undefined, Connection>();
+/** The connections of one set of settings, by name. Each is opened on first use. */
+export class ConnectionPool {
+  private readonly byName = new Map<string | undefined, Connection>();
 
   constructor(
     private readonly source: SettingsSource,
@@ -22,40 +22,40 @@ export class Connections {
   ) {}
 
   /**
-   * The connection of this name, or the unnamed one.
+   * The connection with this name, or the default one.
    * @throws FlexpriceError of kind `configuration`.
    */
-  connect(name: string | undefined, operation: string): Connection {
-    const known = this.made.get(name);
+  connect(name: string | undefined): Connection {
+    const known = this.byName.get(name);
     if (known !== undefined) return known;
     const { credential, ...settings } = readSettings(this.source, name);
-    if (credential === undefined) throw missingCredential(operation, name);
+    if (credential === undefined) throw missingCredential(name);
     const { platform, journal, managed } = this;
     const connection = new Connection({ ...settings, credential, platform }, journal, managed);
-    this.made.set(name, connection);
+    this.byName.set(name, connection);
     return connection;
   }
 
-  /** Whether the settings are enough to connect. */
+  /** Whether a credential is configured. */
   isConfigured(name: string | undefined): boolean {
-    return this.made.has(name) || readSettings(this.source, name).credential !== undefined;
+    return this.byName.has(name) || readSettings(this.source, name).credential !== undefined;
   }
 
   /**
-   * Tells the settings of this connection from others.
+   * A hash that identifies the settings of this connection.
    * @throws FlexpriceError of kind `configuration`.
    */
   fingerprint(name: string | undefined): string {
     return fingerprint(readSettings(this.source, name));
   }
 
-  /** The names that a resource can give. */
+  /** The names of all configured connections. */
   names(): readonly string[] {
     return connectionNames(this.source);
   }
 
-  /** Milliseconds of the epoch by the clock of the connection's server, or by ours as long as it has not answered. */
+  /** Milliseconds of the epoch by the server's clock, or by the local clock until the server has responded. */
   now(name: string | undefined): number {
-    return this.made.get(name)?.api.serverNow() ?? this.platform.now();
+    return this.byName.get(name)?.api.serverNow() ?? this.platform.now();
   }
 }

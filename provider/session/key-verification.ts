@@ -6,8 +6,8 @@ import { type FlexpriceError, isFailure } from "../shared/errors";
 import type { Connection } from "./connection";
 
 /**
- * How long a revoked key can go on answering, and so how often to look, in milliseconds: a server keeps a key
- * that was used lately in a cache for 120 s, which revocation does not reach.
+ * Pauses between checks whether a revoked key still works, in milliseconds. The server caches recently used keys for
+ * 120 seconds, and revoking a key does not clear that cache.
  */
 const PAUSES: readonly number[] = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
 
@@ -16,14 +16,14 @@ export function seesEveryKey(caller: User): boolean {
   return caller.type === "user" && caller.roles.includes("super_admin");
 }
 
-/** Who a key acts for, asked with the key itself; undefined when the server does not accept it. */
+/** Asks the server with the key itself who the key acts for. Undefined: the server does not accept the key. */
 export async function authenticateWithKey(
   api: FlexpriceApi,
   apiKey: string,
 ): Promise<User | undefined> {
   const self = api.as({ kind: "apiKey", value: apiKey, source: "the API key itself" });
   try {
-    return await self.me("use an API key to see whether it still works");
+    return await self.me();
   } catch (error) {
     if (isFailure(error, "unauthenticated")) return undefined;
     throw error;
@@ -31,12 +31,12 @@ export async function authenticateWithKey(
 }
 
 /**
- * Whether the server has stopped accepting a key. A server whose database is away answers 401 to every key: it
- * counts only when the server answers a question to its database between two of them. A key that still works is
- * asked again until the longest delay of a revocation is over.
+ * Whether the server has stopped accepting a key. A server whose database is down answers 401 to every key, so only
+ * two 401s count, with a response from the database between them. A key that still works is tried again until the
+ * server's cache must have expired.
  */
 export async function confirmRevoked(
-  { api, directory }: Pick<Connection, "api" | "directory">,
+  { api, reads }: Pick<Connection, "api" | "reads">,
   apiKey: string,
   sleep: Platform["sleep"],
 ): Promise<boolean> {
@@ -49,41 +49,40 @@ export async function confirmRevoked(
       await sleep(pause);
     }
     if ((await authenticateWithKey(api, apiKey)) !== undefined) continue;
-    await directory.databaseAnswers();
+    await reads.databaseAnswers();
     if ((await authenticateWithKey(api, apiKey)) === undefined) return true;
   }
   return false;
 }
 
 /**
- * Archives an account, and takes "not found" for done only where a search in the same tenant does not know it either.
- * @returns The refusal of a server that does not know the account; undefined: this call has archived it.
+ * Archives an account. "Not found" counts as archived only if a search in the same tenant does not find it either.
+ * @returns The "not found" error in that case; undefined if this call has archived the account.
  */
 export async function archiveAccount(
-  { api, directory }: Pick<Connection, "api" | "directory">,
+  { api, reads }: Pick<Connection, "api" | "reads">,
   id: string,
-  operation: string,
 ): Promise<FlexpriceError | undefined> {
   try {
-    await api.archiveAccount(id, operation);
+    await api.archiveAccount(id);
     return undefined;
   } catch (error) {
     if (!isFailure(error, "not_found")) throw error;
-    if ((await directory.freshAccount(id)) !== undefined) throw error;
+    if ((await reads.freshAccount(id)) !== undefined) throw error;
     return error;
   }
 }
 
-/** The keys of an account that work, as far as the caller sees them. */
+/** The working keys of an account, as far as the caller can see them. */
 export async function visibleActiveKeys(
-  { api, directory }: Pick<Connection, "api" | "directory">,
+  { api, reads }: Pick<Connection, "api" | "reads">,
   id: string,
 ): Promise<readonly Key[]> {
-  const keys = await unlessHidden(() => directory.freshKeysOf(id));
+  const keys = await unlessHidden(() => reads.freshKeys(id));
   return keys.filter(({ expires_at }) => !(Date.parse(expires_at ?? "") <= api.serverNow()));
 }
 
-/** A caller that may not list keys still gets to know what becomes of the account. */
+/** No keys, if the caller may not list them: what happens to the account can still be found out. */
 export async function unlessHidden(list: () => Promise<readonly Key[]>): Promise<readonly Key[]> {
   try {
     return await list();

@@ -1,6 +1,6 @@
 import type { Journal } from "./recovery/journal";
 
-/** Ids of the objects that the stack's state holds, as far as this process has been shown them. */
+/** Ids of the objects in the stack's state, as far as this process knows them. */
 export class ManagedIds {
   private readonly ids = new Set<string>();
   private readonly wanted = new Set<string>();
@@ -11,7 +11,7 @@ export class ManagedIds {
     return this.ids.has(id);
   }
 
-  /** The program is about to take the object over. */
+  /** The program is about to adopt the object. */
   want(id: string): void {
     this.wanted.add(id);
   }

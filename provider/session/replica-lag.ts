@@ -4,21 +4,21 @@ import { createdAt } from "../api/ids";
 import { MAX_SILENT_MS } from "../api/retry";
 import { type FlexpriceError, isFailure } from "../shared/errors";
 
-/** What is younger, by the time in its id, is never gone: a read replica may not know it yet. */
+/** Objects younger than this, by the time in their id, never count as gone: a read replica may not know them yet. */
 const MIN_GONE_AGE_MS = 10 * 60_000;
 
-/** Whether an object was made too short a time ago to be called gone. */
+/** Whether an object is too young to count as gone. */
 export function isYoung({ api }: { readonly api: FlexpriceApi }, id: string): boolean {
   return api.earliestNow() - (createdAt(id) ?? 0) < MIN_GONE_AGE_MS;
 }
 
 type LagPlatform = Pick<Platform, "sleep" | "notify">;
 
-/** How long a read replica may not show what has just been done; asked again every second. */
+/** How long a read replica may lag behind a write, and how often to retry meanwhile. */
 const REPLICA_LAG_MS = 30_000;
 const REPLICA_PAUSE_MS = 1_000;
 
-/** Does something, again and again for a while as long as the failure looks like one of a read replica that lags. */
+/** Repeats an attempt for a while, as long as its error looks like that of a lagging read replica. */
 export async function retryDespiteLag<Result>(
   platform: LagPlatform,
   attempt: () => Promise<Result>,
@@ -34,7 +34,7 @@ export async function retryDespiteLag<Result>(
   }
 }
 
-/** Does something with an object; a server that does not know it yet, although it is young, is asked again. */
+/** Repeats an attempt on a young object while the server does not know the object yet. */
 export function retryWhileUnknown<Result>(
   connection: { readonly api: FlexpriceApi; readonly platform: LagPlatform },
   id: string,
@@ -48,8 +48,8 @@ export function retryWhileUnknown<Result>(
 }
 
 /**
- * Waits a moment before what a replica may have refused is asked again, and says so where it takes long.
- * @returns False, at once, where it has been waited for long enough.
+ * Pauses before an attempt is repeated that a replica may have rejected, and tells the user when it takes long.
+ * @returns False, without a pause, when the time for waiting is over.
  */
 export async function waitForReplica(
   platform: LagPlatform,

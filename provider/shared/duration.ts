@@ -2,23 +2,23 @@ import ms from "ms";
 
 const DURATION = /^\d+(?:\.\d+)?\s*(?:[smhdwy]|(?:sec|min|hour|day|week|year)s?)$/;
 
-/** A thousand years: what ends after the year 9999 does not fit the format in which the server reads instants. */
+/** A thousand years: the server cannot read instants after the year 9999. */
 const MAX_LENGTH = 1_000 * 365.25 * 24 * 60 * 60 * 1_000;
 
-/** Longer texts the library refuses with an exception. */
+/** The library throws on longer texts. */
 const MAX_CHARACTERS = 99;
 
-/** Milliseconds of a lifetime such as "90d" or "12h"; undefined for a text that is none. */
+/** The milliseconds of a lifetime such as "90d" or "12h"; undefined for invalid text. */
 export function durationMs(text: string): number | undefined {
   return durationFailure(text) === undefined ? ms(text as ms.StringValue) : undefined;
 }
 
 export const DURATION_RULE = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
 
-/** What is wrong with a text that is to be a lifetime. */
+/** What is wrong with a lifetime; undefined if nothing is. */
 export function durationFailure(text: string): string | undefined {
   if (!DURATION.test(text)) return DURATION_RULE;
-  // The pattern admits only what the library reads.
+  // The pattern only matches what the library can read.
   const length =
     text.length > MAX_CHARACTERS ? Number.POSITIVE_INFINITY : ms(text as ms.StringValue);
   if (length > MAX_LENGTH) {
@@ -30,10 +30,10 @@ export function durationFailure(text: string): string | undefined {
 const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00Z");
 const LAST_INSTANT = Date.parse("9999-12-31T23:59:59.999Z");
 
-/** The server's database rounds to microseconds, and what becomes the year 10000 makes every list with it fail. */
+/** The server's database rounds to microseconds. An instant rounded up to the year 10000 breaks every list with it. */
 const ROUNDED_UP = /\.\d{3}999[5-9]/;
 
-/** What is wrong with an instant as in RFC 3339 that the server is to keep and to give back. */
+/** Why the server could not store or return an instant in RFC 3339 format; undefined if it can. */
 export function instantFailure(text: string): string | undefined {
   const [, hours = "0"] = /[+-](\d{2}):\d{2}$/.exec(text) ?? [];
   if (Number(hours) > 15) {
@@ -53,8 +53,8 @@ export function sameDuration(before: unknown, now: unknown): boolean {
 }
 
 /**
- * Whether two texts name the same instant. The server keeps microseconds and rounds, we compare milliseconds:
- * one apart is the same.
+ * Whether two texts mean the same instant. The server rounds to microseconds, so one millisecond of difference is
+ * ignored.
  */
 export function sameInstant(before: unknown, now: unknown): boolean {
   if (typeof before !== "string" || typeof now !== "string")
@@ -62,12 +62,12 @@ export function sameInstant(before: unknown, now: unknown): boolean {
   return before === now || Math.abs(Date.parse(before) - Date.parse(now)) <= 1;
 }
 
-/** Whether the instant has come; never for a key that does not expire. */
+/** Whether the instant has passed. A key without an expiry never expires. */
 export function hasPassed(instant: string | undefined, now: number): boolean {
   return instant !== undefined && Date.parse(instant) <= now;
 }
 
-/** When a key is due for rotation: `rotateBefore` ahead of its expiry. */
+/** When a key is due for rotation: `rotateBefore` before its expiry. */
 export function rotationDue(expiresAt: string, rotateBefore: string): Date {
   return new Date(Date.parse(expiresAt) - (durationMs(rotateBefore) ?? 0));
 }

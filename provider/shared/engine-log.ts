@@ -3,8 +3,8 @@ import { SHOWN_BY_ENGINE, type Warn } from "./errors";
 import { escapeControlByLine, redact } from "./redaction";
 
 /**
- * Shows warnings, or what is only worth knowing, in the CLI's output, each text once a process. The provider process is told the engine's address
- * in its first argument; where there is no engine, as in tests, warnings go to standard error.
+ * Shows warnings or infos in the CLI's output, each text once per process. The engine's address is the first argument
+ * of the provider process. Without an engine, as in tests, messages go to standard error.
  */
 export function engineLog(
   engineAddress: string | undefined = process.argv[2],
@@ -28,7 +28,7 @@ async function send(
   severity: "warning" | "info",
   message: string,
 ): Promise<void> {
-  // Loaded only when there is something to say: most operations have nothing. gRPC is the SDK's own copy.
+  // Loaded only when needed: most operations have no message. Uses the SDK's own copy of gRPC.
   const sdk = createRequire(require.resolve("@pulumi/pulumi"));
   const { credentials }: typeof import("@grpc/grpc-js") = sdk("@grpc/grpc-js");
   const { EngineClient }: typeof import("@pulumi/pulumi/proto/engine_grpc_pb") = sdk(
@@ -48,8 +48,8 @@ async function send(
 }
 
 /**
- * Pulumi's provider host prints every error of check, diff, read and delete to standard error, stack and all, before
- * the engine shows its message beside the resource: readers would get the same text three times.
+ * Pulumi's provider host prints every error of check, diff, read and delete with its stack to standard error, and the
+ * engine shows the message next to the resource: users would read the same text three times.
  */
 export function dropRepeatedErrors(): void {
   const print = console.error;

@@ -1,23 +1,23 @@
-import { escapeControl, escapeControlByLine, redact } from "./redaction";
+import { escapeControl, redact } from "./redaction";
 
 /**
- * What went wrong, for code that has to decide; people read the message.
+ * What went wrong, for code that handles errors.
  *
- * - `configuration`: a setting is missing or unusable; nothing was sent.
- * - `invalid`: the server refused the request's content (400), or the arguments of a function mean nothing.
+ * - `configuration`: a setting is missing or unusable. Nothing was sent.
+ * - `invalid`: the server rejected the content of the request (400), or the arguments of a function are invalid.
  * - `unauthenticated`: the server does not accept the credential (401).
  * - `forbidden`: the credential may not do this (403).
- * - `wrong_environment`: the credential's environment is not the resource's, or none was named.
+ * - `wrong_environment`: the credential's environment is not the resource's, or none is set.
  * - `wrong_tenant`: the credential belongs to another tenant than the resource.
- * - `not_found`: the server does not know the object (404 with its code).
- * - `has_active_keys`: an account cannot be archived while keys of it are active.
- * - `conflict`: the object exists already (409), or what was read changed meanwhile.
- * - `throttled`: the server asked to slow down (429).
- * - `unreachable`: the request surely never reached the server.
- * - `server_error`: the server failed (5xx), or the connection broke, on a request that changes nothing twice.
- * - `outcome_unknown`: a create was sent and no usable answer came: it may or may not have happened.
- * - `malformed_answer`: something answered, but not as Flexprice does.
- * - `refused`: the provider itself declined, because going on could lose or harm something.
+ * - `not_found`: the object does not exist (404 with the server's code for it).
+ * - `has_active_keys`: an account cannot be archived while it has active keys.
+ * - `conflict`: the object already exists (409), or a list changed while it was read.
+ * - `throttled`: the server asks to slow down (429).
+ * - `unreachable`: the request did not reach the server.
+ * - `server_error`: the server failed (5xx) or the connection broke, on a request that changes nothing twice.
+ * - `outcome_unknown`: a create was sent without a usable response. It may or may not have happened.
+ * - `malformed_answer`: the response is not one of Flexprice.
+ * - `refused`: the provider refused to continue, because that could lose or harm something.
  */
 export type ErrorKind =
   | "configuration"
@@ -36,7 +36,7 @@ export type ErrorKind =
   | "malformed_answer"
   | "refused";
 
-/** Shows a line to the user, the same one only once a process; resolves once it is there, and never rejects. */
+/** Shows a message to the user, each text once per process. Resolves once it is shown, and never rejects. */
 export type Warn = (message: string) => Promise<void>;
 
 /** Stands for the stack of an error that the engine shows to the user, see `dropRepeatedErrors`. */
@@ -45,15 +45,20 @@ export const SHOWN_BY_ENGINE = "(shown by the engine)";
 /** The three parts of every error. */
 export interface ErrorParts {
   readonly kind: ErrorKind;
-  /** What was attempted on which named thing, in the infinitive: `create service account "ci"`. */
-  readonly operation: string;
-  /** What the server said, verbatim, or what was found. */
+  /**
+   * What was attempted, in the infinitive: `create service account "ci"`. Absent: the surrounding {@link operation}
+   * names the error.
+   */
+  readonly operation?: string;
+  /** Used instead outside of any operation. */
+  readonly defaultOperation?: string;
+  /** What the server said, verbatim, or what was found out. */
   readonly reason: string;
   /** What to do now. */
   readonly fix: string;
-  /** HTTP status, where there was an answer. */
+  /** The HTTP status, if there was a response. */
   readonly status?: number | undefined;
-  /** Flexprice's own error code, where the answer carried one. */
+  /** Flexprice's own error code, if the response has one. */
   readonly code?: string | undefined;
 }
 
@@ -66,40 +71,49 @@ export class FlexpriceError extends Error {
   readonly fix: string;
   readonly status: number | undefined;
   readonly code: string | undefined;
+  readonly #isNamed: boolean;
 
   constructor(parts: ErrorParts) {
-    const operation = escapeControl(redact(parts.operation));
-    const answer = escapeControl(redact(parts.reason));
+    const { defaultOperation = "do what was asked" } = parts;
+    const operation = escapeControl(redact(parts.operation ?? defaultOperation));
+    const reason = escapeControl(redact(parts.reason));
     const fix = escapeControl(redact(parts.fix));
-    super(`Could not ${operation}.\n  Reason: ${answer}\n  What to do: ${fix}`);
+    super(`Could not ${operation}.\n  Reason: ${reason}\n  What to do: ${fix}`);
+    this.#isNamed = parts.operation !== undefined;
     this.kind = parts.kind;
     this.operation = operation;
-    this.reason = answer;
+    this.reason = reason;
     this.fix = fix;
     this.status = parts.status;
     this.code = parts.code;
-    // Pulumi's dynamic provider host prints the stack beside the message: what users should read would stand
-    // there twice, above frames that tell them nothing.
+    // Pulumi's dynamic provider host prints the stack next to the message: users would read the message twice, above
+    // frames that do not help them.
     this.stack = SHOWN_BY_ENGINE;
   }
 
-  /** The same failure, told as part of a larger attempt. */
-  during(operation: string, fix?: string): FlexpriceError {
-    return new FlexpriceError({ ...this.parts, operation, fix: fix ?? this.fix });
+  /** A copy with other parts. Callers that share a request share its error, so none of them may change it. */
+  with(changes: Partial<ErrorParts>): FlexpriceError {
+    const { kind, operation, reason, fix, status, code } = this;
+    const name = this.#isNamed ? { operation } : { defaultOperation: operation };
+    return new FlexpriceError({ kind, ...name, reason, fix, status, code, ...changes });
   }
 
-  private get parts(): ErrorParts {
-    const { kind, operation, reason, fix, status, code } = this;
-    return { kind, operation, reason, fix, status, code };
+  /** The error with the name of this operation, unless it has a name already. */
+  within(operation: string): FlexpriceError {
+    return this.#isNamed ? this : this.with({ operation });
   }
 }
 
-/** Whether a caught value is a failure of one of these kinds. */
+/** Names what `run` does, in the infinitive, for errors that it throws without a name. The innermost name counts. */
+export async function operation<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
+  try {
+    return await run();
+  } catch (error) {
+    throw isFailure(error) ? error.within(name) : error;
+  }
+}
+
+/** Whether a caught value is a FlexpriceError, of one of these kinds if any are given. */
 export function isFailure(error: unknown, ...kinds: ErrorKind[]): error is FlexpriceError {
   return error instanceof FlexpriceError && (kinds.length === 0 || kinds.includes(error.kind));
-}
-
-/** Any caught value as readable, redacted text. */
-export function describe(error: unknown): string {
-  return escapeControlByLine(redact(error instanceof Error ? error.message : String(error)));
 }

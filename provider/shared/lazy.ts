@@ -1,8 +1,20 @@
-/** What is made when it is first asked for, and kept. */
-export function lazy<Value extends object>(make: () => Value): () => Value {
-  let made: Value | undefined;
+/** Computes a value on first use and caches it. */
+export function lazy<Value extends object>(compute: () => Value): () => Value {
+  let value: Value | undefined;
   return () => {
-    made ??= make();
-    return made;
+    value ??= compute();
+    return value;
+  };
+}
+
+/** As {@link lazy}, for what can fail: a failure is not cached. */
+export function lazyAsync<Value>(compute: () => Promise<Value>): () => Promise<Value> {
+  let value: Promise<Value> | undefined;
+  return () => {
+    value ??= compute().catch((error) => {
+      value = undefined;
+      throw error;
+    });
+    return value;
   };
 }

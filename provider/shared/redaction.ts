@@ -1,14 +1,14 @@
 /**
- * The one gate through which every text for humans passes: errors, warnings, check failures.
- * A caller cannot forget it, because FlexpriceError and the log apply it themselves.
+ * Every text for users is redacted: errors, warnings, check failures. FlexpriceError and the log do it themselves, so
+ * that no caller can forget it.
  */
 
 const REDACTED = "[redacted]";
 
-/** Shapes that are credentials wherever they stand, known to this process or not. A display id (`sk_01***NP`) is none. */
+/** Patterns of credentials, known to this process or not. A display id (`sk_01***NP`) does not match. */
 const CREDENTIAL_SHAPES: readonly RegExp[] = [
   /\bsk_[A-Za-z0-9_-]{6,}/g,
-  // A publishable key is no secret, but is cut like one; what else begins so may be a name.
+  // A publishable key is not secret, but redacted too. Other texts with this prefix may be names.
   /\bpk_[0-9A-HJKMNP-TV-Z]{26}\b/g,
   /\beyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){1,2}/g,
   /\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{6,}/gi,
@@ -17,12 +17,12 @@ const CREDENTIAL_SHAPES: readonly RegExp[] = [
   /(?<=:\/\/)[^\s/@:]+:[^\s/@]+(?=@)/g,
 ];
 
-/** Shorter than this a value would blot out ordinary words; no Flexprice credential is. */
+/** Shorter values could be ordinary words; Flexprice credentials are longer. */
 const MIN_SECRET_LENGTH = 6;
 
 const knownSecrets = new Set<string>();
 
-/** Makes {@link redact} remove this exact value, in plain and in URL-encoded form, from now on. */
+/** Makes {@link redact} remove this exact value from now on, also in its URL-encoded and JSON-escaped form. */
 export function rememberSecret(value: unknown): void {
   if (typeof value !== "string" || value.length < MIN_SECRET_LENGTH) return;
   knownSecrets.add(value);
@@ -32,10 +32,10 @@ export function rememberSecret(value: unknown): void {
   if (escaped !== value) knownSecrets.add(escaped);
 }
 
-/** The text without any credential. */
+/** The text with all credentials removed. */
 export function redact(text: string): string {
   let clean = text;
-  // Longest first, so that a secret which contains another does not leave a rest behind.
+  // Longest first: a secret may contain another one.
   for (const secret of [...knownSecrets].sort((a, b) => b.length - a.length)) {
     clean = clean.replaceAll(secret, REDACTED);
   }
@@ -43,25 +43,25 @@ export function redact(text: string): string {
   return clean;
 }
 
-/** Characters that move a cursor, hide, or turn the direction of what is read. */
+/** Characters that move the cursor, are invisible, or change the direction of text. */
 const UNREADABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** A text from elsewhere on one line: what a terminal would obey is spelled out. */
+/** Untrusted text for one line: control characters are spelled out. */
 export function escapeControl(text: string): string {
   return text.replace(UNREADABLE, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
-/** A text of several lines, for a terminal. */
+/** As {@link escapeControl}, keeping line breaks. */
 export function escapeControlByLine(text: string): string {
   return text.split("\n").map(escapeControl).join("\n");
 }
 
-/** A text from elsewhere in quotes: one that can stand in a program, in a comment and on a terminal. */
+/** Untrusted text in quotes, safe in a program, in a comment and on a terminal. */
 export function quoted(text: string): string {
   return escapeControl(JSON.stringify(text));
 }
 
-/** An object as messages name it. */
+/** The name and id of an object, for messages. */
 export function displayName(id: string, name: string | undefined): string {
   return name === undefined ? id : `${quoted(name)} (${id})`;
 }

@@ -1,6 +1,6 @@
 import { distance } from "fastest-levenshtein";
 
-/** What a service account of an unchanged Flexprice server can be given. */
+/** The roles that a service account can have on an unmodified Flexprice server. */
 export const SERVICE_ACCOUNT_ROLES = ["event_ingestor", "event_reader", "super_admin"] as const;
 
 /**
@@ -9,29 +9,29 @@ export const SERVICE_ACCOUNT_ROLES = ["event_ingestor", "event_reader", "super_a
  */
 export type ServiceAccountRole = (typeof SERVICE_ACCOUNT_ROLES)[number] | (string & {});
 
-/** Of a role, what it allows: actions by entity. */
+/** What a role allows: actions by entity. */
 interface Grants {
   readonly id: string;
   readonly permissions: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Roles of the server that only users can hold. */
+/** Roles that only users can have. */
 const USER_ROLES: ReadonlySet<string> = new Set(["all_reader", "all_writer"]);
 
-const ALL_POWERFUL = "super_admin";
+const SUPER_ADMIN = "super_admin";
 
-/** Roles as a set: sorted, each once. */
+/** Sorted, without duplicates. */
 export function uniqueSorted(roles: readonly string[]): string[] {
   return [...new Set(roles)].sort();
 }
 
-/** Whether two lists hold the same roles; order and duplicates do not matter. */
+/** Whether two lists have the same roles, ignoring order and duplicates. */
 export function sameRoles(one: unknown, other: unknown): boolean {
   if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
   return JSON.stringify(uniqueSorted(one)) === JSON.stringify(uniqueSorted(other));
 }
 
-/** What is wrong with these roles, given what the server offers. */
+/** What is wrong with these roles, given the roles that the server offers. */
 export function roleProblems(roles: readonly string[], offered: readonly string[]): string[] {
   const allowed = `Allowed roles: ${uniqueSorted(offered).join(", ")}.`;
   const invalid = uniqueSorted(roles)
@@ -40,8 +40,8 @@ export function roleProblems(roles: readonly string[], offered: readonly string[
       const remark = USER_ROLES.has(role) ? " (users can hold it, service accounts cannot)" : "";
       return `Invalid role: ${role}${remark}. ${allowed}${didYouMean(role, offered)}`;
     });
-  if (roles.includes(ALL_POWERFUL) && uniqueSorted(roles).length > 1) {
-    return [...invalid, `${ALL_POWERFUL} includes every other role: assign it alone.`];
+  if (roles.includes(SUPER_ADMIN) && uniqueSorted(roles).length > 1) {
+    return [...invalid, `${SUPER_ADMIN} includes every other role: assign it alone.`];
   }
   return invalid;
 }
@@ -51,18 +51,18 @@ function didYouMean(role: string, offered: readonly string[]): string {
   return near === undefined ? "" : ` Did you mean "${near}"?`;
 }
 
-/** The name that somebody most likely meant who wrote another. */
+/** The name that was most likely meant; undefined if none is close. */
 export function closestMatch(written: string, names: readonly string[]): string | undefined {
   const [closest] = names
-    .map((name) => ({ name, away: distance(written.toLowerCase(), name.toLowerCase()) }))
-    .sort((a, b) => a.away - b.away);
+    .map((name) => ({ name, edits: distance(written.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.edits - b.edits);
   if (closest === undefined) return undefined;
   const { length } = closest.name;
-  // Further away than a third of the name it is a guess, and a wrong guess misleads.
-  return closest.away <= Math.min(Math.max(2, length / 3), length / 2) ? closest.name : undefined;
+  // More edits than a third of the name would be a guess, and a wrong guess misleads.
+  return closest.edits <= Math.min(Math.max(2, length / 3), length / 2) ? closest.name : undefined;
 }
 
-/** The permissions that a caller with these roles lacks to grant a role, as `action on entity`. */
+/** The permissions that a caller with these roles lacks for granting a role. */
 export function missingPermissions(
   callerRoles: readonly string[],
   wanted: string,
@@ -76,7 +76,7 @@ export function missingPermissions(
   );
 }
 
-/** Whether one of the roles allows the action. */
+/** Whether one of the roles allows the action on the entity. */
 export function isAllowed(
   roles: readonly string[],
   entity: string,

@@ -1,7 +1,6 @@
 import type { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
-import type { ServiceAccountProvider } from "../../provider/lifecycle/service-account";
-import { PartlyCreated } from "../../provider/lifecycle/service-account";
-import { describe as tell } from "../../provider/shared/errors";
+import type { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
+import { PartlyCreated } from "../../provider/lifecycle/service-account/provider";
 import { Killed } from "./process";
 import type { Timeline } from "./timeline";
 
@@ -255,7 +254,9 @@ export class Engine {
     const killed = failed.find(({ reason }) => reason instanceof Killed);
     if (killed !== undefined) throw killed.reason;
     // What a user reads is the message alone, as the host passes it on.
-    this.texts.push(...failed.map(({ reason }) => tell(reason)));
+    this.texts.push(
+      ...failed.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason))),
+    );
     return failed.length === 0;
   }
 }

@@ -154,8 +154,8 @@ export class ChaosJournal extends Journal {
     return note;
   }
 
-  override leave(note: Note): void {
-    super.leave(note);
+  override release(note: Note): void {
+    super.release(note);
     if (this.own.delete(note) && note.file !== undefined) this.folder.left(note.file.path);
   }
 
@@ -203,7 +203,7 @@ export class ChaosJournal extends Journal {
 
   /** What the system does with the files of a process that has ended. Resolves once nothing is half handed over. */
   async closeFiles(): Promise<void> {
-    for (const note of [...this.own]) this.leave(note);
+    for (const note of [...this.own]) this.release(note);
     await Promise.allSettled(this.handingOver);
   }
 

@@ -4,7 +4,7 @@ import { Emulator, type Operator } from "../../provider/emulator";
 import { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
 import type { ProviderContext } from "../../provider/lifecycle/context";
 import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
-import { ServiceAccountProvider } from "../../provider/lifecycle/service-account";
+import { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
 import { Connection } from "../../provider/session/connection";
 import { ManagedIds } from "../../provider/session/managed-ids";
 import { redact } from "../../provider/shared/redaction";
@@ -119,7 +119,7 @@ export class ChaosWorld {
       isConfigured: () => true,
       wantsPreflight: () => true,
       managed,
-      adopted: new Set(),
+      adoptedIds: new Set(),
       connectionNames: () => [],
       fingerprint: () => "0123456789abcdef",
       diffedAccounts: new DiffedResources(),

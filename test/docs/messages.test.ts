@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe as describeError } from "../../provider/shared/errors";
 import { credential, type ProcessOptions, reasons, token, UnitFixture } from "../unit/fixture";
 import { CHECKOUT, type Page, parsePage, readPage } from "./page";
 
@@ -29,14 +28,18 @@ const PROVOKED: Readonly<Record<string, (fixture: UnitFixture) => Promise<string
       requireElsewhere("pulumi-flexprice/runtime");
       return "";
     } catch (error) {
-      return describeError(error);
+      return messageOf(error);
     }
   },
 };
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 async function refusalOf(fixture: UnitFixture, options: ProcessOptions): Promise<string> {
   const caller = fixture.process(options).connection.caller();
-  return await caller.then(() => "", describeError);
+  return await caller.then(() => "", messageOf);
 }
 
 describe("messages in documents", () => {

@@ -17,7 +17,7 @@ import {
 import { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
 import type { ProviderContext } from "../../provider/lifecycle/context";
 import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
-import { ServiceAccountProvider } from "../../provider/lifecycle/service-account";
+import { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
 import { Connection } from "../../provider/session/connection";
 import { ManagedIds } from "../../provider/session/managed-ids";
 import { Journal } from "../../provider/session/recovery/journal";
@@ -37,7 +37,7 @@ export const DAY = 24 * HOUR;
 
 /** No attempt is repeated. */
 export const ONCE: RetryLimits = {
-  attempts: 1,
+  maxAttempts: 1,
   maxElapsedMs: 0,
   unreachableMs: 0,
   throttledMs: 0,
@@ -154,7 +154,7 @@ export class UnitFixture {
       fingerprint: () => FINGERPRINT,
       wantsPreflight: () => preflight,
       managed,
-      adopted: new Set(),
+      adoptedIds: new Set(),
       diffedAccounts: new DiffedResources(),
       diffedKeys: new DiffedResources(),
       now: () => connection.api.serverNow(),

@@ -5,13 +5,14 @@ import { guardOwnCredential } from "../../session/guards";
 import { authenticateWithKey } from "../../session/key-verification";
 import { sameInstant } from "../../shared/duration";
 import { FlexpriceError } from "../../shared/errors";
-import { displayName, quoted, rememberSecret } from "../../shared/redaction";
+import { quoted, rememberSecret } from "../../shared/redaction";
 import type { Inputs } from "./state";
 
 /**
- * The listed key behind `adopt`, once it is sure that the given value is this key's and that the program describes it.
- * `isHeld`: whether another resource of the program has it. Without `owner`, an account that is to be adopted or made first, whoever the key acts for will do.
- * @throws FlexpriceError of kind `refused`, saying what does not fit.
+ * Finds the key that `adopt` names, and checks that the given value belongs to it and that the program describes it.
+ * @param owner - Who the key must act for; undefined while the account is unknown.
+ * @param isHeld - Whether another resource of the program has the key.
+ * @throws FlexpriceError of kind `refused`, with the differences.
  */
 export async function adoptable(
   connection: Connection,
@@ -21,32 +22,31 @@ export async function adoptable(
   isHeld: boolean,
 ): Promise<Key> {
   rememberSecret(apiKey);
-  const operation = `adopt API key ${displayName(id, inputs.name)}`;
-  const refuse = (reason: string, fix: string) =>
-    new FlexpriceError({ kind: "refused", operation, reason, fix });
+  const rejection = (reason: string, fix: string) =>
+    new FlexpriceError({ kind: "refused", reason, fix });
   if (isHeld) {
-    throw refuse(
+    throw rejection(
       "a resource of this stack manages it already",
       'remove "adopt" from this resource.',
     );
   }
-  guardOwnCredential(connection, apiKey, operation);
+  guardOwnCredential(connection, apiKey);
   const user = await authenticateWithKey(connection.api, apiKey);
   if (user === undefined) {
-    throw refuse(
+    throw rejection(
       "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",
       'correct adopt.apiKey, or remove "adopt" to have a key made.',
     );
   }
   if (owner !== undefined && user.id !== owner) {
-    throw refuse(
+    throw rejection(
       `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
       "correct serviceAccountId or adopt.",
     );
   }
-  const listed = (await connection.directory.freshKeysOf(user.id)).find((key) => key.id === id);
+  const listed = (await connection.reads.freshKeys(user.id)).find((key) => key.id === id);
   if (listed === undefined) {
-    throw refuse(
+    throw rejection(
       `${user.id} has no key with this id among those that the credential sees in its environment`,
       "correct adopt.id, or use a credential of the key's environment.",
     );
@@ -64,7 +64,7 @@ export async function adoptable(
     expiryDifference(listed.expires_at ?? undefined, inputs),
   ].filter((difference) => difference !== "");
   if (differences.length > 0) {
-    throw refuse(
+    throw rejection(
       differences.join("; "),
       "make the program match the key: nothing of it can be changed.",
     );
@@ -72,7 +72,7 @@ export async function adoptable(
   return listed;
 }
 
-/** A lifetime in the program is for the key's successors: the adopted one only has to have an end. */
+/** `expiresIn` applies to the key's successors: the adopted key only needs some expiry. */
 function expiryDifference(expiresAt: string | undefined, inputs: Inputs): string {
   const wanted =
     inputs.expiresAt ?? (inputs.expiresIn === undefined ? undefined : `in ${inputs.expiresIn}`);

@@ -3,12 +3,12 @@ import type { ProviderContext } from "../context";
 import type { Diffed } from "../diffed-resources";
 import type { Inputs, Predecessor, State } from "./state";
 
-/** Whether the key's owner and whereabouts stay when it is replaced, so that it may go on working beside its successor. */
+/** Whether a replacement keeps the key's owner and connection, so that the old key may work beside its successor. */
 export function isRotation(olds: State, news: Inputs): boolean {
   return olds.serviceAccountId === news.serviceAccountId && olds.connection === news.connection;
 }
 
-/** The keys that are left to their own expiry once the key with these inputs is made; `now` by the server's clock. */
+/** The keys left to their expiry once the key with these inputs is created; `now` by the server's clock. */
 export function predecessorsOf(
   replaced: Diffed<State, Inputs> | undefined,
   inputs: Inputs,
@@ -22,12 +22,12 @@ export function predecessorsOf(
     : before;
 }
 
-/** Those that still work; `now` by the server's clock. */
+/** The predecessors that still work; `now` by the server's clock. */
 export function unexpired(predecessors: readonly Predecessor[] = [], now: number): Predecessor[] {
   return predecessors.filter(({ expiresAt }) => !hasPassed(expiresAt, now));
 }
 
-/** The keys of the program whose rotations have left this one. */
+/** The keys of the program that have this one as a predecessor. */
 export function successorsOf(
   { diffedKeys }: Pick<ProviderContext, "diffedKeys">,
   id: string,
@@ -35,7 +35,7 @@ export function successorsOf(
   return diffedKeys.all().filter(({ olds }) => olds.predecessors?.some((one) => one.id === id));
 }
 
-/** What to say of keys that nothing ends any more but their expiry. */
+/** Warns of keys that now end only by their expiry. */
 export function forgotten(predecessors: readonly Predecessor[]): string {
   if (predecessors.length === 0) return "";
   const named = predecessors.map(({ id, expiresAt }) => `${id} (until ${expiresAt})`).join(", ");

@@ -1,5 +1,6 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
+import type { Key } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { isYoung, retryWhileUnknown } from "../../session/replica-lag";
 import {
@@ -10,13 +11,12 @@ import {
   instantFailure,
   sameDuration,
 } from "../../shared/duration";
-import { FlexpriceError } from "../../shared/errors";
+import { FlexpriceError, operation } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
-import { isKeyName, isWellFormed, KEY_NAME_RULE, NOT_WELL_FORMED } from "../../shared/names";
-import { displayName, rememberSecret } from "../../shared/redaction";
+import { displayName, quoted, rememberSecret } from "../../shared/redaction";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, diffByTable, toDiffResult } from "../diff";
-import { accountId, connectionName, namePrefix } from "../fields";
+import { containsUnknown, isUnknown, omitProvider, pickDefined, unlessUnknown } from "../inputs";
 import {
   asCheckFailures,
   assertTenantInPreview,
@@ -26,9 +26,7 @@ import {
   type PreviewContext,
   warnOfForeignTenant,
 } from "../preview-checks";
-import { omitProvider, pickDefined } from "../properties";
-import { containsUnknown, isUnknown, unlessUnknown } from "../unknowns";
-import { toCheckFailures } from "../validation";
+import { accountId, connectionName, keyName, namePrefix, toCheckFailures } from "../validation";
 import { adoptable } from "./adoption";
 import { deleteKey } from "./delete";
 import { isRotation, predecessorsOf, successorsOf } from "./predecessors";
@@ -41,12 +39,7 @@ const schema = lazy(() => {
   const lifetime = z.string(DURATION_RULE).superRefine(by(durationFailure));
   return z.strictObject({
     serviceAccountId: accountId().optional(),
-    name: unlessUnknown(
-      z
-        .string("must be a text")
-        .refine(isKeyName, KEY_NAME_RULE)
-        .refine(isWellFormed, NOT_WELL_FORMED),
-    ).optional(),
+    name: keyName().optional(),
     namePrefix: namePrefix().optional(),
     type: unlessUnknown(
       z.enum(["private_key", "publishable_key"], "must be private_key or publishable_key"),
@@ -82,7 +75,7 @@ const schema = lazy(() => {
   });
 });
 
-/** A rule of a schema, from what it says of a value. */
+/** Turns a function that returns a failure message into a refinement. */
 function by(rule: (text: string) => string | undefined) {
   return (text: string, at: z.RefinementCtx): void => {
     const message = rule(text);
@@ -90,10 +83,10 @@ function by(rule: (text: string) => string | undefined) {
   };
 }
 
-/** What a unique name begins with where nothing else is known: the class hands the logical name over. */
+/** The prefix of unique names if the inputs have none. The classes pass the logical name. */
 const NAME_PREFIX = "api-key";
 
-// namePrefix has no row: it counts when the key is made, and not again.
+// namePrefix has no row: it only counts when the key is created.
 const CHANGES: ChangeTable<
   "serviceAccountId" | "type" | "rotateBefore" | "onDelete" | "connection"
 > = {
@@ -104,9 +97,9 @@ const CHANGES: ChangeTable<
   connection: { change: "replace" },
 };
 
-/** The life of an API key, as the engine calls it. */
+/** The provider of API keys that the engine calls. */
 export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
-  /** A refresh and a destroy run no program: nothing of what they show is kept or replaced by one. */
+  /** A refresh and a destroy do not run the program, so they cannot show what it keeps or replaces. */
   private isProgramRun = false;
 
   constructor(private readonly context: ProviderContext) {}
@@ -116,24 +109,24 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     rememberSecret(news.adopt?.apiKey);
     const inputs: Inputs = { ...omitProvider(news), type: news.type ?? "private_key" };
     const replaced = this.context.diffedKeys.recheck(olds, inputs);
-    if (replaced !== undefined) this.context.adopted.delete(replaced.id);
-    const toBeMade =
+    if (replaced !== undefined) this.context.adoptedIds.delete(replaced.id);
+    const isCreate =
       Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
     const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
-    const adopted: unknown = inputs.adopt?.id;
-    if (typeof adopted === "string") this.context.managed.want(adopted);
-    const ahead = await loadPreviewContext(this.context, inputs.connection);
+    const adoptId: unknown = inputs.adopt?.id;
+    if (typeof adoptId === "string") this.context.managed.want(adoptId);
+    const preview = await loadPreviewContext(this.context, inputs.connection);
     if (failures.length === 0) {
       const now = this.context.now(inputs.connection);
-      failures.push(...expiryFailures(inputs, toBeMade, now));
+      failures.push(...expiryFailures(inputs, isCreate, now));
     }
-    failures.push(...ahead.failures, ...functionSettingsFailures(this.context, news));
-    if (failures.length === 0 && toBeMade) {
-      failures.push(...keyCreationFailures(ahead, inputs.serviceAccountId !== undefined));
-      failures.push(...(await this.ownerFailures(ahead, inputs)));
+    failures.push(...preview.failures, ...functionSettingsFailures(this.context, news));
+    if (failures.length === 0 && isCreate) {
+      failures.push(...keyCreationFailures(preview, inputs.serviceAccountId !== undefined));
+      failures.push(...(await this.ownerFailures(preview, inputs)));
       const isAdoption =
         inputs.adopt?.id !== olds.adopt?.id && this.spentAdoption(inputs) === undefined;
-      if (isAdoption) failures.push(...(await this.adoptionFailures(ahead, inputs)));
+      if (isAdoption) failures.push(...(await this.adoptionFailures(preview, inputs)));
     }
     return { inputs, failures };
   }
@@ -155,22 +148,20 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const isLeftToEngine = isSeenByEngine && changed.length > 0;
     if (this.isProgramRun) diffedKeys.note({ id, olds, news, isReplaced, isLeftToEngine });
     if (replaced.length > 0) {
-      await assertTenantInPreview(
-        this.context,
-        olds,
-        `replace API key ${displayName(id, olds.name)}`,
+      await operation(`replace API key ${displayName(id, olds.name)}`, () =>
+        assertTenantInPreview(this.context, olds),
       );
-      for (const remark of this.replacementRemarks(id, olds, news, changed, now))
-        await warn(remark);
+      for (const warning of this.replacementWarnings(id, olds, news, changed, now))
+        await warn(warning);
     } else {
       await warnOfForeignTenant(this.context, olds, `API key ${displayName(id, olds.name)}`);
-      if (this.isProgramRun && news.adopt?.id === id) this.context.adopted.add(id);
+      if (this.isProgramRun && news.adopt?.id === id) this.context.adoptedIds.add(id);
     }
     return toDiffResult({ changed, replaced, isSeenByEngine });
   }
 
-  /** What a user should know before the key is replaced. */
-  private replacementRemarks(
+  /** Warnings to show before the key is replaced. */
+  private replacementWarnings(
     id: string,
     olds: State,
     news: Inputs,
@@ -180,26 +171,26 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const key = `API key ${displayName(id, olds.name)}`;
     if (hasPassed(olds.expiresAt, now)) return [];
     const isExpiring = olds.onDelete === "expire" && olds.expiresAt !== undefined;
-    const remarks: string[] = [];
+    const warnings: string[] = [];
     if (isExpiring && !isRotation(olds, news)) {
-      remarks.push(
+      warnings.push(
         `${key} is revoked once its successor is made, although its onDelete is "expire": ${this.endOf(olds, news)}.`,
       );
     } else if (changed.includes("onDelete")) {
       const end = isExpiring ? "left to its expiry" : "revoked";
-      remarks.push(
+      warnings.push(
         `${key} is replaced with the onDelete that it has, and ${end}: a change of onDelete is for its successor. To have it count before, run "pulumi up" with that change alone.`,
       );
     }
     if (changed.includes("expiresAt") && isComputedAgain(olds, news, now)) {
-      remarks.push(
+      warnings.push(
         `${key} is replaced because expiresAt is another instant than before, as far from now as that was when the key was made. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`,
       );
     }
-    return remarks;
+    return warnings;
   }
 
-  /** Why a key ends that a rotation would have left to its expiry. */
+  /** Why a replacement ends a key that a rotation would have left to its expiry. */
   private endOf(olds: State, news: Inputs): string {
     const { serviceAccountId, userId, predecessors = [] } = olds;
     const others =
@@ -213,7 +204,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     return `its service account ${owner} is replaced, and its keys end with it${others}`;
   }
 
-  /** Whether another resource of the program has a key, or is to end it: a rotation of that one has left it. */
+  /** Whether the key belongs to another resource of the program, or is one of its predecessors. */
   private isTaken(id: string, inputs: Inputs): boolean {
     const { diffedKeys } = this.context;
     const replaced = diffedKeys.withInputs(inputs).map((one) => one.id);
@@ -223,44 +214,50 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     );
   }
 
-  /** The id that "adopt" names, where a resource of this program has taken it over and is replaced by this one. */
+  /** The id that "adopt" names, if the resource that these inputs replace has adopted it already. */
   private spentAdoption(inputs: Inputs): string | undefined {
-    const adopted = inputs.adopt?.id;
+    const adoptId = inputs.adopt?.id;
     const isSpent = this.context.diffedKeys
       .withInputs(inputs)
-      .some(({ id, olds }) => adopted === id || adopted === olds.adoptedId);
-    return isSpent ? adopted : undefined;
+      .some(({ id, olds }) => adoptId === id || adoptId === olds.adoptedId);
+    return isSpent ? adoptId : undefined;
   }
 
-  async create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
+  create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
+    const { serviceAccountId, name, namePrefix = NAME_PREFIX } = inputs;
+    const owner = serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`;
+    return operation(`create API key ${quoted(name ?? namePrefix)}${owner}`, () =>
+      this.createOrAdopt(inputs),
+    );
+  }
+
+  private async createOrAdopt(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
     const { serviceAccountId, name, namePrefix = NAME_PREFIX, type } = inputs;
-    const operation = `create API key ${JSON.stringify(name ?? namePrefix)}${serviceAccountId === undefined ? "" : ` for service account ${serviceAccountId}`}`;
-    const connection = this.context.connect(inputs.connection, operation);
+    const connection = this.context.connect(inputs.connection);
     const caller = await connection.caller();
     const owner = serviceAccountId ?? caller.id;
     const adoptedId = this.spentAdoption(inputs);
-    const whereabouts = {
+    const origin = {
       tenantId: caller.tenant.id,
       environmentId: connection.chosenEnvironment,
       adoptedId,
     };
     if (inputs.adopt !== undefined && adoptedId === undefined) {
-      const { managed, adopted, diffedKeys } = this.context;
-      const isHeld = this.isTaken(inputs.adopt.id, inputs);
-      const listed = await adoptable(connection, inputs.adopt, inputs, owner, isHeld);
+      const { managed, adoptedIds, diffedKeys } = this.context;
+      const listed = await this.findAdoptable(connection, inputs.adopt, inputs, owner);
       connection.forgetPending(caller.tenant.id, listed);
       managed.add(listed.id);
-      adopted.add(listed.id);
+      adoptedIds.add(listed.id);
       const replaced = diffedKeys.claim(inputs);
-      diffedKeys.noteMade(listed.id, inputs, true);
-      // A key that a rotation has left may be the very one that comes back.
+      diffedKeys.noteCreated(listed.id, inputs, true);
+      // The adopted key may be one of the predecessors.
       const predecessors = predecessorsOf(replaced, inputs, connection.api.serverNow()).filter(
         ({ id }) => id !== listed.id,
       );
       return {
         id: listed.id,
         outs: toState(inputs, listed, {
-          ...whereabouts,
+          ...origin,
           apiKey: inputs.adopt.apiKey,
           adoptedId: listed.id,
           predecessors,
@@ -269,7 +266,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     }
     if (serviceAccountId !== undefined) {
       await retryWhileUnknown(connection, serviceAccountId, () =>
-        requireAccount(connection, serviceAccountId, operation),
+        requireAccount(connection, serviceAccountId),
       );
     }
     await connection.recover(this.context.warn);
@@ -277,7 +274,6 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     if (hasPassed(expiresAt, connection.api.serverNow())) {
       throw new FlexpriceError({
         kind: "refused",
-        operation,
         reason: `expiresAt (${expiresAt}) has passed: the server would make a key that never works`,
         fix: "set a later expiresAt.",
       });
@@ -291,15 +287,15 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
         lifetimeMs: expiresIn === undefined ? undefined : durationMs(expiresIn),
         accountId: serviceAccountId,
       },
-      { caller, operation },
+      caller,
     );
-    // From here on nothing may fail: the value exists in this answer only.
+    // From here on nothing may fail: only this response has the value.
     const replaced = this.context.diffedKeys.claim(inputs);
-    this.context.diffedKeys.noteMade(secret.id, inputs, replaced !== undefined);
+    this.context.diffedKeys.noteCreated(secret.id, inputs, replaced !== undefined);
     return {
       id: secret.id,
       outs: toState(inputs, secret, {
-        ...whereabouts,
+        ...origin,
         apiKey: api_key,
         predecessors: predecessorsOf(replaced, inputs, Date.parse(secret.created_at)),
       }),
@@ -307,12 +303,14 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
-    return readKey(this.context, id, props);
+    return operation(`read API key ${displayName(id, props.name)}`, () =>
+      readKey(this.context, id, props),
+    );
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
     this.context.diffedKeys.noteUpdated(id);
-    // Whatever can be updated concerns the provider alone: the key and what the server knows of it stay.
+    // Updates concern only the provider: nothing of the key changes on the server.
     const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, autoName: _a, ...rest } = olds;
     const autoName = news.name === undefined ? { autoName: olds.name } : {};
     return {
@@ -325,17 +323,19 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   delete(id: string, props: State): Promise<void> {
-    return deleteKey(this.context, id, props);
+    return operation(`revoke API key ${displayName(id, props.name)}`, () =>
+      deleteKey(this.context, id, props),
+    );
   }
 
-  /** What of the inputs asks for something else than the state holds. */
+  /** The inputs that differ from the state. */
   private changes(
     id: string,
     olds: Partial<State>,
     news: Inputs,
   ): { changed: string[]; replaced: string[] } {
     const { changed, replaced } = diffByTable(CHANGES, olds, news);
-    // Without a name in the program the key keeps the one that it has: nothing on the server changes it.
+    // Without a name in the program, the key keeps its name.
     const isRenamed = news.name !== undefined && news.name !== olds.name;
     const triggers = changedTriggers(olds.rotationTriggers, news.rotationTriggers);
     const replacing = [
@@ -352,23 +352,24 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   private async ownerFailures(
-    ahead: PreviewContext,
+    preview: PreviewContext,
     inputs: Inputs,
   ): Promise<dynamic.CheckFailure[]> {
     const { serviceAccountId } = inputs;
     if (
-      ahead.connection === undefined ||
+      preview.connection === undefined ||
       serviceAccountId === undefined ||
       isUnknown(serviceAccountId)
     ) {
       return [];
     }
-    const { connection } = ahead;
-    const operation = `make a key for ${serviceAccountId}`;
+    const { connection } = preview;
     const failures = await asCheckFailures("serviceAccountId", () =>
-      requireAccount(connection, serviceAccountId, operation),
+      operation(`make a key for ${serviceAccountId}`, () =>
+        requireAccount(connection, serviceAccountId),
+      ),
     );
-    // A read replica may not know it yet: create asks again for a while.
+    // A read replica may not know a young account yet: create retries for a while.
     return isYoung(connection, serviceAccountId) ? [] : failures;
   }
 
@@ -381,32 +382,38 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       return [];
     const owner = isUnknown(serviceAccountId) ? undefined : serviceAccountId;
     return await asCheckFailures("adopt", () =>
+      this.findAdoptable(connection, adopt, inputs, owner),
+    );
+  }
+
+  private findAdoptable(
+    connection: Connection,
+    adopt: NonNullable<Inputs["adopt"]>,
+    inputs: Inputs,
+    owner: string | undefined,
+  ): Promise<Key> {
+    return operation(`adopt API key ${displayName(adopt.id, inputs.name)}`, () =>
       adoptable(connection, adopt, inputs, owner, this.isTaken(adopt.id, inputs)),
     );
   }
 }
 
-async function requireAccount(
-  connection: Connection,
-  id: string,
-  operation: string,
-): Promise<void> {
-  if ((await connection.directory.account(id)) !== undefined) return;
+async function requireAccount(connection: Connection, id: string): Promise<void> {
+  if ((await connection.reads.account(id)) !== undefined) return;
   throw new FlexpriceError({
     kind: "not_found",
-    operation,
     reason: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
     fix: "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
   });
 }
 
-/** Once the state holds what "adopt" names, a later key of the resource is one of its own. */
+/** Whether the program adopts another key. Once the adoption is done, replacements create new keys. */
 function adoptsDifferentKey(id: string, olds: Partial<State>, { adopt }: Inputs): boolean {
   if (adopt === undefined || id === "") return false;
   return isUnknown(adopt) || (adopt.id !== id && adopt.id !== olds.adoptedId);
 }
 
-/** The first triggers of a key are only written down: there is nothing yet that they could differ from. */
+/** The first triggers of a key are only recorded: there are no earlier ones to compare with. */
 function changedTriggers(before: unknown, now: unknown): "update" | "replace" | undefined {
   if (before === undefined) return now === undefined ? undefined : "update";
   if (containsUnknown(now) || !isMap(before) || !isMap(now)) return "replace";

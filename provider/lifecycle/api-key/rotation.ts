@@ -7,11 +7,11 @@ import {
   sameInstant,
 } from "../../shared/duration";
 import { displayName } from "../../shared/redaction";
-import { isUnknown } from "../unknowns";
+import { isUnknown } from "../inputs";
 import { checkFailure } from "../validation";
 import type { Inputs, State } from "./state";
 
-/** The input through which the program asks for another expiry than the key has. */
+/** The input that asks for another expiry than the key has. */
 export function changedExpiry(
   olds: Partial<State>,
   news: Inputs,
@@ -26,20 +26,20 @@ export function changedExpiry(
   return sameInstant(olds.expiresAt, news.expiresAt) ? undefined : "expiresAt";
 }
 
-/** How near two lifetimes are that the same program has computed, in milliseconds. */
+/** How far apart two lifetimes can be that the same program has computed, in milliseconds. */
 const SAME_LIFETIME_MS = 5 * 60_000;
 
-/** Whether the new instant looks like the old one computed again: as far from now as the old one was from creation. */
+/** Whether the program seems to compute the instant from the current time: the lifetime is that of the old key. */
 export function isComputedAgain(olds: State, { expiresAt }: Inputs, now: number): boolean {
   if (olds.expiresAt === undefined || typeof expiresAt !== "string") return false;
   const before = Date.parse(olds.expiresAt) - Date.parse(olds.createdAt);
   return Math.abs(Date.parse(expiresAt) - now - before) <= SAME_LIFETIME_MS;
 }
 
-/** What is wrong with the inputs around the expiry, each of them being valid by itself. */
+/** Contradictions between the inputs for the expiry, each of which is valid by itself. */
 export function expiryFailures(
   inputs: Inputs,
-  toBeMade: boolean,
+  isCreate: boolean,
   now: number,
 ): dynamic.CheckFailure[] {
   const { expiresAt, expiresIn, rotateBefore, onDelete } = inputs;
@@ -64,11 +64,11 @@ export function expiryFailures(
       ),
     );
   }
-  failures.push(...(toBeMade ? newExpiryFailures(inputs, now) : []));
+  failures.push(...(isCreate ? newExpiryFailures(inputs, now) : []));
   return failures;
 }
 
-/** What is wrong with the expiry of a key that is to be made. One that exists is judged by diff, which replaces it in time. */
+/** Problems with the expiry of a new key. For existing keys, diff handles the expiry and replaces the key. */
 function newExpiryFailures(
   { expiresAt, expiresIn, rotateBefore }: Inputs,
   now: number,
@@ -97,9 +97,9 @@ function newExpiryFailures(
   ];
 }
 
-/** A replacement that no change of the program asks for, but time or the server. */
+/** A replacement that is due because of the time or the server, not because of a change of the program. */
 export interface Due {
-  /** Undefined: it is due, but the program's own expiry would make the successor end at the same time. */
+  /** Undefined: due but impossible, since the program's expiry would apply to the successor too. */
   readonly property: "serviceAccountId" | "expiresAt" | undefined;
   readonly reason: string;
 }
@@ -129,7 +129,7 @@ export function dueReplacement(
   const due = rotationDue(expiresAt, news.rotateBefore);
   if (due.getTime() > now) return undefined;
   const since = `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}`;
-  // A successor with the same end would be due at once, and each up would make another.
+  // A successor with the same expiry would be due at once, and every up would create another.
   if (news.expiresIn === undefined) {
     return {
       property: undefined,

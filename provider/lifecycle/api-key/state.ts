@@ -2,12 +2,12 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { Key } from "../../api/schemas";
 import { sameInstant } from "../../shared/duration";
 import { uniqueSorted } from "../../shared/roles";
-import { pickDefined } from "../properties";
+import { pickDefined } from "../inputs";
 
 /** Resolved inputs of an API key, after check. */
 export interface Inputs {
   readonly serviceAccountId?: string;
-  /** Absent: a unique name, which `autoName` keeps. */
+  /** Absent: the key gets a unique name, which `autoName` keeps. */
   readonly name?: string;
   readonly namePrefix?: string;
   readonly type: string;
@@ -20,16 +20,16 @@ export interface Inputs {
   readonly connection?: string;
 }
 
-/** A key that a rotation has left to its own expiry. */
+/** A replaced key that a rotation has left to its expiry. */
 export interface Predecessor {
   readonly id: string;
   readonly expiresAt: string;
 }
 
-/** What Pulumi's state holds of an API key. Without `adopt`: a second copy of the key is not kept. */
+/** The state of an API key. It leaves out `adopt`, which would be a second copy of the key. */
 export interface State extends Omit<Inputs, "adopt"> {
   readonly name: string;
-  /** The name, where the program gives none. */
+  /** The name, if the program sets none. */
   readonly autoName?: string;
   readonly apiKey: string;
   readonly displayId: string;
@@ -38,17 +38,17 @@ export interface State extends Omit<Inputs, "adopt"> {
   readonly userType: string;
   readonly createdAt: string;
   readonly tenantId: string;
-  /** The id that "adopt" named when the key was taken over, or its predecessor: it is done. */
+  /** The id that "adopt" named when this key or a predecessor was adopted: that adoption is done. */
   readonly adoptedId?: string;
-  /** Keys that rotations have left to their own expiry. They end with the resource. */
+  /** Keys that rotations have left to their expiry. They are revoked with the resource. */
   readonly predecessors?: readonly Predecessor[];
-  /** Known only where the credential chooses its environment. */
+  /** Only known if the settings choose the environment. */
   readonly environmentId?: string;
-  /** Set by a refresh that finds the owner archived: the key goes on working without an account. */
+  /** Set by a refresh that finds the owner archived. The key still works. */
   readonly ownerArchived?: boolean;
 }
 
-/** Whether the state is one that create wrote, and not the scanty one of a `get`. */
+/** Whether create wrote the state. That of a `get` lacks these properties. */
 export function isComplete(props: Partial<State>): props is State {
   return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
 }
@@ -71,7 +71,7 @@ export function refreshed(
       ...rest,
       name: listed.name,
       roles: uniqueSorted(listed.roles ?? []),
-      // The list rounds times and turns zones: the same instant keeps the words in which it was first known.
+      // The list rounds times and changes zones: an unchanged instant keeps its original text.
       ...(live === undefined
         ? {}
         : { expiresAt: sameInstant(expiresAt, live) ? (expiresAt ?? live) : live }),

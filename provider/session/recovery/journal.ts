@@ -18,18 +18,19 @@ import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { z } from "zod";
 import type { Warn } from "../../shared/errors";
+import { parseJson } from "../../shared/json";
 import { lazy } from "../../shared/lazy";
 
-/** How often the note of a create that is under way is renewed, in milliseconds. */
+/** How often the note of a running create is renewed, in milliseconds. */
 const RENEWAL_MS = 20_000;
 
-/** A note that was not renewed for so long may be claimed, in milliseconds. */
+/** A note that was not renewed for this long may be claimed, in milliseconds. */
 export const LEASE_MS = 2 * 60_000;
 
-/** What is older says nothing of today: it is reported and dropped, in milliseconds. */
+/** Notes older than this are reported and dropped, never acted on, in milliseconds. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
-/** What was handed over so shortly before its engine ended may not be in the state, in milliseconds. */
+/** An object handed over this shortly before the engine ended may not be in the state, in milliseconds. */
 const HANDED_OVER_MS = 15_000;
 
 const pendingCreate = lazy(() =>
@@ -37,53 +38,53 @@ const pendingCreate = lazy(() =>
     /** Base URL of the server. */
     server: z.string(),
     tenantId: z.string(),
-    /** Whose request it was: a hash of the credential, and the environment that was chosen with it. */
+    /** Who sent the request: a hash of the credential, and the environment chosen with it. */
     credential: z.string(),
     environmentId: z.string().optional(),
     kind: z.enum(["account", "key"]),
-    /** The name that the request carries. */
+    /** The name in the request. */
     name: z.string(),
-    /** Of a key: who it acts for. */
+    /** For a key: who it acts for. */
     ownerId: z.string().optional(),
     keyType: z.string().optional(),
     /**
-     * What a later run may do with what bears the name. `remove`: nothing else bears it, and no state has it.
-     * `report`: other objects may bear it, or a state may have it.
+     * What a later run may do with an object of this name. `remove`: nothing else has the name, and no state has the
+     * object. `report`: other objects may have the name, or a state may have the object.
      */
     settle: z.enum(["remove", "report"]),
-    /** What was made, where the answer said so. */
+    /** The id of the created object, if known. */
     id: z.string().optional(),
   }),
 );
-/** A create whose outcome no state has yet. Names and ids only. */
+/** A create whose result is in no state yet. Contains only names and ids. */
 export type PendingCreate = z.infer<ReturnType<typeof pendingCreate>>;
 
 const firstLine = lazy(() => pendingCreate().extend({ inode: z.string(), born: z.string() }));
 const laterLine = lazy(() => z.object({ id: z.string() }));
 
-/** A note of this process, for a create that is under way. */
+/** A note of this process for a running create. */
 export interface Note {
   readonly pending: PendingCreate;
-  /** Undefined where none could be written. */
+  /** Undefined if it could not be written. */
   readonly file?: { readonly path: string; readonly descriptor: number };
 }
 
-/** A note that its writer does not renew any more. */
+/** A note that its writer no longer renews. */
 export interface AbandonedNote {
   readonly path: string;
   readonly pending: PendingCreate;
-  /** Since its writer gave the last sign of life, in milliseconds. */
+  /** Time since the last renewal, in milliseconds. */
   readonly ageMs: number;
-  /** Whether it is nothing to act on: a copy of the file that was written, or from another day. */
+  /** Whether it must not be acted on: it is too old, or a copy of the original file. */
   readonly isStale: boolean;
 }
 
 export interface JournalOptions {
-  /** Made when first needed. Absent: nothing outlives the process. */
+  /** Created on first use. Absent: no notes are kept. */
   readonly directory?: string | undefined;
-  /** Told once, where notes cannot be kept. */
+  /** Called once if notes cannot be kept. */
   readonly warn?: Warn;
-  /** Milliseconds of a clock that nobody sets. */
+  /** Milliseconds of a monotonic clock. */
   readonly monotonic?: () => number;
 }
 
@@ -94,11 +95,12 @@ interface Look {
 }
 
 /**
- * One note on disk for each POST that makes something, written before it is sent and taken away before the answer is
- * handed over. So a note that exists says: no state has what bears this name. Whoever comes later claims a note by
- * renaming it, and only one can: its writer then finds it gone, and does not hand over what another may remove.
+ * Keeps one note on disk for each POST that creates something. The note is written before the POST is sent, and removed
+ * before the result is handed to the engine. So an existing note means: no state has an object of this name. A later
+ * process claims a note by renaming it, which only one can do. The writer then finds its note gone, and does not hand
+ * over an object that another process may remove.
  *
- * A note is a lease. Its age decides when it may be claimed, by the clock of its folder; never whether.
+ * A note is a lease: its age, by the clock of its folder, decides when it may be claimed.
  */
 export class Journal {
   private readonly directory: string | undefined;
@@ -107,7 +109,7 @@ export class Journal {
   private readonly held = new Set<Note>();
   private readonly looks = new Map<string, Look>();
   private handedOver: { readonly pending: PendingCreate; readonly at: number }[] = [];
-  /** Reports of what a state may have, by the id. */
+  /** The paths of reports, by the id of the object. */
   private reportsById: Map<string, string> | undefined;
   private renewal: NodeJS.Timeout | undefined;
   private isBroken = false;
@@ -120,7 +122,7 @@ export class Journal {
     this.monotonic = options.monotonic ?? (() => performance.now());
   }
 
-  /** Writes a note before its request goes out. Where that cannot be, the create goes on without. */
+  /** Writes a note before the request is sent. If that fails, the create continues without one. */
   async begin(pending: PendingCreate): Promise<Note> {
     if (this.directory === undefined || this.isBroken) return { pending };
     try {
@@ -134,23 +136,23 @@ export class Journal {
     }
   }
 
-  /** Adds what the request has made. */
+  /** Adds the id of the created object. */
   identify({ file }: Note, id: string): void {
-    // Where it cannot be added, the name is still there.
+    // If this fails, the note still has the name.
     if (file !== undefined) tryTo(() => writeSync(file.descriptor, `${JSON.stringify({ id })}\n`));
   }
 
-  /** Forgets a create that made nothing, or whose object is settled. */
+  /** Removes the note of a create that created nothing, or whose object is cleaned up. */
   close(note: Note): void {
     const { file } = note;
-    this.leave(note);
+    this.release(note);
     if (file !== undefined) tryTo(() => unlinkSync(file.path));
   }
 
-  /** Ends the care for a create whose outcome stays open: its note is for a later run. */
-  leave(note: Note): void {
+  /** Stops renewing a note. If its file still exists, a later run handles it. */
+  release(note: Note): void {
     if (!this.held.delete(note) || note.file === undefined) return;
-    // A network file system may tell of a full quota as late as here.
+    // A network file system may report a full quota only now.
     const { descriptor } = note.file;
     tryTo(() => closeSync(descriptor));
     if (this.held.size > 0) return;
@@ -159,13 +161,13 @@ export class Journal {
   }
 
   /**
-   * Takes the note away, the last thing before the engine is handed what was made.
-   * @returns False where another process has claimed it, or it cannot be taken away: then whoever holds the note may
-   *   remove what was made, and it must not be handed over.
+   * Removes the note, as the last step before the object is handed to the engine.
+   * @returns False if another process has claimed the note, or it cannot be removed. Then another process may remove
+   *   the object, and it must not be handed over.
    */
   async handOver(note: Note, id: string): Promise<boolean> {
     const { file, pending } = note;
-    this.leave(note);
+    this.release(note);
     if (file !== undefined) {
       try {
         unlinkSync(file.path);
@@ -174,16 +176,16 @@ export class Journal {
         return false;
       }
     }
-    // From here on nothing else tells of the object, should the engine end.
+    // If the engine ends now, nothing else knows of the object.
     const now = this.monotonic();
     this.handedOver = this.handedOver.filter(({ at }) => now - at <= HANDED_OVER_MS);
     this.handedOver.push({ pending: { ...pending, id, settle: "report" }, at: now });
-    // After a power cut the note would be back, and the object is in a state by then.
+    // Without this, a power cut could bring the note back although a state has the object.
     if (file !== undefined) await this.sync(dirname(file.path));
     return true;
   }
 
-  /** To be called when the engine has ended: what it was handed last may not be in its state. */
+  /** Call this when the engine has ended. Leaves reports of what was handed over last: the state may not have it. */
   onEngineExit(): void {
     const { directory } = this;
     if (directory === undefined) return;
@@ -194,7 +196,7 @@ export class Journal {
     }
   }
 
-  /** A state has the object after all: nothing is left to report of it. */
+  /** Drops the report of an object that a state holds. */
   stateHolds(id: string): void {
     this.reportsById ??= new Map(
       this.files().flatMap((path) => {
@@ -208,50 +210,50 @@ export class Journal {
     if (path !== undefined) tryTo(() => unlinkSync(path));
   }
 
-  /** Forgets every note of an object that somebody takes over now. */
+  /** Removes every note of an object that is being adopted. */
   forget(server: string, tenantId: string, object: { readonly id: string; readonly name: string }) {
     for (const path of this.files()) {
       const pending = read(path)?.pending;
       if (pending?.server !== server || pending.tenantId !== tenantId) continue;
-      // A note that only reports tells of a name that others bear too.
+      // Other objects may have the name in a note that only reports.
       const isNamed = pending.settle === "remove" && pending.name === object.name;
       if (pending.id === object.id || isNamed) tryTo(() => unlinkSync(path));
     }
   }
 
-  /** What of this server and tenant has a note, the creates of this process left out. */
+  /** The creates of other processes that have a note for this server and tenant. */
   pending(server: string, tenantId: string): PendingCreate[] {
     return this.notesOfOthers(server, tenantId).map(({ note }) => note.pending);
   }
 
-  /** Claims the notes of this server and tenant that nobody renews any more. */
+  /** Claims the notes for this server and tenant that nobody renews. */
   claimAbandoned(server: string, tenantId: string): AbandonedNote[] {
     return this.abandoned(server, tenantId, "remove").flatMap((note) => {
       const path = noteFile(dirname(note.path));
       if (!tryTo(() => renameSync(note.path, path))) return [];
-      // Its writer may have added an id meanwhile.
+      // The writer may have added an id in the meantime.
       return [{ ...note, path, pending: read(path)?.pending ?? note.pending }];
     });
   }
 
-  /** What the notes of this server and tenant stand for that a run could claim. */
+  /** The creates for this server and tenant whose notes could be claimed. */
   claimable(server: string, tenantId: string): PendingCreate[] {
     return this.abandoned(server, tenantId, "remove")
       .filter(({ isStale }) => !isStale)
       .map(({ pending }) => pending);
   }
 
-  /** The notes of this server and tenant that are there for a person to read. */
+  /** The notes for this server and tenant that only report. */
   reports(server: string, tenantId: string): AbandonedNote[] {
     return this.abandoned(server, tenantId, "report");
   }
 
-  /** Forgets a note: what it stood for is settled. */
+  /** Removes a note that is done. */
   drop({ path }: AbandonedNote): void {
     tryTo(() => unlinkSync(path));
   }
 
-  /** Clocks jump; a note that two looks show unchanged, a lease apart, is abandoned all the same. */
+  /** Whether a note has not changed for the time of a lease. Needed because clocks jump. */
   private isUnchanged(path: string, { mtimeMs, size }: ReadNote): boolean {
     const now = this.monotonic();
     const before = this.looks.get(path);
@@ -285,7 +287,7 @@ export class Journal {
     return others.flatMap(({ path, note }) => {
       const { pending, mtimeMs, isCopy } = note;
       const ageMs = now - mtimeMs;
-      // A report with an id was left by a process that has ended: nobody renews it.
+      // A report with an id comes from a process that has ended: nobody renews it.
       const isRenewed = settle === "remove" || pending.id === undefined;
       if (isRenewed && ageMs < LEASE_MS && !this.isUnchanged(path, note)) return [];
       return [{ path, pending, ageMs, isStale: isCopy || ageMs > MAX_AGE_MS }];
@@ -294,7 +296,7 @@ export class Journal {
 
   private renew(): void {
     for (const { file } of this.held) {
-      // A lease that cannot be renewed may be claimed: then the answer is not handed over, and nothing is lost.
+      // If renewing fails, the note may be claimed. Then the object is not handed over, and nothing is lost.
       if (file !== undefined) tryTo(() => writeSync(file.descriptor, "\n"));
     }
   }
@@ -307,7 +309,7 @@ export class Journal {
         .filter((file) => file.endsWith(".json"))
         .map((file) => join(directory, file));
     } catch {
-      // Nobody has kept a note here yet, or this user may not look.
+      // The folder does not exist yet, or this user may not read it.
       return [];
     }
   }
@@ -320,7 +322,7 @@ export class Journal {
     );
   }
 
-  /** Writes the folder itself to disk; those who ask together share it. */
+  /** Syncs the folder to disk. Concurrent callers share one sync. */
   private sync(directory: string): Promise<void> {
     if (this.nextSync === undefined) {
       this.syncing = this.syncing.then(() => {
@@ -360,7 +362,7 @@ interface ReadNote {
   readonly isCopy: boolean;
 }
 
-/** Undefined where it was taken away meanwhile, or cut off by the death of its writer, before anything was sent. */
+/** Undefined if the note is gone, or if its writer died while writing it, before anything was sent. */
 function read(path: string): ReadNote | undefined {
   try {
     const { ino, birthtimeNs, mtimeMs, size } = statSync(path, { bigint: true });
@@ -371,8 +373,8 @@ function read(path: string): ReadNote | undefined {
       pending: { ...pending, ...(ids[0] === undefined ? {} : { id: ids[0] }) },
       mtimeMs: Number(mtimeMs),
       size: Number(size),
-      // A copy, out of a backup for instance, tells of another day. Some file systems give the number of a file that
-      // is gone away again at once; others let the time of birth be set back. None does both.
+      // A copy, such as one from a backup, is outdated. Some file systems reuse inode numbers at once, others allow
+      // setting the birth time. None does both.
       isCopy: inode !== String(ino) || birthtimeNs > BigInt(born),
     };
   } catch {
@@ -380,16 +382,12 @@ function read(path: string): ReadNote | undefined {
   }
 }
 
-/** Renewals are empty lines, and a line may be cut off. */
+/** The id in a line. Renewals are empty lines, and the last line may be incomplete. */
 function idIn(line: string): string | undefined {
-  try {
-    return laterLine().safeParse(JSON.parse(line)).data?.id;
-  } catch {
-    return undefined;
-  }
+  return laterLine().safeParse(parseJson(line)).data?.id;
 }
 
-/** The time by the clock that dates the folder's files, which another machine may keep; undefined: not to be had. */
+/** The time by the clock that dates the folder's files, which may be another machine's. Undefined if unavailable. */
 function clockOf(directory: string): number | undefined {
   const path = join(directory, `${randomBytes(10).toString("hex")}.clock`);
   try {
@@ -411,11 +409,11 @@ async function syncFolder(directory: string): Promise<void> {
       await folder.close();
     }
   } catch {
-    // Windows opens no folders and needs no sync of them; elsewhere a folder that is gone has no note to come back.
+    // Windows cannot open folders, and does not need this sync. Elsewhere, a missing folder has no notes.
   }
 }
 
-/** Whether it worked. What does not, another process has done, or a later run does. */
+/** Whether it worked. If not, another process has done it, or a later run will. */
 function tryTo(act: () => void): boolean {
   try {
     act();

@@ -1,33 +1,32 @@
 import type { Platform } from "../../api/client";
 import type { FlexpriceApi } from "../../api/endpoints";
 import type { User } from "../../api/schemas";
-import { isFailure, type Warn } from "../../shared/errors";
+import { isFailure, operation, type Warn } from "../../shared/errors";
 import { quoted } from "../../shared/redaction";
 import { type CreateOrigin, describeKeys, keysThatMayBe } from "../creates";
-import type { Directory } from "../directory";
-import type { Inventory } from "../inventory";
 import { archiveAccount, seesEveryKey } from "../key-verification";
 import type { ManagedIds } from "../managed-ids";
+import type { Reads } from "../reads";
 import { type AbandonedNote, type Journal, LEASE_MS, type PendingCreate } from "./journal";
 
-/** How long a request can take to have its effect, gateways and queues included, in milliseconds. */
+/** How long a request can take to have its effect, including gateways and queues, in milliseconds. */
 const MAX_EFFECT_DELAY_MS = 60 * 60_000;
 
-/** How long what was made may not be visible yet, in milliseconds. */
+/** How long a created object may stay invisible, in milliseconds. */
 const MAX_REPLICA_LAG_MS = 10 * 60_000;
 
-/** How often to look for notes of others, in milliseconds. */
+/** How often to look for notes of other processes, in milliseconds. */
 const LOOK_EVERY_MS = 60_000;
 
-/** How long the engine gets to show what its state holds, before a report of it is shown, in milliseconds. */
+/** How long the engine gets to show what the state holds before reports are shown, in milliseconds. */
 const GRACE_MS = 2_000;
 
-/** How often a deletion that waits for a lease looks, in milliseconds. */
+/** How often a deletion checks the lease that it waits for, in milliseconds. */
 const WAIT_PAUSE_MS = 5_000;
 
 /**
- * Settles the notes that killed runs have left. What bears the name of a note, or the id in it, is in no state, and is
- * removed; nothing else is.
+ * Cleans up after killed runs. An object with the name or id of an open note is in no state, so it is removed. Nothing
+ * else is removed.
  */
 export class Recovery {
   private hasReminded = false;
@@ -36,15 +35,14 @@ export class Recovery {
 
   constructor(
     private readonly api: FlexpriceApi,
-    private readonly directory: Directory,
-    private readonly inventory: Inventory,
+    private readonly reads: Reads,
     private readonly platform: Pick<Platform, "sleep" | "now">,
     private readonly managed: ManagedIds,
     private readonly journal: Journal,
     private readonly origin: CreateOrigin,
   ) {}
 
-  /** To be called before a change. Trouble is a warning: a later change, or a later run, tries again. */
+  /** Call this before every change. Errors become warnings: a later change or run tries again. */
   async recover(caller: User, warn: Warn): Promise<void> {
     const now = this.platform.now();
     if (this.lookedAt === undefined || Math.abs(now - this.lookedAt) >= LOOK_EVERY_MS) {
@@ -55,7 +53,7 @@ export class Recovery {
     await this.running;
   }
 
-  /** Says what a run that changes something would settle; a preview and a refresh change nothing. */
+  /** Warns of open notes, without changing anything: for previews and refreshes. */
   async remind(tenantId: string, warn: Warn): Promise<void> {
     if (this.hasReminded) return;
     this.hasReminded = true;
@@ -68,9 +66,9 @@ export class Recovery {
   }
 
   /**
-   * Waits until no key of these names has a note: a key that a killed run has made keeps its account from being
-   * archived until the lease of its note is over.
-   * @returns Whether there was one.
+   * Waits until no key with these names has a note. A key of a killed run blocks its account until the lease of its
+   * note is over.
+   * @returns Whether there was such a key.
    */
   async waitForKeys(names: readonly string[], caller: User, warn: Warn): Promise<boolean> {
     const open = () =>
@@ -129,31 +127,33 @@ export class Recovery {
   private async idsOf({ kind, id, name, ownerId }: PendingCreate): Promise<readonly string[]> {
     if (id !== undefined) return [id];
     const rows =
-      kind === "account" ? await this.inventory.accounts() : await this.inventory.keys(ownerId);
+      kind === "account" ? await this.reads.freshAccounts() : await this.reads.freshKeys(ownerId);
     return rows.filter((row) => row.name === name).map((row) => row.id);
   }
 
   private async remove(pending: PendingCreate, id: string, warn: Warn): Promise<void> {
     const { kind, name } = pending;
     if (kind === "key") {
-      await this.api.revokeKey(id, `revoke API key ${id}, which no state has`);
-      this.directory.clearKey(id, pending.ownerId);
+      await operation(`revoke API key ${id}, which no state has`, () => this.api.revokeKey(id));
+      this.reads.clearKey(id, pending.ownerId);
       await warn(
         `API key ${quoted(name)} (${id}), made by a run that was cut off, has been revoked.`,
       );
       return;
     }
-    const { api, directory } = this;
-    const operation = `archive service account ${id}, which no state has`;
-    // Its writer, or another run, may have been faster.
-    if ((await archiveAccount({ api, directory }, id, operation)) !== undefined) return;
-    this.directory.clearAccount(id);
+    const { api, reads } = this;
+    const unknown = await operation(`archive service account ${id}, which no state has`, () =>
+      archiveAccount({ api, reads }, id),
+    );
+    // The writer of the note or another run may have been faster.
+    if (unknown !== undefined) return;
+    reads.clearAccount(id);
     await warn(
       `Service account ${quoted(name)} (${id}), made by a run that was cut off, has been archived.`,
     );
   }
 
-  /** Whether what this credential does not see is not there: keys are shown for one environment, and not to everyone. */
+  /** Whether this credential would see the object: keys are listed for one environment, and not to every caller. */
   private sees({ kind, credential, environmentId }: PendingCreate, caller: User): boolean {
     if (credential === this.origin.credential) return true;
     const isSameEnvironment =
@@ -161,7 +161,7 @@ export class Recovery {
     return isSameEnvironment && (kind === "account" || seesEveryKey(caller));
   }
 
-  /** What only a person can settle: each run says so, until a state is seen to hold it. */
+  /** Warns of objects that only a person can clean up, until a state is known to hold them. */
   private async report(caller: User, warn: Warn): Promise<void> {
     const open = () => this.journal.reports(this.origin.server, caller.tenant.id);
     if (open().length === 0) return;
@@ -188,7 +188,7 @@ export class Recovery {
     }
   }
 
-  /** Whether a state has what was handed over, or somebody has removed it since. */
+  /** Whether a state holds the object, or somebody has removed it. */
   private async isSettled({ pending, ageMs }: AbandonedNote, caller: User): Promise<boolean> {
     const { id, kind, ownerId, keyType } = pending;
     if (id === undefined) return false;
@@ -196,8 +196,8 @@ export class Recovery {
     const couldSee = ageMs >= MAX_REPLICA_LAG_MS && this.sees(pending, caller);
     if (!couldSee || keyType === "publishable_key") return false;
     try {
-      if (kind === "account") return (await this.inventory.account(id)) === undefined;
-      return !(await this.inventory.keys(ownerId)).some((key) => key.id === id);
+      if (kind === "account") return (await this.reads.freshAccount(id)) === undefined;
+      return !(await this.reads.freshKeys(ownerId)).some((key) => key.id === id);
     } catch (error) {
       if (!isFailure(error)) throw error;
       return false;
@@ -212,7 +212,7 @@ export class Recovery {
   ): Promise<void> {
     const { pending } = note;
     try {
-      const keys = await keysThatMayBe(this.inventory, this.managed, pending);
+      const keys = await keysThatMayBe(this.reads, this.managed, pending);
       if (keys.length > 0) {
         await warn(
           `An earlier run may have made ${describe(pending)} without hearing of it. These keys have the name, and this run does not know them: ${describeKeys(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,

@@ -56,7 +56,7 @@ const READ: ApiCall<{ id: string }> = {
   method: "GET",
   path: "/things",
   safety: "safe",
-  operation: "read the thing",
+  label: "read the thing",
   responseSchema: z.object({ id: z.string() }),
 };
 const CREATE: ApiCall<{ id: string }> = {
@@ -64,13 +64,13 @@ const CREATE: ApiCall<{ id: string }> = {
   method: "POST",
   body: { name: "a" },
   safety: "unsafe",
-  operation: "create the thing",
+  label: "create the thing",
 };
 const DELETE: ApiCall<undefined> = {
   method: "DELETE",
   path: "/things/a",
   safety: "idempotent",
-  operation: "delete the thing",
+  label: "delete the thing",
 };
 
 const refusal = (status: number, body: unknown): Scripted => ({ status, body });
@@ -334,7 +334,7 @@ describe("api/client", () => {
 
     it("says how it ended, and fails as a call does", async () => {
       const retry = {
-        attempts: 1,
+        maxAttempts: 1,
         maxElapsedMs: 0,
         unreachableMs: 0,
         throttledMs: 0,
@@ -444,7 +444,7 @@ describe("api/client", () => {
     });
 
     it("keeps to the limits it was given", async () => {
-      const retry = { ...ONCE, attempts: 2, maxElapsedMs: 1_000, baseDelayMs: 10 };
+      const retry = { ...ONCE, maxAttempts: 2, maxElapsedMs: 1_000, baseDelayMs: 10 };
       const { client, pauses } = scripted([{ status: 502, body: "" }], { retry });
       await failureOf(client.call(READ), "server_error");
       assert.deepEqual(pauses, [0]);

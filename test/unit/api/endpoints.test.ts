@@ -50,13 +50,13 @@ describe("api/endpoints", () => {
         const first = { limit: 1, offset: 0 };
         for (const error of [
           await failureOf(of(user(id)).me(), "malformed_answer"),
-          await failureOf(of(page(user(id))).searchAccounts(first, "list"), "malformed_answer"),
-          await failureOf(of(page(key(id))).listKeys(first, "list"), "malformed_answer"),
+          await failureOf(of(page(user(id))).searchAccounts(first), "malformed_answer"),
+          await failureOf(of(page(key(id))).listKeys(first), "malformed_answer"),
         ]) {
           assert.match(error.reason, /\bid: is not an id/);
         }
         const make = { name: "ci", type: "private_key" };
-        const created = await of({ secret: key(id), api_key: "sk_1" }).createKey(make, "create");
+        const created = await of({ secret: key(id), api_key: "sk_1" }).createKey(make);
         assert("error" in created);
         assert.equal(created.error.kind, "outcome_unknown");
       });
@@ -80,7 +80,7 @@ describe("api/endpoints", () => {
     for (const [given, expected] of Object.entries(instants)) {
       it(given, async () => {
         const { api, sent } = answering(201, { secret: key("secret_1"), api_key: "sk_1" });
-        await api.createKey({ name: "ci", type: "private_key", expiresAt: given }, "create");
+        await api.createKey({ name: "ci", type: "private_key", expiresAt: given });
         assert.equal(JSON.parse(sent[0]?.body ?? "").expires_at, expected);
       });
     }

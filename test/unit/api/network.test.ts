@@ -25,7 +25,7 @@ const CREATE: ApiCall<{ id: string }> = {
   path: "/things",
   body: { name: "a" },
   safety: "unsafe",
-  operation: "create the thing",
+  label: "create the thing",
   responseSchema: z.object({ id: z.string() }),
 };
 

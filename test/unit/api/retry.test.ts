@@ -108,7 +108,7 @@ describe("api/retry", () => {
 
   describe("when it stops", () => {
     it("after the last attempt, where there is one", () => {
-      const limits = { ...DEFAULT_RETRY_LIMITS, attempts: 6 };
+      const limits = { ...DEFAULT_RETRY_LIMITS, maxAttempts: 6 };
       assert.deepEqual(
         [5, 6, 7].map((attempt) => delay({ attempt, limits })),
         [3_000, "stop", "stop"],

@@ -39,7 +39,7 @@ const CREATE: ApiCall<{ id: string }> = {
   path: "/things",
   body: {},
   safety: "unsafe",
-  operation: "create the thing",
+  label: "create the thing",
   responseSchema: z.object({ id: z.string() }),
 };
 

@@ -228,8 +228,8 @@ describe("api/transport", () => {
 
     it("a body too large, and not a byte less", async () => {
       const request = await listen((_, response) => response.end("1234567890"));
-      assert.equal((await transport({ answerBytes: 10 })(request)).body, "1234567890");
-      const { requestSent, message } = await failing(transport({ answerBytes: 9 })(request));
+      assert.equal((await transport({ maxResponseBytes: 10 })(request)).body, "1234567890");
+      const { requestSent, message } = await failing(transport({ maxResponseBytes: 9 })(request));
       assert.deepEqual([requestSent, message], ["unknown", "the answer is larger than 9 bytes"]);
     });
 

@@ -74,12 +74,20 @@ describe("cli/doctor", () => {
     cli.environment["FLEXPRICE_APIKEY"] = "x";
     const { status, out } = await cli.command("doctor");
     assert.equal(status, 1);
-    const paint = (colour: number, text: string) => `\u001b[${colour}m${text}\u001b[0m`;
+    const paint = (colour: number, text: string) => `\u001b[${colour}m${text}\u001b[39m`;
     const node = "Node.js: 18.20.1 is not >=20.19\n         → install a newer one.\n";
     assert(out.startsWith(`${paint(31, "problem  ")}${node}${paint(32, "ok       ")}Pulumi`), out);
     const variable = `Environment: FLEXPRICE_APIKEY is not a setting of\n         this provider\n         → use FLEXPRICE_API_KEY, if you meant that.\n`;
     assert(out.includes(`${paint(33, "warning  ")}${variable}`), out);
     assert.match(out, /\n1 problem, 1 warning\.\n$/);
+  });
+
+  it("uses no colour on a terminal without, as with NO_COLOR", async () => {
+    cli.onTerminal(60);
+    Object.assign(cli.stdout, { getColorDepth: () => 1 });
+    const { out } = await cli.command("doctor");
+    assert.match(out, /^ok {7}Node\.js/);
+    assert(!out.includes("\u001b["), out);
   });
 
   it("reports the same as JSON", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findProjectFile, readProject, readStackConfig } from "../../../provider/cli/pulumi";
 import { type ConnectOptions, connect } from "../../../provider/cli/session";
+import { operation } from "../../../provider/shared/errors";
 import { redact } from "../../../provider/shared/redaction";
 import { failureOf } from "../fixture";
 import { CliFixture } from "./fixture";
@@ -122,7 +123,8 @@ describe("cli/pulumi", () => {
   });
 
   describe("connecting", () => {
-    const connected = (options: ConnectOptions = {}) => connect(cli, options, "try it");
+    const connected = (options: ConnectOptions = {}) =>
+      operation("try it", () => connect(cli, options));
 
     it("uses the environment without a stack", async () => {
       const { credential, baseUrl, connection } = await connected();

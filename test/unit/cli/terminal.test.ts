@@ -1,11 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  canAsk,
-  coloured,
-  confirm,
-  withProgress,
-  writeParagraph,
-} from "../../../provider/cli/terminal";
+import { canAsk, confirm, withProgress, writeParagraph } from "../../../provider/cli/terminal";
 import { UnitFixture } from "../fixture";
 import { CliFixture } from "./fixture";
 
@@ -45,21 +39,6 @@ describe("cli/terminal", () => {
       shell.onTerminal(300);
       writeParagraph(shell.stdout, "", "word ".repeat(60).trim());
       assert.equal(Math.max(...shell.out.split("\n").map((line) => line.length)), 99);
-    });
-  });
-
-  describe("colours", () => {
-    const red = () => coloured(shell, shell.stdout, "red", "text");
-
-    it("are for terminals whose user wants them", () => {
-      assert.equal(red(), "text");
-      shell.onTerminal(80);
-      assert.equal(red(), "\u001b[31mtext\u001b[0m");
-      shell.environment["NO_COLOR"] = "1";
-      assert.equal(red(), "text");
-      shell.environment["NO_COLOR"] = "";
-      shell.environment["TERM"] = "dumb";
-      assert.equal(red(), "text");
     });
   });
 

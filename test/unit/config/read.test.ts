@@ -319,7 +319,7 @@ describe("config/read", () => {
         ],
       );
       assert.match(
-        missingCredential("create it", "eu.prod").fix,
+        missingCredential("eu.prod").fix,
         /--path flexprice:connections\["eu\.prod"\]\.apiKey"/,
       );
     });
@@ -389,15 +389,15 @@ describe("config/read", () => {
   });
 
   it("tells which command or variable provides a missing credential", () => {
-    const error = missingCredential("create it");
+    const error = missingCredential();
     assert.equal(error.kind, "configuration");
     assert.equal(
       error.message,
-      'Could not create it.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.',
+      'Could not connect to Flexprice.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.',
     );
     assert.equal(
-      missingCredential("create it", "india").message,
-      'Could not create it.\n  Reason: connection "india" has neither apiKey nor accessToken\n  What to do: add one of them: "pulumi config set --secret --path flexprice:connections.india.apiKey".',
+      missingCredential("india").message,
+      'Could not connect to Flexprice.\n  Reason: connection "india" has neither apiKey nor accessToken\n  What to do: add one of them: "pulumi config set --secret --path flexprice:connections.india.apiKey".',
     );
   });
 });

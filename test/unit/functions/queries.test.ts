@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FlexpriceQueries } from "../../../provider/functions/queries";
 import { uniqueName } from "../../../provider/session/auto-name";
-import { Connections } from "../../../provider/session/connection-pool";
+import { ConnectionPool } from "../../../provider/session/connection-pool";
 import { failureOf, UnitFixture } from "../fixture";
 
 /** What is asked through a program's functions is in index.test.ts. */
@@ -12,7 +12,7 @@ describe("functions/queries", () => {
     fixture = await UnitFixture.start();
     const { emulator, operator } = fixture;
     inquiries = new FlexpriceQueries(
-      new Connections({
+      new ConnectionPool({
         config: () => undefined,
         environment: { FLEXPRICE_BASE_URL: emulator.url, FLEXPRICE_API_KEY: operator.apiKey },
       }),

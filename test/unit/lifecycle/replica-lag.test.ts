@@ -178,9 +178,7 @@ describe("resources: a read replica that lags", () => {
     });
 
     async function listed(): Promise<{ items: readonly unknown[] }> {
-      const page = await fixture
-        .process()
-        .connection.api.listKeys({ limit: 10, offset: 0 }, "list", id);
+      const page = await fixture.process().connection.api.listKeys({ limit: 10, offset: 0 }, id);
       return { items: page.items };
     }
   });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { Connections } from "../../../provider/session/connection-pool";
+import { ConnectionPool } from "../../../provider/session/connection-pool";
 import { failureOf, MINUTE, START, UnitFixture } from "../fixture";
 
 describe("session/connection-pool", () => {
   let fixture: UnitFixture;
-  let connections: Connections;
+  let connections: ConnectionPool;
   beforeEach(async () => {
     fixture = await UnitFixture.start({ serverAheadMs: MINUTE });
     const config: Record<string, string> = {
@@ -12,7 +12,7 @@ describe("session/connection-pool", () => {
       "flexprice:apiKey": fixture.operator.apiKey,
       "flexprice:connections": JSON.stringify({ blank: {} }),
     };
-    connections = new Connections(
+    connections = new ConnectionPool(
       { config: (key) => config[key], environment: {} },
       fixture.platform(),
     );
@@ -20,8 +20,8 @@ describe("session/connection-pool", () => {
   afterEach(() => fixture.stop());
 
   it("makes each connection once", async () => {
-    const connection = connections.connect(undefined, "try");
-    assert.equal(connections.connect(undefined, "try again"), connection);
+    const connection = connections.connect(undefined);
+    assert.equal(connections.connect(undefined), connection);
     assert.equal((await connection.caller()).id, fixture.operator.userId);
   });
 
@@ -30,16 +30,16 @@ describe("session/connection-pool", () => {
       [undefined, "blank"].map((name) => connections.isConfigured(name)),
       [true, false],
     );
-    const { message } = await failureOf(
-      async () => connections.connect("blank", "try"),
-      "configuration",
+    const { message } = await failureOf(async () => connections.connect("blank"), "configuration");
+    assert.match(
+      message,
+      /^Could not connect to Flexprice\.\n {2}Reason: connection "blank" has neither apiKey/,
     );
-    assert.match(message, /^Could not try\.\n {2}Reason: connection "blank" has neither apiKey/);
   });
 
   it("tells our time until the server has shown its own", async () => {
     assert.equal(connections.now(undefined), START);
-    const connection = connections.connect(undefined, "try");
+    const connection = connections.connect(undefined);
     assert.equal(connections.now(undefined), START);
     await connection.caller();
     assert.equal(connections.now(undefined), START + MINUTE);

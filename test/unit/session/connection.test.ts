@@ -203,9 +203,9 @@ describe("session/connection", () => {
     const caller = await connection.caller();
     const account = await connection.creates.account(
       { namePrefix: "ci", roles: ["event_reader"] },
-      { caller, operation: "create it" },
+      caller,
     );
-    assert.equal((await connection.directory.account(account.id))?.name, account.name);
+    assert.equal((await connection.reads.account(account.id))?.name, account.name);
   });
 
   it("takes no mistake of its own for an answer of the server's", async () => {

@@ -248,7 +248,7 @@ describe("session/creates: handing over", () => {
       const caller = await connection.caller();
       const { secret } = await connection.creates.key(
         { namePrefix: "k", type: "private_key", accountId: owner, lifetimeMs: 10 * MINUTE },
-        { caller, operation: "create it" },
+        caller,
       );
       assert.equal(lifetimeOf(secret.id), 10 * MINUTE);
       assert.equal(fixture.writes.length, 3);

@@ -58,7 +58,7 @@ describe("session/creates: names of the program's", () => {
       assert.deepEqual(JSON.parse(text.split("\n")[1] ?? ""), { id: made.id });
       assert.deepEqual(live(fixture), [{ id: made.id, name: "billing", roles: ACCOUNT.roles }]);
       assert.deepEqual(notes.files, []);
-      assert.equal((await process.connection.directory.account(made.id))?.name, "billing");
+      assert.equal((await process.connection.reads.account(made.id))?.name, "billing");
     });
 
     it("share their name with accounts that are there, and leave those alone", async () => {

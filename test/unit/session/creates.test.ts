@@ -399,7 +399,7 @@ describe("session/creates", () => {
 
   it("keeps the note when it fails by a mistake of its own", async () => {
     const mistake = new TypeError("a mistake");
-    process.connection.inventory.accounts = () => Promise.reject(mistake);
+    process.connection.reads.freshAccounts = () => Promise.reject(mistake);
     fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
     await assert.rejects(makeAccount(process), mistake);
     assert.equal(notes.only.pending.name, accounts()[0]?.name);
@@ -419,7 +419,7 @@ describe("session/creates", () => {
     const caller = await process.connection.caller();
     const made = await process.connection.creates.key(
       { namePrefix: "k", type: "private_key" },
-      { caller, operation: "create it" },
+      caller,
     );
     assert.deepEqual(
       liveKeys(fixture, userId).map(({ value }) => value),
@@ -454,9 +454,9 @@ describe("session/creates", () => {
     const account = await makeAccount(process);
     const { secret } = await makeKey(process, account.id);
     fixture.emulator.clearRequests();
-    const { directory } = process.connection;
-    assert.equal((await directory.account(account.id))?.id, account.id);
-    assert.equal((await directory.key(secret.id, account.id))?.id, secret.id);
+    const { reads } = process.connection;
+    assert.equal((await reads.account(account.id))?.id, account.id);
+    assert.equal((await reads.key(secret.id, account.id))?.id, secret.id);
     assert.deepEqual(fixture.log, []);
     assert(process.managed.has(account.id));
     assert(process.managed.has(secret.id));

@@ -1,6 +1,7 @@
 import type { CreatedKey, User } from "../../../provider/api/schemas";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
 import type { AccountSpec, KeySpec } from "../../../provider/session/creates";
+import { operation } from "../../../provider/shared/errors";
 import { type ProcessOptions, type ProviderProcess, UnitFixture } from "../fixture";
 import { type JournalingProcess, Notes } from "./notes";
 
@@ -40,10 +41,9 @@ export async function makeAccount(
   account = ACCOUNT,
 ): Promise<User> {
   const caller = await connection.caller();
-  return await connection.creates.account(account, {
-    caller,
-    operation: `create service account "${account.name ?? account.namePrefix}"`,
-  });
+  return await operation(`create service account "${account.name ?? account.namePrefix}"`, () =>
+    connection.creates.account(account, caller),
+  );
 }
 
 export async function makeKey(
@@ -52,9 +52,8 @@ export async function makeKey(
   key: Partial<KeySpec> = {},
 ): Promise<CreatedKey> {
   const caller = await connection.caller();
-  return await connection.creates.key(
-    { namePrefix: "k", type: "private_key", accountId, ...key },
-    { caller, operation: 'create API key "k"' },
+  return await operation('create API key "k"', () =>
+    connection.creates.key({ namePrefix: "k", type: "private_key", accountId, ...key }, caller),
   );
 }
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
 import {
-  describe as describeError,
   FlexpriceError,
   isFailure,
+  operation,
   SHOWN_BY_ENGINE,
 } from "../../../provider/shared/errors";
 import { rememberSecret } from "../../../provider/shared/redaction";
@@ -17,6 +17,27 @@ const PARTS = {
   status: 400,
   code: "validation_error",
 } as const;
+
+/** As the API client throws it. */
+function unnamed(reason: string): FlexpriceError {
+  return new FlexpriceError({
+    kind: "invalid",
+    defaultOperation: "send a request",
+    reason,
+    fix: "correct it.",
+  });
+}
+
+/** What comes of an operation that ends with this error. */
+async function failing(name: string, error: unknown): Promise<unknown> {
+  try {
+    return await operation(name, async () => {
+      throw error instanceof Promise ? await error.catch((reason: unknown) => reason) : error;
+    });
+  } catch (thrown) {
+    return thrown;
+  }
+}
 
 describe("shared/errors", () => {
   it("tell what was attempted, what came of it, and what to do", () => {
@@ -47,7 +68,8 @@ describe("shared/errors", () => {
       String(error),
       JSON.stringify(error),
       inspect(error, { depth: 9, showHidden: true }),
-      inspect(error.during(`use ${KEY} again`, "open sesame")),
+      inspect(error.with({ operation: `use ${KEY} again`, fix: "open sesame" })),
+      inspect(unnamed("open sesame").within(`use ${KEY}`)),
     ].join("\n");
     for (const secret of [KEY, "open sesame", "open%20sesame", "abcdefgh"]) {
       assert(!printed.includes(secret), `${secret} in ${printed}`);
@@ -72,14 +94,55 @@ describe("shared/errors", () => {
       [shown("a"), shown("b"), shown("c")],
     );
     // Told as part of another, what is spelled out is not spelled out again.
-    assert.equal(error.during(odd("a"), odd("c")).message, message);
-    assert.equal(describeError(new Error("a\x1b[31m\nb")), "a\\u{1b}[31m\nb");
+    assert.equal(error.with({ operation: odd("a"), fix: odd("c") }).message, message);
   });
 
-  it("keep kind, answer, status and code as part of a larger attempt", () => {
-    const error = new FlexpriceError(PARTS).during("adopt it");
-    assert.deepEqual({ ...error }, { ...PARTS, operation: "adopt it", name: "FlexpriceError" });
-    assert.equal(new FlexpriceError(PARTS).during("adopt it", "wait").fix, "wait");
+  it("are copied with other parts, and keep the rest", () => {
+    const error = new FlexpriceError(PARTS);
+    const name = "FlexpriceError";
+    assert.deepEqual({ ...error.with({ fix: "wait" }) }, { ...PARTS, fix: "wait", name });
+    assert.deepEqual({ ...error }, { ...PARTS, name });
+  });
+
+  describe("of an operation", () => {
+    it("bear its name where they have none of their own", async () => {
+      const error = unnamed("no");
+      const named = await failing("create it", error);
+      assert.match(String(named), /Could not create it\.\n {2}Reason: no\n/);
+      assert.match(error.message, /^Could not send a request\./);
+    });
+
+    it("keep their own name, and that of the innermost operation", async () => {
+      const error = new FlexpriceError(PARTS);
+      assert.equal(await failing("create it", error), error);
+      const inner = operation("revoke it", () => Promise.reject(unnamed("no")));
+      const outer = await failing("create it", inner);
+      assert.match(String(outer), /Could not revoke it\./);
+    });
+
+    it("get a copy for each operation that shares a request", async () => {
+      const shared = Promise.reject(unnamed("no"));
+      const [one, other] = await Promise.all([
+        failing("read a", shared),
+        failing("read b", shared),
+      ]);
+      assert.match(String(one), /Could not read a\./);
+      assert.match(String(other), /Could not read b\./);
+    });
+
+    it("keep or lose the name with the copy", async () => {
+      const copy = unnamed("no").with({ reason: "really not" });
+      assert.match(copy.message, /^Could not send a request\.\n {2}Reason: really not/);
+      assert.match(String(await failing("create it", copy)), /Could not create it\./);
+      const named = new FlexpriceError(PARTS).with({ fix: "wait" });
+      assert.equal(await failing("adopt it", named), named);
+    });
+
+    it("are left alone where they are no failures", async () => {
+      const mistake = new RangeError("a bug");
+      assert.equal(await failing("create it", mistake), mistake);
+      assert.equal(await operation("create it", async () => 1), 1);
+    });
   });
 
   it("are told apart by kind", () => {
@@ -90,11 +153,5 @@ describe("shared/errors", () => {
     assert.equal(isFailure(error, "conflict"), false);
     assert.equal(isFailure(new Error("invalid")), false);
     assert.equal(isFailure(undefined), false);
-  });
-
-  it("of others are described without secrets too", () => {
-    assert.equal(describeError(new Error(`bad ${KEY}`)), "bad [redacted]");
-    assert.equal(describeError(`bad ${KEY}`), "bad [redacted]");
-    assert.equal(describeError(undefined), "undefined");
   });
 });

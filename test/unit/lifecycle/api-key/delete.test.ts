@@ -56,7 +56,7 @@ describe("lifecycle/api-key: delete", () => {
     await remove();
     assert.equal(status(), "deleted");
     assert.deepEqual(fixture.log, [ME, DELETE()]);
-    assert.equal(await process.connection.directory.key(id, account), undefined);
+    assert.equal(await process.connection.reads.key(id, account), undefined);
     assert.deepEqual(fixture.log, [ME, DELETE()]);
   });
 

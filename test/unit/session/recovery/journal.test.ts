@@ -104,9 +104,9 @@ describe("session/recovery/journal", () => {
 
     it("goes when nothing was made, and stays when that is not known", async () => {
       const made = [await writer.begin(ACCOUNT), await writer.begin(NAMED_KEY)] as const;
-      writer.leave(made[1]);
+      writer.release(made[1]);
       writer.close(made[0]);
-      writer.leave(made[0]);
+      writer.release(made[0]);
       assert.deepEqual(
         files().map((file) => join(directory, file)),
         [pathOf(made[1])],
@@ -118,7 +118,7 @@ describe("session/recovery/journal", () => {
       const note = await journal.begin(ACCOUNT);
       assert.equal(note.file, undefined);
       journal.identify(note, "user_1");
-      journal.leave(note);
+      journal.release(note);
       journal.close(note);
       assert.equal(await journal.handOver(note, "user_1"), true);
       journal.onEngineExit();
@@ -243,7 +243,7 @@ describe("session/recovery/journal", () => {
 
     it("ends with the last create that is under way, and begins again with the next", async () => {
       const notes = [await writer.begin(ACCOUNT), await writer.begin(ACCOUNT)] as const;
-      writer.leave(notes[0]);
+      writer.release(notes[0]);
       age(HOUR, pathOf(notes[0]));
       age(HOUR, pathOf(notes[1]));
       tick();

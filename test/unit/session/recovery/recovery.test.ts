@@ -101,10 +101,10 @@ describe("session/recovery/recovery", () => {
       `Service account "${lostAccount?.name}" (${lostAccount?.id}), made by a run that was cut off, has been archived.`,
     ]);
     assert.deepEqual(notes.files, []);
-    const { directory } = next.connection;
+    const { reads } = next.connection;
     fixture.emulator.clearRequests();
-    assert.equal(await directory.account(lostAccount?.id ?? ""), undefined);
-    assert.equal(await directory.key(lostKey?.id ?? "", owner), undefined);
+    assert.equal(await reads.account(lostAccount?.id ?? ""), undefined);
+    assert.equal(await reads.key(lostKey?.id ?? "", owner), undefined);
     assert.deepEqual(fixture.log, [], "what it has removed it need not ask for");
   });
 
@@ -250,6 +250,18 @@ describe("session/recovery/recovery", () => {
     assert.deepEqual([accountIds(), notes.files], [[], []]);
   });
 
+  it("names the key that it cannot revoke", async () => {
+    await notes.dieAsking(askForKey, "after", POST_KEY);
+    notes.age(LEASE_OVER);
+    const next = notes.start();
+    fixture.fault(NO, "before", { match: { method: "DELETE" } });
+    await notes.recover(next);
+    assert.match(
+      next.warnings[0] ?? "",
+      /Could not revoke API key secret_\w+, which no state has\.\n/,
+    );
+  });
+
   it("says when the server cannot be asked, and tries again with the next change a minute later", async () => {
     await notes.dieAsking(askForKey, "after", POST_KEY);
     notes.age(LEASE_OVER);
@@ -295,7 +307,7 @@ describe("session/recovery/recovery", () => {
     notes.age(LEASE_OVER);
     const next = notes.start();
     const mistake = new TypeError("a mistake");
-    next.connection.inventory.accounts = () => Promise.reject(mistake);
+    next.connection.reads.freshAccounts = () => Promise.reject(mistake);
     await assert.rejects(notes.recover(next), mistake);
     assert.equal(accountIds().length, 1);
   });
@@ -457,7 +469,7 @@ describe("session/recovery/recovery", () => {
 
       const mistake = new TypeError("a mistake");
       const wrong = notes.start();
-      wrong.connection.inventory.account = () => Promise.reject(mistake);
+      wrong.connection.reads.freshAccount = () => Promise.reject(mistake);
       await assert.rejects(notes.recover(wrong), mistake);
     });
 
@@ -492,7 +504,7 @@ describe("session/recovery/recovery", () => {
       name: "k-0123456789",
       settle: "remove",
     });
-    journal.leave(note);
+    journal.release(note);
     notes.age(DAY + HOUR);
     assert.match((await notes.recover()).warnings.join(), /API key "k-0123456789" of the caller\./);
   });
@@ -513,7 +525,7 @@ describe("session/recovery/recovery", () => {
 
     const mistake = new TypeError("a mistake");
     const wrong = notes.start();
-    wrong.connection.inventory.keys = () => Promise.reject(mistake);
+    wrong.connection.reads.freshKeys = () => Promise.reject(mistake);
     await assert.rejects(notes.recover(wrong), mistake);
   });
 

@@ -7,7 +7,7 @@ import {
   reasons,
   UNKNOWN,
   UnitFixture,
-} from "../fixture";
+} from "../../fixture";
 
 const ROLES = ["event_ingestor"];
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;

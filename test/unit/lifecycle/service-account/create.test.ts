@@ -9,7 +9,7 @@ import {
   SECOND,
   token,
   UnitFixture,
-} from "../fixture";
+} from "../../fixture";
 
 const ROLES = ["event_ingestor"];
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';

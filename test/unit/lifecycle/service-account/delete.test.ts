@@ -9,7 +9,7 @@ import {
   type ProviderProcess,
   token,
   UnitFixture,
-} from "../fixture";
+} from "../../fixture";
 
 const ROLES = ["event_ingestor"];
 
@@ -137,6 +137,16 @@ describe("lifecycle/service-account: delete", () => {
       `DELETE /users/${id}`,
     ]);
     assert.deepEqual([liveKeys(), accountOf(id)?.status], [[], "archived"]);
+  });
+
+  it("names the key that it cannot revoke when forced to", async () => {
+    const one = key("one");
+    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      match: { method: "DELETE", path: /keys/ },
+    });
+    const forced = process.accounts.delete(id, { ...state, forceDestroy: true });
+    const { operation } = await failureOf(forced, "forbidden");
+    assert.equal(operation, `revoke API key "one" (${one.id})`);
   });
 
   it("names each key that it revokes when forced to", async () => {

@@ -8,7 +8,7 @@ import {
   reasons,
   UNKNOWN,
   UnitFixture,
-} from "../fixture";
+} from "../../fixture";
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 const NAME_RULE = "name: must be 1 to 255 characters long, not blank, without NUL";
@@ -184,6 +184,15 @@ describe("lifecycle/service-account: check and diff", () => {
         );
       });
 
+      it("names the adopted account that cannot be renamed", async () => {
+        fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+          match: { method: "PUT" },
+        });
+        const inputs = { name: "mine", roles: ["event_ingestor", "event_reader"], adopt: id };
+        const { operation } = await failureOf(process.accounts.create(inputs), "forbidden");
+        assert.equal(operation, `rename the adopted service account ${id} to "mine"`);
+      });
+
       it("asks nothing of an account that is adopted already", async () => {
         const inputs = { name: "ci", roles: ["event_reader"], adopt: "user_nope" };
         assert.deepEqual(reasons(await check(inputs, inputs)), []);
@@ -237,7 +246,9 @@ describe("lifecycle/service-account: check and diff", () => {
       const { tenantId: _, ...same } = state;
       const foreign = { ...state, tenantId: "tenant_other" };
       for (const news of [{ name: "ci2" }, { roles: ["event_reader"] }, { adopt: "user_2" }]) {
-        await failureOf(process.accounts.diff(id, foreign, { ...same, ...news }), "wrong_tenant");
+        const diff = process.accounts.diff(id, foreign, { ...same, ...news });
+        const { operation } = await failureOf(diff, "wrong_tenant");
+        assert.equal(operation, `change service account "ci" (${id})`);
       }
       const { changes } = await process.accounts.diff(id, foreign, { ...same, forceDestroy: true });
       assert.equal(changes, true);

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/lifecycle/unknowns";
+import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/lifecycle/inputs";
 import { UNKNOWN } from "../fixture";
 
-describe("lifecycle/unknowns", () => {
+describe("lifecycle/inputs", () => {
   it("knows the text that Pulumi sends in place of a value", () => {
     assert.equal(isUnknown(UNKNOWN), true);
     for (const value of [undefined, null, "", "unknown", UNKNOWN.toUpperCase(), [UNKNOWN], {}]) {

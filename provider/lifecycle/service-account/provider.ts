@@ -1,0 +1,331 @@
+import type { dynamic } from "@pulumi/pulumi";
+import { z } from "zod";
+import type { User } from "../../api/schemas";
+import type { Connection } from "../../session/connection";
+import { UnnamedAccount } from "../../session/creates";
+import { guardOwnAccount, guardTenant } from "../../session/guards";
+import { retryWhileUnknown } from "../../session/replica-lag";
+import { FlexpriceError, isFailure, operation, SHOWN_BY_ENGINE } from "../../shared/errors";
+import { lazy } from "../../shared/lazy";
+import { displayName, quoted } from "../../shared/redaction";
+import { roleProblems, sameRoles, uniqueSorted } from "../../shared/roles";
+import type { ProviderContext } from "../context";
+import { type ChangeTable, diffByTable, toDiffResult } from "../diff";
+import { containsUnknown, isUnknown, omitProvider, unlessUnknown } from "../inputs";
+import {
+  accountCreationFailures,
+  asCheckFailures,
+  assertTenantInPreview,
+  functionSettingsFailures,
+  loadPreviewContext,
+  type PreviewContext,
+  warnOfForeignTenant,
+} from "../preview-checks";
+import {
+  accountId,
+  accountName,
+  checkFailure,
+  connectionName,
+  namePrefix,
+  toCheckFailures,
+} from "../validation";
+import { deleteAccount } from "./delete";
+import { readAccount } from "./read";
+import { autoNameFor, createdState, desiredName, type Inputs, type State, toState } from "./state";
+
+const NO_ROLE = "Service accounts must have at least one role assigned";
+
+const schema = lazy(() =>
+  z.strictObject({
+    name: accountName().optional(),
+    namePrefix: namePrefix().optional(),
+    roles: unlessUnknown(
+      z
+        .array(unlessUnknown(z.string("must be the name of a role")), {
+          error: ({ input }) =>
+            input === undefined || input === null ? NO_ROLE : "must be a list of roles",
+        })
+        .min(1, NO_ROLE),
+    ),
+    forceDestroy: unlessUnknown(z.boolean("must be true or false")).optional(),
+    adopt: accountId().optional(),
+    connection: connectionName().optional(),
+  }),
+);
+
+/** The prefix of unique names if the inputs have none. The classes pass the logical name. */
+const NAME_PREFIX = "service-account";
+
+// namePrefix has no row: it only counts when the account is created.
+const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
+  name: { change: "update" },
+  roles: { change: "replace", same: sameRoles },
+  forceDestroy: { change: "update", same: (before, now) => (before ?? false) === (now ?? false) },
+  connection: { change: "replace" },
+};
+
+/** A create that succeeded only in part. The engine keeps the object, and calls update in the next `up`. */
+export class PartlyCreated extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(
+    readonly id: string,
+    readonly properties: Readonly<Record<string, unknown>>,
+    reason: string,
+  ) {
+    super(reason);
+    this.reasons = [reason];
+    this.stack = SHOWN_BY_ENGINE;
+  }
+}
+
+/** The provider of service accounts that the engine calls. */
+export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, State> {
+  /** A refresh and a destroy do not run the program, so they cannot show what it keeps or replaces. */
+  private isProgramRun = false;
+
+  constructor(private readonly context: ProviderContext) {}
+
+  async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
+    this.isProgramRun = true;
+    const inputs = omitProvider(news);
+    const replaced = this.context.diffedAccounts.recheck(olds, normalized(inputs));
+    if (replaced !== undefined) this.context.adoptedIds.delete(replaced.id);
+    const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
+    if (isKnownText(inputs.adopt)) this.context.managed.want(inputs.adopt);
+    const preview = await loadPreviewContext(this.context, news.connection);
+    const roles = Array.isArray(news.roles) ? news.roles.filter(isKnownText) : [];
+    failures.push(...preview.failures, ...functionSettingsFailures(this.context, news));
+    failures.push(
+      ...roleProblems(roles, preview.offered).map((reason) => checkFailure("roles", reason)),
+    );
+    const checked = failures.length === 0 ? normalized(inputs) : inputs;
+    if (failures.length === 0 && willCreate(olds, inputs)) {
+      failures.push(
+        ...(inputs.adopt === olds.adopt ||
+        inputs.adopt === undefined ||
+        this.isAdoptionSpent(checked)
+          ? await accountCreationFailures(preview, roles)
+          : await this.adoptionFailures(preview, inputs)),
+      );
+    }
+    return { inputs: checked, failures };
+  }
+
+  async diff(id: string, olds: State, given: Inputs): Promise<dynamic.DiffResult> {
+    const news: Inputs = omitProvider(given);
+    const { managed, adoptedIds, diffedAccounts, warn } = this.context;
+    managed.add(id);
+    const name = desiredName(olds, news);
+    const byTable = diffByTable(CHANGES, olds, { ...news, name });
+    // Once the adoption is done, replacements create new accounts.
+    const adoptsDifferentId =
+      news.adopt !== undefined && news.adopt !== id && news.adopt !== olds.adopt;
+    const adopting = adoptsDifferentId ? ["adopt"] : [];
+    const replaced: string[] = [...byTable.replaced, ...adopting];
+    const changed: string[] = [...byTable.changed, ...adopting];
+    // Update records autoName without a request, so that drift from it shows. States of older releases stay unchanged.
+    const hasNoneYet = olds.autoName === undefined && olds.name !== "";
+    if (news.name === undefined && hasNoneYet && olds.namePrefix !== undefined) {
+      changed.push("name");
+    }
+    const isReplaced = replaced.length > 0;
+    const isSeenByEngine = diffedAccounts.hasChangedInputs(news);
+    if (this.isProgramRun) {
+      const isLeftToEngine = isSeenByEngine && changed.length > 0;
+      diffedAccounts.note({ id, olds, news, isReplaced, isLeftToEngine });
+    }
+    if (isReplaced || changed.includes("name")) {
+      await operation(`change service account ${displayName(id, olds.name)}`, () =>
+        assertTenantInPreview(this.context, olds),
+      );
+    } else {
+      const what = `Service account ${displayName(id, olds.name)}`;
+      await warnOfForeignTenant(this.context, olds, what);
+    }
+    if (name !== olds.name && news.name === undefined && !isReplaced) {
+      await warn(
+        `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
+      );
+    }
+    if (this.isProgramRun && news.adopt === id && !isReplaced) adoptedIds.add(id);
+    return toDiffResult({ changed, replaced, isSeenByEngine });
+  }
+
+  create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
+    const { name, namePrefix = NAME_PREFIX } = inputs;
+    return operation(`create service account ${quoted(name ?? namePrefix)}`, async () => {
+      const account = await this.createOrAdopt(inputs);
+      this.context.diffedAccounts.noteCreated(account.id, inputs, true);
+      return { id: account.id, outs: createdState(inputs, account) };
+    });
+  }
+
+  read(id: string, props: Partial<State> = {}): Promise<dynamic.ReadResult<State>> {
+    return operation(`read service account ${displayName(id, props.name)}`, () =>
+      readAccount(this.context, id, props),
+    );
+  }
+
+  async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
+    this.context.diffedAccounts.noteUpdated(id);
+    const name = desiredName(olds, news);
+    if (name !== olds.name) {
+      const what = displayName(id, olds.name);
+      await operation(`rename service account ${what} to ${quoted(name)}`, async () => {
+        const connection = this.context.connect(news.connection);
+        await guardTenant(connection, olds.tenantId);
+        await connection.recover(this.context.warn);
+        await rename(connection, id, name);
+      });
+    }
+    const autoName = autoNameFor(news, name);
+    return { outs: toState(news, { name, roles: olds.roles }, olds.tenantId, autoName) };
+  }
+
+  delete(id: string, props: State): Promise<void> {
+    return operation(`archive service account ${displayName(id, props.name)}`, () =>
+      deleteAccount(this.context, id, props, this.isProgramRun),
+    );
+  }
+
+  private async createOrAdopt(inputs: Inputs): Promise<User> {
+    const { name, namePrefix = NAME_PREFIX, roles, adopt } = inputs;
+    const connection = this.context.connect(inputs.connection);
+    const caller = await connection.caller();
+    // Adopt before the recovery: an open note of this account would have it archived.
+    if (adopt !== undefined && !this.isAdoptionSpent(inputs)) {
+      return await this.adopt(connection, adopt, inputs, caller.tenant.id);
+    }
+    await connection.recover(this.context.warn);
+    try {
+      return await connection.creates.account({ name, namePrefix, roles }, caller);
+    } catch (error) {
+      if (!(error instanceof UnnamedAccount)) throw error;
+      const { account, failure } = error;
+      // Pulumi stores these properties as they are, and calls update in the next up. A refresh in between forgets that;
+      // then the name differs from the program's, which shows as drift.
+      throw new PartlyCreated(
+        account.id,
+        { ...inputs, ...createdState(inputs, account), autoName: account.name },
+        failure.with({
+          operation: `rename service account ${displayName(account.id, account.name)} to ${quoted(name ?? "")}`,
+          fix: 'run "pulumi up" again: the account is in the state, and gets its name then.',
+        }).message,
+      );
+    }
+  }
+
+  private async adopt(
+    connection: Connection,
+    id: string,
+    inputs: Inputs,
+    tenantId: string,
+  ): Promise<User> {
+    const { adoptedIds, managed } = this.context;
+    const account = await this.findAdoptable(connection, id, inputs);
+    const { name = account.name } = inputs;
+    connection.forgetPending(tenantId, account);
+    managed.add(id);
+    const named =
+      account.name === name
+        ? account
+        : await operation(`rename the adopted service account ${id} to ${quoted(name)}`, () =>
+            rename(connection, id, name),
+          );
+    adoptedIds.add(id);
+    return named;
+  }
+
+  private findAdoptable(connection: Connection, id: string, inputs: Inputs): Promise<User> {
+    const isHeld = this.context.diffedAccounts.holds(id);
+    return operation(`adopt service account ${id}`, () =>
+      adoptable(connection, id, inputs, isHeld),
+    );
+  }
+
+  /** Whether the resource that these inputs replace has adopted already what "adopt" names. */
+  private isAdoptionSpent(inputs: Inputs): boolean {
+    return this.context.diffedAccounts
+      .withInputs(inputs)
+      .some(({ id, olds }) => inputs.adopt === id || inputs.adopt === olds.adopt);
+  }
+
+  private async adoptionFailures(
+    { connection }: PreviewContext,
+    news: Inputs,
+  ): Promise<dynamic.CheckFailure[]> {
+    if (connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
+    return await asCheckFailures("adopt", () =>
+      this.findAdoptable(connection, String(news.adopt), news),
+    );
+  }
+}
+
+async function rename(connection: Connection, id: string, name: string): Promise<User> {
+  try {
+    const account = await retryWhileUnknown(connection, id, () =>
+      connection.api.renameAccount(id, name),
+    );
+    connection.reads.primeAccount(account);
+    return account;
+  } catch (error) {
+    if (!isFailure(error, "not_found", "invalid")) throw error;
+    throw error.with({
+      fix: 'run "pulumi refresh" to see whether the account still exists, then "pulumi up" again.',
+    });
+  }
+}
+
+/** Finds the account that `adopt` names, and checks that the program describes it. */
+async function adoptable(
+  connection: Connection,
+  id: string,
+  inputs: Inputs,
+  isHeld: boolean,
+): Promise<User> {
+  guardOwnAccount(connection, await connection.caller(), id);
+  if (isHeld) {
+    throw new FlexpriceError({
+      kind: "refused",
+      reason: "a resource of this stack manages it already",
+      fix: 'remove "adopt" from this resource: a replacement then gets an account of its own.',
+    });
+  }
+  const account = await connection.reads.account(id);
+  if (account === undefined) {
+    throw new FlexpriceError({
+      kind: "not_found",
+      reason: "the credential's tenant has no service account with this id that is not archived",
+      fix: 'correct the id, or remove "adopt" to have an account created.',
+    });
+  }
+  if (!sameRoles(account.roles, inputs.roles)) {
+    throw new FlexpriceError({
+      kind: "refused",
+      reason: `it has the roles ${uniqueSorted(account.roles).join(", ")}, the program asks for ${uniqueSorted(inputs.roles).join(", ")}`,
+      fix: "set roles to those of the account: Flexprice fixes them at creation.",
+    });
+  }
+  return account;
+}
+
+/** Whether the engine will create: for a new resource, or a change that replaces. */
+function willCreate(olds: Partial<Inputs>, news: Inputs): boolean {
+  if (olds.roles === undefined) return true;
+  return (
+    diffByTable(CHANGES, olds, news).replaced.length > 0 ||
+    (news.adopt !== undefined && news.adopt !== olds.adopt)
+  );
+}
+
+/** Sorts the roles and removes duplicates, once all of them are known. */
+function normalized(inputs: Inputs): Inputs {
+  const { roles } = inputs;
+  const isKnown = Array.isArray(roles) && roles.every(isKnownText);
+  return isKnown ? { ...inputs, roles: uniqueSorted(roles) } : inputs;
+}
+
+function isKnownText(value: unknown): value is string {
+  return typeof value === "string" && !isUnknown(value);
+}

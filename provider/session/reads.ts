@@ -1,0 +1,161 @@
+import DataLoader from "dataloader";
+import { type FlexpriceApi, MAX_SEARCH_IDS } from "../api/endpoints";
+import { listAllConsistent } from "../api/pagination";
+import type { Key, Role, User } from "../api/schemas";
+import { CachedList } from "./cached-list";
+
+/** How long a read waits for others to share its request, in milliseconds. */
+const BATCH_MS = 4;
+
+/** From this many owners on, one list of all keys costs less than one of each. */
+const MAX_OWNERS = 24;
+
+/** Stands in a batch for everything there is. */
+const ALL = "";
+
+/** All roles of a server, and which of them a service account can be given. */
+export interface RoleCatalogue {
+  readonly all: readonly Role[];
+  readonly assignable: readonly Role[];
+}
+
+/**
+ * What the server holds. `account` and `key` are cached for the life of the process. Fresh reads share requests with
+ * those that come together, and never give an answer that is older than the question: it is complete, or an error.
+ */
+export class Reads {
+  private readonly accounts: CachedList<User>;
+  private readonly keys: CachedList<Key>;
+  private readonly revokedOwners = new Set<string>();
+  private readonly accountRows: DataLoader<string, readonly User[]>;
+  private readonly keyRows: DataLoader<string, readonly Key[]>;
+  private readonly roleRows: DataLoader<string, RoleCatalogue>;
+  private readonly database: DataLoader<string, unknown>;
+
+  constructor(api: FlexpriceApi, sleep: (ms: number) => Promise<void>) {
+    const batchScheduleFn = (dispatch: () => void) => void sleep(BATCH_MS).then(dispatch);
+    this.accounts = new CachedList({
+      batchScheduleFn,
+      page: (page) => api.searchAccounts(page),
+      query: (ids) => accountsById(api, ids),
+      requestsFor: (ids) => Math.ceil(ids / MAX_SEARCH_IDS),
+    });
+    this.keys = new CachedList({
+      batchScheduleFn,
+      page: (page) => api.listKeys(page),
+      query: (owners) => keysOf(api, owners),
+      requestsFor: (owners) => owners,
+    });
+    /** Nothing is cached once a batch is on its way. All who wait for it get the same answer. */
+    const fresh = <Answer>(send: (asked: readonly string[]) => Promise<Answer>) => {
+      const loader = new DataLoader<string, Answer>(
+        async (asked) => {
+          loader.clearAll();
+          const answer = await send(asked);
+          return asked.map(() => answer);
+        },
+        { batchScheduleFn },
+      );
+      return loader;
+    };
+    this.accountRows = fresh((ids) =>
+      ids.includes(ALL)
+        ? listAllConsistent((page) => api.searchAccounts(page))
+        : accountsById(api, ids),
+    );
+    this.keyRows = fresh((owners) =>
+      owners.includes(ALL) || owners.length > MAX_OWNERS
+        ? listAllConsistent((page) => api.listKeys(page))
+        : keysOf(api, owners),
+    );
+    this.roleRows = fresh(async () => {
+      const [all, assignable] = await Promise.all([api.roles("all"), api.roles("assignable")]);
+      return { all, assignable };
+    });
+    this.database = fresh(() => api.listKeys({ limit: 1, offset: 0 }));
+  }
+
+  /** The account, or undefined when the tenant has none with this id that is not archived. */
+  account(id: string): Promise<User | undefined> {
+    return this.accounts.find(id, id);
+  }
+
+  /**
+   * The key among the published private ones of the environment, as far as the credential sees them. Without an owner
+   * it is looked for in the whole list.
+   */
+  key(id: string, ownerId?: string): Promise<Key | undefined> {
+    return this.keys.find(id, ownerId);
+  }
+
+  /** As {@link account}, bypassing the cache. */
+  async freshAccount(id: string): Promise<User | undefined> {
+    return (await this.accountRows.load(id)).find((account) => account.id === id);
+  }
+
+  /** The service accounts that are not archived, newest first. */
+  freshAccounts(): Promise<readonly User[]> {
+    return this.accountRows.load(ALL);
+  }
+
+  /** The keys that the caller can see, newest first: of an owner, or all. Without those revoked by this process. */
+  async freshKeys(ownerId?: string): Promise<readonly Key[]> {
+    const keys = await this.keyRows.load(ownerId ?? ALL);
+    return keys.filter(
+      ({ id, user_id }) =>
+        (ownerId === undefined || user_id === ownerId) && !this.keys.isCleared(id),
+    );
+  }
+
+  freshRoles(): Promise<RoleCatalogue> {
+    return this.roleRows.load(ALL);
+  }
+
+  /** Resolves once the server's database has answered a request that was sent from now on. */
+  async databaseAnswers(): Promise<void> {
+    await this.database.load(ALL);
+  }
+
+  /** This process has created or renamed the account. */
+  primeAccount(account: User): void {
+    this.accounts.prime(account);
+  }
+
+  /** This process has archived the account. */
+  clearAccount(id: string): void {
+    this.accounts.clear(id);
+  }
+
+  /** This process has created the key. */
+  primeKey(key: Key): void {
+    this.keys.prime(key);
+  }
+
+  /** This process has revoked the key. */
+  clearKey(id: string, ownerId?: string): void {
+    this.keys.clear(id);
+    if (ownerId !== undefined) this.revokedOwners.add(ownerId);
+  }
+
+  /** Whether this process has revoked keys of an owner: a read replica may still show them. */
+  hasRevokedKeysOf(ownerId: string): boolean {
+    return this.revokedOwners.has(ownerId);
+  }
+}
+
+/** Those of the accounts that exist. */
+async function accountsById(api: FlexpriceApi, ids: readonly string[]): Promise<User[]> {
+  const found: User[] = [];
+  for (let from = 0; from < ids.length; from += MAX_SEARCH_IDS) {
+    const some = ids.slice(from, from + MAX_SEARCH_IDS);
+    found.push(...(await api.searchAccounts({ limit: some.length, offset: 0 }, some)).items);
+  }
+  return found;
+}
+
+async function keysOf(api: FlexpriceApi, owners: readonly string[]): Promise<Key[]> {
+  const lists = await Promise.all(
+    owners.map((owner) => listAllConsistent((page) => api.listKeys(page, owner))),
+  );
+  return lists.flat();
+}
