@@ -77,6 +77,6 @@ describe("the GitHub workflows", () => {
     ]);
   });
 
-  describeJobs(system);
+  describeJobs(system, { rotation: it });
   describePlainOutput(system);
 });

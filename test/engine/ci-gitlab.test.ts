@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runChild } from "../../scripts/child";
+import { nightly } from "../support/sample";
 import { gitlabJob, readPipeline } from "./ci-examples";
 import type { System } from "./ci-repository";
 import { describeJobs, describePlainOutput } from "./ci-suite";
@@ -75,6 +76,6 @@ describe("the GitLab pipeline", () => {
     }
   });
 
-  describeJobs(system);
+  describeJobs(system, { rotation: nightly });
   describePlainOutput(system);
 });

@@ -21,7 +21,7 @@ function refused(result: JobResult): JobResult {
 }
 
 /** Runs the jobs of a CI system's example, in the order in which a team meets them. */
-export function describeJobs(system: System): void {
+export function describeJobs(system: System, { rotation }: { rotation: typeof nightly }): void {
   let repository: Repository;
   before(async () => {
     repository = await Repository.open(system, PROGRAM);
@@ -75,16 +75,19 @@ export function describeJobs(system: System): void {
     assert.deepEqual(writes(), []);
   });
 
-  it("up on a schedule rotates the key when its time has come, and drift passes then", async () => {
-    const [before] = repository.fixture.keys();
-    repository.fixture.clock.advance("77d");
-    succeeded(await repository.run("up"));
-    assert.deepEqual(writes(), [
-      "POST /v1/secrets/api/keys",
-      `DELETE /v1/secrets/api/keys/${before?.id}`,
-    ]);
-    succeeded(await repository.run("drift"));
-  });
+  rotation(
+    "up on a schedule rotates the key when its time has come, and drift passes then",
+    async () => {
+      const [before] = repository.fixture.keys();
+      repository.fixture.clock.advance("77d");
+      succeeded(await repository.run("up"));
+      assert.deepEqual(writes(), [
+        "POST /v1/secrets/api/keys",
+        `DELETE /v1/secrets/api/keys/${before?.id}`,
+      ]);
+      succeeded(await repository.run("drift"));
+    },
+  );
 
   nightly(
     "up names what a machine may have made that was lost, by the cache alone, and removes nothing on the word of a copy",

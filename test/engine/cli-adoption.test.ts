@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EmulatedKey } from "../../provider/emulator";
 import { ok } from "../../scripts/workspace";
+import { nightly } from "../support/sample";
 import { runCli } from "./command-line";
 import { changes, EngineFixture, failed, succeeded } from "./fixture";
 
@@ -188,7 +189,7 @@ describe("generate, and then orphans", () => {
     assert.equal((await orphans()).exitCode, 0);
   });
 
-  it("knows what waits to be deleted", async () => {
+  nightly("knows what waits to be deleted", async () => {
     // Other roles replace the account, and the publishable key keeps the old one from being archived.
     const owner = String(accounts[5]?.id);
     const blocks = program().split(/^(?=new |const )/m);

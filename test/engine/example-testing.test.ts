@@ -6,6 +6,7 @@ import { basename, delimiter, join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { runChild } from "../../scripts/child";
 import { ensurePulumi } from "../../scripts/pulumi-cli";
+import { nightly } from "../support/sample";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 const TIMEOUT_MS = 10 * 60_000;
@@ -23,31 +24,34 @@ describe("the example of a program's test", () => {
     for (const path of [folder, home]) rmSync(path, { recursive: true, force: true });
   });
 
-  it("passes as its README shows, whatever the shell has set, and leaves nothing behind", async function () {
-    // A dozen operations of the engine, one after the other.
-    this.timeout(TIMEOUT_MS);
-    const files = readdirSync(folder, { recursive: true }).sort();
-    const { directory } = await ensurePulumi();
-    const { exitCode, output } = await runChild("npm", ["test"], {
-      cwd: folder,
-      timeoutMs: TIMEOUT_MS,
-      env: {
-        ...process.env,
-        PATH: [directory, process.env["PATH"]].join(delimiter),
-        PULUMI_HOME: home,
-        PULUMI_SKIP_UPDATE_CHECK: "true",
-        PULUMI_NODEJS_TRANSPILE_ONLY: "true",
-        FLEXPRICE_ACCESS_TOKEN: "a-token-of-the-surrounding-shell",
-        FLEXPRICE_PREFLIGHT: "false",
-      },
-    });
-    assert.equal(exitCode, 0, output);
-    const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
-    const [, shown = ""] = /\$ npm test\n…\n(.*?)\n```/s.exec(readme) ?? [];
-    assert.match(shown, /passing$/);
-    // Mocha colours its marks wherever CI is set.
-    const printed = stripVTControlCharacters(output).replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
-    assert.ok(printed.includes(shown), output);
-    assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), files);
-  });
+  nightly(
+    "passes as its README shows, whatever the shell has set, and leaves nothing behind",
+    async function () {
+      // A dozen operations of the engine, one after the other.
+      this.timeout(TIMEOUT_MS);
+      const files = readdirSync(folder, { recursive: true }).sort();
+      const { directory } = await ensurePulumi();
+      const { exitCode, output } = await runChild("npm", ["test"], {
+        cwd: folder,
+        timeoutMs: TIMEOUT_MS,
+        env: {
+          ...process.env,
+          PATH: [directory, process.env["PATH"]].join(delimiter),
+          PULUMI_HOME: home,
+          PULUMI_SKIP_UPDATE_CHECK: "true",
+          PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+          FLEXPRICE_ACCESS_TOKEN: "a-token-of-the-surrounding-shell",
+          FLEXPRICE_PREFLIGHT: "false",
+        },
+      });
+      assert.equal(exitCode, 0, output);
+      const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
+      const [, shown = ""] = /\$ npm test\n…\n(.*?)\n```/s.exec(readme) ?? [];
+      assert.match(shown, /passing$/);
+      // Mocha colours its marks wherever CI is set.
+      const printed = stripVTControlCharacters(output).replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
+      assert.ok(printed.includes(shown), output);
+      assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), files);
+    },
+  );
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PulumiWorkspace } from "../../scripts/workspace";
-import { sample } from "../support/sample";
+import { nightly, sample } from "../support/sample";
 import { accountWithKey, EngineFixture, succeeded } from "./fixture";
 import { ACCOUNT_POST, KEY_POST } from "./identity/fixture";
 import type { Gateway, Rule } from "./identity/gateway";
@@ -74,7 +74,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     });
   }
 
-  it("makes an account anew that was being given its name", async () => {
+  nightly("makes an account anew that was being given its name", async () => {
     fixture.setSource(accountWithKey({ name: "ci" }));
     const { other } = await freezeAt({ method: "PUT", path: /^\/v1\/users\/user_/ });
     assert.equal(warningsOf(other).length, 1);

@@ -51,7 +51,7 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     await tenant.assertNothingIsLeft();
   });
 
-  it("leaves an account and a key, which a run that changes nothing names", async () => {
+  nightly("leaves an account and a key, which a run that changes nothing names", async () => {
     const late = interceptBoth({ effect: "on release", answer: { status: 504 } });
     await stack.up();
     for (const requests of late) await requests.releaseEffects();

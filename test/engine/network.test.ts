@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createServer, type Server } from "node:tls";
 import { selfSigned } from "../support/certificate";
 import { ConnectProxy } from "../support/connect-proxy";
+import { nightly } from "../support/sample";
 import { accountWithKey, EngineFixture, failed, messages, succeeded } from "./fixture";
 
 const HOST = "flexprice.test";
@@ -93,7 +94,7 @@ describe("on a company's network", () => {
     assert.deepEqual(fixture.emulator.requests, []);
   });
 
-  it("names the variable of a proxy that cannot be reached", async () => {
+  nightly("names the variable of a proxy that cannot be reached", async () => {
     fixture.workspace.env["HTTPS_PROXY"] = "http://127.0.0.1:1";
     const up = failed(await fixture.up("--skip-preview"));
     assert.match(up.output, /check the proxy that the environment variable HTTPS_PROXY names/);

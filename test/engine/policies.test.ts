@@ -70,7 +70,7 @@ new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"
     assert.equal(fixture.keys().length, 1);
   });
 
-  it("sees keys in outputs, ours twice and those of others", async () => {
+  nightly("sees keys in outputs, ours twice and those of others", async () => {
     fixture = await EngineFixture.open(GOOD, { ownProcess: true });
     const { tenantId, environmentId } = fixture.operator;
     const account = fixture.emulator.createAccount(tenantId, {

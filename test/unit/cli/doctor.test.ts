@@ -108,10 +108,18 @@ describe("cli/doctor", () => {
     ["an old CLI", "v3.199.0", /^version "3\.199\.0" is not >=3\.200\.0 <4$/],
     ["a CLI that prints a secret", "sk_0123456789AB", /^version "\[redacted\]" is not/],
     ["a CLI that prints no version", "", /^version "" is not/],
+    ["a CLI of the next major version", "v4.0.0-alpha.1", /^version "4\.0\.0-alpha\.1" is not/],
   ] as const) {
     it(`finds ${what}`, async () => {
       cli.programs.set("pulumi version", { stdout });
       await assertFaults([["Pulumi CLI", "problem", message]]);
+    });
+  }
+
+  for (const version of ["3.1000.0", "3.271.0-alpha.5+dirty"]) {
+    it(`accepts a CLI of version ${version}`, async () => {
+      cli.programs.set("pulumi version", { stdout: `v${version}` });
+      assert.deepEqual(await messagesOf("Pulumi CLI"), [version]);
     });
   }
 
