@@ -5,8 +5,8 @@ import { type Measurement, ProviderUnderTest } from "../../benchmark/provider-un
 const SIZE = 40;
 const RESOURCES = 2 * SIZE;
 
-/** Requests that do not belong to any one resource, in any operation. */
-const FEW = 10;
+/** Requests that do not belong to any one resource, in any operation: a slow machine shares fewer of them. */
+const FEW = 15;
 
 describe(`${SIZE} accounts with a key each, on the engine`, () => {
   let stack: ProviderUnderTest;
