@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
+import { runChild } from "./child";
 import { ensurePulumi } from "./pulumi-cli";
 
 const CHECKOUT = resolve(__dirname, "..");
@@ -19,35 +20,41 @@ interface StaticStep {
 
 interface Suite {
   name: string;
-  /** Runs the engine, so it needs a Pulumi CLI. */
+  /** Runs the engine: needs a Pulumi CLI, and shares one pool of workers with the others that do. */
   engine?: true;
   /** Fails where too little of provider/ is run, see .c8rc.json. */
   measured?: true;
+  /** Options of mocha. */
   mocha: readonly string[];
 }
+
+/** These write `dist`, which everything else reads. */
+const PACKING_STEPS: readonly StaticStep[] = [
+  { name: "build", command: ["npm", "run", "build"] },
+  { name: "publint", command: ["publint", "--strict"] },
+  { name: "attw", command: ["attw", "--pack", "."] },
+];
 
 const STATIC_STEPS: readonly StaticStep[] = [
   { name: "biome", command: ["biome", "check", "--error-on-warnings"] },
   { name: "types", command: ["tsc", "-p", "tsconfig.json"] },
-  { name: "build", command: ["npm", "run", "build"] },
   { name: "knip", command: ["knip"] },
-  { name: "publint", command: ["publint", "--strict"] },
   { name: "typedoc", command: ["typedoc", "--emit", "none"] },
-  { name: "attw", command: ["attw", "--pack", "."] },
 ];
 
-/** Engine tests spend their time starting processes, one after the other: two at once fit two cores. */
-const ENGINE_JOBS = String(Math.min(2, availableParallelism()));
+/** An operation of the engine waits now and then: one more at once than there are cores. */
+const ENGINE_JOBS = String(Math.min(3, availableParallelism() + 1));
 
 const ENGINE_MOCHA = ["--timeout", "180000", "--parallel", "--jobs", ENGINE_JOBS];
 
 const SUITES: readonly Suite[] = [
   { name: "unit", measured: true, mocha: [] },
   { name: "contract", mocha: ["--timeout", "30000"] },
-  { name: "engine", engine: true, mocha: ENGINE_MOCHA },
+  { name: "chaos", mocha: ["--timeout", "300000"] },
+  // The longest files first, so that no worker is left with one at the end.
   { name: "package", engine: true, mocha: ENGINE_MOCHA },
   { name: "docs", engine: true, mocha: ENGINE_MOCHA },
-  { name: "chaos", engine: true, mocha: ["--timeout", "300000"] },
+  { name: "engine", engine: true, mocha: ENGINE_MOCHA },
 ];
 
 interface Report extends Counts {
@@ -68,26 +75,38 @@ async function main(args: readonly string[]): Promise<void> {
   const firstOption = args.findIndex((arg) => arg.startsWith("-"));
   const names = firstOption === -1 ? args : args.slice(0, firstOption);
   const mochaOptions = firstOption === -1 ? [] : args.slice(firstOption);
-  const known = [...STATIC_STEPS, ...SUITES].map(({ name }) => name);
+  const known = [...PACKING_STEPS, ...STATIC_STEPS, ...SUITES].map(({ name }) => name);
   for (const name of names) {
     if (!known.includes(name)) fail(`there is no step "${name}"; there are: ${known.join(", ")}`);
   }
   const wanted = ({ name }: { name: string }) => names.length === 0 || names.includes(name);
 
-  for (const step of STATIC_STEPS.filter(wanted)) {
-    heading(step.name);
-    const exitCode = await run(step.command);
-    if (exitCode !== 0) fail(`${step.name}: exit status ${exitCode}`);
+  await runSteps(PACKING_STEPS.filter(wanted));
+  const suites = SUITES.filter(wanted);
+  const beside = runSteps(STATIC_STEPS.filter(wanted));
+  for (const suite of suites.filter(({ engine }) => !engine)) {
+    await runSuites([suite], suite.mocha, mochaOptions);
   }
-  const suites = SUITES.filter(wanted).filter(
-    (suite) => names.includes(suite.name) || testFiles(suite).length > 0,
-  );
-  const cliProblem = suites.some(({ engine }) => engine) ? await getPulumi() : undefined;
-  for (const suite of suites) {
-    heading(suite.name);
-    if (suite.engine && cliProblem !== undefined) fail(`${suite.name}: ${cliProblem}`);
-    else await runSuite(suite, mochaOptions);
-  }
+  await beside;
+
+  const engineSuites = suites.filter(({ engine }) => engine);
+  if (engineSuites.length === 0) return;
+  const cliProblem = await getPulumi();
+  if (cliProblem === undefined) await runSuites(engineSuites, ENGINE_MOCHA, mochaOptions);
+  else for (const { name } of engineSuites) fail(`${name}: ${cliProblem}`);
+}
+
+/** What a step prints comes in one piece: a suite may run beside it. */
+async function runStep({ name, command }: StaticStep): Promise<void> {
+  const [program, ...args] = command;
+  const { exitCode, output } = await runChild(program, args, { cwd: CHECKOUT, env: environment() });
+  heading(name);
+  process.stdout.write(output);
+  if (exitCode !== 0) fail(`${name}: exit status ${exitCode}`);
+}
+
+async function runSteps(steps: readonly StaticStep[]): Promise<void> {
+  for (const step of steps) await runStep(step);
 }
 
 /** Says why there is no CLI, so that the suites which need none still run. */
@@ -102,35 +121,40 @@ async function getPulumi(): Promise<string | undefined> {
   }
 }
 
-async function runSuite(suite: Suite, mochaOptions: readonly string[]): Promise<void> {
-  const files = testFiles(suite);
-  if (files.length === 0) {
+/** Runs suites of the same kind in one go. */
+async function runSuites(
+  suites: readonly Suite[],
+  ownOptions: readonly string[],
+  mochaOptions: readonly string[],
+): Promise<void> {
+  const names = suites.map(({ name }) => name).join(", ");
+  heading(names);
+  for (const suite of suites.filter((suite) => testFiles(suite).length === 0)) {
     fail(`${suite.name}: no test files in test/${suite.name}`);
-    return;
   }
   const folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-counts-"));
   const countsFile = join(folder, "counts.json");
-  const runner: [string, ...string[]] = suite.measured ? ["c8", "mocha"] : ["mocha"];
+  const runner = suites.some(({ measured }) => measured) ? ["c8", "mocha"] : ["mocha"];
   const exitCode = await run([
     ...runner,
-    ...suite.mocha,
+    ...ownOptions,
     ...["--reporter", "test/support/reporter.cjs", "--reporter-option", `counts=${countsFile}`],
     ...mochaOptions,
-    ...files,
+    ...suites.flatMap(testFiles),
   ]);
   const counts = readCounts(countsFile);
   rmSync(folder, { recursive: true, force: true });
 
   if (counts === undefined) {
-    fail(`${suite.name}: mocha ended before it could report (exit status ${exitCode})`);
+    fail(`${names}: mocha ended before it could report (exit status ${exitCode})`);
     return;
   }
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
-  if (counts.failed > 0) problems.push(...counts.why.map((why) => `${suite.name}: ${why}`));
-  else if (exitCode !== 0) fail(`${suite.name}: mocha exited with status ${exitCode}`);
-  else if (counts.passed === 0) fail(`${suite.name}: no test ran`);
+  if (counts.failed > 0) problems.push(...counts.why.map((why) => `${names}: ${why}`));
+  else if (exitCode !== 0) fail(`${names}: mocha exited with status ${exitCode}`);
+  else if (counts.passed === 0) fail(`${names}: no test ran`);
 }
 
 function testFiles(suite: Suite): string[] {
@@ -155,13 +179,11 @@ function readCounts(file: string): Report | undefined {
 
 /** Runs a command of this checkout or of its dependencies, its output shown as it comes. */
 function run([command = "", ...args]: readonly string[]): Promise<number> {
-  const { PATH = "" } = process.env;
-  const bin = join(CHECKOUT, "node_modules", ".bin");
   const child = spawn(command, args, {
     cwd: CHECKOUT,
     stdio: "inherit",
     shell: process.platform === "win32",
-    env: { ...process.env, PATH: `${bin}${delimiter}${PATH}` },
+    env: environment(),
   });
   return new Promise((settle) => {
     child.once("error", (error) => {
@@ -170,6 +192,13 @@ function run([command = "", ...args]: readonly string[]): Promise<number> {
     });
     child.once("exit", (code, signal) => settle(code ?? (signal ? 128 : 1)));
   });
+}
+
+/** Commands of the dependencies come first. */
+function environment(): NodeJS.ProcessEnv {
+  const { PATH = "" } = process.env;
+  const bin = join(CHECKOUT, "node_modules", ".bin");
+  return { ...process.env, PATH: `${bin}${delimiter}${PATH}` };
 }
 
 function heading(name: string): void {

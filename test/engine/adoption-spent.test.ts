@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import ms from "ms";
 import type { EmulatedKey } from "../../provider/emulator";
+import { nightly } from "../support/sample";
 import { KEY_REPLACED, use } from "./consumer";
 import {
   accountWithKey,
@@ -73,7 +74,7 @@ describe("adopt that is left in the program", () => {
     assert.deepEqual(others, []);
   });
 
-  it("fails an up after a taint in the same way", async () => {
+  nightly("fails an up after a taint in the same way", async () => {
     assert.equal((await fixture.workspace.run(["state", "taint", URN, "--yes"])).exitCode, 0);
     assert.match(messages(failed(await fixture.up()), "error").join(), ITSELF);
     succeeded(await fixture.up());

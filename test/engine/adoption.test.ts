@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { EmulatedKey, EmulatedUser } from "../../provider/emulator";
-import { sample } from "../support/sample";
+import { nightly, sample } from "../support/sample";
 import { KEY_REPLACED, takeTraffic, use } from "./consumer";
 import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 
@@ -150,27 +150,33 @@ describe("adoption", () => {
     succeeded(await fixture.up());
   });
 
-  it("of another account and key replaces those taken over before, which end with it", async () => {
-    const { tenantId, environmentId } = fixture.operator;
-    const other = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] });
-    const otherKey = fixture.emulator.createKey(other.id, environmentId, { name: "ci" });
-    await fixture.workspace.setConfig({ oldKey: { value: otherKey.value, secret: true } });
-    fixture.setSource(program(`adopt: "${other.id}"`, `adopt: { id: "${otherKey.id}", apiKey }`));
-    const preview = succeeded(await fixture.preview());
-    assert.deepEqual(
-      preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
-      [["adopt"], ["adopt", "serviceAccountId"]],
-    );
-    fixture.takeWrites();
-    succeeded(await fixture.up());
-    assert.deepEqual(
-      fixture.takeWrites().map(({ request, status }) => `${request} ${status}`),
-      [`DELETE /v1/secrets/api/keys/${theirKey.id} 204`, `DELETE /v1/users/${theirs.id} 204`],
-    );
-    assert.equal(await use(fixture, theirKey.value), 401);
-    assert.equal(await use(fixture, otherKey.value), 200);
-    succeeded(await fixture.destroy());
-    assert.equal(await use(fixture, otherKey.value), 401);
-    assert.ok(!fixture.accounts().some(({ id }) => id === other.id));
-  });
+  nightly(
+    "of another account and key replaces those taken over before, which end with it",
+    async () => {
+      const { tenantId, environmentId } = fixture.operator;
+      const other = fixture.emulator.createAccount(tenantId, {
+        name: "ci",
+        roles: ["event_reader"],
+      });
+      const otherKey = fixture.emulator.createKey(other.id, environmentId, { name: "ci" });
+      await fixture.workspace.setConfig({ oldKey: { value: otherKey.value, secret: true } });
+      fixture.setSource(program(`adopt: "${other.id}"`, `adopt: { id: "${otherKey.id}", apiKey }`));
+      const preview = succeeded(await fixture.preview());
+      assert.deepEqual(
+        preview.steps.filter(({ op }) => op === "replace").map(({ replaceKeys }) => replaceKeys),
+        [["adopt"], ["adopt", "serviceAccountId"]],
+      );
+      fixture.takeWrites();
+      succeeded(await fixture.up());
+      assert.deepEqual(
+        fixture.takeWrites().map(({ request, status }) => `${request} ${status}`),
+        [`DELETE /v1/secrets/api/keys/${theirKey.id} 204`, `DELETE /v1/users/${theirs.id} 204`],
+      );
+      assert.equal(await use(fixture, theirKey.value), 401);
+      assert.equal(await use(fixture, otherKey.value), 200);
+      succeeded(await fixture.destroy());
+      assert.equal(await use(fixture, otherKey.value), 401);
+      assert.ok(!fixture.accounts().some(({ id }) => id === other.id));
+    },
+  );
 });

@@ -142,7 +142,7 @@ describe("names that the provider makes up", () => {
 });
 
 describe("an update plan", () => {
-  it("holds for names that are made up in its up", async () => {
+  nightly("holds for names that are made up in its up", async () => {
     const program = (roles: string, round: number) =>
       accountWithKey({ roles, key: `rotationTriggers: { round: "${round}" }` });
     const fixture = await EngineFixture.open(program('["event_ingestor"]', 1), {
@@ -267,7 +267,7 @@ describe("a name in the program", () => {
     );
   });
 
-  it("of a key replaces it when added, and stays when removed", async () => {
+  nightly("of a key replaces it when added, and stays when removed", async () => {
     fixture.takeWrites();
     fixture.setSource(accountWithKey({ key: 'name: "given"' }));
     succeeded(await fixture.up());
@@ -326,7 +326,7 @@ describe("a state of release 0.1.0, with a program that gives no names", () => {
 
   const live = () => [...fixture.accounts(), ...fixture.keys()].map(({ name }) => name);
 
-  it("stays as it is in the next up, with and without a refresh", async () => {
+  nightly("stays as it is in the next up, with and without a refresh", async () => {
     assert.deepEqual(changes(succeeded(await fixture.up())), []);
     assert.deepEqual(changes(succeeded(await fixture.drift())), []);
     assert.deepEqual(changes(succeeded(await fixture.up("--refresh"))), []);

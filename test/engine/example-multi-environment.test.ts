@@ -39,7 +39,6 @@ describe("the example multi-environment", () => {
     ]);
     assert.deepEqual(keysBy(example.fixture.operator.environmentId), ["usage-ingestor-sandbox"]);
     assert.deepEqual(keysBy(production), ["usage-ingestor-production"]);
-    await example.assertSettled();
   });
 
   it("leaves nothing behind in either of them", async () => {

@@ -83,7 +83,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     await assertAllIsWell();
   });
 
-  it("keeps a key with a name of the program's, which nobody removes", async () => {
+  nightly("keeps a key with a name of the program's, which nobody removes", async () => {
     fixture.setSource(accountWithKey({ key: 'name: "ci"' }));
     const { other } = await freezeAt(KEY_POST);
     const [warning = "", ...more] = warningsOf(other);

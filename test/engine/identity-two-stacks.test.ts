@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sample } from "../support/sample";
+import { nightly, sample } from "../support/sample";
 import { messages } from "./fixture";
 import {
   ACCOUNT_POST,
@@ -62,23 +62,26 @@ for (const [whose, names] of sample(NAMES)) {
   });
 
   describe(`a stack that was killed and run again, with names ${whose}`, () => {
-    it("gets a new account and a new key when the resources move into a component", async () => {
-      const stack = await tenant.stack(identity({ ...names, more: LATE }));
-      await killOnceHeld(stack);
-      await stack.cancel();
-      await stack.up();
-      const before = await stack.ids();
-      await tenant.assertNothingIsTaken();
+    nightly(
+      "gets a new account and a new key when the resources move into a component",
+      async () => {
+        const stack = await tenant.stack(identity({ ...names, more: LATE }));
+        await killOnceHeld(stack);
+        await stack.cancel();
+        await stack.up();
+        const before = await stack.ids();
+        await tenant.assertNothingIsTaken();
 
-      tenant.endLeases();
-      stack.workspace.setSource(identity({ ...names, more: LATE, isComponent: true }));
-      await stack.up();
-      const after = await stack.ids();
-      for (const what of ["ServiceAccount ci", "ApiKey ci"]) {
-        assert.notEqual(after[what], before[what], what);
-      }
-      await tenant.assertNothingIsLeft();
-    });
+        tenant.endLeases();
+        stack.workspace.setSource(identity({ ...names, more: LATE, isComponent: true }));
+        await stack.up();
+        const after = await stack.ids();
+        for (const what of ["ServiceAccount ci", "ApiKey ci"]) {
+          assert.notEqual(after[what], before[what], what);
+        }
+        await tenant.assertNothingIsLeft();
+      },
+    );
   });
 }
 

@@ -52,10 +52,10 @@ describe("a PULUMI_HOME that is put back from a copy which was made during a cre
     await fixture.close();
   });
 
-  for (const [what, request] of [
-    ["account", ACCOUNT_POST],
+  for (const [what, request] of sample([
     ["key", KEY_POST],
-  ] as const) {
+    ["account", ACCOUNT_POST],
+  ] as const)) {
     for (const whose of sample(["an inode of its own", "the inode of the old one"])) {
       it(`has no ${what} removed by a note whose file has ${whose}`, async () => {
         const held = gateway.intercept({ ...request, answered: "on release" });

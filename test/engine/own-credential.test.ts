@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nightly } from "../support/sample";
 import { use } from "./consumer";
 import { EngineFixture, failed, messages, succeeded } from "./fixture";
 
@@ -29,7 +30,7 @@ describe("the operator's own credential", () => {
     return messages(result, "error")[0] ?? "";
   }
 
-  it("is not adopted: a preview refuses its key", async () => {
+  nightly("is not adopted: a preview refuses its key", async () => {
     const { id } = fixture.emulator.keys()[0] ?? assert.fail();
     fixture.setSource(`${FLEXPRICE}
 new flexprice.ApiKey("own", { adopt: { id: "${id}", apiKey: process.env["FLEXPRICE_API_KEY"] ?? "" } });`);
@@ -40,7 +41,7 @@ new flexprice.ApiKey("own", { adopt: { id: "${id}", apiKey: process.env["FLEXPRI
     );
   });
 
-  it("is not left without its account: a preview refuses to adopt that", async () => {
+  nightly("is not left without its account: a preview refuses to adopt that", async () => {
     const { tenantId, environmentId } = fixture.operator;
     const robot = fixture.emulator.createAccount(tenantId, { roles: ["super_admin"] });
     fixture.setSource(`${FLEXPRICE}

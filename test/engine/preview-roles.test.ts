@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sample } from "../support/sample";
+import { nightly, sample } from "../support/sample";
 import {
   accountWithKey,
   changes,
@@ -69,7 +69,7 @@ describe("a preview checks roles", () => {
     });
   }
 
-  it("and up refuses them just so", async () => {
+  nightly("and up refuses them just so", async () => {
     fixture.setSource(account('["custom_role"]'));
     const up = failed(await fixture.up());
     assert.match(up.output, /Invalid role: custom_role/);
@@ -77,7 +77,7 @@ describe("a preview checks roles", () => {
     assert.deepEqual(await fixture.resources(), []);
   });
 
-  it("of every resource, though the engine stops at the first refusal", async () => {
+  nightly("of every resource, though the engine stops at the first refusal", async () => {
     fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("good", { roles: ["event_reader"] });
@@ -109,7 +109,7 @@ for (let i = 0; i < 20; i++) {
     );
   });
 
-  it("by what this server offers, not by a list of its own", async () => {
+  nightly("by what this server offers, not by a list of its own", async () => {
     fixture.emulator.faults.add({
       kind: "status",
       when: "before",

@@ -41,7 +41,7 @@ describe("a preview checks the settings", () => {
     assert.match(await refusal(account('["custom_role"]')), /Invalid role: custom_role/);
   });
 
-  it("while up needs one, and says which", async () => {
+  nightly("while up needs one, and says which", async () => {
     fixture.setSource(account());
     const up = failed(await fixture.up());
     assert.equal(
@@ -75,7 +75,7 @@ describe("a preview checks the settings", () => {
     await fixture.unsetConfig("flexprice:apikey");
   });
 
-  it("and warns of a credential that stands in the stack's file in plain text", async () => {
+  nightly("and warns of a credential that stands in the stack's file in plain text", async () => {
     await fixture.workspace.setConfig({ "flexprice:apiKey": { value: "sk_readable" } });
     fixture.workspace.env["FLEXPRICE_PREFLIGHT"] = "false";
     fixture.setSource(account());

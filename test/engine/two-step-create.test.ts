@@ -81,10 +81,10 @@ describe("an account with a name of the program's, which takes two requests", ()
     });
     afterEach(() => gateway.close());
 
-    for (const [when, held, lost] of [
+    for (const [when, held, lost] of sample([
       ["before the second has arrived", { effect: "on release" }, /^named-\w{10}$/],
       ["before the second is answered", { answered: "on release" }, /^named$/],
-    ] as const) {
+    ] as const)) {
       for (const leaseIsOver of sample([true, false])) {
         it(`${when} is archived by its id ${leaseIsOver ? "in the next run" : "once the lease is over"}`, async () => {
           const request = gateway.intercept({ method: "PUT", path: RENAMING, ...held });

@@ -27,6 +27,11 @@ function tsconfig(module: string, moduleResolution: string): Record<string, stri
 /** One program, in the forms that need nothing but the SDK. */
 export const SDK_ALONE: Record<string, ProgramSource> = {
   "TypeScript, by the compiler that the SDK brings": { source: WITHOUT_NODE_TYPES },
+  "JavaScript, ES modules": {
+    language: "javascript",
+    source: `await Promise.resolve();${ES_MODULE}`,
+    files: manifest({ type: "module", main: "index.js" }),
+  },
   "JavaScript, CommonJS": {
     language: "javascript",
     source: `
@@ -34,11 +39,6 @@ const flexprice = require("pulumi-flexprice");
 ${BODY}
 module.exports = { apiKey: key.apiKey, programNode: process.versions.node };
 `,
-  },
-  "JavaScript, ES modules": {
-    language: "javascript",
-    source: `await Promise.resolve();${ES_MODULE}`,
-    files: manifest({ type: "module", main: "index.js" }),
   },
   // The SDK takes it by require(), which knows no await outside of functions.
   "JavaScript, one ES module, index.mjs": {

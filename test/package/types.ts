@@ -6,8 +6,8 @@ import { entries } from "./manifest";
 /** `module` and `moduleResolution` as programs have them; Pulumi's own template has the first. */
 export const RESOLUTIONS = {
   node10: "CommonJS",
-  node16: "Node16",
   nodenext: "NodeNext",
+  node16: "Node16",
   bundler: "ESNext",
 };
 
