@@ -9,9 +9,6 @@ export function pageCount(rows: number): number {
   return Math.ceil(rows / PAGE_SIZE);
 }
 
-/** Names the errors outside of any operation. */
-const LABEL = "read the whole list";
-
 /** How often a list is read that keeps losing rows, before that is an error. */
 const MAX_FETCHES = 5;
 
@@ -23,9 +20,12 @@ interface Pages<Row> {
 
 type Ask<Row> = (page: PageRequest) => Promise<Page<Row>>;
 
-/** All rows of all pages. Rows that appear twice count once. */
-export async function listAll<Row extends { readonly id: string }>(ask: Ask<Row>): Promise<Row[]> {
-  return (await fetchPages(ask)).rows;
+/** All rows of all pages. Rows that appear twice count once. `what` names the rows in errors. */
+export async function listAll<Row extends { readonly id: string }>(
+  what: string,
+  ask: Ask<Row>,
+): Promise<Row[]> {
+  return (await fetchPages(what, ask)).rows;
 }
 
 /**
@@ -33,16 +33,17 @@ export async function listAll<Row extends { readonly id: string }>(ask: Ask<Row>
  * @throws FlexpriceError of kind `conflict` if that happens every time.
  */
 export async function listAllConsistent<Row extends { readonly id: string }>(
+  what: string,
   ask: Ask<Row>,
 ): Promise<Row[]> {
   for (let time = 1; time <= MAX_FETCHES; time++) {
-    const { rows, shrank } = await fetchPages(ask);
+    const { rows, shrank } = await fetchPages(what, ask);
     if (!shrank) return rows;
   }
   throw new FlexpriceError({
     kind: "conflict",
-    defaultOperation: LABEL,
-    reason: `the list was read ${MAX_FETCHES} times, and each time rows went from it meanwhile: none of the results is sure to be whole`,
+    defaultOperation: `list the ${what}`,
+    reason: `the list of ${what} was read ${MAX_FETCHES} times, and rows disappeared from it each time, so it may be incomplete`,
     fix: "run the command again when less is being deleted.",
   });
 }
@@ -53,7 +54,10 @@ const MAX_PAGES = 1_000;
 /** Consecutive pages without a new row. Concurrent creates can shift a list by a page, but not by this many. */
 const MAX_STALE_PAGES = 5;
 
-async function fetchPages<Row extends { readonly id: string }>(ask: Ask<Row>): Promise<Pages<Row>> {
+async function fetchPages<Row extends { readonly id: string }>(
+  what: string,
+  ask: Ask<Row>,
+): Promise<Pages<Row>> {
   const rows = new Map<string, Row>();
   let shrank = false;
   let total = 0;
@@ -73,8 +77,8 @@ async function fetchPages<Row extends { readonly id: string }>(ask: Ask<Row>): P
   }
   throw new FlexpriceError({
     kind: "malformed_answer",
-    defaultOperation: LABEL,
-    reason: `the list has ${total} rows by its own count, but its pages bring nothing new after ${rows.size}`,
+    defaultOperation: `list the ${what}`,
+    reason: `the list of ${what} has ${total} rows by its own count, but its pages bring nothing new after ${rows.size}`,
     fix: "look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
   });
 }

@@ -1,16 +1,18 @@
-import { satisfies } from "semver";
+import { existsSync } from "node:fs";
+import { coerce, satisfies } from "semver";
 import { isFailure } from "../shared/errors";
 import type { CommandContext } from "./command-context";
 import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
 import { findPackage, manifest } from "./packages";
-import { findProjectFile, readProject } from "./pulumi";
+import { findProjectFile, type Project, readProject } from "./pulumi";
 
 const SDK = "@pulumi/pulumi";
 const SDK_RANGE = manifest.peerDependencies[SDK];
 
 /** Whether a version lies in a range; a prerelease counts like its release. */
 function isSupported(version: string, range: string): boolean {
-  return satisfies(version, range, { includePrerelease: true });
+  const release = coerce(version);
+  return release !== null && satisfies(release, range);
 }
 
 /** Checks what the program and its provider run on. */
@@ -28,6 +30,9 @@ async function checkCli(context: CommandContext): Promise<Check> {
   const install = "install a current one: https://www.pulumi.com/docs/install/";
   const result = await context.run("pulumi", ["version"]);
   if (result === undefined) return problem("Pulumi CLI", "it is not on the PATH", install);
+  if (result.status !== 0) {
+    return problem("Pulumi CLI", `it does not tell its version: ${result.stderr.trim()}`, install);
+  }
   const version = result.stdout.trim().replace(/^v/, "");
   return isSupported(version, SDK_RANGE)
     ? ok("Pulumi CLI", version)
@@ -46,20 +51,28 @@ function* checkProject(directory: string): Generator<Check, string | undefined> 
     return undefined;
   }
   try {
-    const { programFolder, runtime } = readProject(file);
-    yield runtime === "nodejs" || runtime === "bun"
-      ? ok("Project", `${file}, program in ${programFolder}`)
-      : problem(
-          "Project",
-          `the runtime in ${file} is ${runtime}, and dynamic providers need a program in TypeScript or JavaScript`,
-          "keep the Flexprice resources in a project with runtime: nodejs.",
-        );
-    return programFolder;
+    const project = readProject(file);
+    yield checkProjectFile(project, file);
+    return project.programFolder;
   } catch (error) {
     if (!isFailure(error)) throw error;
     yield problemOf("Project", error);
     return undefined;
   }
+}
+
+function checkProjectFile({ programFolder, runtime }: Project, file: string): Check {
+  if (runtime !== "nodejs" && runtime !== "bun") {
+    return problem(
+      "Project",
+      `the runtime in ${file} is ${runtime}, and dynamic providers need a program in TypeScript or JavaScript`,
+      "keep the Flexprice resources in a project with runtime: nodejs.",
+    );
+  }
+  if (!existsSync(programFolder)) {
+    return problem("Project", `"main" of ${file} does not exist`, "correct main in this file.");
+  }
+  return ok("Project", `${file}, program in ${programFolder}`);
 }
 
 /** The provider process runs in the program's folder, and loads what `require` finds from there. */

@@ -1,5 +1,10 @@
 import { distance } from "fastest-levenshtein";
-import { ENVIRONMENT_VARIABLES, SECRET_SETTINGS } from "../config/keys";
+import {
+  ENVIRONMENT_VARIABLES,
+  SECRET_SETTINGS,
+  unknownSettingError,
+  unknownSettings,
+} from "../config/keys";
 import {
   connectionNames,
   missingCredential,
@@ -12,13 +17,7 @@ import { escapeControl } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
 import { readStackConfig, type StackConfig } from "./pulumi";
-import {
-  type ConnectOptions,
-  openSession,
-  rejectUnknownSettings,
-  type Session,
-  settingsSource,
-} from "./session";
+import { type ConnectOptions, openSession, type Session, settingsSource } from "./session";
 
 const CONFIG = "Stack config";
 
@@ -31,7 +30,6 @@ export async function* checkSettings(
     const config = await readStackConfig(context, options.stack);
     yield* checkConfig(context, config, options);
     yield* checkVariables(context.environment);
-    rejectUnknownSettings(config);
     return yield* checkConnection(context, config, options.connection);
   } catch (error) {
     if (!isFailure(error)) throw error;
@@ -59,6 +57,7 @@ async function* checkConfig(
   const name = stack ?? (await selectedStack(context));
   const listed = keys.map(escapeControl).join(", ") || "nothing of flexprice:";
   yield ok(CONFIG, `stack ${name} sets ${listed}`);
+  for (const key of unknownSettings(keys)) yield problemOf(CONFIG, unknownSettingError(key));
   for (const key of keys) {
     if (!SECRET_SETTINGS.includes(key) || config.values.get(key)?.secret === true) continue;
     yield problem(

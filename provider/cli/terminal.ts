@@ -60,8 +60,12 @@ export async function confirm(
 ): Promise<boolean> {
   stderr.write(question);
   // question() of readline never settles when the input ends without a line.
-  for await (const line of createInterface({ input: stdin })) {
-    return line.trim().toLowerCase() === "yes";
+  const lines = createInterface({ input: stdin });
+  try {
+    for await (const line of lines) return line.trim().toLowerCase() === "yes";
+    return false;
+  } finally {
+    // Otherwise standard input keeps the process alive.
+    lines.close();
   }
-  return false;
 }

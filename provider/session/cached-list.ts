@@ -14,6 +14,8 @@ interface Wanted {
 }
 
 interface ListSource<Row> {
+  /** Names the rows in errors. */
+  readonly what: string;
   readonly page: (page: PageRequest) => Promise<Page<Row>>;
   /** The rows behind these queries: ids of accounts, owners of keys. */
   readonly query: (queries: readonly string[]) => Promise<readonly Row[]>;
@@ -38,7 +40,9 @@ export class CachedList<Row extends { readonly id: string }> {
   private readonly total = lazyAsync(
     async () => (await this.source.page({ limit: 1, offset: 0 })).total,
   );
-  private readonly all = lazyAsync(async () => this.primeAll(await listAll(this.source.page)));
+  private readonly all = lazyAsync(async () =>
+    this.primeAll(await listAll(this.source.what, this.source.page)),
+  );
 
   constructor(private readonly source: ListSource<Row>) {
     this.loader = new DataLoader((wanted) => this.load(wanted), {
@@ -89,9 +93,15 @@ export class CachedList<Row extends { readonly id: string }> {
     return requests > MAX_SINGLE_REQUESTS && requests >= pageCount(await this.total());
   }
 
-  private readAll(): Promise<ReadonlyMap<string, Row>> {
+  private async readAll(): Promise<ReadonlyMap<string, Row>> {
     this.readsAll = true;
-    return this.all();
+    try {
+      return await this.all();
+    } catch (error) {
+      // Queries may work where the whole list does not.
+      this.readsAll = false;
+      throw error;
+    }
   }
 
   private async readSome(queries: readonly string[]): Promise<ReadonlyMap<string, Row>> {

@@ -2,6 +2,7 @@ import DataLoader from "dataloader";
 import { type FlexpriceApi, MAX_SEARCH_IDS } from "../api/endpoints";
 import { listAllConsistent } from "../api/pagination";
 import type { Key, Role, User } from "../api/schemas";
+import { isFailure } from "../shared/errors";
 import { CachedList } from "./cached-list";
 
 /** How long a read waits for others to share its request, in milliseconds. */
@@ -9,6 +10,9 @@ const BATCH_MS = 4;
 
 /** From this many owners on, one list of all keys costs less than one of each. */
 const MAX_OWNERS = 24;
+
+const ACCOUNTS = "service accounts";
+const KEYS = "API keys";
 
 /** Stands in a batch for everything there is. */
 const ALL = "";
@@ -36,43 +40,56 @@ export class Reads {
     const batchScheduleFn = (dispatch: () => void) => void sleep(BATCH_MS).then(dispatch);
     this.accounts = new CachedList({
       batchScheduleFn,
+      what: ACCOUNTS,
       page: (page) => api.searchAccounts(page),
       query: (ids) => accountsById(api, ids),
       requestsFor: (ids) => Math.ceil(ids / MAX_SEARCH_IDS),
     });
     this.keys = new CachedList({
       batchScheduleFn,
+      what: KEYS,
       page: (page) => api.listKeys(page),
-      query: (owners) => keysOf(api, owners),
+      query: async (owners) =>
+        (await Promise.all(owners.map((owner) => keysOf(api, owner)))).flat(),
       requestsFor: (owners) => owners,
     });
-    /** Nothing is cached once a batch is on its way. All who wait for it get the same answer. */
-    const fresh = <Answer>(send: (asked: readonly string[]) => Promise<Answer>) => {
-      const loader = new DataLoader<string, Answer>(
+    /** Nothing is cached. A batch asks for each thing once, and each of its callers gets its own answer or error. */
+    const fresh = <Answer>(
+      send: (asked: readonly string[]) => Promise<readonly (Answer | Error)[]>,
+    ) =>
+      new DataLoader<string, Answer>(
         async (asked) => {
-          loader.clearAll();
-          const answer = await send(asked);
-          return asked.map(() => answer);
+          const each = [...new Set(asked)];
+          const answers = await send(each);
+          const byAsked = new Map(each.map((one, i) => [one, answers[i]] as const));
+          return asked.map((one) => byAsked.get(one) ?? new Error(`no answer for ${one}`));
         },
-        { batchScheduleFn },
+        { cache: false, batchScheduleFn },
       );
-      return loader;
-    };
-    this.accountRows = fresh((ids) =>
+    const shared = <Answer>(send: (asked: readonly string[]) => Promise<Answer>) =>
+      fresh<Answer>(async (asked) => {
+        const answer = await send(asked);
+        return asked.map(() => answer);
+      });
+    this.accountRows = shared((ids) =>
       ids.includes(ALL)
-        ? listAllConsistent((page) => api.searchAccounts(page))
+        ? listAllConsistent(ACCOUNTS, (page) => api.searchAccounts(page))
         : accountsById(api, ids),
     );
-    this.keyRows = fresh((owners) =>
-      owners.includes(ALL) || owners.length > MAX_OWNERS
-        ? listAllConsistent((page) => api.listKeys(page))
-        : keysOf(api, owners),
-    );
-    this.roleRows = fresh(async () => {
+    this.keyRows = fresh(async (owners) => {
+      const all =
+        owners.includes(ALL) || owners.length > MAX_OWNERS
+          ? await this.allKeys(api, owners)
+          : undefined;
+      return await Promise.all(
+        owners.map((owner) => all ?? keysOf(api, owner).catch((error: Error) => error)),
+      );
+    });
+    this.roleRows = shared(async () => {
       const [all, assignable] = await Promise.all([api.roles("all"), api.roles("assignable")]);
       return { all, assignable };
     });
-    this.database = fresh(() => api.listKeys({ limit: 1, offset: 0 }));
+    this.database = shared(() => api.listKeys({ limit: 1, offset: 0 }));
   }
 
   /** The account, or undefined when the tenant has none with this id that is not archived. */
@@ -105,6 +122,19 @@ export class Reads {
       ({ id, user_id }) =>
         (ownerId === undefined || user_id === ownerId) && !this.keys.isCleared(id),
     );
+  }
+
+  /** Undefined: others revoke keys faster than the whole list can be read, and the owners' lists do as well. */
+  private async allKeys(
+    api: FlexpriceApi,
+    owners: readonly string[],
+  ): Promise<readonly Key[] | undefined> {
+    try {
+      return await listAllConsistent(KEYS, (page) => api.listKeys(page));
+    } catch (error) {
+      if (owners.includes(ALL) || !isFailure(error, "conflict")) throw error;
+      return undefined;
+    }
   }
 
   freshRoles(): Promise<RoleCatalogue> {
@@ -153,9 +183,6 @@ async function accountsById(api: FlexpriceApi, ids: readonly string[]): Promise<
   return found;
 }
 
-async function keysOf(api: FlexpriceApi, owners: readonly string[]): Promise<Key[]> {
-  const lists = await Promise.all(
-    owners.map((owner) => listAllConsistent((page) => api.listKeys(page, owner))),
-  );
-  return lists.flat();
+function keysOf(api: FlexpriceApi, owner: string): Promise<Key[]> {
+  return listAllConsistent(`${KEYS} of ${owner}`, (page) => api.listKeys(page, owner));
 }

@@ -34,14 +34,14 @@ describe("api/pagination", () => {
       [1_001, WALK],
     ] as const) {
       const list = new List(rows(count));
-      assert.deepEqual(await listAll(list.ask), rows(count));
+      assert.deepEqual(await listAll("rows", list.ask), rows(count));
       assert.deepEqual(list.pages, pages);
     }
   });
 
   it("counts a row once that moves to the next page meanwhile, and needs no second walk for it", async () => {
     const list = new List(rows(1_500), (some) => some.unshift({ id: "new" }));
-    assert.deepEqual(await listAllConsistent(list.ask), rows(1_500));
+    assert.deepEqual(await listAllConsistent("rows", list.ask), rows(1_500));
     assert.deepEqual(list.pages, WALK);
   });
 
@@ -49,13 +49,13 @@ describe("api/pagination", () => {
     const list = new List(rows(1_500), (some, page) => {
       if (page === 1) some.shift();
     });
-    assert.deepEqual(await listAllConsistent(list.ask), rows(1_500).slice(1));
+    assert.deepEqual(await listAllConsistent("rows", list.ask), rows(1_500).slice(1));
     assert.deepEqual(list.pages, [...WALK, ...WALK]);
   });
 
   it("reads anew when a page is empty that should not be", async () => {
     let calls = 0;
-    const cut = await listAllConsistent(async ({ offset }) => {
+    const cut = await listAllConsistent("rows", async ({ offset }) => {
       calls++;
       return { items: calls === 2 ? [] : rows(1_500).slice(offset, offset + 1_000), total: 1_500 };
     });
@@ -64,10 +64,10 @@ describe("api/pagination", () => {
 
   it("gives up on a list that loses rows all the time", async () => {
     const list = new List(rows(2_500), (some) => some.shift());
-    const error = await failureOf(listAllConsistent(list.ask), "conflict");
+    const error = await failureOf(listAllConsistent("rows", list.ask), "conflict");
     assert.equal(
       error.message,
-      "Could not read the whole list.\n  Reason: the list was read 5 times, and each time rows went from it meanwhile: none of the results is sure to be whole\n  What to do: run the command again when less is being deleted.",
+      "Could not list the rows.\n  Reason: the list of rows was read 5 times, and rows disappeared from it each time, so it may be incomplete\n  What to do: run the command again when less is being deleted.",
     );
   });
 
@@ -78,7 +78,7 @@ describe("api/pagination", () => {
         requests++;
         return { items: page(offset), total: 1_000_000_000 };
       };
-      const error = await failureOf(listAll(ask), "malformed_answer");
+      const error = await failureOf(listAll("rows", ask), "malformed_answer");
       return { requests, error };
     };
 
@@ -87,7 +87,7 @@ describe("api/pagination", () => {
       assert.equal(requests, 6);
       assert.equal(
         error.message,
-        "Could not read the whole list.\n  Reason: the list has 1000000000 rows by its own count, but its pages bring nothing new after 1000\n  What to do: look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+        "Could not list the rows.\n  Reason: the list of rows has 1000000000 rows by its own count, but its pages bring nothing new after 1000\n  What to do: look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
       );
     });
 
@@ -101,7 +101,7 @@ describe("api/pagination", () => {
         items: rows(1_500).slice(offset, offset + 1_000),
         total: 1_000_000_000,
       });
-      assert.equal((await listAll(ask)).length, 1_500);
+      assert.equal((await listAll("rows", ask)).length, 1_500);
     });
 
     // Others who make objects all the time push known rows to the next page.
@@ -109,7 +109,7 @@ describe("api/pagination", () => {
       const list = new List(rows(4_500), (some, page) => {
         if (page <= 3) for (let i = 0; i < 1_000; i++) some.unshift({ id: `new ${page} ${i}` });
       });
-      const read = await listAll(list.ask);
+      const read = await listAll("rows", list.ask);
       assert(rows(4_500).every(({ id }) => read.some((row) => row.id === id)));
     });
   });

@@ -116,7 +116,12 @@ describe("cli/doctor", () => {
     });
   }
 
-  for (const version of ["3.1000.0", "3.271.0-alpha.5+dirty"]) {
+  it("finds a CLI that fails, and says why", async () => {
+    cli.programs.set("pulumi version", { status: 1, stderr: "no such library" });
+    await assertFaults([["Pulumi CLI", "problem", /does not tell its version: no such library$/]]);
+  });
+
+  for (const version of ["3.1000.0", "3.271.0-alpha.5+dirty", "3.200.0-beta.1"]) {
     it(`accepts a CLI of version ${version}`, async () => {
       cli.programs.set("pulumi version", { stdout: `v${version}` });
       assert.deepEqual(await messagesOf("Pulumi CLI"), [version]);
@@ -135,6 +140,7 @@ describe("cli/doctor", () => {
     for (const [what, text, message] of [
       ["is of another language", "runtime: python", /^the runtime in .* is python, and dynamic/],
       ["is not YAML", "a: b: c", /Nested mappings are not allowed/],
+      ["names a program that does not exist", "runtime: nodejs\nmain: infra", /"main" of .* does/],
     ] as const) {
       it(what, async () => {
         cli.write("Pulumi.yaml", text);
@@ -225,7 +231,7 @@ describe("cli/doctor", () => {
     });
 
     for (const [what, config, name, status, message] of [
-      ["an unknown key", { apikey: "x" }, "Settings", "problem", /:apikey is unknown$/],
+      ["an unknown key", { apikey: "x" }, "Stack config", "problem", /:apikey is unknown$/],
       ["a bad base URL", { baseUrl: "ftp://x" }, "Settings", "problem", /http\(s\) URL$/],
       ["a bad flag", { allowInsecure: "no" }, "Settings", "problem", /true nor false$/],
       [
@@ -241,6 +247,14 @@ describe("cli/doctor", () => {
         await assertFaults([[name, status, message]]);
       });
     }
+
+    it("have two unknown keys, and a server all the same", async () => {
+      cli.configure({ apikey: "x", baseurl: "y" });
+      await assertFaults([
+        ["Stack config", "problem", /:apikey is unknown$/],
+        ["Stack config", "problem", /:baseurl is unknown$/],
+      ]);
+    });
 
     it("lack a credential", async () => {
       delete cli.environment["FLEXPRICE_API_KEY"];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { PassThrough } from "node:stream";
 import { canAsk, confirm, withProgress, writeParagraph } from "../../../provider/cli/terminal";
 import { UnitFixture } from "../fixture";
 import { CliFixture } from "./fixture";
@@ -76,6 +77,13 @@ describe("cli/terminal", () => {
   });
 
   describe("questions", () => {
+    it("stop reading once answered, or standard input would keep the process alive", async () => {
+      const stdin = new PassThrough();
+      stdin.write("yes\n");
+      assert.equal(await confirm({ ...shell, stdin, stderr: shell.stderr }, "Sure? "), true);
+      assert.ok(stdin.isPaused());
+    });
+
     it("can be asked where somebody types and reads", () => {
       assert.equal(canAsk(shell), false);
       Object.assign(shell.stdin, { isTTY: true });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Reads } from "../../../provider/session/reads";
-import { failureOf, UnitFixture } from "../fixture";
+import { failureOf, ONCE, UnitFixture } from "../fixture";
 
 const KEYS_BY = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc&user_id=";
 const COUNT_KEYS = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
@@ -504,6 +504,70 @@ describe("session/reads", () => {
         theirs,
       );
       assert.deepEqual(fixture.log, [WALK_KEYS, WALK_KEYS]);
+    });
+  });
+
+  describe("fresh keys that cannot be read", () => {
+    const refused = {
+      kind: "status",
+      status: 500,
+      body: { message: "no" },
+      when: "before",
+    } as const;
+    beforeEach(() => {
+      reads = fixture.process({ retry: ONCE }).connection.reads;
+    });
+
+    it("of one owner leave those of others alone that are read together", async () => {
+      const [a, b] = [account(), account()];
+      const made = key(b);
+      fixture.emulator.faults.decide = ({ path }) => (path.includes(a) ? refused : undefined);
+      const [failure, of_b] = await Promise.all([
+        failureOf(reads.freshKeys(a), "server_error"),
+        reads.freshKeys(b),
+      ]);
+      assert.equal(failure.status, 500);
+      assert.deepEqual(ids(of_b), [made]);
+    });
+
+    it("are read once for all who ask after the failure, and shown once", async () => {
+      const owner = account();
+      const made = key(owner);
+      const later: Promise<readonly { readonly id: string }[]>[] = [];
+      fixture.emulator.faults.decide = () => {
+        if (later.length > 0) return undefined;
+        later.push(reads.freshKeys(owner));
+        return refused;
+      };
+      await failureOf(reads.freshKeys(owner), "server_error");
+      later.push(reads.freshKeys(owner));
+      assert.deepEqual((await Promise.all(later)).map(ids), [[made], [made]]);
+    });
+
+    it("from the whole list, since others revoke keys, are read by owner where owners were asked for", async () => {
+      const owners = Array.from({ length: 25 }, () => account());
+      const theirs = owners.map((owner) => key(owner));
+      const bulk = account();
+      const others = Array.from({ length: 1_100 }, () => key(bulk));
+      fixture.emulator.faults.decide = () => {
+        const id = others.pop();
+        if (id !== undefined) fixture.emulator.revokeKey(id);
+        return undefined;
+      };
+      const lists = await Promise.all(owners.map((owner) => reads.freshKeys(owner)));
+      assert.deepEqual(
+        lists.map(ids),
+        theirs.map((id) => [id]),
+      );
+    });
+
+    it("from the whole list do not keep a key of a known owner from being found later", async () => {
+      const owner = account();
+      const [one, other] = [key(account()), key(owner)];
+      fixture.emulator.faults.decide = ({ path }) =>
+        path.includes("user_id") ? undefined : refused;
+      await failureOf(reads.key(one), "server_error");
+      assert.equal((await reads.key(other, owner))?.id, other);
     });
   });
 
