@@ -33,7 +33,7 @@ export function settingsSource(context: CommandContext, config: StackConfig): Se
 }
 
 /** @throws FlexpriceError for an unknown setting: a typo in it would connect to another server. */
-export function rejectUnknownSettings(config: StackConfig): void {
+function rejectUnknownSettings(config: StackConfig): void {
   const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
   if (unknown !== undefined) throw unknownSettingError(unknown);
 }
