@@ -2,7 +2,7 @@ import * as echarts from "echarts";
 import { OPERATIONS, PROVIDERS, type Provider } from "./provider-under-test";
 import type { Results, Row } from "./rows";
 
-/** On a card of its own colour, with colours that tell themselves apart in grey: legible in light and dark pages. */
+/** A card with a background, and colours that differ in grey too: legible on light and dark pages. */
 const COLOURS: Record<Provider, string> = {
   "do-nothing": "#d0d7de",
   "requests-only": "#8c959f",
@@ -14,7 +14,7 @@ const INK = "#24292f";
 const FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
 
 const LABEL = { show: true, position: "top", color: INK, fontSize: 9 } as const;
-/** A long number is wider than its bar, and would run into the next one's. */
+/** A long number is wider than its bar, and would overlap the next number. */
 const UPRIGHT = { rotate: 90, align: "left", verticalAlign: "middle" } as const;
 
 const WIDTH = 1000;

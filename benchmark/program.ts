@@ -6,8 +6,8 @@ import type { ProgramSource } from "../scripts/workspace";
 const FOLDER = join(__dirname, "program");
 
 /**
- * The program in benchmark/program as plain JavaScript: a compiler in the program's process would take its share of
- * every operation, and so make differences between providers look smaller than they are.
+ * The program in benchmark/program as plain JavaScript. A compiler in the program's process would add to every
+ * operation, and make the differences between providers look smaller than they are.
  */
 export function program(nodeargs?: string): ProgramSource {
   const files = Object.fromEntries(readdirSync(FOLDER).map((name) => compiled(name)));

@@ -4,11 +4,11 @@ import { ok, PulumiWorkspace, type Verb } from "../scripts/workspace";
 import { program } from "./program";
 import { type Requests, Server } from "./server";
 
-/** In the order of the tables: what the engine costs, with the writes, by this package, and as most people write it. */
+/** In the order of the tables: the engine alone, with the writes, this package, and a typical hand-written provider. */
 export const PROVIDERS = ["do-nothing", "requests-only", "pulumi-flexprice", "naive"] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
-/** One after the other they are a stack's whole life. */
+/** In this order, they are the whole life of a stack. */
 export const OPERATIONS = ["up", "preview", "up, no change", "refresh", "destroy"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
@@ -20,14 +20,14 @@ export interface Measurement {
   readonly peakBytes: number;
   /** Processor time of the provider process. */
   readonly cpuSeconds: number;
-  /** What `pulumi stack export` prints after it. */
+  /** The size of the output of `pulumi stack export` afterwards. */
   readonly stateBytes: number;
 }
 
 export interface Conditions {
-  /** Added to each answer of the server, in milliseconds. */
+  /** Added to each response of the server, in milliseconds. */
   readonly latencyMs?: number | undefined;
-  /** Whether the engine writes the state after each step, as it does by default, and not once at the end. */
+  /** Whether the engine writes the state after each step, which is its default, instead of once at the end. */
   readonly checkpoints: boolean;
   /** How many resources the engine works on at once; default: the engine's own. */
   readonly parallel?: number | undefined;
@@ -45,10 +45,10 @@ const VERBS: Record<Operation, { verb: Verb; change: "create" | "same" | "delete
   destroy: { verb: "destroy", change: "delete" },
 };
 
-/** An operation that takes longer hangs, in milliseconds. */
+/** After this time, an operation counts as hanging, in milliseconds. */
 const LONGEST_OPERATION = 3_600_000;
 
-/** A stack of so many accounts with a key each by one provider, and a Flexprice of its own. */
+/** A stack of accounts with one key each, by one provider, with its own Flexprice. */
 export class ProviderUnderTest {
   static async open(
     provider: Provider,
@@ -82,7 +82,7 @@ export class ProviderUnderTest {
     workspace.env["BENCHMARK_USAGE_FILE"] = this.usageFile;
   }
 
-  /** Runs an operation. Fails where it did not do what it is measured for. */
+  /** Runs an operation. Throws if it did not do what is to be measured. */
   async measure(operation: Operation): Promise<Measurement> {
     const { verb, change } = VERBS[operation];
     const { parallel } = this.conditions;
@@ -93,7 +93,7 @@ export class ProviderUnderTest {
     const requests = await this.server.takeRequests();
     const resources = 2 * this.size;
     const writes = this.provider === "do-nothing" || change === "same" ? 0 : resources;
-    // The stack itself is a resource, too.
+    // The stack itself is a resource too.
     if (changes[change] !== resources + 1 || requests.writes !== writes) {
       throw new Error(
         `${operation} by ${this.provider} was to ${change} ${resources} resources by ${writes} writes: ${JSON.stringify({ changes, requests })}`,

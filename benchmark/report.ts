@@ -28,7 +28,7 @@ export function table(size: number, rows: readonly Row[]): string {
   const widths = COLUMNS.map((_, i) => Math.max(...lines.map((line) => line[i]?.length ?? 0)));
   const text = lines.map((line) =>
     line
-      // Texts to the left, numbers to the right.
+      // Text is left-aligned, numbers are right-aligned.
       .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
       .join("  ")
       .trimEnd(),
@@ -54,7 +54,7 @@ export function heading({ machine, conditions }: Omit<Results, "rows">): string 
   ].join("\n");
 }
 
-/** How many times the seconds of the next smaller size, and how many times its resources. */
+/** Seconds and resources as multiples of those at the next smaller size. */
 function growth(row: Row, rows: readonly Row[]): string {
   const before = smaller(row, rows);
   if (before === undefined) return "";

@@ -1,13 +1,13 @@
 import type { Conditions, Measurement, Operation, Provider } from "./provider-under-test";
 
-/** An operation by one provider at one size: medians of its rounds. */
+/** The medians of all rounds of one operation, by one provider, at one size. */
 export interface Row extends Omit<Measurement, "requests"> {
   readonly size: number;
   readonly operation: Operation;
   readonly provider: Provider;
   readonly rounds: number;
   readonly requests: number;
-  /** Those that asked for a change. */
+  /** The requests for changes. */
   readonly writes: number;
   /** Seconds as a multiple of the do-nothing provider's in the same round. */
   readonly timesNothing: number;
@@ -25,25 +25,25 @@ export interface Results {
   readonly rows: readonly Row[];
 }
 
-/** One operation in one round: what each provider took for it. */
+/** One operation in one round: the measurement of each provider. */
 export type Round = Readonly<Partial<Record<Provider, Measurement>>>;
 
 export function rowOf(
   size: number,
   operation: Operation,
   provider: Provider,
-  heats: readonly Round[],
+  rounds: readonly Round[],
 ): Row {
-  const own = heats.flatMap((heat) => heat[provider] ?? []);
+  const own = rounds.flatMap((round) => round[provider] ?? []);
   const middle = (of: (measurement: Measurement) => number) => median(own.map(of));
-  const times = heats.flatMap(({ [provider]: mine, "do-nothing": nothing }) =>
+  const times = rounds.flatMap(({ [provider]: mine, "do-nothing": nothing }) =>
     mine === undefined || nothing === undefined ? [] : [mine.seconds / nothing.seconds],
   );
   return {
     size,
     operation,
     provider,
-    rounds: heats.length,
+    rounds: rounds.length,
     seconds: middle(({ seconds }) => seconds),
     timesNothing: median(times),
     requests: middle(({ requests }) => requests.all),

@@ -1,4 +1,4 @@
-/** `npm run benchmark`: this package against a provider that does nothing and one written without much thought. */
+/** `npm run benchmark`: compares this package with a provider that does nothing and a naive one. */
 import { writeFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 import { join } from "node:path";
@@ -79,31 +79,32 @@ async function main(): Promise<void> {
   writeFileSync(`${values.out}.svg`, chart(results));
 }
 
-/** A stack's whole life by each provider, operation by operation side by side: a slow minute is slow for all. */
+/** The whole life of a stack by each provider. They take turns, so that a slow minute affects all. */
 async function life(
   size: number,
   providers: readonly Provider[],
   conditions: Conditions,
 ): Promise<Record<Operation, Round>> {
-  const contestants: ProviderUnderTest[] = [];
+  const providersUnderTest: ProviderUnderTest[] = [];
   try {
     for (const provider of providers) {
-      contestants.push(await ProviderUnderTest.open(provider, size, conditions));
+      providersUnderTest.push(await ProviderUnderTest.open(provider, size, conditions));
     }
-    const heats: [Operation, Round][] = [];
-    for (const operation of OPERATIONS) heats.push([operation, await heat(operation, contestants)]);
-    return Object.fromEntries(heats) as Record<Operation, Round>;
+    const rounds: [Operation, Round][] = [];
+    for (const operation of OPERATIONS)
+      rounds.push([operation, await measureRound(operation, providersUnderTest)]);
+    return Object.fromEntries(rounds) as Record<Operation, Round>;
   } finally {
-    for (const provider of contestants) await provider.close();
+    for (const provider of providersUnderTest) await provider.close();
   }
 }
 
-async function heat(
+async function measureRound(
   operation: Operation,
-  contestants: readonly ProviderUnderTest[],
+  providersUnderTest: readonly ProviderUnderTest[],
 ): Promise<Round> {
   const measured: [Provider, Measurement][] = [];
-  for (const provider of contestants) {
+  for (const provider of providersUnderTest) {
     const measurement = await provider.measure(operation);
     process.stderr.write(
       `${operation}: ${provider.provider} ${measurement.seconds.toFixed(2)} s\n`,

@@ -1,4 +1,4 @@
-/** The embedded Flexprice in a process of its own, so that it shares no event loop with the measuring. */
+/** The embedded Flexprice in a separate process, so that it shares no event loop with the measurement. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -7,7 +7,7 @@ import { Emulator } from "../provider/emulator";
 /** Requests since they were last counted. */
 export interface Requests {
   readonly all: number;
-  /** Those that asked for a change. */
+  /** The requests for changes. */
   readonly writes: number;
 }
 
@@ -17,7 +17,7 @@ interface Address {
 }
 
 export class Server implements Address {
-  /** Behind a line on which each way takes half of so many milliseconds. */
+  /** Behind a connection with this round trip time, in milliseconds. */
   static async start(latencyMs: number): Promise<Server> {
     const child = fork(__filename, [String(latencyMs)], {
       execArgv: ["-r", "ts-node/register/transpile-only"],
@@ -52,7 +52,7 @@ export class Server implements Address {
   }
 }
 
-/** The port of a relay to another one, behind which every piece comes later, in its order. */
+/** The port of a relay to another port, which delays all data and keeps its order. */
 async function relay(port: number, latencyMs: number): Promise<number> {
   const server = createServer((client) => {
     const upstream = connect(port, "127.0.0.1");

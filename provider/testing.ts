@@ -1,6 +1,6 @@
 /**
- * The embedded Flexprice, for tests of programs: a Flexprice in memory behind real HTTP. Tests can inspect its state and
- * its requests.
+ * An embedded Flexprice for tests of your programs. It keeps its data in memory and serves real HTTP. Tests can inspect
+ * its state and its requests.
  *
  * @example
  * ```ts
@@ -34,23 +34,23 @@ export type {
   FaultRule,
   KeyType,
   Operator,
-  RawAnswer,
+  RawResponse,
   RecordedRequest,
   UserType,
 } from "./emulator";
 
-/** How {@link startFlexprice} starts. */
+/** Options of {@link startFlexprice}. */
 export interface FlexpriceOptions {
   /** Default: any free port of 127.0.0.1. */
   readonly port?: number;
   /**
-   * How long a key that was in use keeps working after it was revoked, in milliseconds. On a real server it is up to
+   * How long a recently used key keeps working after it is revoked, in milliseconds. On a real server, this is up to
    * 120,000. Default: 0.
    */
   readonly revocationDelayMs?: number;
   /**
-   * How long requests do not see what other requests have written, in milliseconds, as on a server with a read
-   * replica. Default: 0.
+   * How long the changes of one request stay invisible to others, in milliseconds, as on a server with a read replica.
+   * Default: 0.
    */
   readonly replicaLagMs?: number;
 }
@@ -69,15 +69,15 @@ export interface EmbeddedFlexprice extends Emulator, AsyncDisposable {
    */
   readonly environment: Readonly<Record<string, string>>;
   /**
-   * Moves the server's clock ahead, e.g. by "76d": keys expire, and rotations become due, since the provider uses the
-   * server's clock. The clocks of the test and of Pulumi do not change.
+   * Moves the server's clock forward, e.g. by "76d". The provider uses the server's clock, so keys expire and rotations
+   * become due. The clocks of the test and of Pulumi do not change.
    *
    * @throws Error if the text is not a number with a unit.
    */
   advance(duration: string): void;
 }
 
-/** Starts a new Flexprice on 127.0.0.1 with nothing in it but the operator. */
+/** Starts a new Flexprice on 127.0.0.1 that contains only the operator. */
 export async function startFlexprice(options: FlexpriceOptions = {}): Promise<EmbeddedFlexprice> {
   let aheadMs = 0;
   const clock = () => new Date(Date.now() + aheadMs);

@@ -3,13 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 export interface ChildOptions {
   cwd?: string;
   env?: NodeJS.ProcessEnv;
-  /** What the child reads from standard input; default: nothing. */
+  /** Standard input of the child. Default: empty. */
   input?: string;
-  /** After this time the child and its process group are killed. */
+  /** After this time, the child and its process group are killed. */
   timeoutMs?: number;
-  /** Called with every piece of output as it comes. */
+  /** Called with each chunk of output. */
   onOutput?: (text: string, stream: "stdout" | "stderr") => void;
-  /** Keep the child in our process group, so that Ctrl-C in a terminal reaches it as well. */
+  /** Keep the child in our process group, so that Ctrl-C in a terminal reaches it too. */
   shareTerminal?: boolean;
 }
 
@@ -19,18 +19,18 @@ export interface ChildResult {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
-  /** Both streams, interleaved as they came. */
+  /** Both streams, in order of arrival. */
   output: string;
   timedOut: boolean;
 }
 
 export interface RunningChild {
   readonly pid: number | undefined;
-  /** Settles when the child has ended and its output is read; never rejects. */
+  /** Resolves when the child has ended and its output is read. Never rejects. */
   readonly done: Promise<ChildResult>;
-  /** What it has printed so far, both streams interleaved. */
+  /** The output so far, both streams in order of arrival. */
   readonly output: string;
-  /** Signals the child and whatever shares its process group. */
+  /** Signals the child and its process group. */
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -112,11 +112,11 @@ function signalChild(child: ChildProcess, signal: NodeJS.Signals, group: boolean
   try {
     process.kill(group ? -child.pid : child.pid, signal);
   } catch {
-    // It ended in this very moment.
+    // It has just ended.
   }
 }
 
-/** Children in a group of their own would outlive us: a Ctrl-C does not reach them. */
+/** Children in their own process group would outlive this process: Ctrl-C does not reach them. */
 function watchOwnEnd(): void {
   if (watching) return;
   watching = true;
@@ -127,7 +127,7 @@ function watchOwnEnd(): void {
     const passOn = () => {
       for (const child of running) child.kill(signal);
       process.removeListener(signal, passOn);
-      // Only where nobody else, such as mocha, decides what the signal means.
+      // Only if nothing else, such as mocha, handles the signal.
       if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
     };
     process.on(signal, passOn);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** What the engine did, or in a preview would do, to one resource. */
+/** A step of the engine on one resource, done or, in a preview, planned. */
 interface Step {
   /** e.g. `create`, `update`, `same`, `delete`, `create-replacement`, `replace`, `delete-replaced`, `refresh`. */
   op: string;
@@ -8,17 +8,17 @@ interface Step {
   type: string;
   /** The resource's logical name: the end of its URN. */
   name: string;
-  /** Properties that force the replacement, sorted: the engine lists them in the order of a Go map, at random. */
+  /** Properties that force the replacement, sorted: the engine lists them in random order. */
   replaceKeys: string[];
   /** Properties that differ. */
   diffs: string[];
   /** Kind of change of each differing property path, e.g. `update` or `add-replace`. */
   diffKinds: Record<string, string>;
-  /** `done` in a preview means that it was worked out; `begun` that the operation ended before it did. */
+  /** `done` in a preview: the step was planned. `begun`: the operation ended before the step did. */
   outcome: "begun" | "done" | "failed";
 }
 
-/** A message shown by the engine: its own, the program's or the provider's. */
+/** A message that the engine shows: from itself, the program or the provider. */
 interface Diagnostic {
   severity: string;
   message: string;
@@ -29,7 +29,7 @@ export interface EngineLog {
   steps: Step[];
   /** Without those of severity `debug`. */
   diagnostics: Diagnostic[];
-  /** Number of resources for each op, from the engine's own summary; empty where it gave up early. */
+  /** The number of resources for each op, from the engine's summary; empty if it failed early. */
   changes: Record<string, number>;
 }
 
@@ -50,7 +50,7 @@ interface EngineEvent {
   summaryEvent?: { resourceChanges?: Record<string, number> };
 }
 
-/** Reads the file that the CLI writes for `--event-log`; a log cut short by a kill is fine. */
+/** Reads the file of `--event-log`. The log of a killed CLI may be incomplete. */
 export function readEngineLog(file: string): EngineLog {
   const log: EngineLog = { steps: [], diagnostics: [], changes: {} };
   for (const event of eventsIn(file)) {
@@ -77,7 +77,7 @@ function* eventsIn(file: string): Generator<EngineEvent> {
     try {
       yield JSON.parse(line) as EngineEvent;
     } catch {
-      // The empty last line, or one that was being written when the CLI was killed.
+      // The empty last line, or an incomplete one of a killed CLI.
     }
   }
 }

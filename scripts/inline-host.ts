@@ -38,7 +38,7 @@ export class InlineHost {
     });
   }
 
-  /** What the next operation runs: the index file of a folder, with the settings of this environment. */
+  /** The program of the next operation: the index file of a folder, with this environment. */
   load(folder: string, env: NodeJS.ProcessEnv): void {
     this.#program = async () => {
       forgetModules(folder);
@@ -53,7 +53,7 @@ export class InlineHost {
   }
 }
 
-/** A process of its own would load the program and this package for the first time. */
+/** As in a new process, the program and this package are loaded again. */
 function forgetModules(folder: string): void {
   for (const file of Object.keys(require.cache)) {
     if (file.startsWith(DIST) || file.startsWith(folder)) delete require.cache[file];

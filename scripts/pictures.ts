@@ -1,4 +1,4 @@
-/** `npm run pictures`: draws the pictures of the documents from what Pulumi really prints. */
+/** `npm run pictures`: draws the pictures in the documents from real output of Pulumi. */
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Emulator, seeded } from "../provider/emulator";
@@ -7,7 +7,7 @@ import { ok, PulumiWorkspace } from "./workspace";
 
 const FOLDER = resolve(__dirname, "..", "docs", "images");
 
-/** A picture, and how to draw it anew: without a difference as long as Pulumi and the provider print the same. */
+/** A picture, and how to draw it again. It only changes if the output of Pulumi or the provider changes. */
 export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
   "refused-preview.svg": () =>
     withStack('roles: ["event_ingestr"]', async (workspace) => {
@@ -32,7 +32,7 @@ export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
 
 const COLOURED = ["--color", "always"];
 
-/** An account on a stack and a Flexprice whose ids and times are the same each time. */
+/** A stack with an account, and a Flexprice with the same ids and times in each run. */
 async function withStack(
   args: string,
   draw: (workspace: PulumiWorkspace, emulator: Emulator) => Promise<string>,
@@ -64,7 +64,7 @@ function prompt(command: string): string {
   return `$ \u001b[1m${command}\u001b[0m\n`;
 }
 
-/** What comes before is progress, in no order that would be the same each time. */
+/** Everything before this is progress, whose order varies. */
 function from(output: string, heading: string): string {
   return output.slice(output.lastIndexOf("\n", output.indexOf(heading)) + 1);
 }

@@ -7,9 +7,8 @@ export interface ProcessInfo {
 }
 
 /**
- * The processes that carry `name=value` in their environment: everything that was started under it,
- * by whomever and however far removed. Nothing else is told apart so surely after the parents have
- * died.
+ * The processes with `name=value` in their environment: everything that was started with it, directly or indirectly.
+ * No other mark is as reliable after the parents have ended.
  */
 export function processesWith(name: string, value: string): ProcessInfo[] {
   const entry = `${name}=${value}`;
@@ -24,16 +23,16 @@ function fromProc(entry: string): ProcessInfo[] {
     try {
       if (!readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(entry)) continue;
       const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-      // A process that has ended but was not waited for has no command line any more.
+      // An ended process that was not waited for has no command line.
       if (command !== "" && pid !== process.pid) found.push({ pid, command });
     } catch {
-      // It ended meanwhile, or belongs to another user.
+      // It has ended, or belongs to another user.
     }
   }
   return found;
 }
 
-/** macOS shows the environment behind the command. */
+/** macOS shows the environment after the command. */
 function fromPs(entry: string): ProcessInfo[] {
   return execFileSync("ps", ["-axEww", "-o", "pid=,command="], { encoding: "utf8" })
     .split("\n")

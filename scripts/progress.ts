@@ -1,7 +1,7 @@
 const LINE_INTERVAL_MS = 15_000;
 const REDRAW_INTERVAL_MS = 500;
 
-/** Tells a person what a long step is doing: in place on a terminal, else a line now and then. */
+/** Shows the progress of a long step: in place on a terminal, otherwise a line now and then. */
 export class Progress {
   readonly #title: string;
   readonly #log: (line: string) => void;
@@ -18,7 +18,7 @@ export class Progress {
     this.#timer = setInterval(() => this.#show(), inPlace ? REDRAW_INTERVAL_MS : LINE_INTERVAL_MS);
   }
 
-  /** What is happening at this moment, e.g. the package being compiled. */
+  /** The current action, e.g. the package being compiled. */
   set detail(text: string) {
     this.#detail = text.trim();
   }

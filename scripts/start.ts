@@ -1,6 +1,6 @@
 /**
- * `npm start`: the whole job in one go, on the real Pulumi engine. Against an embedded Flexprice, or against a real
- * one where FLEXPRICE_API_KEY is set.
+ * `npm start`: a tour of the provider on the real Pulumi engine, with an embedded Flexprice, or with a real one if
+ * FLEXPRICE_API_KEY is set.
  */
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -101,7 +101,7 @@ async function findFlexprice(): Promise<Flexprice> {
   return { url: embedded.url, operatorKey: apiKey, embedded };
 }
 
-/** The consumer is a process of its own that knows nothing but its key. */
+/** The consumer is a separate process that only knows its key. */
 async function sendEvent({ url }: Flexprice, apiKey: string): Promise<number> {
   const { exitCode } = await runChild(
     process.execPath,
@@ -124,7 +124,7 @@ async function renameBehindItsBack({ url, operatorKey }: Flexprice, id: string):
   expect(response.ok, `the rename to be accepted, not ${response.status}`);
 }
 
-/** On a real Flexprice a failed tour must not leave live keys behind. */
+/** A failed tour must not leave active keys on a real Flexprice. */
 async function leaveNothing(workspace: PulumiWorkspace, { embedded }: Flexprice): Promise<void> {
   if (embedded !== undefined) return;
   const { deployment } = await workspace.exportState();
@@ -151,7 +151,7 @@ function expectSuccess({ exitCode }: OperationResult, what: string): void {
   expect(exitCode === 0, `${what} to succeed, not to end with exit status ${exitCode}`);
 }
 
-// Pulumi receives the same signal and ends by itself; the folders and the server go after it.
+// Pulumi receives the same signal and ends by itself. Then the folders and the server are removed.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     interrupted = true;

@@ -7,7 +7,7 @@ const LINE = 18;
 const MARGIN = 18;
 const BAR = 30;
 
-/** For a dark ground: each is told from it well, in GitHub's light and dark mode alike. */
+/** For a dark background: all are easy to read in GitHub's light and dark mode. */
 const COLOURS: Readonly<Record<string, string>> = {
   "ansi-red": "#ff8178",
   "ansi-green": "#7ee787",
@@ -26,7 +26,7 @@ interface Run {
   readonly bold: boolean;
 }
 
-/** A terminal with this output, its colours included, as an SVG. `title` is what those read who do not see it. */
+/** An SVG of a terminal with this output, in colour. `title` is the text for screen readers. */
 export function terminalPicture(title: string, output: string): string {
   const lines = linesOf(output);
   const width = Math.round(COLUMNS * CHARACTER + 2 * MARGIN);
@@ -43,7 +43,7 @@ ${texts.join("\n")}
 `;
 }
 
-/** What stands in a picture, line by line. */
+/** The text of a picture, by line. */
 export function textOf(picture: string): string {
   const lines = new Map<string, string>();
   for (const [, y = "", text = ""] of picture.matchAll(
@@ -56,7 +56,7 @@ export function textOf(picture: string): string {
     .replace(/&(lt|gt|amp);/g, (_, name: string) => ({ lt: "<", gt: ">" })[name] ?? "&");
 }
 
-/** One text a run, stretched to its exact place: whatever font a reader has, nothing overlaps nor leaves the frame. */
+/** One text per run, stretched to its exact width, so that nothing overlaps in any font. */
 function drawn(line: readonly Run[], y: number): string[] {
   let column = 0;
   return line.flatMap(({ text, colour, bold }) => {
@@ -88,7 +88,7 @@ function runsOf(line: string): Run[] {
   );
 }
 
-/** Lines no wider than the terminal, broken between words; what is broken off stands below the line's beginning. */
+/** Lines no wider than the terminal, wrapped between words. Wrapped parts are indented like the line. */
 function wrapped(runs: readonly Run[]): Run[][] {
   const words = runs.flatMap((run) =>
     run.text.split(/(?<= )(?=[^ ])/).map((text) => ({ ...run, text })),
@@ -107,7 +107,7 @@ function wrapped(runs: readonly Run[]): Run[][] {
   return lines.map(joined);
 }
 
-/** Neighbours of one look as one run. */
+/** Joins neighbours with the same style to one run. */
 function joined(line: readonly Run[]): Run[] {
   const runs: Run[] = [];
   for (const run of line) {

@@ -22,7 +22,7 @@ interface Suite {
   name: string;
   /** Runs the engine: needs a Pulumi CLI, and shares one pool of workers with the others that do. */
   engine?: true;
-  /** Fails where too little of provider/ is run, see .c8rc.json. */
+  /** Fails if the coverage of provider/ is too low, see .c8rc.json. */
   measured?: true;
   /** Options of mocha. */
   mocha: readonly string[];
@@ -58,7 +58,7 @@ const SUITES: readonly Suite[] = [
 ];
 
 interface Report extends Counts {
-  /** A text for each test that failed. */
+  /** One text per failed test. */
   why: string[];
 }
 
@@ -109,7 +109,7 @@ async function runSteps(steps: readonly StaticStep[]): Promise<void> {
   for (const step of steps) await runStep(step);
 }
 
-/** Says why there is no CLI, so that the suites which need none still run. */
+/** Returns why there is no CLI, so that suites without it still run. */
 async function getPulumi(): Promise<string | undefined> {
   heading("Pulumi CLI");
   try {
@@ -177,7 +177,7 @@ function readCounts(file: string): Report | undefined {
   }
 }
 
-/** Runs a command of this checkout or of its dependencies, its output shown as it comes. */
+/** Runs a command of this checkout or its dependencies, and shows its output. */
 function run([command = "", ...args]: readonly string[]): Promise<number> {
   const child = spawn(command, args, {
     cwd: CHECKOUT,
@@ -211,7 +211,7 @@ main(process.argv.slice(2))
   )
   .finally(() => {
     if (problems.length > 0) {
-      // Again, behind everything: whoever reads the end of a long log sees what failed.
+      // Repeated at the end, where readers of a long log look for failures.
       const texts = problems.map((text) => `\n${text.replaceAll(/^/gm, "  ")}\n`);
       process.stdout.write(`\nFailed:\n${texts.join("")}`);
     }

@@ -1,6 +1,6 @@
 /**
- * What a dynamic resource costs apart from its provider: the inputs, outputs and length of provider text of
- * pulumi-flexprice. Behind it a provider that answers at once, or after the one request that a write cannot do without.
+ * The cost of a dynamic resource without its provider: the same inputs, outputs and length of provider text as in
+ * pulumi-flexprice. The provider responds at once, or after the one request that each write needs.
  */
 import * as pulumi from "@pulumi/pulumi";
 

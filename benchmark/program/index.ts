@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import { answeredBy } from "./answered-by";
 
-/** So many accounts with a key each, by the provider that is to be measured. */
+/** Accounts with one key each, by the provider under test. */
 interface ProviderUnderTest {
   ServiceAccount: new (name: string, args: { roles: string[] }) => pulumi.CustomResource;
   ApiKey: new (

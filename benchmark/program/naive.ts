@@ -1,4 +1,4 @@
-/** A dynamic provider as most people write one: closures over `fetch`, a request for everything that is asked. */
+/** A typical hand-written dynamic provider: closures over `fetch`, and a request for every call. */
 import * as pulumi from "@pulumi/pulumi";
 
 interface Account {

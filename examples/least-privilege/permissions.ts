@@ -9,10 +9,10 @@ const attempts = [
   { what: "send an event", method: "POST", path: "/events", body: event },
   { what: "read events", method: "POST", path: "/events/query", body: {} },
   { what: "read customers", method: "GET", path: "/customers" },
-  { what: "make a customer", method: "POST", path: "/customers", body: {} },
+  { what: "create a customer", method: "POST", path: "/customers", body: {} },
   { what: "read service accounts", method: "POST", path: "/users/search", body: { limit: 1 } },
   { what: "read API keys", method: "GET", path: "/secrets/api/keys" },
-  { what: "make an API key", method: "POST", path: "/secrets/api/keys", body: {} },
+  { what: "create an API key", method: "POST", path: "/secrets/api/keys", body: {} },
 ];
 
 async function statusOf(apiKey = "", { method, path, body }: (typeof attempts)[number]) {

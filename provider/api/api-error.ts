@@ -38,8 +38,8 @@ export function unreadableResponse(
   return new FlexpriceError({
     kind: call.safety === "unsafe" ? "outcome_unknown" : "malformed_answer",
     defaultOperation: call.label,
-    reason: `${endpointOf(call, baseUrl)} answered ${status}, but the answer ${fault}`,
-    fix: `check that ${baseUrl} is a Flexprice API and that no proxy in between rewrites or cuts its answers.`,
+    reason: `${endpointOf(call, baseUrl)} answered ${status}, but the response ${fault}`,
+    fix: `check that ${baseUrl} is a Flexprice API and that no proxy in between rewrites or truncates its responses.`,
     status,
   });
 }
@@ -53,7 +53,7 @@ export function responseError(
   readonly error: FlexpriceError;
   /** Whether Flexprice itself rejected the request, before it changed anything. */
   readonly isRefusal: boolean;
-  /** Whether it failed because of an outage of its own. */
+  /** Whether it failed because of its own outage. */
   readonly isOutage: boolean;
 } {
   const { status, body } = response;
@@ -90,11 +90,11 @@ export function requestError(
   return new FlexpriceError({
     kind,
     defaultOperation: call.label,
-    reason: `no answer from ${endpointOf(call, baseUrl)}: ${failure.message}`,
+    reason: `no response from ${endpointOf(call, baseUrl)}: ${failure.message}`,
     fix:
       connectionFix(failure, baseUrl) ??
       (kind === "server_error"
-        ? `run the command again; if it goes on, look whether ${baseUrl} can be reached from here without a gateway that cuts connections.`
+        ? `run the command again; if it keeps failing, check whether ${baseUrl} can be reached from here without a gateway that closes connections.`
         : fixFor(kind, target)),
   });
 }
@@ -112,7 +112,7 @@ function kindOfFailure({ safety }: DescribedCall, { requestSent }: TransportFail
 function fixFor(kind: ErrorKind, { credential, baseUrl }: Target): string {
   switch (kind) {
     case "unauthenticated":
-      return `check the credential from ${credential.source}: it is unknown, expired or revoked there, or belongs to another server than ${baseUrl}. A server whose database is down answers like this too. refresh and destroy use the config of the last update: after changing a credential in the config run "pulumi up" first, or set the environment variable.`;
+      return `check the credential from ${credential.source}: it is unknown, expired or revoked there, or belongs to another server than ${baseUrl}. A server whose database is down responds like this too. refresh and destroy use the config of the last update: after changing a credential in the config run "pulumi up" first, or set the environment variable.`;
     case "forbidden":
       return `use a credential that may do this (now: ${credential.source}): accounts need a role with write access to users, keys of service accounts a super_admin user.`;
     case "wrong_environment":
@@ -128,9 +128,9 @@ function fixFor(kind: ErrorKind, { credential, baseUrl }: Target): string {
     case "malformed_answer":
       return `check that ${baseUrl} is a Flexprice API (it ends in /v1).`;
     case "outcome_unknown":
-      return "run the command again: the provider looks for what this request may have made.";
+      return "run the command again: the provider looks for what this request may have created.";
     case "server_error":
-      return "run the command again. The server failed; this request changes nothing twice.";
+      return "run the command again. The server failed; repeating this request is safe.";
     default:
       return "correct the program or the settings and run the command again.";
   }
@@ -144,26 +144,26 @@ function connectionFix(
   const { protocol, hostname } = new URL(baseUrl);
   const set = "set flexprice:baseUrl (or FLEXPRICE_BASE_URL) to";
   if (/SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)|CERT_UNTRUSTED/.test(code)) {
-    return "this machine does not know who has signed the server's certificate: write the certificate of that authority into a file, and set the environment variable NODE_EXTRA_CA_CERTS to its path. Nothing was sent.";
+    return "this machine does not trust the authority that signed the server's certificate: save the certificate of that authority to a file, and set the environment variable NODE_EXTRA_CA_CERTS to its path. Nothing was sent.";
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
     return `the certificate is for another name than ${hostname}: ${set} a name that it has. Nothing was sent.`;
   }
   if (/^CERT_/.test(code)) {
-    return "the server's certificate is not valid today: look at its dates, and at the clock of this machine. Nothing was sent.";
+    return "the server's certificate is not valid today: check its dates and the clock of this machine. Nothing was sent.";
   }
   if (
     protocol === "https:" &&
     (code === "EPROTO" || /WRONG_VERSION_NUMBER|packet length/i.test(code + message))
   ) {
-    return `the server does not speak TLS at this port: ${set} http://… if it is meant to be so, or to the port for https. Nothing was sent.`;
+    return `the server does not speak TLS at this port: ${set} http://… if that is intended, or to the port for https. Nothing was sent.`;
   }
   const proxy = proxyVariable(baseUrl);
   if (proxy !== undefined && requestSent === "no") {
-    return `check the proxy that the environment variable ${proxy} names: it has to be reachable from here and to let ${hostname} through. To go without it to this host, add ${hostname} to NO_PROXY. Nothing was sent.`;
+    return `check the proxy that the environment variable ${proxy} names: it must be reachable from here and let ${hostname} through. To bypass it for this host, add ${hostname} to NO_PROXY. Nothing was sent.`;
   }
   if (protocol === "http:" && /HPE_INVALID|ECONNRESET|UND_ERR_SOCKET/.test(code)) {
-    return `run the command again; if it goes on, and the server speaks TLS at this port, ${set} https://….`;
+    return `run the command again; if it keeps failing, and the server speaks TLS at this port, ${set} https://….`;
   }
   return undefined;
 }
@@ -183,14 +183,14 @@ function responseFix(
   if (target !== undefined) {
     const moved = target.endsWith(path) ? target.slice(0, -path.length) : undefined;
     return moved === undefined || moved === baseUrl
-      ? `${set} the address of the API itself: a redirect is not followed, since the credential goes to one host only. If this is a page to sign in, it must let requests with an API key through.`
+      ? `${set} the address of the API itself: a redirect is not followed, since the credential goes to one host only. If it leads to a sign-in page, that page must let requests with an API key through.`
       : `${set} ${moved}: a redirect is not followed, since the credential goes to one host only.`;
   }
   if (status === 400 && WANTS_TLS.test(body)) {
     return `the server speaks TLS at this port: ${set} ${baseUrl.replace(/^http:/, "https:")}.`;
   }
   if (status === 403 && /suspended/i.test(body)) {
-    return "the tenant is suspended, and no credential can change anything in it: settle that with Flexprice, or with those who run the server, and run the command again.";
+    return "the tenant is suspended, and no credential can change anything in it: contact Flexprice, or whoever runs the server, and then run the command again.";
   }
   return undefined;
 }
@@ -205,7 +205,7 @@ function redirectTarget(url: string, { status, headers }: HttpResponse): string 
   return `${origin}${pathname}`;
 }
 
-/** The message of a server whose database is away. A user that does not exist is "User not found". */
+/** Whether the response is that of a server whose database is down. For an unknown user, it is "User not found". */
 function isOutage({ status }: HttpResponse, apiError: ApiError | undefined): boolean {
   return status === 404 && apiError?.message === "Failed to retrieve user";
 }

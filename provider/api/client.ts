@@ -184,7 +184,7 @@ export class Client {
 
   private slowNotice(): string {
     const seconds = DEFAULT_TRANSPORT_LIMITS.maxElapsedMs / 1_000;
-    return `Waiting for ${this.options.baseUrl}, which takes long to answer. Each request is given up to ${seconds} seconds.`;
+    return `Waiting for ${this.options.baseUrl}, which is slow to respond. Each request has up to ${seconds} seconds.`;
   }
 
   /** The value of a 2xx response. If it cannot be read, the outcome is as unknown as without a response. */
@@ -230,5 +230,5 @@ function readResponse<Value>(
   const issues = parsed.error.issues.map(
     ({ path, message }) => `${path.join(".") || "the body"}: ${message}`,
   );
-  return { fault: `lacks what Flexprice sends: ${issues.join("; ")}` };
+  return { fault: `does not have Flexprice's format: ${issues.join("; ")}` };
 }

@@ -56,7 +56,7 @@ export class FlexpriceApi {
     return this.client.notify(message);
   }
 
-  /** GET /users/me: who the credential belongs to. Every key may ask. */
+  /** GET /users/me: who the credential belongs to. Every key can call this. */
   async me(): Promise<wire.User> {
     try {
       return await this.client.call({
@@ -69,7 +69,7 @@ export class FlexpriceApi {
     } catch (error) {
       if (!isFailure(error, "not_found")) throw error;
       throw error.with({
-        fix: "the server accepts the credential, but has no user behind it, as with an API key of a self-hosted server's own configuration: sign up there, make an API key in the dashboard, and use that one.",
+        fix: "the server accepts the credential, but has no user behind it, as with an API key of a self-hosted server's own configuration: sign up there, create an API key in the dashboard, and use that one.",
       });
     }
   }
@@ -91,7 +91,7 @@ export class FlexpriceApi {
         ...(ids === undefined ? {} : { user_ids: ids }),
       },
       safety: "safe",
-      label: ids === undefined ? "list the service accounts" : `look up ${counted(ids)}`,
+      label: ids === undefined ? "list the service accounts" : `look up ${accountsLabel(ids)}`,
       responseSchema: wire.userPage,
     });
     return { items: page.items, total: page.pagination.total };
@@ -146,7 +146,7 @@ export class FlexpriceApi {
     return { items: page.items, total: page.pagination.total };
   }
 
-  /** POST /secrets/api/keys, once: the only response that holds the key's value. */
+  /** POST /secrets/api/keys, once. Only this response has the key's value. */
   async createKey(key: NewKey): Promise<Attempt<wire.CreatedKey>> {
     const result = await this.client.attempt({
       method: "POST",
@@ -186,15 +186,15 @@ export class FlexpriceApi {
       path: "/rbac/roles",
       query: { user_type: which === "assignable" ? "service_account" : undefined },
       safety: "safe",
-      label: "ask which roles the server offers",
+      label: "list the roles that the server offers",
       responseSchema: wire.roles,
     });
     return roles;
   }
 }
 
-/** Accounts as a label names them. */
-function counted([id, ...others]: readonly string[]): string {
+/** The accounts, for the label of a call. */
+function accountsLabel([id, ...others]: readonly string[]): string {
   return others.length === 0 ? `service account ${id}` : `${others.length + 1} service accounts`;
 }
 

@@ -9,7 +9,7 @@ export function pageCount(rows: number): number {
   return Math.ceil(rows / PAGE_SIZE);
 }
 
-/** How often a list is read that keeps losing rows, before that is an error. */
+/** How often to read a list that loses rows during each read, before this is an error. */
 const MAX_FETCHES = 5;
 
 interface Pages<Row> {
@@ -18,14 +18,14 @@ interface Pages<Row> {
   readonly shrank: boolean;
 }
 
-type Ask<Row> = (page: PageRequest) => Promise<Page<Row>>;
+type FetchPage<Row> = (page: PageRequest) => Promise<Page<Row>>;
 
 /** All rows of all pages. Rows that appear twice count once. `what` names the rows in errors. */
 export async function listAll<Row extends { readonly id: string }>(
   what: string,
-  ask: Ask<Row>,
+  fetchPage: FetchPage<Row>,
 ): Promise<Row[]> {
-  return (await fetchPages(what, ask)).rows;
+  return (await fetchPages(what, fetchPage)).rows;
 }
 
 /**
@@ -34,10 +34,10 @@ export async function listAll<Row extends { readonly id: string }>(
  */
 export async function listAllConsistent<Row extends { readonly id: string }>(
   what: string,
-  ask: Ask<Row>,
+  fetchPage: FetchPage<Row>,
 ): Promise<Row[]> {
   for (let time = 1; time <= MAX_FETCHES; time++) {
-    const { rows, shrank } = await fetchPages(what, ask);
+    const { rows, shrank } = await fetchPages(what, fetchPage);
     if (!shrank) return rows;
   }
   throw new FlexpriceError({
@@ -56,7 +56,7 @@ const MAX_STALE_PAGES = 5;
 
 async function fetchPages<Row extends { readonly id: string }>(
   what: string,
-  ask: Ask<Row>,
+  fetchPage: FetchPage<Row>,
 ): Promise<Pages<Row>> {
   const rows = new Map<string, Row>();
   let shrank = false;
@@ -64,7 +64,7 @@ async function fetchPages<Row extends { readonly id: string }>(
   let offset = 0;
   let stalePages = 0;
   for (let pages = 1; pages <= MAX_PAGES; pages++) {
-    const page = await ask({ limit: PAGE_SIZE, offset });
+    const page = await fetchPage({ limit: PAGE_SIZE, offset });
     shrank ||= page.total < total || (page.items.length === 0 && offset < page.total);
     total = page.total;
     const known = rows.size;
@@ -78,7 +78,7 @@ async function fetchPages<Row extends { readonly id: string }>(
   throw new FlexpriceError({
     kind: "malformed_answer",
     defaultOperation: `list the ${what}`,
-    reason: `the list of ${what} has ${total} rows by its own count, but its pages bring nothing new after ${rows.size}`,
-    fix: "look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+    reason: `the list of ${what} has ${total} rows by its own count, but its pages contain no new ones after ${rows.size}`,
+    fix: "check whether a gateway caches or rewrites the server's responses: each page must be different.",
   });
 }

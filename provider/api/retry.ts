@@ -7,9 +7,9 @@ export type Outcome =
       readonly kind: "response";
       readonly status: number;
       readonly retryAfter?: string | undefined;
-      /** Whether Flexprice itself rejected the request with a 4xx of its own, before it changed anything. */
+      /** Whether Flexprice itself rejected the request with a 4xx, before it changed anything. */
       readonly isRefusal?: boolean;
-      /** Whether it failed because of an outage of its own: the same request may succeed later. */
+      /** Whether it failed because of its own outage: the same request may succeed later. */
       readonly isOutage?: boolean;
     }
   /** The request did not reach the server: connection refused, name not resolved. */

@@ -196,7 +196,7 @@ async function readBody(body: AsyncIterable<Buffer>, limits: TransportLimits): P
     size += piece.length;
     if (size > limits.maxResponseBytes) {
       throw new TransportFailure(
-        `the answer is larger than ${limits.maxResponseBytes} bytes`,
+        `the response is larger than ${limits.maxResponseBytes} bytes`,
         "unknown",
       );
     }
@@ -224,7 +224,7 @@ function asTransportFailure(
   if (error instanceof TransportFailure) return error;
   const sent = isSent ? "unknown" : "no";
   if (error instanceof Error && error.name === "TimeoutError") {
-    return new TransportFailure(`the answer took longer than ${limits.maxElapsedMs} ms`, sent);
+    return new TransportFailure(`the response took longer than ${limits.maxElapsedMs} ms`, sent);
   }
   const code = codeOf(error);
   const text = error instanceof Error && error.message !== "" ? error.message : String(error);

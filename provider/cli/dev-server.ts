@@ -59,7 +59,7 @@ async function listen(
       port,
       clock,
       ...(seed === undefined ? {} : { random: seeded(seed) }),
-      onAnswer: (request) => {
+      onResponse: (request) => {
         if (log === true) context.stderr.write(logLine(request));
         // A server can run for days, and must not keep every request.
         emulator.clearRequests();

@@ -70,7 +70,7 @@ function ageWarning(stackExport: StackExport, olderThan: number, now: number): s
   const again = `Run "pulumi up" or "pulumi refresh", which write it, and export the stack again.`;
   if (!isTime(Date.parse(time))) {
     return [
-      `${source} does not tell when its state was written (${quoteShort(time)}), so nothing is checked. ${again}`,
+      `${source} does not say when its state was written (${quoteShort(time)}), so nothing is checked. ${again}`,
     ];
   }
   if (age === Number.POSITIVE_INFINITY) {
@@ -87,7 +87,7 @@ function ageWarning(stackExport: StackExport, olderThan: number, now: number): s
 function pendingWarning({ source, pendingOperations }: StackExport): string[] {
   if (pendingOperations === 0) return [];
   return [
-    `${source} has ${pluralize(pendingOperations, "pending operation")}: an update is running, or was cut off. What it may have created is not checked. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates". Then export the stack again.`,
+    `${source} has ${pluralize(pendingOperations, "pending operation")}: an update is running, or was interrupted. What it may have created is not checked. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates". Then export the stack again.`,
   ];
 }
 
@@ -135,7 +135,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, (count: number) => string>> = {
   expired: (count) => `${pluralize(count, "expired key")} (--expired counts them)`,
   leftToExpire: (count) => `${pluralize(count, "key")} that a rotation left to expire`,
   pending: (count) =>
-    `${pluralize(count, "object")} that a pending operation may have created (run "pulumi up", which settles it)`,
+    `${pluralize(count, "object")} that a pending operation may have created (run "pulumi up", which resolves it)`,
   young: (count) => `${pluralize(count, "object")} too young to be in every export (--older-than)`,
   inUse: (count) => `${pluralize(count, "account")} with a key that is left out`,
 };

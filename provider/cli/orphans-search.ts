@@ -6,7 +6,7 @@ import { sameRoles } from "../shared/roles";
 import { byAge, byOwner } from "./listing";
 import type { KnownObject, PendingObject } from "./stack-export";
 
-/** Any other type of owner counts as a user, whose keys `orphans` does not judge by default. */
+/** Any other type of owner counts as a user, whose keys `orphans` skips by default. */
 const ACCOUNT = "service_account";
 
 /** All that decides whether something is an orphan. */

@@ -41,7 +41,7 @@ export interface StackExport {
   /** When the state was written, verbatim. Nothing created later can be in it. */
   readonly time: string;
   readonly objects: readonly KnownObject[];
-  /** How many operations of any package were running, or cut off. */
+  /** How many operations of any package were running, or were interrupted. */
   readonly pendingOperations: number;
   /** What those may have created beside the objects. */
   readonly pendingObjects: readonly PendingObject[];

@@ -4,7 +4,7 @@ import type { CommandContext, Screen } from "./command-context";
 const WIDEST = 100;
 const CLEAR_LINE = "\r\x1b[K";
 
-/** Writes a text behind a mark, in lines of the terminal's width below each other; elsewhere in one line. */
+/** Writes a text after a mark: on a terminal, wrapped to its width; otherwise in one line. */
 export function writeParagraph(
   screen: Screen,
   mark: string,
@@ -48,7 +48,7 @@ export async function withProgress<Result>(
   }
 }
 
-/** Whether somebody is there to answer a question. */
+/** Whether a user can answer a question. */
 export function canAsk({ stdin, stderr }: CommandContext): boolean {
   return stdin.isTTY === true && stderr.isTTY === true;
 }

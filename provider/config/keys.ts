@@ -35,7 +35,7 @@ export function unknownSettingError(key: string): FlexpriceError {
   return configError(
     key,
     `config key ${key} is unknown`,
-    `remove it ("pulumi config rm ${key}") or correct it; there are: ${Object.keys(SETTINGS)
+    `remove it ("pulumi config rm ${key}") or correct it; valid keys: ${Object.keys(SETTINGS)
       .map((name) => `flexprice:${name}`)
       .join(", ")}.`,
   );

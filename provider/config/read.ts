@@ -69,7 +69,7 @@ export function connectionNames(source: SettingsSource): string[] {
   return Object.keys(all.data ?? {});
 }
 
-/** Whether previews may ask the server; `flexprice:preflight`, on by default. */
+/** Whether previews query the server; `flexprice:preflight`, on by default. */
 export function wantsPreflight(source: SettingsSource): boolean {
   return readFlag(source, "preflight", true);
 }
@@ -85,7 +85,7 @@ export function missingCredential(connection?: string): FlexpriceError {
         : `connection "${connection}" has neither apiKey nor accessToken`,
     fix:
       connection === undefined
-        ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.`
+        ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.`
         : `add one of them: "pulumi config set --secret --path ${connectionPath(connection)}.apiKey".`,
   });
 }
@@ -113,7 +113,7 @@ function readConnection(source: SettingsSource, name: string): Settings {
     const names = Object.keys(all.data);
     throw configError(
       where,
-      `there is no connection ${quoted(name)}; ${names.length === 0 ? "none is configured" : `there are: ${names.join(", ")}`}`,
+      `connection ${quoted(name)} does not exist; ${names.length === 0 ? "none is configured" : `configured: ${names.join(", ")}`}`,
       `set it, e.g. "pulumi config set --secret --path ${connectionPath(name)}.apiKey", or correct the resource's connection.`,
     );
   }
@@ -164,7 +164,7 @@ function oneCredential(
     throw configError(
       apiKey.source,
       `both ${apiKey.source} and ${accessToken.source} are set`,
-      "keep the one that this stack is to use.",
+      "keep the one for this stack, and remove the other.",
     );
   }
   const chosen = [
@@ -176,23 +176,23 @@ function oneCredential(
   if (/[\r\n\0]|^\s|\s$/.test(best.value)) {
     throw configError(
       best.source,
-      `${best.source} has white space or a line break around it`,
-      "set it anew without; a value piped from a file often ends in a line break.",
+      `${best.source} begins or ends with white space, or contains a line break`,
+      "set it again without them; a value piped from a file often ends in a line break.",
     );
   }
   const [extra] = /^(?:Bearer|Basic)\s|^["']/i.exec(best.value) ?? [];
   if (extra !== undefined) {
     throw configError(
       best.source,
-      `${best.source} begins with ${extra.trim()}, which is no part of the credential`,
+      `${best.source} begins with ${extra.trim()}, which is not part of the credential`,
       "set it to the credential alone, without quotes or the name of a scheme.",
     );
   }
   if (/[^\x20-\x7e]/.test(best.value)) {
     throw configError(
       best.source,
-      `${best.source} has a character in it that no credential has`,
-      "set it anew; a value copied from where it is shown abbreviated has an ellipsis in it.",
+      `${best.source} contains a character that no credential has`,
+      "set it again; a value copied from where it is abbreviated contains an ellipsis.",
     );
   }
   return { kind: best.kind, value: best.value, source: best.source };
@@ -210,20 +210,24 @@ function baseUrlOf(source: SettingsSource, setting: Setting | undefined): string
 function usableUrl(text: string, source: string, allowInsecure: boolean): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw configError(source, `the base URL from ${source} is no http(s) URL`, example("baseUrl"));
+    throw configError(
+      source,
+      `the base URL from ${source} is not a valid http(s) URL`,
+      example("baseUrl"),
+    );
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
     throw configError(
       source,
-      `the base URL from ${source} has a user, a query or a fragment in it`,
+      `the base URL from ${source} contains a user, a query or a fragment`,
       `${example("baseUrl")} The credential goes into flexprice:apiKey.`,
     );
   }
   if (url.protocol === "http:" && !allowInsecure && !isLoopback(url.hostname)) {
     throw configError(
       source,
-      `the base URL from ${source} is plain http to ${url.hostname}: the credential and every new key would cross the network readable`,
-      `use https, or accept it with "pulumi config set flexprice:allowInsecure true".`,
+      `the base URL from ${source} uses plain http to ${url.hostname}: credentials and keys would be sent unencrypted`,
+      `use https, or allow it with "pulumi config set flexprice:allowInsecure true".`,
     );
   }
   const path = url.pathname.replace(/\/{2,}/g, "/").replace(/(?:\/v1)*\/?$/, "");
@@ -233,10 +237,10 @@ function usableUrl(text: string, source: string, allowInsecure: boolean): string
 function readFlag(
   source: SettingsSource,
   name: "allowInsecure" | "preflight",
-  otherwise: boolean,
+  fallback: boolean,
 ): boolean {
   const setting = read(source, name);
-  if (setting === undefined) return otherwise;
+  if (setting === undefined) return fallback;
   if (setting.value === "true") return true;
   if (setting.value === "false") return false;
   throw configError(setting.source, `${setting.source} is neither true nor false`, example(name));

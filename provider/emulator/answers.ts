@@ -1,4 +1,4 @@
-/** One HTTP answer: `json` and `text` exclude each other; neither means an empty body. */
+/** One HTTP response, with `json`, with `text`, or with an empty body. */
 export interface Answer {
   status: number;
   json?: unknown;
@@ -7,7 +7,7 @@ export interface Answer {
   headers?: Record<string, string>;
 }
 
-/** Thrown to end a request early with this answer. */
+/** Thrown to end a request early with this response. */
 export class Refusal extends Error {
   constructor(readonly answer: Answer) {
     super(`refused with ${answer.status}`);
@@ -42,7 +42,7 @@ export function noContent(): Answer {
   return { status: 204 };
 }
 
-/** The shape of errors that come from a handler. */
+/** The format of errors from a handler. */
 export function failure(
   code: ErrorCode,
   message: string,
@@ -63,12 +63,12 @@ export function refuse(
   return new Refusal(failure(code, message, details));
 }
 
-/** The shape of refusals by role: no code. */
+/** The format of errors about roles, which have no code. */
 export function forbidden(message = "insufficient permissions"): Answer {
   return { status: 403, json: { message } };
 }
 
-/** The shape of refusals by authentication. */
+/** The format of authentication errors. */
 export function unauthorized(error = "Unauthorized"): Answer {
   return { status: 401, json: { error } };
 }
@@ -80,12 +80,12 @@ export function inaccessibleEnvironment(): Answer {
   };
 }
 
-/** The answer to a path or method that has no route; it comes before authentication. */
+/** The response for a path or method without a route. It comes before authentication. */
 export function noRoute(): Answer {
   return { status: 404, text: "404 page not found", contentType: "text/plain" };
 }
 
-/** What Go's own server says of a request target that is none; no handler sees it. */
+/** The response of Go's server to an invalid request target, which no handler sees. */
 export function malformed(): Answer {
   return {
     status: 400,
@@ -95,12 +95,12 @@ export function malformed(): Answer {
   };
 }
 
-/** What is left of a request whose handler panicked: no body, no content type. */
+/** The response of a handler that panicked: no body, no content type. */
 export function panic(): Answer {
   return { status: 500 };
 }
 
-/** JSON as Go writes it: these characters are escaped even though JSON does not ask for it. */
+/** JSON as Go writes it: these characters are escaped although JSON does not require it. */
 export function encodeJson(value: unknown): string {
   return JSON.stringify(value).replace(
     /[<>&\u2028\u2029]/g,

@@ -17,10 +17,10 @@ import { findUser } from "./users";
 const INVALID_PAYLOAD = "Please check the request payload";
 const INVALID_QUERY = "Please check the query parameters";
 const DEFAULT_LIMIT = 50;
-/** Of eight answers measured during an outage, six were 500 and two 404. */
+/** Of eight responses measured during an outage, six were 500 and two 404. */
 const SHARE_OF_500_IN_OUTAGE = 0.75;
 
-/** A person with super_admin: the key of a service account never counts, whatever its roles. */
+/** Whether the caller is a person with super_admin. The key of a service account never counts, whatever its roles. */
 function isAdministrator({ caller }: Call): boolean {
   return !caller.isServiceAccount && caller.roles.includes("super_admin");
 }
@@ -55,7 +55,7 @@ export function createKey(call: Call): Answer {
   return created({ secret: keyJson(key, asCreated), api_key: key.value });
 }
 
-/** An archived account is found as well, and gets a key that works. */
+/** Finds archived accounts too: they get a key that works. */
 function findAccount(call: Call, id: string): User {
   if (!isAdministrator(call)) {
     throw refuse(
@@ -131,7 +131,7 @@ function listedKey(state: State, key: Key): Record<string, unknown> {
   return keyJson(key, fromDatabase, isNamed ? account.name : undefined);
 }
 
-/** A new key shows its times to the nanosecond and as they were written, a listed one does not. */
+/** A new key shows its times verbatim, to the nanosecond. A listed key does not. */
 function keyJson(
   key: Key,
   format: (instant: Instant) => string,
@@ -167,7 +167,7 @@ const SORTABLE: Readonly<Record<string, SortKey>> = {
   user_type: (key) => key.userType,
 };
 
-/** Any other column has one value in all rows; an unknown one leaves them unsorted. */
+/** Any other column has the same value in all rows. An unknown column leaves them unsorted. */
 function sorted(keys: Key[], query: URLSearchParams): Key[] {
   const column = query.get("sort") ?? "created_at";
   const value = Object.hasOwn(SORTABLE, column) ? SORTABLE[column] : undefined;
@@ -184,7 +184,7 @@ function compare(a: string | bigint | undefined, b: string | bigint | undefined)
   return a < b ? -1 : 1;
 }
 
-/** Deleting again is no error; the row stays and its status is not looked at. */
+/** Deleting a key again is not an error: the row stays, and its status is not checked. */
 export function deleteKey(call: Call): Answer {
   const { state, caller } = call;
   const [id = ""] = call.parameters;

@@ -7,17 +7,17 @@ import { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type State } from "./state";
 
 const TOKEN_LIFETIME_SECONDS = 30 * 24 * 60 * 60;
 
-/** How long a loaded key serves during a database outage when revocation is not delayed. */
+/** How long a cached key works during a database outage if revocation is not delayed. */
 const CACHE_LIFETIME_MS = 120_000;
 
-/** Who is asking, after authentication. */
+/** The caller, after authentication. */
 export interface Caller {
   readonly tenantId: string;
   readonly userId: string;
   readonly roles: readonly string[];
-  /** True for the key of a service account; a token and a user's key are a user. */
+  /** True for the key of a service account; false for a token or the key of a user. */
   readonly isServiceAccount: boolean;
-  /** "" on the few routes that need none. */
+  /** "" on the few routes that need no environment. */
   readonly environmentId: string;
 }
 
@@ -30,7 +30,7 @@ interface Claims {
   readonly user_id: string;
 }
 
-/** Tokens, and keys with the cache that keeps a revoked one alive. */
+/** Checks tokens and keys. A cache keeps revoked keys working for a while. */
 export class Authentication {
   private readonly secret = randomBytes(32);
   private readonly loadedAt = new Map<string, number>();
@@ -52,7 +52,7 @@ export class Authentication {
     return `${signed}.${this.sign(signed)}`;
   }
 
-  /** Throws the refusal; an invalid key falls through to the token. */
+  /** Throws if neither credential is accepted: after an invalid key, the token is tried. */
   authenticate(headers: IncomingHttpHeaders, needsEnvironment: boolean): Caller {
     const principal =
       this.byKey(header(headers, "x-api-key")) ?? this.byToken(header(headers, "authorization"));
@@ -88,8 +88,8 @@ export class Authentication {
   }
 
   /**
-   * A key serves from the cache until its time since loading is over. Revoking does not reach the
-   * cache, using it does not extend it, and a key that is not in it needs the database.
+   * A key in the cache works until its time since loading is over. Revoking the key does not clear the cache, and
+   * using the key does not extend the time. A key that is not in the cache needs the database.
    */
   private load(value: string): Key | undefined {
     const key = this.state.keyByValue(value);
@@ -153,7 +153,7 @@ export class Authentication {
     return environment.id;
   }
 
-  /** Which of the two depends on whether the user is in another cache. */
+  /** The status depends on whether the user is in another cache. */
   private outageForTokens(): Refusal {
     return new Refusal(
       this.state.random() < 0.5

@@ -3,7 +3,7 @@ import type { Caller } from "./auth";
 import { Body, DecodeError } from "./decoding";
 import type { State } from "./state";
 
-/** What every route gets, authenticated or not. */
+/** The input of every route, authenticated or not. */
 export interface OpenCall {
   readonly state: State;
   /** The variable parts of the path, in order. */
@@ -13,7 +13,7 @@ export interface OpenCall {
   readonly issueToken: (userId: string, tenantId: string) => string;
 }
 
-/** What a route behind authentication gets. */
+/** The input of a route with authentication. */
 export interface Call extends OpenCall {
   readonly caller: Caller;
 }
@@ -21,7 +21,7 @@ export interface Call extends OpenCall {
 export type OpenHandler = (call: OpenCall) => Answer;
 export type Handler = (call: Call) => Answer;
 
-/** Reads the body with `read`; whatever does not fit is one 400 with this message. */
+/** Reads the body with `read`. Any mismatch is a 400 with this message. */
 export function bind<T>(call: OpenCall, message: string, read: (body: Body) => T): T {
   try {
     return read(Body.parse(call.body));
@@ -31,7 +31,7 @@ export function bind<T>(call: OpenCall, message: string, read: (body: Body) => T
   }
 }
 
-/** For fields that must be there and not be empty. */
+/** For fields that must be present and not empty. */
 export function required(body: Body, name: string): string {
   const value = body.string(name);
   if (value === "") throw new DecodeError(`${name} is required`);
@@ -42,7 +42,7 @@ export function isEmail(text: string): boolean {
   return /^[^\s@]+@[^\s@.]+(\.[^\s@.]+)+$/.test(text);
 }
 
-/** What the validator says of one field, which it names by its path; the tag is the rule that does not hold. */
+/** The validator's message for a field, with its path. The tag is the violated rule. */
 export function invalidField(request: string, path: string, tag: string): Refusal {
   const field = path.split(".").at(-1) ?? path;
   return refuse("validation_error", "Request validation failed", {

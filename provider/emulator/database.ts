@@ -2,7 +2,7 @@ import type { Instant } from "./instant";
 
 /** A person, or an account that only has keys. */
 export type UserType = "user" | "service_account";
-/** What the header x-api-key takes, or a key that never authenticates. */
+/** `private_key`: authenticates with the header x-api-key. `publishable_key`: never authenticates. */
 export type KeyType = "private_key" | "publishable_key";
 
 export interface Tenant {
@@ -48,7 +48,7 @@ export interface Key {
   readonly status: "published" | "deleted";
 }
 
-/** Rows are never changed, only put in the place of others: two databases can hold the same ones. */
+/** Rows are never changed, only replaced, so that two databases can share them. */
 export class Tables {
   readonly tenants = new Map<string, Tenant>();
   readonly environments = new Map<string, Environment>();
@@ -60,7 +60,7 @@ export class Tables {
 
 type Write = (tables: Tables) => void;
 
-/** A database, with a read replica that shows its changes so many milliseconds later. */
+/** A database with a read replica, which shows changes this many milliseconds later. */
 export class Database {
   private readonly primary = new Tables();
   private readonly replica: Tables;
@@ -74,12 +74,12 @@ export class Database {
     this.replica = lagMs > 0 ? new Tables() : this.primary;
   }
 
-  /** What is seen: by a request the replica until it writes, by everybody else the primary. */
+  /** A request sees the replica until it writes. Everything else sees the primary. */
   get tables(): Tables {
     return this.serving === "from replica" ? this.replica : this.primary;
   }
 
-  /** Runs one request, from its beginning to its end. */
+  /** Runs one request. */
   serve<Result>(request: () => Result): Result {
     this.catchUp(this.now());
     this.serving = "from replica";
@@ -90,7 +90,7 @@ export class Database {
     }
   }
 
-  /** What a test changes beside all requests is on the replica at once, with everything before it. */
+  /** Changes by a test, without a request, are on the replica at once, with everything before them. */
   write(write: Write): void {
     write(this.primary);
     if (this.replica === this.primary) return;

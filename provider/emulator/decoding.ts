@@ -1,12 +1,11 @@
 import { type Instant, parseInstant } from "./instant";
 
-/** A body that does not fit the type which the handler reads it into. */
+/** A body that does not match the type into which the handler reads it. */
 export class DecodeError extends Error {}
 
 /**
- * A JSON object read as Go's `encoding/json` reads it into a struct: unknown fields are ignored,
- * names match in any case, null leaves a field at its zero value, and what follows the first
- * value is never looked at.
+ * Reads a JSON object as Go's `encoding/json` reads it into a struct: unknown fields are ignored, names match in any
+ * case, null leaves a field at its zero value, and everything after the first value is ignored.
  */
 export class Body {
   private constructor(private readonly fields: ReadonlyMap<string, unknown>) {}
@@ -91,12 +90,12 @@ function asString(value: unknown): string {
   return value.replace(/\p{Surrogate}/gu, "\uFFFD"); // Go has no lone surrogates
 }
 
-/** What fits into an int of Go's; numbers of this size are rounded here. */
+/** Whether it fits into an int of Go; numbers of this size are rounded here. */
 export function isInt64(value: number): boolean {
   return Number.isInteger(value) && value >= -(2 ** 63) && value <= 2 ** 63;
 }
 
-/** A string of JSON, or a number that Go takes for no integer, even one such as 1.0 or 1e3. */
+/** A string in JSON, or a number that is not an integer for Go, such as 1.0 or 1e3. */
 const STRING_OR_DECIMAL = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+(?:[eE][+-]?\d+)?|[eE][+-]?\d+)/gs;
 
 function parseJson(text: string): unknown {
@@ -119,7 +118,7 @@ function parseFirstValue(text: string): unknown {
   }
 }
 
-/** The index behind the first object or array; 0 when there is none. */
+/** The index after the first object or array; 0 if there is none. */
 function endOfFirstValue(text: string): number {
   let depth = 0;
   let inString = false;
@@ -136,8 +135,8 @@ function endOfFirstValue(text: string): number {
 }
 
 /**
- * A path as Go decodes it, before it looks for a route: `%2F` parts it like any slash. undefined where a percent
- * sign begins no escape.
+ * Decodes a path as Go does before it looks for a route: `%2F` separates parts like any slash. Undefined if a percent
+ * sign does not begin an escape.
  */
 export function decodePercent(text: string): string | undefined {
   if (/%(?![0-9a-f]{2})/i.test(text)) return undefined;
@@ -148,12 +147,12 @@ export function decodePercent(text: string): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    // What PostgreSQL refuses as it refuses a NUL.
+    // PostgreSQL rejects this, as it rejects a NUL.
     return bytes.toString().replaceAll("\uFFFD", "\0");
   }
 }
 
-/** A query as Go reads it: a pair with a semicolon or a broken escape in it is left out. */
+/** Reads a query as Go does: pairs with a semicolon or an invalid escape are left out. */
 export function decodeQuery(query: string): URLSearchParams {
   const read = new URLSearchParams();
   for (const pair of query.split("&")) {

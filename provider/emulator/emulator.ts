@@ -9,47 +9,47 @@ import { RequestHandler } from "./server";
 import { addTenantWithAdministrator } from "./sign-in";
 import { displayId, State } from "./state";
 
-/** How an emulator is started. */
+/** Options of {@link Emulator.start}. */
 export interface EmulatorOptions {
-  /** The address to listen on. Default "127.0.0.1". */
+  /** The address to listen on. Default: "127.0.0.1". */
   host?: string;
-  /** Default 0: any free port. */
+  /** Default: 0, any free port. */
   port?: number;
   /**
-   * The source of every time that the server shows or compares: ids, Date header, expiry, tokens.
+   * The clock for ids, the Date header, expiry and tokens.
    * Default: the real clock.
    */
   clock?: () => Date;
-  /** From 0 to below 1; ids, the order of roles, random statuses. Default Math.random. */
+  /** Random numbers from 0 to below 1, for ids, the order of roles and random statuses. Default: Math.random. */
   random?: () => number;
   /**
-   * How long a key keeps working after its first use loaded it, even if it is revoked meanwhile. On a real server
-   * these are 120,000 milliseconds. Using the key does not extend them, and expiry takes effect at once. Default 0:
-   * revocation takes effect at once, too.
+   * How long a key keeps working after its first use, even if it is revoked in the meantime, in milliseconds. On a
+   * real server, this is 120,000. Using the key again does not extend it, and expiry takes effect at once.
+   * Default: 0, so revocation takes effect at once too.
    */
   revocationDelayMs?: number;
   /**
-   * How long requests do not see what other requests have written, in milliseconds, as on a server with a read
-   * replica: a key for a new account is refused with 404, an account whose keys were just revoked cannot be archived,
-   * lists and searches are late. Changes by the methods of this class, and everything before them, are visible at
-   * once. Default 0.
+   * How long the changes of one request stay invisible to others, in milliseconds, as on a server with a read replica:
+   * creating a key for a new account returns 404, an account whose keys were just revoked cannot be archived, and
+   * lists and searches lag behind. Changes by the methods of this class, and all earlier ones, are visible at once.
+   * Default: 0.
    */
   replicaLagMs?: number;
-  /** Called with each request once it is answered. Default: nothing. */
-  onAnswer?: (request: RecordedRequest) => void;
+  /** Called with each request after its response. */
+  onResponse?: (request: RecordedRequest) => void;
 }
 
 /** A tenant's first super_admin user, with its credentials. */
 export interface Operator {
   /** `tenant_…` */
   tenantId: string;
-  /** The environment "Sandbox", which the key is pinned to. */
+  /** The environment "Sandbox", to which the key belongs. */
   environmentId: string;
   /** `user_…` */
   userId: string;
-  /** A private key of this user: for the header x-api-key. */
+  /** A private key of this user, for the header x-api-key. */
   apiKey: string;
-  /** A JWT of this user, valid for 30 days: for the header Authorization, after "Bearer ". */
+  /** A JWT of this user, valid for 30 days, for the header `Authorization: Bearer …`. */
   accessToken: string;
   /** For `POST /auth/login`. */
   email: string;
@@ -57,53 +57,53 @@ export interface Operator {
   password: string;
 }
 
-/** A service account, as the database has it. A copy: changing it changes nothing. */
+/** A copy of a user or service account in the database. */
 export interface EmulatedUser {
   /** `user_…` */
   id: string;
   /** `tenant_…` */
   tenantId: string;
-  /** "" when it has none. */
+  /** "" if it has none. */
   name: string;
-  /** Accounts that are created through the API are service accounts. */
+  /** `user` or `service_account`. */
   type: UserType;
   /** In the order given at creation, duplicates included. */
   roles: string[];
-  /** What the account wrote about itself, with `PUT /users/me`. */
+  /** Set by the account itself, with `PUT /users/me`. */
   metadata?: Record<string, string>;
-  /** "archived" once it was deleted. */
+  /** "archived" after deletion. */
   status: "published" | "archived";
   /** By the emulator's clock. */
   createdAt: Date;
 }
 
-/** An API key, as the database has it. A copy: changing it changes nothing. */
+/** A copy of an API key in the database. */
 export interface EmulatedKey {
   /** `secret_…` */
   id: string;
   /** `tenant_…` */
   tenantId: string;
-  /** The environment that the key is pinned to, `env_…`. */
+  /** The key's environment, `env_…`. */
   environmentId: string;
-  /** Who the key acts for, `user_…`. */
+  /** The user or service account that the key acts for, `user_…`. */
   userId: string;
-  /** What its owner is. */
+  /** The type of its owner. */
   userType: UserType;
   /** Only private keys authenticate. */
   type: KeyType;
-  /** What the dashboard shows. */
+  /** The name that the dashboard shows. */
   name: string;
-  /** The key itself. */
+  /** The value of the key. */
   value: string;
   /** Its first five and last two characters, as lists show it. */
   displayId: string;
-  /** Those of its owner when the key was made. */
+  /** The roles of its owner when the key was created. */
   roles: string[];
-  /** "deleted" once it was revoked. Expiry does not change it. */
+  /** "deleted" after revocation. Expiry does not change the status. */
   status: "published" | "deleted";
   /** By the emulator's clock. */
   createdAt: Date;
-  /** RFC 3339, as it was given. */
+  /** RFC 3339, verbatim from the request. */
   expiresAt?: string;
 }
 
@@ -112,7 +112,7 @@ const MAX_HEAD_BYTES = 1024 * 1024;
 
 /** Flexprice in memory, over real HTTP. */
 export class Emulator {
-  /** Starts one with an empty database of its own. */
+  /** Starts an emulator with an empty database. */
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
     const host = options.host ?? "127.0.0.1";
     const server = createServer({
@@ -129,13 +129,13 @@ export class Emulator {
     return new Emulator(server, host, options);
   }
 
-  /** The base URL, with /v1 and without a slash behind it. */
+  /** The base URL, with /v1 and without a slash at the end. */
   readonly url: string;
 
-  /** Every request in the order of arrival. */
+  /** All requests, in order of arrival. */
   readonly requests: RecordedRequest[];
 
-  /** The faults to come, and the database outage. */
+  /** Faults for the next requests, and the database outage. */
   readonly faults = new FaultPlan();
 
   private readonly state: State;
@@ -158,13 +158,13 @@ export class Emulator {
       this.state,
       this.authentication,
       this.faults,
-      options.onAnswer,
+      options.onResponse,
     );
     this.requests = handler.requests;
     server.on("request", (request, response) => handler.receive(request, response));
   }
 
-  /** Closes the port and every connection at once. May be called again. */
+  /** Closes the port and all connections at once. You can call it more than once. */
   stop(): Promise<void> {
     this.stopped ??= new Promise((resolve) => {
       this.server.close(() => resolve());
@@ -173,12 +173,12 @@ export class Emulator {
     return this.stopped;
   }
 
-  /** Removes the recorded requests, without undoing their effects. */
+  /** Clears the list of recorded requests. Their effects stay. */
   clearRequests(): void {
     this.requests.length = 0;
   }
 
-  /** The recorded requests that ask for a change: not reads, searches and logins. */
+  /** The recorded requests that request a change, without reads, searches and logins. */
   writes(): RecordedRequest[] {
     return this.requests.filter(isWrite);
   }
@@ -210,7 +210,7 @@ export class Emulator {
       .map(({ id }) => id);
   }
 
-  /** Adds an ordinary user with these roles, e.g. ["all_reader"]; they are not checked. */
+  /** Adds a user with these roles, e.g. ["all_reader"]. Roles are not checked. */
   createUser(tenantId: string, roles: string[]): Pick<Operator, "userId" | "accessToken"> {
     const email = `user${this.state.users.size}@example.com`;
     const user = this.state.addUser({
@@ -222,7 +222,7 @@ export class Emulator {
     return { userId: user.id, accessToken: this.authentication.issueToken(user.id, tenantId) };
   }
 
-  /** Adds a service account without a request. */
+  /** Adds a service account, without a request. */
   createAccount(
     tenantId: string,
     account: { name?: string; roles: readonly string[] },
@@ -232,7 +232,7 @@ export class Emulator {
     return accountOf(this.state.addUser({ tenantId: tenant.id, type, ...account }));
   }
 
-  /** Adds a key of this user or service account without a request. */
+  /** Adds a key of this user or service account, without a request. */
   createKey(
     userId: string,
     environmentId: string,
@@ -252,7 +252,7 @@ export class Emulator {
     return keyOf(added);
   }
 
-  /** The service accounts, archived ones too, oldest first. Default: of all tenants. */
+  /** The service accounts, including archived ones, oldest first. Default: of all tenants. */
   accounts(tenantId?: string): EmulatedUser[] {
     return [...this.state.users.values()]
       .filter((user) => user.type === "service_account")
@@ -260,7 +260,7 @@ export class Emulator {
       .map(accountOf);
   }
 
-  /** All keys, publishable, expired and revoked ones too, oldest first. Default: of all tenants. */
+  /** All keys, including publishable, expired and revoked ones, oldest first. Default: of all tenants. */
   keys(tenantId?: string): EmulatedKey[] {
     return [...this.state.keys.values()]
       .filter((key) => tenantId === undefined || key.tenantId === tenantId)
@@ -272,27 +272,27 @@ export class Emulator {
     this.state.changeUser(this.findUser(id).id, { name });
   }
 
-  /** Changes the roles of a service account, which the API refuses; its keys keep theirs. */
+  /** Changes the roles of a service account, which the API cannot do. Its keys keep their roles. */
   setRoles(id: string, roles: string[]): void {
     this.state.changeUser(this.findUser(id).id, { roles: [...roles] });
   }
 
-  /** Archives a service account even when it has active keys. */
+  /** Archives a service account, even if it has active keys. */
   archiveAccount(id: string): void {
     this.state.changeUser(this.findUser(id).id, { status: "archived" });
   }
 
-  /** Revokes a key, as its deletion does: with the delay of `revocationDelayMs`. */
+  /** Revokes a key, as a DELETE request does, with the delay of `revocationDelayMs`. */
   revokeKey(id: string): void {
     this.state.changeKey(this.findKey(id).id, { status: "deleted" });
   }
 
-  /** Moves the expiry of a key. Default: one second ago. */
+  /** Changes the expiry of a key. Default: one second ago. */
   expireKey(id: string, at: Date = new Date(this.state.clock().getTime() - 1000)): void {
     this.state.changeKey(this.findKey(id).id, { expiresAt: utc(nanosOf(at)) });
   }
 
-  /** From now on the tenant's writes answer 403; false ends that. */
+  /** Makes all writes of the tenant return 403; `false` ends this. */
   suspendTenant(tenantId: string, isSuspended = true): void {
     this.state.changeTenant(this.state.tenantOf(tenantId).id, { isSuspended });
   }

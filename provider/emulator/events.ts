@@ -24,7 +24,7 @@ export function ingestEvents(call: Call): Answer {
   return accepted({ message: "Events accepted for processing" });
 }
 
-/** What does not fit is answered as the validator does, the shape of the JSON included. */
+/** A mismatch has the response of the validator, including the format of its JSON. */
 function readEvents(body: string): string[] {
   let path = "Events";
   try {
@@ -40,17 +40,17 @@ function readEvents(body: string): string[] {
   }
 }
 
-/** Past the gate by role, this needs ClickHouse, which the embedded server does not have. */
+/** After the check of the role, this needs ClickHouse, which the embedded server does not have. */
 export function queryEvents(): Answer {
   return failure("database_error", "Failed to query events");
 }
 
-/** Reads that no role is asked for: any valid key gets an empty page. */
+/** Reads that need no role: any valid key gets an empty page. */
 export function emptyPage(): Answer {
   return ok({ items: [], pagination: { total: 0, limit: 50, offset: 50 } });
 }
 
-/** Behind the right gate, but beyond what is embedded here. */
+/** The response of routes that only check the caller's role. The rest is not embedded. */
 export function notEmbedded(): Answer {
   return failure("not_implemented", "Not part of the embedded Flexprice");
 }

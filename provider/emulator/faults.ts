@@ -1,45 +1,45 @@
 import type { ServerResponse } from "node:http";
 import type { RecordedRequest } from "./recording";
 
-/** An answer as bytes. */
-export interface RawAnswer {
+/** A response with its body as bytes. */
+export interface RawResponse {
   /** The HTTP status. */
   readonly status: number;
-  /** The headers of this answer, beside those of every answer. */
+  /** The headers of this response, in addition to those of every response. */
   readonly headers: Readonly<Record<string, string>>;
   /** The whole body. */
   readonly body: Buffer;
 }
 
-/** What happens to an answer. */
+/** What happens to a response. */
 export type FaultKind =
-  /** The connection is reset without an answer. */
+  /** The connection is reset without a response. */
   | { kind: "reset" }
-  /** The request is never answered, until the client or the emulator gives up. */
+  /** No response is sent, until the client or the emulator gives up. */
   | { kind: "timeout" }
-  /** This answer is sent instead: an object as JSON, a string as plain text. */
+  /** This response is sent instead: an object as JSON, a string as plain text. */
   | { kind: "status"; status: number; body?: unknown; headers?: Record<string, string> }
-  /** `send` sends anything it likes. `process` processes the request, each time it is called; `when` is ignored. */
-  | { kind: "custom"; send: (response: ServerResponse, process: () => RawAnswer) => void };
+  /** `send` writes the response. Each call of `process` processes the request once. `when` is ignored. */
+  | { kind: "custom"; send: (response: ServerResponse, process: () => RawResponse) => void };
 
 /** One fault. */
 export type Fault = FaultKind & {
-  /** Whether the fault comes before the request's effect, which then never happens, or after it. */
+  /** `before`: the request has no effect. `after`: the request takes effect, and then the fault happens. */
   when: "before" | "after";
 };
 
-/** A fault, and the requests that it meets. */
+/** A fault, and the requests that it affects. */
 export type FaultRule = Fault & {
   /** Default: every request. */
   match?: {
-    /** In capitals. Default: any. */
+    /** In upper case. Default: any. */
     method?: string;
-    /** Tested against the path with its query, from /v1 on. Default: any. */
+    /** Matched against the path with its query, starting with /v1. Default: any. */
     path?: RegExp;
   };
-  /** How many matching requests it meets. Default 1. */
+  /** How many matching requests it affects. Default: 1. */
   times?: number;
-  /** How many matching requests it spares first. Default 0. */
+  /** How many matching requests it skips first. Default: 0. */
   after?: number;
 };
 
@@ -49,14 +49,14 @@ interface ActiveRule {
   used: number;
 }
 
-/** The faults to come. */
+/** Faults for the next requests. */
 export class FaultPlan {
-  /** Asked before the added faults. Undefined leaves the request to them. */
+  /** Called for each request, before the added faults. If it returns undefined, those apply. */
   decide?: ((request: RecordedRequest) => Fault | undefined) | undefined;
 
   /**
-   * The database is gone while this is true: keys of the last two minutes are still accepted and
-   * most requests with them answer 500, other keys answer 401, access tokens 500. Default false.
+   * While this is true, the database is down: keys that were used in the last two minutes are accepted, and most
+   * requests with them return 500. Other keys return 401, access tokens 500. Default: false.
    */
   outage = false;
 
@@ -74,7 +74,7 @@ export class FaultPlan {
     this.outage = false;
   }
 
-  /** The fault that this request meets, counted as used. */
+  /** The fault for this request, which counts as used. */
   take(request: RecordedRequest): Fault | undefined {
     const decided = this.decide?.(request);
     if (decided) return decided;

@@ -1,6 +1,6 @@
 /**
- * The embedded Flexprice: the parts of the API that service accounts and API keys live in, in
- * memory, over real HTTP, with the statuses, bodies and traps of a real server.
+ * The embedded Flexprice: the part of the API for service accounts and API keys, in memory, over real HTTP, with the
+ * statuses, bodies and pitfalls of a real server.
  *
  * @module
  */
@@ -12,7 +12,7 @@ export {
   type EmulatorOptions,
   type Operator,
 } from "./emulator";
-export type { Fault, FaultKind, FaultPlan, FaultRule, RawAnswer } from "./faults";
+export type { Fault, FaultKind, FaultPlan, FaultRule, RawResponse } from "./faults";
 export { seeded } from "./random";
 export type { RecordedRequest } from "./recording";
 export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID } from "./state";

@@ -1,15 +1,15 @@
 const NANOS_PER_SECOND = 1_000_000_000n;
 const NANOS_PER_MILLISECOND = 1_000_000n;
 
-/** A moment to the nanosecond, as the server keeps it in memory, with the offset it was written in. */
+/** An instant to the nanosecond with its original offset, as the server has it in memory. */
 export interface Instant {
   nanos: bigint;
   offsetMinutes: number;
 }
 
 /**
- * Reads what Go's `time.Parse` takes for RFC 3339, which is a little more: an hour of one digit, a comma before the
- * fraction, an offset of 24 hours or 60 minutes. undefined for anything else.
+ * Reads what Go's `time.Parse` accepts as RFC 3339, which is a little more: an hour of one digit, a comma before the
+ * fraction, an offset of 24 hours or 60 minutes. Undefined for anything else.
  */
 export function parseInstant(text: string): Instant | undefined {
   const match =
@@ -46,18 +46,18 @@ export function formatInstant({ nanos, offsetMinutes }: Instant): string {
   return `${year}${rest}${fraction && `.${fraction}`}${formatOffset(offsetMinutes)}`;
 }
 
-/** PostgreSQL knows no offset of 16 hours or more. */
+/** PostgreSQL rejects offsets of 16 hours or more. */
 export function isStorableInstant({ offsetMinutes }: Instant): boolean {
   return Math.abs(offsetMinutes) < 16 * 60;
 }
 
-/** Go writes no JSON of a time outside of the years 0 to 9999, which rounding and UTC can lead to. */
+/** Go cannot write a time outside of the years 0 to 9999 as JSON. Rounding and UTC can lead to one. */
 export function isWritable({ nanos }: Instant): boolean {
   const year = new Date(Number(nanos / NANOS_PER_MILLISECOND)).getUTCFullYear();
   return year >= 0 && year <= 9999;
 }
 
-/** What PostgreSQL gives back of an instant: UTC, rounded to the microsecond. */
+/** The instant as PostgreSQL returns it: in UTC, rounded to the microsecond. */
 export function asStored({ nanos }: Instant): Instant {
   const micros = (nanos + 500n - positiveModulo(nanos + 500n, 1000n)) / 1000n;
   return { nanos: micros * 1000n, offsetMinutes: 0 };

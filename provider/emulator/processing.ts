@@ -14,7 +14,7 @@ export interface Incoming {
   readonly body: string;
 }
 
-/** One request against the state: everything of the server but the wire. */
+/** Processes one request on the state, without HTTP. */
 export function respond(incoming: Incoming, state: State, authentication: Authentication): Answer {
   return state.serve(() => answerTo(incoming, state, authentication));
 }
@@ -59,7 +59,7 @@ function checkGate(gate: Gate, caller: Caller, state: State): Answer | undefined
   return isAllowed(caller.roles, entity, action) ? undefined : forbidden();
 }
 
-/** Only to a path that the same method knows: DELETE /v1/users/ is not one. */
+/** Redirects only to a path that has this method: DELETE /v1/users/ does not. */
 function redirect(method: string, path: string, query: string): Answer | undefined {
   const target = path.slice(0, -1);
   if (!path.endsWith("/") || !findRoute(method, target)) return undefined;
@@ -73,7 +73,7 @@ function redirect(method: string, path: string, query: string): Answer | undefin
   };
 }
 
-/** Says so in the open: a bare 500 would look like one of the server's own panics. */
+/** A bug of the emulator, with its message: an empty 500 would look like a panic of the server. */
 function bug(error: unknown): Answer {
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { status: 500, json: { code: "internal_error", message: `emulator bug: ${message}` } };

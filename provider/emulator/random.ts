@@ -15,7 +15,7 @@ export function ulid(milliseconds: number, random: () => number): string {
   return time + tail;
 }
 
-/** Numbers from 0 to below 1, the same ones for the same seed. */
+/** Numbers from 0 to below 1, the same for the same seed. */
 export function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -66,7 +66,7 @@ export function isAllowed(roles: readonly string[], entity: string, action: stri
   );
 }
 
-/** Which roles an account of this type may have. */
+/** The roles that an account of this type can have. */
 export function checkAssignable(type: UserType, roles: readonly string[]): void {
   for (const role of roles) {
     if (!ROLES.some(({ id }) => id === role)) {
@@ -88,7 +88,7 @@ export function checkAssignable(type: UserType, roles: readonly string[]): void 
   }
 }
 
-/** Nobody hands out what they do not hold. */
+/** A caller can only grant permissions that it has. */
 export function checkGrantable(callerRoles: readonly string[], roles: readonly string[]): void {
   for (const role of ROLES.filter(({ id }) => roles.includes(id))) {
     for (const [entity, actions] of Object.entries(role.permissions)) {
@@ -126,7 +126,7 @@ export function getRole({ parameters: [id] }: Call) {
   return role ? ok({ role }) : { status: 404, json: { error: "Role not found" } };
 }
 
-/** The server walks a map, so each answer has its own order. */
+/** The server iterates over a map, so the order differs between responses. */
 function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return items
     .map((item) => ({ item, rank: random() }))

@@ -1,26 +1,26 @@
-/** One request as it arrived, and what it was answered. */
+/** A request and its response. */
 export interface RecordedRequest {
-  /** In capitals. */
+  /** In upper case. */
   method: string;
   /** With the query, starting with /v1. */
   path: string;
   /** Names in lower case. */
   headers: Record<string, string>;
-  /** Parsed JSON, or the text when it is none; undefined when there was no body. */
+  /** Parsed JSON, or the text if it is not JSON; undefined without a body. */
   body: unknown;
   /** By the emulator's clock. */
   at: Date;
-  /** Absent while there is no answer, and for good when a fault prevents one. */
+  /** Absent until the response is sent, or if a fault prevents it. */
   status?: number;
-  /** As `body`; absent when nothing was sent. */
+  /** As `body`; absent if nothing was sent. */
   responseBody?: unknown;
-  /** The fault that the request met, e.g. "reset before" or "truncated after". */
+  /** The fault that affected the request, e.g. "reset before" or "status after". */
   fault?: string;
 }
 
 const CHANGING = new Set(["POST", "PUT", "PATCH", "DELETE"]);
 
-/** True for requests that ask for a change, whether or not it was granted. */
+/** Whether a request requests a change, successful or not. */
 export function isWrite({ method, path }: RecordedRequest): boolean {
   const isQuestion = /^\/v1\/(auth\/login|[a-z]+\/(search|query))(\?|$)/.test(path);
   return CHANGING.has(method) && !isQuestion;

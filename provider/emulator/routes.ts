@@ -18,7 +18,7 @@ import {
 export interface Gate {
   readonly entity: string;
   readonly action: "read" | "write";
-  /** A person with super_admin, on top of the role. */
+  /** The caller must also be a person with super_admin. */
   readonly administratorOnly?: boolean;
 }
 
@@ -50,7 +50,7 @@ const inEnvironment = (handle: Handler, gate?: Gate): Route => ({
   needsEnvironment: true,
 });
 
-/** `:id` stands for one part of the path. Literal paths come before the ones they also match. */
+/** `:id` stands for one part of the path. Literal paths come before patterns that match them too. */
 const ROUTES: ReadonlyMap<string, Route> = new Map([
   ["POST /v1/auth/signup", open(signUp)],
   ["POST /v1/auth/login", open(logIn)],

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Answer, encodeJson } from "./answers";
 import type { Authentication } from "./auth";
-import type { Fault, FaultPlan, RawAnswer } from "./faults";
+import type { Fault, FaultPlan, RawResponse } from "./faults";
 import { respond } from "./processing";
 import { ulid } from "./random";
 import { parseBody, type RecordedRequest } from "./recording";
 import type { State } from "./state";
 
-/** What a server adds to every answer. */
+/** Headers that the server adds to every response. */
 const HEADERS = {
   "Access-Control-Allow-Origin": "*",
   "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
@@ -22,14 +22,14 @@ const HEADERS = {
 
 /** Receives, records and answers requests. */
 export class RequestHandler {
-  /** Every request in the order of arrival. */
+  /** All requests, in order of arrival. */
   readonly requests: RecordedRequest[] = [];
 
   constructor(
     private readonly state: State,
     private readonly authentication: Authentication,
     private readonly faults: FaultPlan,
-    private readonly onAnswer: ((request: RecordedRequest) => void) | undefined,
+    private readonly onResponse: ((request: RecordedRequest) => void) | undefined,
   ) {}
 
   receive(request: IncomingMessage, response: ServerResponse): void {
@@ -50,13 +50,13 @@ export class RequestHandler {
       const { method, path: target } = record;
       const incoming = { method, target, headers: firstHeaders(request), body };
       this.answer(response, record, () => respond(incoming, this.state, this.authentication));
-      this.onAnswer?.(record);
+      this.onResponse?.(record);
     });
-    request.on("error", () => {}); // the client left before it had sent everything
+    request.on("error", () => {}); // The client disconnected before it had sent everything.
   }
 
   private writeHeaders(response: ServerResponse, { headers }: RecordedRequest): void {
-    response.sendDate = false; // Node would take the real clock
+    response.sendDate = false; // Node would use the real clock.
     response.setHeader("Date", this.state.clock().toUTCString());
     const requestId =
       headers["x-request-id"] || ulid(this.state.clock().getTime(), this.state.random);
@@ -91,7 +91,7 @@ function substituteOf(fault: Fault): Answer | undefined {
   return { status, ...(body !== undefined && content), ...(headers && { headers }) };
 }
 
-function send(response: ServerResponse, { status, headers, body }: RawAnswer): void {
+function send(response: ServerResponse, { status, headers, body }: RawResponse): void {
   response.writeHead(status, {
     ...headers,
     ...(status !== 204 && { "Content-Length": String(body.length) }),
@@ -99,7 +99,7 @@ function send(response: ServerResponse, { status, headers, body }: RawAnswer): v
   response.end(body);
 }
 
-function toRaw({ status, json, text, contentType, headers }: Answer): RawAnswer {
+function toRaw({ status, json, text, contentType, headers }: Answer): RawResponse {
   const type = json === undefined ? contentType : "application/json; charset=utf-8";
   return {
     status,
@@ -108,7 +108,7 @@ function toRaw({ status, json, text, contentType, headers }: Answer): RawAnswer 
   };
 }
 
-/** Of a header that comes twice Go gives the first. */
+/** Go returns the first value of a repeated header. */
 function firstHeaders({ headersDistinct }: IncomingMessage): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headersDistinct).map(([name, [first = ""] = []]) => [name, first]),

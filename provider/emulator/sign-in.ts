@@ -6,10 +6,10 @@ import { isStorable, type State } from "./state";
 
 const INVALID_PAYLOAD = "Please check the request payload";
 const MIN_PASSWORD_LENGTH = 8;
-/** Of twelve wrong passwords, ten were answered with 400 and two with 403. */
+/** Of twelve attempts with a wrong password, ten returned 400 and two 403. */
 const SHARE_OF_400_FOR_WRONG_PASSWORD = 10 / 12;
 
-/** Of thirty unknown addresses, 21 were answered with 404 and nine with 403. */
+/** Of thirty attempts with an unknown address, 21 returned 404 and nine 403. */
 const SHARE_OF_404_FOR_UNKNOWN_EMAIL = 21 / 30;
 
 /** A new tenant with one environment and one super_admin. */

@@ -32,14 +32,14 @@ export interface NewKey {
   expiresAt?: Instant | undefined;
 }
 
-/** The tenant that the default configuration of the server brings along. */
+/** The tenant in the default configuration of the server. */
 export const DEFAULT_TENANT_ID = "00000000-0000-0000-0000-000000000000";
 /** A key of {@link DEFAULT_TENANT_ID} that lives in the configuration, not in the database. */
 export const CONFIGURED_API_KEY = "sk_local_flexprice_test_key";
 
 const MAX_NAME_LENGTH = 255;
 
-/** The database: everything the server would keep, and the clock and chance it works by. */
+/** Everything that the server stores, with its clock and its source of random numbers. */
 export class State {
   private readonly database: Database;
   private lastNanos = 0n;
@@ -76,7 +76,7 @@ export class State {
     return keys.get(keysByValue.get(value) ?? "");
   }
 
-  /** One request, which sees of what others have written only what the replica has. */
+  /** Runs one request, which sees the changes of others only once the replica has them. */
   serve<Result>(request: () => Result): Result {
     return this.database.serve(request);
   }
@@ -90,8 +90,7 @@ export class State {
   }
 
   /**
-   * Throws what a handler answers when it reaches for the database during an outage, or with texts that PostgreSQL
-   * does not take.
+   * Throws the response of a handler whose database is down, or does not accept one of the texts.
    */
   reach(
     message: string,
@@ -167,7 +166,7 @@ export class State {
     this.database.write(({ tenants }) => change(tenants, id, changes));
   }
 
-  /** Changes these columns alone, whatever else the primary has that the caller did not see. */
+  /** Changes only these columns. The caller may not have seen the others of the primary. */
   changeUser(id: string, changes: Partial<User>): User {
     this.database.write(({ users }) => change(users, id, changes));
     return rowOf(this.users, id);
@@ -188,7 +187,7 @@ export class State {
     return tenant;
   }
 
-  /** What counts when an account is archived: any type, any environment, not yet expired. */
+  /** The keys that keep an account from being archived: any type, any environment, not yet expired. */
   hasActiveKeys(userId: string): boolean {
     const now = this.now();
     for (const key of this.keys.values()) {
@@ -199,8 +198,8 @@ export class State {
   }
 
   /**
-   * Creation times never repeat within a microsecond, even when the clock stands still: the order
-   * of a list would otherwise depend on chance, which it does not on a real server.
+   * Creation times differ by at least a microsecond, even if the clock stands still. Otherwise the order of a list
+   * would be random, which it is not on a real server.
    */
   private creationTime(): bigint {
     const withinMillisecond = BigInt(Math.floor(this.random() * 1_000_000));
@@ -222,12 +221,12 @@ function rowOf<Row>(rows: Map<string, Row>, id: string): Row {
   return row;
 }
 
-/** PostgreSQL takes every text but one with a NUL in it. */
+/** PostgreSQL accepts every text without a NUL. */
 export function isStorable(text: string): boolean {
   return !text.includes("\0");
 }
 
-/** What the name column keeps: 255 characters, of which PostgreSQL cuts off spaces alone; undefined: it refuses. */
+/** The stored name: 255 characters. PostgreSQL only cuts off spaces; undefined: it rejects the name. */
 export function storedName(name: string): string | undefined {
   const characters = [...name];
   const isRefused = characters.slice(MAX_NAME_LENGTH).some((character) => character !== " ");

@@ -10,7 +10,7 @@ const INVALID_CREATE =
   "Invalid request. For user: type and email required. For service_account: type and roles required.";
 const MAX_PRINCIPALS = 10;
 const DEFAULT_LIMIT = 50;
-/** PostgreSQL takes 65,535 parameters; tenant and status are two of them. */
+/** PostgreSQL accepts 65,535 parameters; tenant and status are two of them. */
 const MAX_PARAMETERS = 65_535;
 
 export function getMe({ state, caller }: Call): Answer {
@@ -147,7 +147,7 @@ interface Sort {
 }
 
 function readFilter(body: Body) {
-  // Each is read even where it has no effect: a value of the wrong type is refused.
+  // All fields are read, even without effect: a value of the wrong type is rejected.
   body.strings("roles");
   body.objects("filters");
   for (const name of ["status", "order", "expand"]) body.optionalString(name);
@@ -266,7 +266,7 @@ function published(state: State, tenantId: string): User[] {
   );
 }
 
-/** Without any time, and without what is empty. */
+/** Without times, and without empty fields. */
 function userJson(state: State, user: User): Record<string, unknown> {
   const { id, name, email, type, roles, metadata } = user;
   return {

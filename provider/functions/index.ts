@@ -29,8 +29,8 @@ export type GetRolesOutputArgs = AsInputs<GetRolesArgs>;
 export type GetCallerOutputArgs = AsInputs<GetCallerArgs>;
 
 /**
- * The error of a failed function: what was looked up, what the server said, what to do. If the program does not catch
- * it, the program ends, and Pulumi only shows the message.
+ * The error of a failed function. Its message has three parts: the operation, the reason and the fix. If the program
+ * does not catch it, the program ends, and Pulumi only shows the message.
  */
 export class LookupError extends pulumi.RunError {
   /** Name of the error class. */
@@ -115,7 +115,7 @@ export function getApiKeysOutput(args: GetApiKeysOutputArgs = {}): pulumi.Output
 }
 
 /**
- * Lists the server's roles, sorted by id (`GET /rbac/roles`). Every API key may ask.
+ * Lists the server's roles, sorted by id (`GET /rbac/roles`). Every API key can call this.
  *
  * @throws LookupError of kind `wrong_environment` for an access token without `flexprice:environmentId`; others if the
  *   server does not respond.
@@ -130,7 +130,7 @@ export function getRolesOutput(args: GetRolesOutputArgs = {}): pulumi.Output<Rol
 }
 
 /**
- * Gets who the configured credential belongs to (`GET /users/me`, once per run). Every credential may ask.
+ * Gets the owner of the configured credential (`GET /users/me`, once per run). Every credential can call this.
  *
  * @throws LookupError of kind `unauthenticated` if the server does not accept the credential, because it is wrong,
  *   revoked or expired; others if the server does not respond.
@@ -174,16 +174,16 @@ function hasMocks(): boolean {
   return pulumi.runtime.hasMonitor() && "mocks" in Object(pulumi.runtime.getMonitor());
 }
 
-/** In tests with `setMocks`, the mocks' `call` answers. Nothing is sent: the shell may have a real credential. */
+/** With `setMocks`, the mocks' `call` returns the result. Nothing is sent: the shell may have a real credential. */
 async function callMock<Result>(name: string, args: object): Promise<Result> {
   const token = `flexprice:index:${name}`;
   const response: unknown = await pulumi.runtime.invoke(token, { ...args });
   const isList = LIST_FUNCTIONS.includes(name);
   const result = isList ? Object.values(Object(response))[0] : response;
-  const isGiven = isList ? Array.isArray(result) : Object.keys(Object(result)).length > 0;
-  if (isGiven) return result as Result;
+  const isValid = isList ? Array.isArray(result) : Object.keys(Object(result)).length > 0;
+  if (isValid) return result as Result;
   throw new LookupError(
-    `Could not call ${name} in a test with mocks.\n  Reason: the mocks' call answers ${token} with ${JSON.stringify(response)}\n  What to do: let call return ${isList ? "an object whose one property is the list" : "the result"} for this token.`,
+    `Could not call ${name} in a test with mocks.\n  Reason: the mocks' call returned ${JSON.stringify(response)} for ${token}\n  What to do: let call return ${isList ? "an object whose one property is the list" : "the result"} for this token.`,
     "configuration",
   );
 }

@@ -25,7 +25,7 @@ import type {
 /** How many accounts an error lists. */
 const MAX_NAMED = 10;
 
-const text = z.string("must be a text");
+const text = z.string("must be a string");
 const connection = text.min(1, "must name a connection").optional();
 
 const serviceAccountArgs = z
@@ -55,7 +55,7 @@ export class FlexpriceQueries {
       if (found !== undefined) return accountInfo(found);
       throw new FlexpriceError({
         kind: "not_found",
-        reason: `the tenant of the credential from ${credentialSource} has no service account with this id that is not archived`,
+        reason: `the tenant of the credential from ${credentialSource} has no service account with this id, or it is archived`,
         fix: "correct the id, or the credential if the account belongs to another tenant.",
       });
     });
@@ -81,7 +81,7 @@ export class FlexpriceQueries {
       if (!seesEveryKey(caller) && serviceAccountId !== caller.id) {
         throw new FlexpriceError({
           kind: "forbidden",
-          reason: `the credential from ${connection.credentialSource} is ${describeCaller(caller)}: Flexprice shows it no keys but its own`,
+          reason: `the credential from ${connection.credentialSource} is ${describeCaller(caller)}: Flexprice only shows it its own keys`,
           fix: `use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${caller.id}".`,
         });
       }
@@ -140,7 +140,7 @@ function checked<Args>(schema: z.ZodType<Args>, args: unknown, operation: string
     reason: toCheckFailures(parsed.error)
       .map(({ reason }) => reason)
       .join("; "),
-    fix: "correct the arguments of the function; those that are outputs of a resource go to its form whose name ends in Output.",
+    fix: "correct the arguments of the function; if they are outputs of a resource, call the function whose name ends in Output.",
   });
 }
 
@@ -154,7 +154,7 @@ function onlyOne(accounts: readonly User[], name: string | undefined): User {
     const near = alike ?? closestMatch(name ?? "", names);
     throw new FlexpriceError({
       kind: "not_found",
-      reason: `no service account that is not archived has this name${near === undefined ? "" : `; there is ${quoted(near)}`}${alike === undefined ? "" : ", which looks the same, and is written with other characters (Unicode composes letters with marks in two ways, NFC and NFD)"}`,
+      reason: `no service account has this name (archived ones do not count)${near === undefined ? "" : `; there is ${quoted(near)}`}${alike === undefined ? "" : ", which looks the same, but has other characters (Unicode has two forms for letters with marks, NFC and NFD)"}`,
       fix:
         alike === undefined
           ? "correct the name, upper and lower case included, or look the account up by its id."
@@ -184,7 +184,7 @@ function onlyUniqueNames(accounts: readonly User[], name: string | undefined): F
   const found = accounts.map((account) => `${JSON.stringify(account.name)} (${account.id})`);
   return new FlexpriceError({
     kind: "not_found",
-    reason: `no service account that is not archived has exactly this name; there is ${firstOf(found)}: without "name" in its program an account gets a unique name`,
+    reason: `no service account has exactly this name (archived ones do not count); there is ${firstOf(found)}: without "name" in its program an account gets a unique name`,
     fix: `look it up by its id, or set name: ${JSON.stringify(name)} on its ServiceAccount, which renames it in place.`,
   });
 }

@@ -1,6 +1,6 @@
 import type { ServiceAccountRole } from "../shared/roles";
 
-// Users compile against this file: what it imports, they need the types of.
+// Users compile against this file, so they need the types of everything that it imports.
 
 /** Arguments of every function. */
 interface OverConnection {
@@ -14,18 +14,18 @@ export type GetServiceAccountArgs = OverConnection &
     | {
         /** The account's id, `user_…`. */
         readonly id: string;
-        /** Not with an id. */
+        /** Cannot be combined with `id`. */
         readonly name?: undefined;
       }
     | {
         /** The account's exact name, as its program sets it. Without a name in its program, it has a unique one. */
         readonly name: string;
-        /** Not with a name. */
+        /** Cannot be combined with `name`. */
         readonly id?: undefined;
       }
   );
 
-/** Arguments of `getServiceAccounts`. Accounts must match all of them. */
+/** Arguments of `getServiceAccounts`. The result has the accounts that match all of them. */
 export interface GetServiceAccountsArgs extends OverConnection {
   /** A role that the accounts have, possibly among others. */
   readonly role?: ServiceAccountRole | undefined;

@@ -91,7 +91,7 @@ export class DiffedResources<Olds, News extends object> {
     return [...this.byId.values()].filter(({ texts }) => texts.includes(wanted));
   }
 
-  /** The resource that a resource with these inputs replaces. Each is claimed once: the next caller gets another. */
+  /** The resource that one with these inputs replaces. Each is claimed once: the next caller gets another. */
   claim(inputs: News): Diffed<Olds, News> | undefined {
     const wanted = textOf(inputs);
     const entry = [...this.byId.values()].find(

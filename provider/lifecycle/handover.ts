@@ -14,8 +14,8 @@ export async function isHandedOver(
   if (!adoptedIds.has(id) && !diffed.isHeld) return false;
   await warn(
     diffed.stays
-      ? `${what} is left as it is: the program has it. An earlier run that was to replace or rename its resource has left a second entry in the state, which is dropped.`
-      : `${what} is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
+      ? `${what} is not deleted: the program still has it. An earlier run that was replacing or renaming its resource left a second entry in the state, which is dropped.`
+      : `${what} is not deleted: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
   );
   return true;
 }
@@ -37,12 +37,11 @@ export function isReplacedByItself(
 export function replacedByItself(): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
-    reason:
-      'it was to be replaced, but the program still has "adopt" for it, and took the very same over',
+    reason: 'it should be replaced, but the program still has "adopt" for it, and adopted it again',
     fix: WITHOUT_ADOPT,
   });
 }
 
 /** The fix names --replace because a taint is gone after the run that has seen it. */
 export const WITHOUT_ADOPT =
-  'remove "adopt" from the program, and replace the resource then with "pulumi up --replace" and its URN.';
+  'remove "adopt" from the program, and then replace the resource with "pulumi up --replace" and its URN.';

@@ -36,7 +36,7 @@ export async function loadPreviewContext(
         return { ...OFFLINE, failures: [checkFailure("connection", reason)] };
       }
       await context.warn(
-        'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
+        'No Flexprice credential is configured: roles are checked against the built-in list, and the server is not asked anything. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
       );
       return OFFLINE;
     }
@@ -47,7 +47,7 @@ export async function loadPreviewContext(
         return { ...OFFLINE, failures: [checkFailure("", seen.error.message)] };
       case "unavailable":
         await context.warn(
-          `Flexprice could not be asked; roles are checked against the built-in list only. ${seen.error.message}`,
+          `Flexprice could not be queried; roles are only checked against the built-in list. ${seen.error.message}`,
         );
         return OFFLINE;
       case "ready":
@@ -79,10 +79,10 @@ export function functionSettingsFailures(
   return Object.entries(used)
     .filter(([name, seen]) => fingerprintOf(context, name || undefined) !== seen)
     .map(([name]) => {
-      const which = name === "" ? "" : ` of connection ${quoted(name)}`;
+      const which = name === "" ? "" : ` for connection ${quoted(name)}`;
       return checkFailure(
         "",
-        `the settings${which} are not the same for this program's functions and for its resources: server, credential or environment differ. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
+        `this program's functions and resources have different settings${which}: the server, credential or environment differs. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
       );
     });
 }
@@ -129,7 +129,7 @@ export async function warnOfForeignTenant(
   if (warned.has(tenantId)) return;
   warnedTenants.set(connection, warned.add(tenantId));
   await context.warn(
-    `${what} belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} belongs to tenant ${caller.tenant.id}: neither this resource nor any other of tenant ${tenantId} can be read, changed or deleted with it. Configure a credential of tenant ${tenantId}. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
+    `${what} belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} belongs to tenant ${caller.tenant.id}: neither this resource nor any other of tenant ${tenantId} can be read, changed or deleted with it. Configure a credential of tenant ${tenantId}. If that tenant is gone for good, remove its resources from the state with "pulumi state delete".`,
   );
 }
 
@@ -156,7 +156,7 @@ export async function accountCreationFailures(
     .flatMap((role) => {
       const missing = missingPermissions(caller.roles, role, catalogue);
       if (missing.length === 0) return [];
-      const reason = `${who} cannot grant ${role}, which holds ${missing.join(" and ")}: nobody grants what they do not hold.`;
+      const reason = `${who} cannot grant ${role}, which holds ${missing.join(" and ")}: callers can only grant permissions that they have.`;
       return [checkFailure("roles", reason)];
     });
 }
@@ -175,7 +175,7 @@ export function keyCreationFailures(
     ];
   }
   if (!forAccount || seesEveryKey(caller)) return [];
-  const reason = `${who} is ${describeCaller(caller)}: only a user with super_admin can make keys for a service account.`;
+  const reason = `${who} is ${describeCaller(caller)}: only a user with super_admin can create keys for a service account.`;
   return [checkFailure("serviceAccountId", reason)];
 }
 

@@ -28,7 +28,7 @@ export function toCheckFailures(
 }
 
 /**
- * A failure at a property, e.g. `roles` or `roles[1]`. The reason contains the property: in a field of its own, Pulumi
+ * A failure at a property, e.g. `roles` or `roles[1]`. The reason contains the property: in a separate field, Pulumi
  * would print the property's whole value with it, even a secret one.
  */
 export function checkFailure(property: string, reason: string): dynamic.CheckFailure {
@@ -45,7 +45,7 @@ function isName(text: string): boolean {
   return text.trim() !== "" && !text.includes("\0");
 }
 
-const NAME_RULE = "must not be blank nor contain NUL";
+const NAME_RULE = "must not be blank or contain NUL";
 
 const ACCOUNT_NAME_RULE = "must be 1 to 255 characters long, not blank, without NUL";
 
@@ -60,7 +60,7 @@ function nameSchema(typeRule: string, rule: string, maxLength = Number.POSITIVE_
 
 export const accountName = lazy(() => nameSchema(ACCOUNT_NAME_RULE, ACCOUNT_NAME_RULE, 255));
 
-export const keyName = lazy(() => nameSchema("must be a text", NAME_RULE));
+export const keyName = lazy(() => nameSchema("must be a string", NAME_RULE));
 
 /** The prefix of a unique name: any text that is a valid name. */
 export const namePrefix = lazy(() => nameSchema(NAME_RULE, NAME_RULE));

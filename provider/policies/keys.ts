@@ -95,22 +95,22 @@ export function keyOutputs(options: KeyOutputsOptions = {}): StackValidationPoli
       const { allowedOutputs = defaultAllowed } = getConfig<{
         allowedOutputs?: readonly string[];
       }>();
-      const makers = new Map(
+      const creators = new Map(
         resources
           .filter((resource) => resource.isType(ApiKey))
           .map(({ name, props }) => [known(props, "apiKey"), name]),
       );
       const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
       for (const [key, outputs] of outputsByKey(stack?.props ?? {})) {
-        const maker = makers.get(key);
+        const creator = creators.get(key);
         const where = outputs.map((name) => `"${name}"`).join(", ");
-        if (maker === undefined) {
+        if (creator === undefined) {
           reportViolation(
             `Output ${where} holds a Flexprice API key that this stack does not create. Read it from the stack that creates it, or create a key for this purpose.`,
           );
         }
-        if (maker !== undefined && outputs.length > 1) {
-          reportViolation(`API key "${maker}" is in the outputs ${where}. Keep one of them.`);
+        if (creator !== undefined && outputs.length > 1) {
+          reportViolation(`API key "${creator}" is in the outputs ${where}. Keep one of them.`);
         }
         const forbidden = outputs.filter((name) => allowedOutputs?.includes(name) === false);
         for (const name of forbidden) {

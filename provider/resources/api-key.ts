@@ -6,7 +6,7 @@ import { functionSettings, rejectUnknownSettings } from "./program-config";
 /** `private_key` authenticates to the API. `publishable_key` is for browsers: it does not, and is never listed. */
 export type ApiKeyType = "private_key" | "publishable_key";
 
-/** What happens to a replaced key on the server. */
+/** What happens on the server to a replaced key: it is revoked, or works until its expiry. */
 export type OnDelete = "revoke" | "expire";
 
 /** An existing key to adopt. */
@@ -25,7 +25,7 @@ export interface ApiKeyArgs {
    */
   serviceAccountId?: pulumi.Input<string> | undefined;
   /**
-   * The name that the dashboard shows: not blank, not necessarily unique. If you set it and a response is lost, the
+   * The name that the dashboard shows: not blank, need not be unique. If you set it and a response is lost, the
    * create fails and lists the keys to check, since the new key cannot be told from others with this name.
    * Default: a unique name, `<namePrefix>-<10 characters>`. Change: replaces. Removing it changes nothing.
    */
@@ -110,7 +110,7 @@ export class ApiKey extends pulumi.CustomResource {
   /** The type in Pulumi, which policies (`validateResourceOfType`) check. */
   static readonly __pulumiType = API_KEY_TYPE;
 
-  /** Whether this is an API key, also of another copy of the package. Older `@pulumi/policy` versions call it. */
+  /** Whether `obj` is an API key, from any copy of the package. Older versions of `@pulumi/policy` call this. */
   static override isInstance(obj: unknown): obj is ApiKey {
     return hasType(obj, API_KEY_TYPE);
   }
@@ -121,7 +121,7 @@ export class ApiKey extends pulumi.CustomResource {
   declare readonly displayId: pulumi.Output<string>;
   /** The name that the dashboard shows. */
   declare readonly name: pulumi.Output<string>;
-  /** The name, if `name` is not set. */
+  /** The generated name, if `name` is not set. */
   declare readonly autoName: pulumi.Output<string | undefined>;
   /** `private_key` or `publishable_key`. */
   declare readonly type: pulumi.Output<string>;

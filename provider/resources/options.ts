@@ -26,7 +26,7 @@ export function rejectImport(
   reject(
     `${type} ${quoted(name)}`,
     'dynamic resources have no option "import"',
-    `leave it out, and take the existing object over with ${adopt} among the arguments.`,
+    `leave it out, and adopt the existing object with ${adopt} in the arguments.`,
   );
 }
 
@@ -57,11 +57,11 @@ export function rejectDeletedWith(
   );
 }
 
-/** The input or its default. Creates an output only if it has to wait for one. */
+/** The input or its default. Only creates an output if the input is one. */
 export function withDefault(
   given: Input<string> | undefined,
-  otherwise: Input<string>,
+  fallback: Input<string>,
 ): Input<string> {
-  if (given === undefined || typeof given === "string") return given ?? otherwise;
-  return all([given, otherwise]).apply(([known, instead]) => known ?? instead);
+  if (given === undefined || typeof given === "string") return given ?? fallback;
+  return all([given, fallback]).apply(([known, instead]) => known ?? instead);
 }

@@ -21,7 +21,7 @@ export function rejectUnknownSettings(): void {
   );
   for (const key of readable) {
     void log.warn(
-      `${key} stands in the stack's file in plain text, for everybody who can read the repository. Replace the credential, since it has been readable, and set the new one with "pulumi config set --secret ${key}".`,
+      `${key} is stored in the stack's file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret ${key}".`,
     );
   }
 }

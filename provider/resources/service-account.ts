@@ -7,7 +7,7 @@ import { functionSettings, rejectUnknownSettings } from "./program-config";
 /** Inputs of a {@link ServiceAccount}. */
 export interface ServiceAccountArgs {
   /**
-   * The name that the dashboard shows: 1 to 255 characters, not blank, not necessarily unique. Setting it takes a
+   * The name that the dashboard shows: 1 to 255 characters, not blank, need not be unique. Setting it takes a
    * second request, since every account is first created with a unique name.
    * Default: a unique name, `<namePrefix>-<10 characters>`, which never changes.
    * Change: updates in place (`PUT /users/{id}`). Removing it keeps the current name.
@@ -25,8 +25,8 @@ export interface ServiceAccountArgs {
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
   /**
    * Whether deleting the account first revokes the keys that block it, with a warning for each. Publishable keys and
-   * keys of other environments cannot be revoked. `pulumi up` revokes no key that a program may still use: one of this
-   * program that stays, or, with `--target` or from another stack, one with a unique name of this provider.
+   * keys of other environments cannot be revoked. `pulumi up` never revokes a key that a program may still use: a key
+   * of this program that stays, or, with `--target` or from another stack, a key with a generated name.
    * `pulumi destroy` revokes all of them.
    * Default: false, the deletion fails. Change: updates in place, without a request.
    */
@@ -70,14 +70,14 @@ export class ServiceAccount extends pulumi.CustomResource {
   /** The type in Pulumi, which policies (`validateResourceOfType`) check. */
   static readonly __pulumiType = SERVICE_ACCOUNT_TYPE;
 
-  /** Whether this is an account, also of another copy of the package. Older versions of `@pulumi/policy` call it. */
+  /** Whether `obj` is an account, from any copy of the package. Older versions of `@pulumi/policy` call this. */
   static override isInstance(obj: unknown): obj is ServiceAccount {
     return hasType(obj, SERVICE_ACCOUNT_TYPE);
   }
 
   /** The name that the dashboard shows. */
   declare readonly name: pulumi.Output<string>;
-  /** The account's own name, if `name` is not set. */
+  /** The generated name, if `name` is not set. */
   declare readonly autoName: pulumi.Output<string | undefined>;
   /** Roles of the account, sorted. */
   declare readonly roles: pulumi.Output<string[]>;

@@ -3,13 +3,13 @@ import type { Page, PageRequest } from "../api/endpoints";
 import { listAll, pageCount } from "../api/pagination";
 import { lazyAsync } from "../shared/lazy";
 
-/** Up to this many requests, finding out how long the whole list is does not pay. */
+/** With up to this many requests, it does not pay to find out how long the whole list is. */
 const MAX_SINGLE_REQUESTS = 2;
 
-/** A row that somebody waits for. */
+/** A row that a caller waits for. */
 interface Wanted {
   readonly id: string;
-  /** What to ask the server for it; absent: only the whole list can show it. */
+  /** The query that finds it; absent: only the whole list can show it. */
   readonly query: string | undefined;
 }
 
@@ -25,9 +25,9 @@ interface ListSource<Row> {
 }
 
 /**
- * A list of the server, read with as few requests as possible: finds that come together share one, and once single
+ * A list of the server, read with as few requests as possible: concurrent finds share one, and once single
  * requests would outnumber the pages of the list, it reads the whole list. Rows are cached for the life of the
- * process. Rows that the whole list does not show are asked for by themselves before they count as absent: rows move
+ * process. Rows that the whole list does not show are requested individually before they count as absent: rows move
  * between pages while others write.
  */
 export class CachedList<Row extends { readonly id: string }> {
@@ -52,9 +52,9 @@ export class CachedList<Row extends { readonly id: string }> {
     });
   }
 
-  /** The row with this id; `query` is what to ask the server where nothing cached shows it. */
+  /** The row with this id; `query` finds it on the server if it is not cached. */
   async find(id: string, query?: string): Promise<Row | undefined> {
-    // DataLoader by itself lets a cached row wait for the batch that is under way.
+    // DataLoader alone would let a cached row wait for the current batch.
     const row = this.written.has(id)
       ? undefined
       : await (this.cache.get(id) ?? this.loader.load({ id, query }));
@@ -110,7 +110,7 @@ export class CachedList<Row extends { readonly id: string }> {
     return this.primeAll(await this.source.query(queries));
   }
 
-  /** Caches what the server shows, except what is cached already or being asked for: that is newer. */
+  /** Caches rows from the server, except rows that are already cached or being requested: those are newer. */
   private primeAll(rows: readonly Row[]): ReadonlyMap<string, Row> {
     for (const row of rows) this.loader.prime({ id: row.id, query: undefined }, row);
     return new Map(rows.map((row) => [row.id, row]));

@@ -44,10 +44,10 @@ export class Connection {
   private readonly recovery: Recovery;
   private readonly preflightApi: FlexpriceApi;
   private preflightCaller: User | undefined;
-  private readonly askCaller = lazyAsync(() => this.api.me());
+  private readonly fetchCaller = lazyAsync(() => this.api.me());
   /** Every role of the server with its permissions; one request per process. */
   readonly allRoles = lazyAsync(() => this.preflightApi.roles("all"));
-  /** Asks who the caller is and which roles there are, once per process, whatever the result. Never fails. */
+  /** Requests the caller and the roles, once per process, whatever the result. Never fails. */
   readonly preflight = lazyAsync(() => this.runPreflight());
 
   constructor(
@@ -94,7 +94,7 @@ export class Connection {
     return credential.kind === "accessToken" ? environmentId : undefined;
   }
 
-  /** Whether keys are out of reach: an access token needs an environment. */
+  /** Whether keys cannot be used: an access token needs an environment for them. */
   get lacksEnvironment(): boolean {
     const { credential, environmentId } = this.options;
     return credential.kind === "accessToken" && environmentId === undefined;
@@ -102,15 +102,15 @@ export class Connection {
 
   /** Who the credential belongs to; one request per process. */
   async caller(): Promise<User> {
-    return this.preflightCaller ?? (await this.askCaller());
+    return this.preflightCaller ?? (await this.fetchCaller());
   }
 
-  /** Cleans up what killed runs have left. Call it before every change. */
+  /** Cleans up after killed runs. Call this before every change. */
   async recover(warn: Warn): Promise<void> {
     await this.recovery.recover(await this.caller(), warn);
   }
 
-  /** Warns of what killed runs may have left, without changing anything. Only asks the server who the caller is. */
+  /** Warns of what killed runs may have left, without changing anything. Only requests the caller from the server. */
   async remindOfPending(warn: Warn): Promise<void> {
     const { tenant } = await this.caller();
     await this.recovery.remind(tenant.id, warn);

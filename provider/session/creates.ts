@@ -22,7 +22,7 @@ const LOOKUP_DELAYS_MS: readonly number[] = [250, 1_500, 4_000];
 /** How often an object is created again because its note was claimed, before the create continues without notes. */
 const MAX_NOTES_LOST = 3;
 
-/** How often a key with a wrong expiry is created again. */
+/** How often to create a key again because its expiry is wrong. */
 const MAX_WRONG_EXPIRIES = 2;
 
 /** How far a lifetime may be off, in milliseconds: the time of a request plus one percent, up to a minute. */
@@ -75,14 +75,14 @@ interface Plan<Created> {
   readonly pending: (name: string) => PendingCreate;
   readonly post: (name: string) => Promise<Attempt<Created>>;
   /**
-   * Searches once for what a POST without a response has created. `cleared`: it was useless, and has been removed.
+   * Searches once for what a POST without a response has created. `cleared`: it was unusable, and has been removed.
    * @throws FlexpriceError where nothing may be sent again.
    */
   readonly findCreated: (
     name: string,
     lost: FlexpriceError,
   ) => Promise<Created | "cleared" | "nothing">;
-  /** What remains to do before the object is handed over. Undefined: the object was unusable, and has been removed. */
+  /** The last steps before the object is handed over. Undefined: the object was unusable, and has been removed. */
   readonly finish: (created: Created, note: Note) => Promise<Finished<Created> | undefined>;
   /** Whether the error can come from a replica that does not know yet what this process has just done. */
   readonly isLag?: (error: FlexpriceError) => boolean;
@@ -191,13 +191,13 @@ export class Creates {
         const { created_at, expires_at } = created.secret;
         const hasExpired = spec.lifetimeMs === undefined && hasEnded(created_at, expires_at);
         if (!hasExpired && isLifetime(spec.lifetimeMs, created_at, expires_at)) return { created };
-        await this.revoke(created.secret.id, "whose expiry came out wrong");
+        await this.revoke(created.secret.id, "whose expiry is wrong");
         this.journal.close(note);
         if (hasExpired) {
           throw new FlexpriceError({
             kind: "refused",
-            reason: `expiresAt (${spec.expiresAt}) had passed for the server, which made the key at ${created_at}: it never works, and has been revoked`,
-            fix: "set a later expiresAt, and the clock of this machine.",
+            reason: `expiresAt (${spec.expiresAt}) had already passed on the server, which created the key at ${created_at}: it never worked, and has been revoked`,
+            fix: "set a later expiresAt, and correct the clock of this machine.",
           });
         }
         serverAheadMs = Date.parse(created_at) - this.platform.now();
@@ -205,14 +205,14 @@ export class Creates {
         if (wrongExpiries <= MAX_WRONG_EXPIRIES) return undefined;
         throw new FlexpriceError({
           kind: "refused",
-          reason: `the key was made at ${created_at} to expire at ${expires_at}, which is not the lifetime that was asked for; it has been revoked`,
-          fix: "set the clock of this machine, and look whether the server or a gateway before it takes long to answer; then run the command again.",
+          reason: `the key was created at ${created_at} to expire at ${expires_at}, which is not the requested lifetime; it has been revoked`,
+          fix: "correct the clock of this machine, and check whether the server or a gateway in front of it is slow to respond. Then run the command again.",
         });
       },
       isLag: ({ kind }) =>
         kind === "not_found" && spec.accountId !== undefined && isYoung(this, spec.accountId),
       idOf: ({ secret }) => secret.id,
-      remove: ({ secret }) => this.revoke(secret.id, "which cannot be handed over"),
+      remove: ({ secret }) => this.revoke(secret.id, "which another run may remove"),
     });
     this.reads.primeKey(created.secret);
     return created;
@@ -289,7 +289,7 @@ export class Creates {
     for (const delay of LOOKUP_DELAYS_MS) {
       if (delay > MAX_SILENT_MS) {
         await this.platform.notify?.(
-          `Waiting for the server, which may not show yet what a request without an answer has made: ${lost.reason}. Looking for ${quoted(name)} once more in ${delay / 1_000} seconds.`,
+          `Waiting for the server, which may not show yet what a request without a response has created: ${lost.reason}. Looking for ${quoted(name)} once more in ${delay / 1_000} seconds.`,
         );
       }
       await this.platform.sleep(delay);
@@ -299,11 +299,11 @@ export class Creates {
       } catch (error) {
         if (!isFailure(error) || error.kind === "outcome_unknown") throw error;
         throw lost.with({
-          reason: `${lost.reason}; and a look for what it may have made, under the name ${quoted(name)}, failed: ${error.reason}`,
+          reason: `${lost.reason}; and the search for what it may have created, under the name ${quoted(name)}, failed: ${error.reason}`,
           fix:
             settle === "remove"
-              ? "run the command again once the server answers: the provider looks for this name, and removes what bears it."
-              : "look at the keys of this name in the dashboard once the server answers, and revoke the one that was made just now, if there is one: nobody has its value. Then run the command again.",
+              ? "run the command again once the server responds: the provider looks for this name, and removes the object that has it."
+              : "once the server responds, check the keys with this name in the dashboard, and revoke the one that was just created, if any: nobody has its value. Then run the command again.",
         });
       }
     }
@@ -319,7 +319,7 @@ export class Creates {
 
   private async revokeFound(name: string, ownerId: string): Promise<"cleared" | "nothing"> {
     const lost = (await this.reads.freshKeys(ownerId)).filter((row) => row.name === name);
-    for (const { id } of lost) await this.revoke(id, "whose value was lost with the answer");
+    for (const { id } of lost) await this.revoke(id, "whose value was lost with the response");
     return lost.length > 0 ? "cleared" : "nothing";
   }
 
@@ -357,14 +357,14 @@ export class Creates {
   ): Promise<FlexpriceError> {
     if (type !== "private_key") {
       return lost.with({
-        reason: `${lost.reason}; the server lists no publishable keys, so whether it made one cannot be found out`,
-        fix: `run the command again for a new one. If an account cannot be archived later "until all API keys are revoked" although none is listed, this is the key in its way; only the dashboard or Flexprice's support can revoke it.`,
+        reason: `${lost.reason}; the server does not list publishable keys, so the provider cannot find out whether it created one`,
+        fix: `run the command again to create another. If an account cannot be archived later "until all API keys are revoked" although none is listed, this key is the reason; only the dashboard or Flexprice's support can revoke it.`,
       });
     }
     const keys = await keysThatMayBe(this.reads, this.managed, { name, ownerId });
     return lost.with({
       reason: `${lost.reason}; ${ownerId} has ${keys.length === 0 ? `no key named ${quoted(name)} yet that this run does not know` : `keys named ${quoted(name)} that this run does not know: ${describeKeys(keys)}`}`,
-      fix: `look at the keys of this name in the dashboard. Revoke the one that was made just now, if there is one: nobody has its value. Then run the command again. Without "name" the provider gives each key a unique name, and settles this by itself.`,
+      fix: `check the keys with this name in the dashboard. Revoke the one that was just created, if any: nobody has its value. Then run the command again. Without "name" the provider gives each key a unique name, and resolves this by itself.`,
     });
   }
 }
@@ -383,7 +383,7 @@ export async function keysThatMayBe(
 /** A list of keys for messages. */
 export function describeKeys(keys: readonly Key[]): string {
   return keys
-    .map(({ id, display_id, created_at }) => `${id} (${display_id}, made at ${created_at})`)
+    .map(({ id, display_id, created_at }) => `${id} (${display_id}, created at ${created_at})`)
     .join(", ");
 }
 

@@ -16,7 +16,7 @@ export async function guardTenant(
   if (tenantId === undefined || tenantId === caller.tenant.id) return caller;
   throw new FlexpriceError({
     kind: "wrong_tenant",
-    reason: `it belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} to tenant ${caller.tenant.id}`,
+    reason: `it belongs to tenant ${tenantId}, but the credential from ${connection.credentialSource} belongs to tenant ${caller.tenant.id}`,
     fix: 'configure a credential of the resource\'s tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.',
   });
 }
@@ -30,7 +30,7 @@ export function guardOwnCredential(connection: Connection, apiKey: string | unde
   throw new FlexpriceError({
     kind: "refused",
     reason: `it is the operator's own credential, from ${connection.credentialSource}`,
-    fix: 'configure another credential, or leave this key out of the program. If the state has it, take it out with "pulumi state delete".',
+    fix: 'configure another credential, or leave this key out of the program. If the state has it, remove it from there with "pulumi state delete".',
   });
 }
 
@@ -51,7 +51,7 @@ export async function guardOwnCredentialAmong(
   if (own === undefined) return;
   throw new FlexpriceError({
     kind: "refused",
-    reason: `API key ${own.id}, which a rotation left to its expiry, ends with it, and seems to be the operator's own credential, from ${connection.credentialSource}`,
+    reason: `API key ${own.id}, which a rotation left to expire, would be revoked too, and seems to be the operator's own credential, from ${connection.credentialSource}`,
     fix: "configure another credential.",
   });
 }
@@ -65,7 +65,7 @@ export function guardOwnAccount(connection: Connection, caller: User, id: string
   throw new FlexpriceError({
     kind: "refused",
     reason: `it is the account of the operator's own credential, from ${connection.credentialSource}`,
-    fix: 'configure another credential, or leave this account out of the program. If the state has it, take it out with "pulumi state delete".',
+    fix: 'configure another credential, or leave this account out of the program. If the state has it, remove it from there with "pulumi state delete".',
   });
 }
 
@@ -90,8 +90,8 @@ export function guardEnvironment(
 export function foreignEnvironment({ credentialSource }: Connection): FlexpriceError {
   return new FlexpriceError({
     kind: "wrong_environment",
-    reason: `the key still works, but the environment of the credential from ${credentialSource} does not have it: it was made in another environment`,
-    fix: "use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.",
+    reason: `the key still works, but the environment of the credential from ${credentialSource} does not have it: it was created in another environment`,
+    fix: "use a credential of the environment in which the key was created. If the key was revoked elsewhere a moment ago, run the command again in two minutes.",
   });
 }
 

@@ -44,7 +44,7 @@ export async function confirmRevoked(
   for (const pause of [0, ...PAUSES]) {
     if (pause > 0) {
       await api.notify(
-        `Waiting for the server to stop accepting API key ${displayIdOf(apiKey)}, for up to ${seconds} seconds: a key that was used lately goes on working for two minutes after it is revoked.`,
+        `Waiting for the server to stop accepting API key ${displayIdOf(apiKey)}, for up to ${seconds} seconds: a recently used key keeps working for up to two minutes after it is revoked.`,
       );
       await sleep(pause);
     }

@@ -8,7 +8,7 @@ import { CachedList } from "./cached-list";
 /** How long a read waits for others to share its request, in milliseconds. */
 const BATCH_MS = 4;
 
-/** From this many owners on, one list of all keys costs less than one of each. */
+/** For more owners than this, one list of all keys is cheaper than one list per owner. */
 const MAX_OWNERS = 24;
 
 const ACCOUNTS = "service accounts";
@@ -24,8 +24,8 @@ export interface RoleCatalogue {
 }
 
 /**
- * What the server holds. `account` and `key` are cached for the life of the process. Fresh reads share requests with
- * those that come together, and never give an answer that is older than the question: it is complete, or an error.
+ * Reads of the server's objects. `account` and `key` are cached for the life of the process. Fresh reads share requests
+ * with concurrent ones, and never return data from before the call. They are complete, or fail.
  */
 export class Reads {
   private readonly accounts: CachedList<User>;
@@ -92,14 +92,14 @@ export class Reads {
     this.database = shared(() => api.listKeys({ limit: 1, offset: 0 }));
   }
 
-  /** The account, or undefined when the tenant has none with this id that is not archived. */
+  /** The account; undefined if the tenant has none with this id, or it is archived. */
   account(id: string): Promise<User | undefined> {
     return this.accounts.find(id, id);
   }
 
   /**
-   * The key among the published private ones of the environment, as far as the credential sees them. Without an owner
-   * it is looked for in the whole list.
+   * The key among the published private ones of the environment, as far as the credential sees them. Without an owner,
+   * this reads the whole list.
    */
   key(id: string, ownerId?: string): Promise<Key | undefined> {
     return this.keys.find(id, ownerId);
@@ -141,7 +141,7 @@ export class Reads {
     return this.roleRows.load(ALL);
   }
 
-  /** Resolves once the server's database has answered a request that was sent from now on. */
+  /** Resolves once the server's database has answered a request that is sent after this call. */
   async databaseAnswers(): Promise<void> {
     await this.database.load(ALL);
   }
@@ -173,7 +173,7 @@ export class Reads {
   }
 }
 
-/** Those of the accounts that exist. */
+/** The accounts with these ids; missing ids are omitted. */
 async function accountsById(api: FlexpriceApi, ids: readonly string[]): Promise<User[]> {
   const found: User[] = [];
   for (let from = 0; from < ids.length; from += MAX_SEARCH_IDS) {

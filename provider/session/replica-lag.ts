@@ -14,7 +14,7 @@ export function isYoung({ api }: { readonly api: FlexpriceApi }, id: string): bo
 
 type LagPlatform = Pick<Platform, "sleep" | "notify">;
 
-/** How long a read replica may lag behind a write, and how often to retry meanwhile. */
+/** How long a read replica may lag behind a write, and how often to retry during that time. */
 const REPLICA_LAG_MS = 30_000;
 const REPLICA_PAUSE_MS = 1_000;
 
@@ -59,7 +59,7 @@ export async function waitForReplica(
   if (waitedMs >= REPLICA_LAG_MS) return false;
   if (waitedMs >= MAX_SILENT_MS) {
     await platform.notify?.(
-      `Waiting for the server, which may not show yet what was done a moment ago: ${reason}. The request is repeated for up to ${REPLICA_LAG_MS / 1_000} seconds.`,
+      `Waiting for the server, which may not show recent changes yet: ${reason}. The request is repeated for up to ${REPLICA_LAG_MS / 1_000} seconds.`,
     );
   }
   await platform.sleep(REPLICA_PAUSE_MS);

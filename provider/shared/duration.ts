@@ -22,9 +22,9 @@ export function durationFailure(text: string): string | undefined {
   const length =
     text.length > MAX_CHARACTERS ? Number.POSITIVE_INFINITY : ms(text as ms.StringValue);
   if (length > MAX_LENGTH) {
-    return "is too long: at most 1000 years; a key without an expiry never ends";
+    return "is too long: the maximum is 1000 years; a key without an expiry never expires";
   }
-  return length > 0 ? undefined : "must be longer than nothing";
+  return length > 0 ? undefined : "must be longer than 0";
 }
 
 const FIRST_INSTANT = Date.parse("0001-01-01T00:00:00Z");
@@ -37,12 +37,12 @@ const ROUNDED_UP = /\.\d{3}999[5-9]/;
 export function instantFailure(text: string): string | undefined {
   const [, hours = "0"] = /[+-](\d{2}):\d{2}$/.exec(text) ?? [];
   if (Number(hours) > 15) {
-    return "has an offset beyond ±15:59, which the server does not take: give it in UTC, with a Z at the end";
+    return "has an offset beyond ±15:59, which the server does not accept: use UTC, ending in Z";
   }
   const time = Date.parse(text);
   const isTooLate = time > LAST_INSTANT || (time === LAST_INSTANT && ROUNDED_UP.test(text));
   return time < FIRST_INSTANT || isTooLate
-    ? "lies outside of the years 1 to 9999, which are all that the server can give back"
+    ? "is outside of the years 1 to 9999, the only ones that the server can return"
     : undefined;
 }
 

@@ -14,7 +14,7 @@ import { escapeControl, redact } from "./redaction";
  * - `conflict`: the object already exists (409), or a list changed while it was read.
  * - `throttled`: the server asks to slow down (429).
  * - `unreachable`: the request did not reach the server.
- * - `server_error`: the server failed (5xx) or the connection broke, on a request that changes nothing twice.
+ * - `server_error`: the server failed (5xx) or the connection broke, on a request that is safe to repeat.
  * - `outcome_unknown`: a create was sent without a usable response. It may or may not have happened.
  * - `malformed_answer`: the response is not one of Flexprice.
  * - `refused`: the provider refused to continue, because that could lose or harm something.
@@ -74,7 +74,7 @@ export class FlexpriceError extends Error {
   readonly #isNamed: boolean;
 
   constructor(parts: ErrorParts) {
-    const { defaultOperation = "do what was asked" } = parts;
+    const { defaultOperation = "complete the operation" } = parts;
     const operation = escapeControl(redact(parts.operation ?? defaultOperation));
     const reason = escapeControl(redact(parts.reason));
     const fix = escapeControl(redact(parts.fix));

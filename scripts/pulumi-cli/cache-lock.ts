@@ -2,13 +2,13 @@ import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const HEARTBEAT_MS = 2_000;
-/** A lock whose owner has not touched it for this long belonged to a process that died. */
+/** A lock that was not touched for this long belongs to a process that died. */
 const STALE_MS = 15_000;
 const REMIND_MS = 15_000;
 
 /**
- * Runs `work` while no other process on this machine does so under the same lock. A folder is the
- * lock: making one either succeeds or fails, for one process alone.
+ * Runs `work` while no other process on this machine holds the same lock. The lock is a folder: only one process can
+ * create it.
  */
 export async function withCacheLock<T>(
   lock: string,
@@ -32,7 +32,7 @@ export async function withCacheLock<T>(
     try {
       utimesSync(lock, now, now);
     } catch {
-      // Somebody has cleared the cache folder; the work itself goes on.
+      // The cache folder was cleared. The work continues.
     }
   }, HEARTBEAT_MS);
   try {

@@ -48,7 +48,7 @@ export const downloadPulumi: Acquire = async (directory, target) => {
   return undefined;
 };
 
-/** The launcher itself waits long for a host that does not answer; a machine without internet should not. */
+/** The launcher waits long for a host that does not respond, which a machine without internet should not. */
 async function probe(): Promise<string | undefined> {
   try {
     const response = await fetch(INSTALLER, { signal: AbortSignal.timeout(PROBE_MS) });

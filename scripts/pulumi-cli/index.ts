@@ -21,7 +21,7 @@ import { buildPulumi } from "./build";
 import { withCacheLock } from "./cache-lock";
 import { downloadPulumi } from "./download";
 
-/** The oldest CLI that is taken from PATH. */
+/** The oldest CLI that is used from PATH. */
 const OLDEST = [3, 200] as const;
 
 const EXECUTABLE_SUFFIX = process.platform === "win32" ? ".exe" : "";
@@ -32,19 +32,19 @@ const DRAFT_INFIX = ".draft-";
 export interface PulumiCli {
   /** Absolute path of the CLI. */
   binary: string;
-  /** Its folder, which belongs on PATH: the language host and the dynamic provider lie there. */
+  /** Its folder, for PATH: it contains the language host and the dynamic provider. */
   directory: string;
   origin: "path" | "download" | "built";
 }
 
 export interface EnsureOptions {
-  /** Receives progress, a line at a time. Default: standard error, in place on a terminal. */
+  /** Called with each line of progress. Default: standard error, in place on a terminal. */
   log?: (line: string) => void;
 }
 
 let ensured: Promise<PulumiCli> | undefined;
 
-/** Finds a Pulumi CLI, or downloads one, or builds one; remembers it for the life of the process. */
+/** Finds, downloads or builds a Pulumi CLI, and caches the result for the life of the process. */
 export function ensurePulumi(options: EnsureOptions = {}): Promise<PulumiCli> {
   ensured ??= findOrMake(options).catch((error: unknown) => {
     ensured = undefined;
@@ -117,7 +117,7 @@ async function findOnPath(): Promise<PulumiCli | string> {
   return { binary, directory, origin: "path" };
 }
 
-/** The result is made in a folder beside and renamed, so that no half-made CLI is ever seen. */
+/** Creates the result in another folder and renames it, so that no other process sees an incomplete CLI. */
 async function acquireInto(
   directory: string,
   origin: "download" | "built",
@@ -140,7 +140,7 @@ async function acquireInto(
   }
 }
 
-/** Drafts of processes that were killed; whoever holds the lock is the only one at work. */
+/** Removes incomplete folders of killed processes. Only the holder of the lock works on them. */
 function removeDrafts(directory: string): void {
   const prefix = `${basename(directory)}${DRAFT_INFIX}`;
   for (const name of readdirSync(dirname(directory)).filter((name) => name.startsWith(prefix))) {
@@ -153,7 +153,7 @@ function fromCache(directory: string): PulumiCli | undefined {
   if (!isExecutable(binary) || !existsSync(join(directory, "origin"))) return undefined;
   const origin = readFileSync(join(directory, "origin"), "utf8");
   if (origin !== "built") return { binary, directory, origin: "download" };
-  // The companions of a built CLI come from this checkout and follow it.
+  // The files beside a built CLI come from this checkout, and are updated with it.
   placeCompanion(join(__dirname, "language-host.cjs"), join(directory, LANGUAGE_HOST));
   placeCompanion(
     join(dirname(require.resolve("@pulumi/pulumi/package.json")), DYNAMIC_PROVIDER),
@@ -170,7 +170,7 @@ function placeCompanion(source: string, target: string): void {
   renameSync(draft, target);
 }
 
-/** Where what is made or downloaded once is kept. */
+/** The folder for what is built or downloaded once. */
 export function cacheRoot(): string {
   const { XDG_CACHE_HOME } = process.env;
   const directory = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "pulumi-flexprice");

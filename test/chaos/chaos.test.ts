@@ -8,7 +8,7 @@ import { ChaosWorld } from "./world";
 const SCENARIOS = Number(process.env["CHAOS_SCENARIOS"] ?? 25);
 const SEED = Number(process.env["CHAOS_SEED"] ?? Date.now() % 2 ** 31);
 
-/** Repeats one scenario of a seed: the path that its failure printed. What happens in it is printed too. */
+/** Repeats one scenario of a seed, by the path that its failure printed, and prints its events. */
 const PATH = process.env["CHAOS_PATH"];
 
 const MINUTE = 60_000;
@@ -24,7 +24,7 @@ describe("chaos", function () {
       numRuns: SCENARIOS,
       seed: SEED,
       ...(PATH === undefined ? {} : { path: PATH }),
-      // A failing scenario is one to look at as it is; its path in the message repeats it.
+      // A failing scenario is not shrunk; the path in its message repeats it.
       endOnFailure: true,
     });
   });
@@ -86,7 +86,7 @@ async function play(platform: ChaosWorld, { steps }: Scenario): Promise<void> {
   await settle(platform, verdict, program);
 }
 
-/** Runs without faults, once nothing is under way any more and the leases of all notes are over. */
+/** Runs without faults, once nothing is in progress and the leases of all notes are over. */
 async function settle(
   platform: ChaosWorld,
   verdict: Classification,
@@ -101,7 +101,7 @@ async function settle(
   await upAll(platform, program, 1);
   verdict.followReports();
   await upAll(platform, program, 2);
-  // Nothing is sent so late that it can still have an effect: what is not there will not be.
+  // No request can still have an effect: what does not exist now never will.
   await timeline.pause(61 * MINUTE);
   const isSettled = await upAll(platform, program, 3);
   verdict.followReports();
@@ -109,7 +109,7 @@ async function settle(
   verdict.atTheEnd(program);
 }
 
-/** A note is settled by a run that changes something: preview and refresh must not. So there is always a change. */
+/** Only a run that changes something may resolve a note, not a preview or refresh. So there is always a change. */
 async function upAll(
   platform: ChaosWorld,
   program: readonly Declared[],

@@ -6,7 +6,7 @@ import type { Timeline } from "./timeline";
 
 type Props = Readonly<Record<string, unknown>>;
 
-/** What the engine calls of a resource type; both lifecycles have it. */
+/** The methods that the engine calls for a resource type. */
 interface Lifecycle {
   check(olds: Props, news: Props): Promise<{ inputs?: Props; failures?: { reason: string }[] }>;
   diff(id: string, olds: Props, news: Props): Promise<{ changes?: boolean; replaces?: string[] }>;
@@ -29,15 +29,15 @@ export interface Held {
   readonly id: string;
   readonly inputs: Props;
   readonly outs: Props;
-  /** The create has failed behind the object: the next up calls update. */
+  /** The create failed after the object was created: the next up calls update. */
   readonly isPartlyMade?: boolean;
 }
 
-/** One provider process as the engine sees it. */
+/** One provider process, as the engine sees it. */
 export interface Provider {
   readonly account: ServiceAccountProvider;
   readonly key: ApiKeyProvider;
-  /** Rejects when the process is killed. */
+  /** Rejects if the process is killed. */
   readonly death: Promise<never>;
 }
 
@@ -47,24 +47,24 @@ interface Checkpoint {
   readonly toDelete: readonly Held[];
 }
 
-/** What the engine was handed so shortly before it was killed may not be written down. */
+/** A result that the engine received this shortly before it was killed may not be in the state. */
 const WRITING_MS = 5_000;
 
 /**
  * Pulumi's engine with one stack, as far as it matters to a provider: order by dependency, replacement new before
- * old, old ones kept until they are deleted, nothing written down of a call that did not return.
+ * old, old resources kept until they are deleted, and no state for a call that did not return.
  */
 export class Engine {
   state = new Map<string, Held>();
-  /** Replaced resources that are still to be deleted. */
+  /** Replaced resources that are not deleted yet. */
   toDelete: readonly Held[] = [];
-  /** Ids that the provider was asked to delete: their end is no surprise. */
+  /** Ids that the provider was asked to delete, which may be gone. */
   readonly askedToDelete = new Set<string>();
   /** Handler calls so far. */
   operations = 0;
-  /** Texts that a user would have read. */
+  /** The messages to the user. */
   readonly texts: string[] = [];
-  /** Dropped by a refresh: to be held against the truth. */
+  /** Ids that a refresh dropped, to compare with the server. */
   readonly saidGone: string[] = [];
   private written: Checkpoint[] = [];
   private end: (reason: Killed) => void = () => undefined;
@@ -76,7 +76,7 @@ export class Engine {
     private readonly random: () => number,
   ) {}
 
-  /** Ends the command under way. The last of what it was handed may not be in the state. */
+  /** Ends the current command. The last results may not be in the state. */
   kill(): void {
     this.end(new Killed());
     const since = this.timeline.now - WRITING_MS;
@@ -88,7 +88,7 @@ export class Engine {
     this.toDelete = last.toDelete;
   }
 
-  /** Whether everything went well. */
+  /** Whether everything succeeded. */
   async up(program: readonly Declared[], provider: Provider): Promise<boolean> {
     this.begin();
     const failed = new Set<string>();
@@ -106,7 +106,7 @@ export class Engine {
     this.writeForSure();
     await this.all(keys, async (one) => {
       const owner = this.state.get(one.owner ?? "");
-      // The engine does not go on with what depends on something that failed.
+      // The engine skips the dependents of a failed resource.
       if (owner === undefined || failed.has(owner.declared.urn)) {
         failed.add(one.urn);
         return;
@@ -139,13 +139,13 @@ export class Engine {
     });
   }
 
-  /** Everything that the state knows of. */
+  /** All objects in the state. */
   get held(): readonly Held[] {
     return [...this.state.values(), ...this.toDelete];
   }
 
   private async deleteAll(provider: Provider): Promise<boolean> {
-    // Keys before the accounts that they depend on.
+    // Keys before their accounts.
     const keys = this.toDelete.filter(({ declared }) => declared.type === "key");
     const accounts = this.toDelete.filter(({ declared }) => declared.type === "account");
     let well = true;
@@ -164,7 +164,7 @@ export class Engine {
   }
 
   private async ensure(declared: Declared, asked: Props, provider: Provider): Promise<void> {
-    // What is undefined does not reach the provider.
+    // Undefined values do not reach the provider.
     const wanted = Object.fromEntries(
       Object.entries(asked).filter(([, value]) => value !== undefined),
     );
@@ -234,7 +234,7 @@ export class Engine {
     this.written.push({ at: timeline.now, state: new Map(state), toDelete });
   }
 
-  /** What depends on something is called only once that is written down. */
+  /** A dependent is only called once its dependency is in the state. */
   private writeForSure(): void {
     this.written = [];
     this.write();
@@ -253,7 +253,7 @@ export class Engine {
     const failed = results.filter((result) => result.status === "rejected");
     const killed = failed.find(({ reason }) => reason instanceof Killed);
     if (killed !== undefined) throw killed.reason;
-    // What a user reads is the message alone, as the host passes it on.
+    // Users only read the message, which the host passes on.
     this.texts.push(
       ...failed.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason))),
     );
@@ -262,6 +262,6 @@ export class Engine {
 }
 
 function lifecycle(provider: Provider, { type }: Declared): Lifecycle {
-  // The engine knows no types either: it passes on what check returned.
+  // The engine has no types either: it passes on the result of check.
   return provider[type] as unknown as Lifecycle;
 }

@@ -11,19 +11,19 @@ import type { ProviderProcess } from "./process";
 import type { Tally } from "./tally";
 import type { Timeline } from "./timeline";
 
-/** What a process hears of a request, and when. */
+/** The response that a process gets, and when. */
 interface Hearing {
   readonly answer?: HttpResponse;
   readonly delayMs?: number;
 }
 
-/** What can be done to a request on its way. */
+/** A fault of a request or its response. */
 interface Misfortune {
   readonly name: string;
   readonly befall: (request: HttpRequest) => Promise<Hearing>;
 }
 
-/** How long the provider waits for an answer that does not come. */
+/** How long the provider waits for a missing response. */
 const TIMEOUT_MS = DEFAULT_TRANSPORT_LIMITS.headersMs;
 
 const NOT_FOUND = { code: "not_found", message: "Failed to retrieve user", http_status_code: 404 };
@@ -38,13 +38,13 @@ const PASSED_ON = [
 
 type TestFault = TestFaultKind & { when: "before" | "after" };
 
-/** Between the processes and the server: passes requests on, late, twice or not at all, and spoils answers. */
+/** Between the processes and the server: forwards requests, late, twice or not at all, and spoils responses. */
 export class Gateway {
   private readonly transport = httpTransport();
   private fault: TestFault | undefined;
-  /** One request in so many meets a fault. */
+  /** One in this many requests has a fault. */
   faultOneIn = Number.POSITIVE_INFINITY;
-  /** Told of each request that reaches the server, before it has its effect. */
+  /** Called for each request that reaches the server, before its effect. */
   onArrival: (request: HttpRequest, by: string) => void = () => undefined;
 
   constructor(
@@ -73,7 +73,7 @@ export class Gateway {
     if (isCreate(request)) process.sent.creates += 1;
     const { mishap, sent } = process;
     if (mishap.kind !== "nothing" && sent[mishap.counts] === mishap.at) {
-      // Once: the counters go on, the number of another kind does not come again.
+      // Only once: the counters continue, so the number does not come again.
       sent[mishap.counts] += 1;
       return await this.strike(process, request);
     }
@@ -104,8 +104,8 @@ export class Gateway {
         break;
       case "process frozen, engine killed":
         process.freeze(lastsMs);
-        // An engine that is killed before it has written down what it was handed just before the freeze is left out:
-        // by the time the process goes on, it takes that for written.
+        // Leaves out an engine that is killed before it has stored a result from just before the freeze: once the
+        // process continues, it assumes that the result was stored.
         this.timeline.after(10_000 + this.random() * lastsMs, () =>
           process.loseEngine(this.random),
         );
@@ -179,13 +179,13 @@ export class Gateway {
         name: "delivered twice",
         befall: async () => {
           const [, second] = [await this.deliver(request, by), await this.deliver(request, by)];
-          // A create that is answered in spite of its twin stays unnoticed: nothing tells the two apart, and nothing
-          // asks. That is left out. A twin whose answer is lost too is found by the name that both bear.
+          // Leaves out a duplicate create with a response: nobody could notice the second object. If the response is
+          // lost too, the provider finds both objects by their name.
           return isCreate(request) ? {} : { answer: second };
         },
       },
       ...(isWrite(request) ? this.lateEffects(request, by) : []),
-      // Those that decide are met more often.
+      // Faults are more frequent for decisive requests.
       ...(isCreate(request) ? [...this.lateEffects(request, by), ...both] : []),
     ];
   }
@@ -210,7 +210,7 @@ export class Gateway {
     return [...offered, unheard];
   }
 
-  /** Somewhere between a second and twenty minutes from now, and rather soon than late. */
+  /** Between a second and twenty minutes from now, with more weight on soon. */
   private later(request: HttpRequest, by: string): void {
     const delayMs = 1_000 * (20 * 60) ** this.random();
     this.timeline.after(delayMs, async () => {

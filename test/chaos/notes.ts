@@ -10,17 +10,17 @@ import {
 import type { Tally } from "./tally";
 import type { Timeline } from "./timeline";
 
-/** How often a process renews its notes; the journal's own timer goes by real time. */
+/** How often a process renews its notes. The journal's own timer uses real time. */
 const RENEWAL_MS = 20_000;
 
 interface Sign {
-  /** Whose note it is; none renews one that was left. */
+  /** The owner of the note. Nobody renews an abandoned note. */
   writer: Writer | undefined;
-  /** When it was renewed last. */
+  /** When it was last renewed. */
   at: number;
-  /** How far the clock of the folder was set since then. */
+  /** How far the clock of the folder was moved since then. */
   shiftMs: number;
-  /** The file's date, as it was given last, in milliseconds. */
+  /** The last date of the file, in milliseconds. */
   dated?: number;
 }
 
@@ -31,7 +31,7 @@ interface Writer {
   readonly midway: () => void;
 }
 
-/** The folder of notes that every process shares. Its files age with fake time. */
+/** The folder of notes that all processes share. Its files age with fake time. */
 export class NoteFolder {
   readonly directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-chaos-"));
   private readonly signs = new Map<string, Sign>();
@@ -65,18 +65,18 @@ export class NoteFolder {
     sign.writer = undefined;
   }
 
-  /** To be called before a process stops to renew, and when it goes on. */
+  /** Call this before a process stops to renew its notes, and when it continues. */
   renewAll(): void {
     for (const sign of this.signs.values()) this.renew(sign);
   }
 
-  /** The clock of the folder is set: to it, what is there is older by so much. */
+  /** Moves the clock of the folder: existing notes look older by this much. */
   setClock(aheadMs: number): void {
     this.date();
     for (const sign of this.signs.values()) sign.shiftMs += aheadMs;
   }
 
-  /** The clock of the folder is right again: nothing is of a time to come. */
+  /** Corrects the clock of the folder: no date is in the future. */
   setClockRight(): void {
     this.date();
     for (const sign of this.signs.values()) {
@@ -85,7 +85,7 @@ export class NoteFolder {
     }
   }
 
-  /** Gives each note the age that it has by fake time. */
+  /** Gives each note its age in fake time. */
   date(): void {
     const { now } = this.timeline;
     this.renewAll();
@@ -94,7 +94,7 @@ export class NoteFolder {
       const { mtimeMs } = statSync(path);
       let sign = this.signs.get(path);
       if (sign === undefined || (sign.dated !== undefined && mtimeMs > sign.dated + 1)) {
-        // Claimed, and so renamed, or written to by somebody: it is as old as it is.
+        // Claimed, and so renamed, or written to: its age is right.
         sign = { writer: sign?.writer, at: now - (real - mtimeMs), shiftMs: 0 };
         this.signs.set(path, sign);
       }
@@ -103,7 +103,7 @@ export class NoteFolder {
     }
   }
 
-  /** The notes that a later run may still act on. */
+  /** The notes that a later run may act on. */
   toSettle(): string[] {
     return this.files()
       .map((path) => readFileSync(path, "utf8"))
@@ -129,7 +129,7 @@ export class NoteFolder {
   }
 }
 
-/** The journal of one process. Notes get their age before it looks at them. */
+/** The journal of one process. It sets the ages of notes before each look. */
 export class ChaosJournal extends Journal {
   private readonly own = new Set<Note>();
   private readonly handingOver = new Set<Promise<boolean>>();
@@ -165,7 +165,7 @@ export class ChaosJournal extends Journal {
     this.writer.midway();
     try {
       const handsOver = await work;
-      // It has noticed the end of its engine midway, and is no more.
+      // It has noticed the end of its engine, and has ended.
       if (this.writer.hasEnded) return await new Promise<never>(() => undefined);
       this.tell(`${handsOver ? "hands over" : "does not hand over"} ${id}`);
       if (!handsOver) this.tally.count("answers not handed over");
@@ -201,7 +201,7 @@ export class ChaosJournal extends Journal {
     return super.reports(server, tenantId);
   }
 
-  /** What the system does with the files of a process that has ended. Resolves once nothing is half handed over. */
+  /** Closes the files of an ended process. Resolves once no handover is in progress. */
   async closeFiles(): Promise<void> {
     for (const note of [...this.own]) this.release(note);
     await Promise.allSettled(this.handingOver);

@@ -4,26 +4,26 @@ import type { ChaosJournal, NoteFolder } from "./notes";
 import type { Mishap } from "./scenario";
 import type { Timeline } from "./timeline";
 
-/** Rejects what was under way when a process is killed. */
+/** Rejects pending work when a process is killed. */
 export class Killed extends Error {}
 
-/** How long a provider process may take to notice that its engine is gone. */
+/** How long a provider process may take to notice the end of its engine. */
 const NOTICE_MS = 50;
 
-/** A process of the provider: it runs, stands still, or has ended. What it waits for, it gets only while it runs. */
+/** A provider process, which runs, is paused, or has ended. Its waits only resolve while it runs. */
 export class ProviderProcess {
   private state: "running" | "frozen" | "ended" = "running";
   private readonly waiting: (() => void)[] = [];
   private die: (reason: Killed) => void = () => undefined;
   private journal: ChaosJournal | undefined;
-  /** Rejects when the process is killed. */
+  /** Rejects if the process is killed. */
   readonly death: Promise<never>;
-  /** Its clock, ahead of the server's. */
+  /** How far its clock is ahead of the server's. */
   aheadMs: number;
-  /** Requests, and those that make something, so far. */
+  /** The number of requests, and of those that create something. */
   readonly sent = { requests: 0, creates: 0 };
   hasLostEngine = false;
-  /** Called while a hand-over waits for the disk. */
+  /** Called while a handover waits for the disk. */
   midway: () => void = () => undefined;
 
   constructor(
@@ -62,7 +62,7 @@ export class ProviderProcess {
     return this.journal;
   }
 
-  /** Resolves after so long, once the process runs; never when it has ended. */
+  /** Resolves after this time, once the process runs. Never resolves if it has ended. */
   after(ms: number): Promise<void> {
     return new Promise((resolve) => this.timeline.after(ms, () => this.whenRunning(resolve)));
   }
@@ -77,25 +77,25 @@ export class ProviderProcess {
       this.timeline.tell(`${this.label}: goes on`);
       this.state = "running";
       this.notes.renewAll();
-      // One after the other, as a process takes up what has come meanwhile.
+      // One after the other, as a resumed process handles pending events.
       for (const act of this.waiting.splice(0)) this.timeline.after(0, () => this.whenRunning(act));
     });
   }
 
-  /** At once, and for good: what it has sent may have its effect all the same. */
+  /** Kills the process at once. Its sent requests may still have an effect. */
   async kill(): Promise<void> {
     if (this.hasEnded) return;
     this.notes.renewAll();
     this.timeline.tell(`${this.label}: ended`);
     this.state = "ended";
-    // Between the end of a note and the answer in the engine's hands nothing on disk knows of the object: see
-    // "orphans". A kill just there is left out.
+    // Leaves out a kill between the removal of a note and the response to the engine, when nothing on disk knows of the
+    // object: see "orphans".
     await this.journal?.closeFiles();
     await new Promise((turn) => setImmediate(turn));
     this.die(new Killed());
   }
 
-  /** The engine is killed alone; the process notices a moment later, or once it runs again. */
+  /** Only the engine is killed. The process notices a moment later, or once it runs again. */
   loseEngine(random: () => number): void {
     if (this.hasEnded) return;
     this.timeline.tell(`${this.label}: its engine is killed`);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Declared } from "./engine";
 
-/** One change of the program, or of the server behind its back. Numbers pick from what is there. */
+/** One change of the program, or of the server from outside. Numbers choose among the existing objects. */
 export type Change =
   | {
       readonly kind: "add account";
@@ -26,7 +26,7 @@ export type Change =
   | { readonly kind: "expire key"; readonly pick: number; readonly days: number }
   | { readonly kind: "dashboard"; readonly act: "rename" | "revoke"; readonly pick: number };
 
-/** What happens to the process of one command. */
+/** An event in the process of one command. */
 export interface Mishap {
   readonly kind:
     | "nothing"
@@ -35,12 +35,12 @@ export interface Mishap {
     | "process frozen"
     | "process frozen, engine killed"
     | "clock set";
-  /** At which request of its: the number `at` of all, or of those that make something. */
+  /** At which request: the number `at` of all, or of those that create something. */
   readonly counts: "requests" | "creates";
   readonly at: number;
-  /** How long it stands still, or how far its clock is set. */
+  /** How long it is paused, or how far its clock is moved. */
   readonly lastsMs: number;
-  /** Its clock from the start, ahead of the server's. */
+  /** How far its clock is ahead of the server's from the start. */
   readonly aheadMs: number;
 }
 
@@ -56,20 +56,20 @@ export const NO_MISHAP: Mishap = {
 interface Command {
   readonly mishap: Mishap;
   readonly refreshFirst: boolean;
-  /** How long it waits for the other stack's, which begins at once. */
+  /** How long it waits after the start of the other stack's command. */
   readonly delayMs: number;
 }
 
-/** What happens between two commands, and the commands. */
+/** Events between two commands, and the commands. */
 interface Step {
   readonly changes: readonly Change[];
-  /** One request in so many meets a fault. */
+  /** One in this many requests has a fault. */
   readonly faultOneIn: number;
-  /** The server's database is away during the commands. */
+  /** Whether the server's database is down during the commands. */
   readonly outage: boolean;
-  /** How far the clock is set that dates the notes. */
+  /** How far the clock that dates the notes is moved. */
   readonly notesAheadMs: number;
-  /** One for each stack; undefined: none now. */
+  /** One for each stack; undefined: none. */
   readonly commands: readonly [Command | undefined, Command | undefined];
   /** Until the next step. */
   readonly pauseMs: number;
@@ -84,7 +84,7 @@ export interface Scenario {
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 
-// Few names, so that many objects are alike.
+// Few names, so that many objects have the same one.
 const NAMES = ["ingestor", "reader", "billing"];
 const ROLES = [["event_ingestor"], ["event_reader"], ["event_ingestor", "event_reader"]];
 
@@ -177,7 +177,7 @@ const command = fc.option(
   fc.record({
     mishap,
     refreshFirst: fc.boolean(),
-    // Within the other's, or once the leases of what it left are over.
+    // During the other's, or once the leases of its notes are over.
     delayMs: fc.constantFrom(0, 0, 1_000, 3 * MINUTE, 6 * MINUTE),
   }),
   { nil: undefined, freq: 5 },
@@ -193,9 +193,9 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
       outage: fc.nat(9).map((chance) => chance === 0),
       notesAheadMs: fc.oneof(
         { weight: 3, arbitrary: fc.constant(0) },
-        // Ahead by more than the lease. The jumps of a scenario and the latest effect together stay below the hour after
-        // which a note is closed because nothing is there: a clock that jumps further, between a request and its late
-        // effect, has it closed too soon.
+        // Ahead by more than the lease. The jumps of a scenario and the latest effect together stay below one hour,
+        // after which a note without an object is closed: a clock that jumps further between a request and its late
+        // effect closes it too soon.
         { weight: 1, arbitrary: fc.integer({ min: -3 * HOUR, max: 6 * MINUTE }) },
       ),
       commands: fc.tuple(command, command),
@@ -205,7 +205,7 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   ),
 });
 
-/** The declared resources after a change; `made` numbers new ones. */
+/** The declared resources after a change; `made` counts new ones. */
 export function changed(program: readonly Declared[], change: Change, made: number): Declared[] {
   const accounts = program.filter(({ type }) => type === "account");
   const keys = program.filter(({ type }) => type === "key");
@@ -250,7 +250,7 @@ export function changed(program: readonly Declared[], change: Change, made: numb
   }
 }
 
-/** A name of the program's, or one that begins with its prefix. The engine passes on nothing that is undefined. */
+/** A name from the program, or one with its prefix. The engine does not pass on undefined values. */
 function named({ name, isNamed }: { name: number; isNamed: boolean }): Record<string, unknown> {
   return { name: isNamed ? NAMES[name] : undefined, namePrefix: NAMES[name] };
 }

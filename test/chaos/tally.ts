@@ -1,4 +1,4 @@
-/** How often what happened, over all scenarios. */
+/** How often each event happened in all scenarios. */
 export class Tally {
   private readonly times = new Map<string, number>();
 

@@ -3,11 +3,11 @@ interface Event {
   readonly act: () => void | Promise<void>;
 }
 
-/** Fake time: things happen one after the other, in an order that nothing but the seed decides. */
+/** Fake time: events happen one after the other, in an order that only depends on the seed. */
 export class Timeline {
-  /** By time; those of one moment in the order in which they were planned. */
+  /** Sorted by time, and then in the order in which they were planned. */
   private readonly events: Event[] = [];
-  /** What happened, for whoever has to find out why. */
+  /** A log of events, to analyse failures. */
   readonly story: string[] = [];
   private readonly holding = new Set<Promise<unknown>>();
 
@@ -28,7 +28,7 @@ export class Timeline {
     return new Promise((resolve) => this.after(ms, resolve));
   }
 
-  /** Work that takes real time: nothing else happens before it is done. */
+  /** Runs work that takes real time. No event happens before it is done. */
   hold<Value>(work: Promise<Value>): Promise<Value> {
     this.holding.add(work);
     const release = () => this.holding.delete(work);
@@ -36,7 +36,7 @@ export class Timeline {
     return work;
   }
 
-  /** Waits until nothing is planned any more; whatever happens meanwhile may plan more. */
+  /** Waits until no event is planned. Events may plan more. */
   async untilQuiet(): Promise<void> {
     for (;;) {
       const last = this.events.at(-1);
@@ -45,7 +45,7 @@ export class Timeline {
     }
   }
 
-  /** Lets time pass until the work is done. */
+  /** Advances time until the work is done. */
   async run(work: Promise<void>): Promise<void> {
     const ended = { is: false };
     const end = () => {

@@ -18,16 +18,16 @@ export const INVARIANTS = [
 ] as const;
 type Invariant = (typeof INVARIANTS)[number];
 
-/** What tells a person to look at an object that no run may touch. */
+/** Messages that ask a person to check an object that no run may touch. */
 const REPORT =
-  /may be in no state|These keys have the name, and this run does not know them|that this run does not know:/;
+  /may be in no state|These keys have the same name, and this run does not know them|that this run does not know:/;
 
 /** How far a lifetime may be off. */
 const TOLERANCE_MS = 60_000;
 
-/** Holds what the stacks believe against what the server has. */
+/** Compares the stacks' states with the server's objects. */
 export class Classification {
-  /** Ended by a person: their end is no surprise. */
+  /** Ids that a person has ended. */
   readonly endedByHand = new Set<string>();
 
   constructor(
@@ -43,7 +43,7 @@ export class Classification {
     };
   }
 
-  /** What holds at any time. */
+  /** Checks what must hold at any time. */
   always(): void {
     const live = new Set(this.platform.live().map(({ id }) => id));
     for (const stack of this.platform.stacks) {
@@ -65,7 +65,7 @@ export class Classification {
     this.expect(is, "no convergence in fault-free runs", told);
   }
 
-  /** A person does what the reports ask for: what is in no state is removed. */
+  /** Does what the reports ask a person to do: removes objects that are in no state. */
   followReports(): void {
     const { emulator, stacks } = this.platform;
     for (const { id } of this.platform.live()) {
@@ -77,7 +77,7 @@ export class Classification {
     }
   }
 
-  /** What holds when everything is settled. */
+  /** Checks what must hold once everything is resolved. */
   atTheEnd(program: readonly Declared[]): void {
     this.always();
     for (const stack of this.platform.stacks) {

@@ -18,7 +18,7 @@ import { Timeline } from "./timeline";
 
 const START = Date.UTC(2026, 10, 24, 8, 0, 0);
 
-/** One tenant of a Flexprice behind a bad gateway, one folder of notes, and two stacks with the same names. */
+/** One tenant of a Flexprice behind a faulty gateway, one folder of notes, and two stacks with the same names. */
 export class ChaosWorld {
   readonly notes: NoteFolder;
   readonly gateway: Gateway;
@@ -38,7 +38,7 @@ export class ChaosWorld {
     this.notes = new NoteFolder(timeline, tally);
     this.gateway = new Gateway(emulator, timeline, random, tally);
     this.stacks = [new Engine("first", timeline, random), new Engine("second", timeline, random)];
-    // Names of objects and notes: a seed repeats them too, and with them the order of a folder.
+    // A seed also repeats the names of objects and notes, and with them the order in a folder.
     const bytes = (size: number) => Buffer.from(Array.from({ length: size }, () => random() * 256));
     Object.assign(crypto, { randomBytes: bytes });
   }
@@ -60,7 +60,7 @@ export class ChaosWorld {
     this.notes.remove();
   }
 
-  /** One command of the CLI: a process of its own, whatever becomes of it. */
+  /** One command of the CLI, in its own process. */
   async command(
     engine: Engine,
     mishap: Mishap,
@@ -77,12 +77,12 @@ export class ChaosWorld {
       if (!(error instanceof Killed)) throw error;
       return false;
     } finally {
-      // A process whose engine was killed goes on until it notices.
+      // A process whose engine was killed continues until it notices.
       if (!process.hasLostEngine) await this.timeline.hold(process.kill());
     }
   }
 
-  /** The live objects of the tenant: accounts, and the keys that are not the operator's. */
+  /** The active objects of the tenant: accounts, and keys other than the operator's. */
   live(): { id: string; name: string; value?: string }[] {
     const { emulator, operator } = this;
     const isLive = ({ status }: { status: string }) => status === "published";
@@ -95,7 +95,7 @@ export class ChaosWorld {
   private provider(process: ProviderProcess): Provider {
     const warn = async (message: string) => {
       this.warnings.push(redact(message));
-      if (message.includes("made by a run that was cut off, has been")) {
+      if (message.includes("created by a run that was interrupted, has been")) {
         this.tally.count("removed by recovery");
       }
       this.timeline.tell(`${process.label}: warns: ${message}`);

@@ -1,15 +1,15 @@
-/** One request and the answer that a Flexprice server must give to it. */
+/** One request and the response that a Flexprice server must return. */
 export interface ContractCase {
   title: string;
-  /** Steps that must succeed before; their answers are named for use in "{name.field}". */
+  /** Steps that must succeed first. Their responses have names for use in "{name.field}". */
   given?: Record<string, ContractRequest>;
   request: ContractRequest;
   status: number | number[];
-  /** Compared as a whole: no field may be missing or too many. */
+  /** Compared as a whole: no field may be missing, and none may be added. */
   body: Expected;
   /** Response headers, names in lower case; null: absent. */
   headers?: Record<string, string | RegExp | null>;
-  /** Why this cannot run against a real server. Not needed for cases that name what only the emulator has. */
+  /** Why this cannot run against a real server. Not needed for cases with names that only the emulator has. */
   emulatorOnly?: string;
 }
 
@@ -55,7 +55,7 @@ export function http(route: string, more: Partial<ContractRequest> = {}): Contra
   return { method, path, ...more };
 }
 
-/** "{name.field}" in these is replaced, as everywhere in a request. */
+/** "{name.field}" is replaced in these too, as everywhere in a request. */
 export type Credential =
   | "admin"
   | "nobody"
@@ -109,7 +109,7 @@ const NO_ADDRESS = {
   address_country: "",
 };
 
-/** The tenant that comes with every user. */
+/** The tenant in every user. */
 export const TENANT = new Placeholder(
   "a tenant",
   (value) =>
@@ -137,7 +137,7 @@ export class PlainText {
   constructor(readonly text: string) {}
 }
 
-/** The answer to anything that has no route. */
+/** The response to anything without a route. */
 export const NO_ROUTE = new PlainText("404 page not found");
 
 export function account(fields: Record<string, unknown> = {}): ContractRequest {
@@ -209,7 +209,7 @@ export const NO_ENVIRONMENT = {
   message: "Invalid or inaccessible environment",
 };
 
-/** A field of what should be an object; undefined when it is none. */
+/** A field of what should be an object; undefined if it is not one. */
 export function field(value: unknown, name: string): unknown {
   return isRecord(value) ? value[name] : undefined;
 }

@@ -5,7 +5,7 @@ import { isRealServer, startTarget, type Target, whyEmulatorOnly } from "./targe
 describe("contract", () => {
   let target: Target;
 
-  // An emulator for each case; a real server is the same one all along.
+  // Each case has its own emulator. A real server is shared by all.
   beforeEach(async () => {
     target = await startTarget();
   });

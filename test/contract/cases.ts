@@ -8,7 +8,7 @@ import {
 import { CREATING_KEYS, LISTING_KEYS, REVOKING_KEYS } from "./cases/keys";
 import { SEARCHING_ACCOUNTS } from "./cases/search";
 
-/** What a Flexprice server answers, by subject. */
+/** The responses of a Flexprice server, by subject. */
 export const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
   authentication: AUTHENTICATION,
   "creating accounts": CREATING_ACCOUNTS,

@@ -12,7 +12,7 @@ import {
 } from "./case";
 import type { Target } from "./target";
 
-/** An answer as it came over the wire. */
+/** A response as received. */
 interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -127,7 +127,7 @@ function valueAt(path: string, names: Names): string {
   return value;
 }
 
-/** Puts the actual value where a placeholder accepts it, so that a difference reads well. */
+/** Replaces placeholders that accept the actual value with it, so that a difference is easy to read. */
 function settle(expected: Expected, actual: unknown): unknown {
   if (expected instanceof Placeholder) {
     return expected.test(actual) ? actual : `<${expected.description}>`;
@@ -151,7 +151,7 @@ function parse(text: string): unknown {
   }
 }
 
-/** Leaves no key or account behind on a server that outlives the case. */
+/** Removes the keys and accounts of the case from a server that outlives it. */
 async function cleanUp(made: unknown[], { url, names }: Target): Promise<void> {
   for (const secret of made.map((body) => field(body, "secret")).filter(isRecord)) {
     await send({ method: "DELETE", path: `/secrets/api/keys/${field(secret, "id")}` }, url, names);

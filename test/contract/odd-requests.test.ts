@@ -4,14 +4,14 @@ import fc from "fast-check";
 import type { Emulator, Operator } from "../../provider/emulator";
 import { startEmulator } from "../support/emulator-client";
 
-/** What may stand where one part of a path or a value of a query is. */
+/** Possible values of a path segment or a query parameter. */
 const text = fc.oneof(
   fc.constantFrom("", "x", "%00", "%2F", "%2e%2e", "..", "%ff", "%zz", "+", ";", "user_1", "0"),
   fc.constantFrom("9223372036854775808", "-1", "1.5", "1e3", "NaN", "true", "null", "\u00e4"),
   fc.string({ maxLength: 12 }).map(encodeURIComponent),
 );
 
-/** A field's value: of the right kind as often as not, so that more than the decoding is reached. */
+/** A field's value. Half of the values have the right type, so that requests get past the decoding. */
 const value = fc.oneof(
   fc.constantFrom("service_account", "private_key", "event_reader", "ci", "a\0b", "\ud83e"),
   fc.constantFrom(["event_reader"], ["super_admin", "nope"], [], {}, "", null, true),
@@ -26,7 +26,7 @@ const FIELDS = [
   ...["external_customer_id", "properties", "source", "timestamp", "events", "__proto__"],
 ];
 
-/** Bodies that are taken: odd ones that differ in a field or two reach more than the decoding. */
+/** Accepted bodies: odd variants with a changed field or two get past the decoding. */
 const TAKEN: Readonly<Record<string, object>> = {
   "PUT /users/me": { name: "me" },
   "POST /users": { type: "service_account", name: "ci", roles: ["event_reader"] },
@@ -79,7 +79,7 @@ describe("odd requests", () => {
   });
   after(() => emulator.stop());
 
-  /** As it stands: fetch would put a path in order first. */
+  /** Sends the path as it is: fetch would normalize it. */
   function send(method: string, path: string, sent: string): Promise<Answer> {
     const { hostname, port, pathname } = new URL(emulator.url);
     return new Promise((resolve, reject) => {
@@ -97,7 +97,7 @@ describe("odd requests", () => {
     });
   }
 
-  /** What there is; each part of it can be changed by one of the routes. */
+  /** The existing objects. Each part of them can be changed by one of the routes. */
   const held = () => JSON.stringify([emulator.accounts(), emulator.keys(operator.tenantId)]);
 
   for (const route of ROUTES) {
@@ -119,7 +119,7 @@ describe("odd requests", () => {
   }
 });
 
-/** A refusal of the server: of a handler, of the roles, of the credential, of Go's own server, or of its panics. */
+/** An error of the server: from a handler, the roles, the credential, Go's server, or a panic. */
 function assertShape(status: number, text: string): void {
   if (status === 500 && text === "") return;
   if (/^\d{3} /.test(text)) return;

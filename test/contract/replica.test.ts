@@ -39,7 +39,7 @@ describe("read replica", () => {
   const list = async (id: string) =>
     count(await client.send("GET", `/secrets/api/keys?user_id=${id}`));
 
-  /** Gives the same answer until the lag is over, and the other one from then on. */
+  /** Returns the same response until the lag is over, and then the other one. */
   async function turns<T>(ask: () => Promise<T>, before: T, after: T): Promise<void> {
     assert.deepEqual(await ask(), before);
     clock.advance({ seconds: LAG_SECONDS - 0.001 });

@@ -32,7 +32,7 @@ describe("official client", () => {
 
   afterEach(() => emulator.stop());
 
-  /** Resolves to the answer as it was on the wire, once the client has agreed to its shape. */
+  /** Resolves to the raw response, once the client has accepted its format. */
   async function agreed(status: number, call: Promise<unknown>): Promise<unknown> {
     await call.catch((error: unknown) => {
       if (!isOnlyAbsence(error)) throw error;
@@ -217,7 +217,7 @@ describe("official client", () => {
   });
 });
 
-/** True when all that the client misses is fields that may be absent. */
+/** Whether the client only misses fields that may be absent. */
 function isOnlyAbsence(error: unknown): boolean {
   const issues = field(field(error, "cause"), "issues");
   return field(error, "name") === "ResponseValidationError" && areAbsences(issues);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Emulator } from "../../provider/emulator";
 import { type ContractCase, field } from "./case";
 
-/** A server to hold to the contract, and the names that the cases may use for what it has. */
+/** A server to test against the contract, and the names of its objects for the cases. */
 export interface Target {
   /** With /v1. */
   readonly url: string;
@@ -13,10 +13,10 @@ export interface Target {
 const { FLEXPRICE_CONTRACT_URL, FLEXPRICE_CONTRACT_ACCESS_TOKEN } = process.env;
 const { FLEXPRICE_CONTRACT_ENVIRONMENT_ID } = process.env;
 
-/** True when the environment variables name a real server. */
+/** Whether the environment variables name a real server. */
 export const isRealServer = Boolean(FLEXPRICE_CONTRACT_URL);
 
-/** What only the emulator has, by the names of cases. */
+/** Objects that only the emulator has, by the names in cases. */
 const EMULATOR_ONLY: Readonly<Record<string, string>> = {
   second: "it takes a second environment",
   writer: "it takes a user with all_writer",

@@ -101,7 +101,7 @@ describe("time", () => {
     assert.equal(await user.me(), 401, "120 s after loading");
   });
 
-  it("a key is loaded anew when its time is over", async () => {
+  it("a cached key is loaded again once its time is over", async () => {
     await start(REVOCATION_DELAY);
     const key = newKey();
     const user = client.as({ apiKey: key.value });

@@ -5,7 +5,7 @@ import { OPERATIONS, type Operation, type Provider } from "../../benchmark/provi
 import type { Results, Row } from "../../benchmark/rows";
 import { CHECKOUT, readPage } from "./page";
 
-/** As the page's table calls them. */
+/** Their names in the page's table. */
 const NAMES: Record<Operation, string> = {
   up: "first `up`",
   preview: "`preview`",

@@ -6,7 +6,7 @@ import { exchangesOf } from "../engine/console";
 import { commandsIn, problemOf } from "./commands";
 import { CHECKOUT, type Page, pagePaths, readPage } from "./page";
 
-/** A command that we tell people to type, and where it stands. */
+/** A command in a document, and its place. */
 interface Told {
   readonly script: string;
   readonly where: string;
@@ -92,7 +92,7 @@ function scriptsOf(language: string, text: string): string[] {
   }
 }
 
-/** What a workflow runs, wherever it stands in it. */
+/** The commands of a workflow, at any place in it. */
 function runSteps(workflow: unknown): string[] {
   if (typeof workflow !== "object" || workflow === null) return [];
   return Object.entries(workflow).flatMap(([key, value]) =>
@@ -100,7 +100,7 @@ function runSteps(workflow: unknown): string[] {
   );
 }
 
-/** The commands in quotation marks that stand in texts of the provider. */
+/** The quoted commands in texts of the provider. */
 function toldBySources(): Told[] {
   return readdirSync(join(CHECKOUT, "provider"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))

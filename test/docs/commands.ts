@@ -15,10 +15,10 @@ const manifestShape = z.object({
 
 const BIN = join(CHECKOUT, "node_modules", ".bin");
 
-/** Commands of npm that mean something of a package.json. */
+/** npm commands that refer to a package.json. */
 const OF_MANIFEST: readonly string[] = ["ci", "install", "start", "test", "run"];
 
-/** The simple commands of a shell text, as words; those in a `$(…)` too. */
+/** The simple commands of a shell script, as words, including those in `$(…)`. */
 export function commandsIn(script: string): string[][] {
   const commands: string[][] = [[]];
   const inner: string[] = [];
@@ -33,7 +33,7 @@ export function commandsIn(script: string): string[][] {
     }
     for (const [, substituted = ""] of token.matchAll(/\$\(([^)]*)\)/g)) inner.push(substituted);
     const word = token.replace(/["']/g, "");
-    // What only surrounds a command: negation, assignments, redirections.
+    // Parts around a command: negation, assignments, redirections.
     const command = commands.at(-1);
     if (command?.length === 0 && /^(?:!|\w+=.*)$/.test(word)) continue;
     command?.push(word);
@@ -41,7 +41,7 @@ export function commandsIn(script: string): string[][] {
   return [...commands, ...inner.flatMap(commandsIn)].filter((words) => words.length > 0);
 }
 
-/** What is wrong with a command, as somebody types it in a folder of the checkout. */
+/** What is wrong with a command in a folder of the checkout. */
 export async function problemOf(
   words: readonly string[],
   folder: string,
@@ -83,7 +83,7 @@ function manifestProblem(
     : `no package.json has a script "${script}"`;
 }
 
-/** The subcommands and options that a command's own help does not name. */
+/** The subcommands and options that the command's help does not list. */
 async function unknownToHelp(
   command: readonly string[],
   args: readonly string[],
@@ -92,7 +92,7 @@ async function unknownToHelp(
   if (help === undefined) return `${command.join(" ")} has no help`;
   const [next = ""] = args;
   if (/^[a-z-]+$/.test(next) && !next.startsWith("-")) {
-    // Asked behind a word that is no subcommand, or an alias of one, it gives the same help again, or none.
+    // After a word that is not a subcommand, or an alias of one, it prints the same help again, or none.
     const ofNext = await helpOf([...command, next]);
     if (ofNext !== undefined && ofNext !== help)
       return await unknownToHelp([...command, next], args.slice(1));
@@ -124,13 +124,13 @@ async function askForHelp([program = "", ...args]: readonly string[]): Promise<s
   return exitCode === 0 ? stdout : undefined;
 }
 
-/** What npx runs: the package's own command, or one of its dependencies'. */
+/** The command that npx runs: the package's own, or that of a dependency. */
 function binary(name: string): string[] {
   const own = manifestsAbove(CHECKOUT)[0]?.bin[name];
   return own === undefined ? [join(BIN, name)] : [process.execPath, join(CHECKOUT, own)];
 }
 
-/** Those of the folder and of the folders around it, up to the checkout's. */
+/** Those of the folder and its parent folders, up to the checkout. */
 function manifestsAbove(folder: string): z.infer<typeof manifestShape>[] {
   const file = join(folder, "package.json");
   const here = existsSync(file)

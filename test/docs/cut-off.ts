@@ -6,7 +6,7 @@ import type { DocSession } from "./follow";
 
 const CREATE = { method: "POST", path: /^\/v1\/users$/ };
 
-/** Has `up` make an account of this program, and kills one of the two processes while Flexprice answers. */
+/** Lets `up` create an account of this program, and kills one of the two processes during the response. */
 export async function cutOff(
   { fixture }: DocSession,
   program: string,
@@ -15,7 +15,7 @@ export async function cutOff(
   const { emulator, workspace } = fixture;
   fixture.setSource(program);
   fixture.takeWrites();
-  // An answer that takes some seconds.
+  // A response that takes some seconds.
   emulator.faults.add({
     ...testFault({ kind: "slow", bytesPerSecond: 80 }, "after"),
     match: CREATE,
@@ -25,11 +25,11 @@ export async function cutOff(
   if (victim === "Pulumi") up.kill("SIGKILL");
   else workspace.killProviders();
   await up.done;
-  // Without Pulumi the provider ends too.
+  // Without Pulumi, the provider ends too.
   await workspace.providersEnd();
 }
 
-/** As if nobody had renewed the notes of creates for so long that a run may claim them. */
+/** Makes the notes about creates so old that a run may claim them. */
 export function endLeases({ fixture }: DocSession): void {
   const folder = join(String(fixture.workspace.env["PULUMI_HOME"]), "flexprice", "creates");
   const threeMinutesAgo = Date.now() / 1_000 - 180;

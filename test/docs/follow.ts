@@ -4,10 +4,10 @@ import { EngineFixture } from "../engine/fixture";
 import { asModule } from "./module";
 import { type Block, readPage } from "./page";
 
-/** Blocks are named by a text in them. */
+/** Blocks are identified by a text in them. */
 type ByBlock<What> = Readonly<Record<string, What>>;
 
-/** Whatever asks for something outside of this machine fails at once. */
+/** Requests to other machines fail at once. */
 const NO_NETWORK = Object.fromEntries(
   ["http_proxy", "https_proxy"].flatMap((name) => [
     [name, "http://127.0.0.1:9"],
@@ -25,23 +25,23 @@ const TYPIST = `
 pulumi() { printf %s "$OPERATOR_KEY" | command pulumi "$@"; }
 npm() { case "$1" in ci | install) ;; *) command npm "$@" ;; esac; }`;
 
-/** What a reader of a page would have to know to follow it without thinking. */
+/** What a test must know to follow a page. */
 export interface Circumstances {
   /** Why a block cannot be run here. */
   readonly notRun?: ByBlock<string>;
-  /** Programs that take the place of the one before, on the same stack; the page itself goes on from there. */
+  /** Programs that replace the one before, on the same stack. The page continues with them. */
   readonly edits?: readonly string[];
-  /** Blocks that are run in a way of their own. */
+  /** Blocks with their own way to run. */
   readonly run?: ByBlock<(session: DocSession, text: string) => unknown>;
-  /** What happens in the world before a block. */
+  /** Runs before a block. */
   readonly before?: ByBlock<(session: DocSession) => unknown>;
-  /** What is to be seen behind it. */
+  /** Assertions after a block. */
   readonly after?: ByBlock<(session: DocSession) => unknown>;
   /** The exit status of a block's last command, or of the program's `up`. Default: 0. */
   readonly status?: ByBlock<number>;
 }
 
-/** A stack with one program of a page, an embedded Flexprice, and somebody who types what the page says. */
+/** A stack with one program of a page and an embedded Flexprice. Runs the commands of the page. */
 export class DocSession {
   private constructor(readonly fixture: EngineFixture) {}
 
@@ -64,10 +64,10 @@ export class DocSession {
     return session;
   }
 
-  /** All that was printed so far. */
+  /** The output so far. */
   transcript = "";
 
-  /** Types commands in one shell, and gives what each of them prints; the last one ends with this status. */
+  /** Runs commands in one shell, and returns the output of each. The last one must end with this status. */
   async type(commands: readonly string[], status = 0): Promise<string[]> {
     const { programDirectory } = this.fixture.workspace;
     const outputs = await type(this.fixture, [TYPIST, ...commands], programDirectory, status);
@@ -81,8 +81,8 @@ export class DocSession {
 }
 
 /**
- * Follows a page from its top to its end: programs are brought up, each on a stack and a Flexprice of its own;
- * commands are typed there; output has to be what was printed since.
+ * Follows a page from top to bottom. Each program is deployed to its own stack and Flexprice. Commands run there, and
+ * the output blocks must match what was printed since.
  */
 export function follow(path: string, circumstances: Circumstances = {}): void {
   const { blocks } = readPage(path);

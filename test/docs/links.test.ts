@@ -33,7 +33,7 @@ function isThere({ target, heading }: Link): boolean {
   return !statSync(join(CHECKOUT, target)).isDirectory() && anchorsOf(target).has(heading);
 }
 
-/** The headings of a page as GitHub names them in addresses. */
+/** The anchors of a page's headings on GitHub. */
 function anchorsOf(path: string): Set<string> {
   const anchors = new Set<string>();
   for (const [, title = ""] of readPage(path).prose.matchAll(/^#+ +(.*)$/gm)) {

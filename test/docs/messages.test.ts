@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { credential, type ProcessOptions, reasons, token, UnitFixture } from "../unit/fixture";
 import { CHECKOUT, type Page, parsePage, readPage } from "./page";
 
-/** Messages that are put together from several texts, and how to get them. */
+/** Messages that consist of several texts, and how to provoke them. */
 const PROVOKED: Readonly<Record<string, (fixture: UnitFixture) => Promise<string>>> = {
   "Invalid role: …. Allowed roles: …": async (fixture) => {
     const inputs = { name: "ci", roles: ["event_ingestr"] };
@@ -22,7 +22,7 @@ const PROVOKED: Readonly<Record<string, (fixture: UnitFixture) => Promise<string
       environmentId: "env_of_somebody_else",
     }),
   "Cannot find module 'pulumi-flexprice/runtime'": async () => {
-    // What a state's `__provider` does, where the program does not have the package.
+    // As the `__provider` in a state does if the program does not have the package.
     const requireElsewhere = createRequire(join(tmpdir(), "program.js"));
     try {
       requireElsewhere("pulumi-flexprice/runtime");
@@ -90,14 +90,14 @@ function messagesOf({ prose }: Page): string[] {
   );
 }
 
-/** Whether one of the texts has these words, and something else where the message has `…`. */
+/** Whether one of the texts contains the message, where `…` stands for anything. */
 function isIn(message: string, said: readonly string[]): boolean {
   const literal = message.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const pattern = new RegExp(literal.replaceAll("…", ".*"));
   return said.some((text) => pattern.test(text));
 }
 
-/** The lines of the provider's sources, and of the embedded Flexprice's, which says what a real one says. */
+/** The lines of all sources. The embedded Flexprice has the messages of a real one. */
 function texts(): string[] {
   return readdirSync(join(CHECKOUT, "provider"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))

@@ -3,7 +3,7 @@ const IMPORTS = [
   ["pulumi", "@pulumi/pulumi"],
 ] as const;
 
-/** A block as a whole program: what an earlier block of a page imports is imported here too. Lines keep their numbers. */
+/** Makes a block a whole program, with the imports of earlier blocks of the page. Line numbers stay. */
 export function asModule(text: string): string {
   const missing = IMPORTS.filter(
     ([name, source]) =>
@@ -11,7 +11,7 @@ export function asModule(text: string): string {
       !new RegExp(`"${source}"|(?:const|using) ${name} `).test(text),
   );
   const imports = missing.map(([name, source]) => `import * as ${name} from "${source}"; `);
-  // A file without either is no module, and shares its names with all others.
+  // A file without either is not a module, and shares its names with all others.
   const end = /^(?:import|export) /m.test(text) ? "" : "\nexport {};";
   return `${imports.join("")}${text}${end}\n`;
 }

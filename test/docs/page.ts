@@ -3,13 +3,13 @@ import { dirname, join, posix, resolve } from "node:path";
 
 export const CHECKOUT = resolve(__dirname, "..", "..");
 
-/** A fenced block of a page: code, commands, or what a command prints. */
+/** A fenced block of a page: code, commands, or output. */
 export interface Block {
   /** The page's path below the checkout. */
   readonly page: string;
   /** Number of its first line in the page. */
   readonly line: number;
-  /** What stands behind the fence; "" for output. */
+  /** The language after the fence; "" for output. */
   readonly language: string;
   readonly text: string;
 }
@@ -17,11 +17,11 @@ export interface Block {
 export interface Page {
   readonly path: string;
   readonly blocks: readonly Block[];
-  /** The page with every line of a block left empty. */
+  /** The page with empty lines instead of blocks. */
   readonly prose: string;
 }
 
-/** The pages that people read, by their paths below the checkout. */
+/** The pages for readers, by path below the checkout. */
 export function pagePaths(): string[] {
   const folders = ["docs", "examples", "benchmark"].flatMap((folder) => markdownIn(folder, true));
   return [...markdownIn(".", false), ...folders].sort();
@@ -43,7 +43,7 @@ export function linksOf(path: string): Link[] {
   return linksIn(path, readPage(path).prose);
 }
 
-/** The same for text that is not in a file yet. */
+/** The same for text that is not in a file. */
 export function linksIn(path: string, prose: string): Link[] {
   return [...prose.matchAll(/\]\(([^)\s]+)\)|(?:src|srcset|href)="([^"]+)"/g)]
     .map(([, link, attribute]) => link ?? attribute ?? "")

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Block, CHECKOUT, pagePaths, parsePage, readPage } from "./page";
 
-/** Blocks outside of the pages that are followed from top to end, by a text in them: what else looks at them. */
+/** Blocks outside of the followed pages, by a text in them, and the test that covers each. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "provider/index.ts        the entry for programs": "a list of folders",
   "npx pulumi-flexprice dev-server --seed 1": "test/unit/cli/page.test.ts",
@@ -24,7 +24,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "✔ rejects a misspelled role in a preview": "test/engine/example-testing.test.ts",
 };
 
-/** Languages in an example's page that need no further look: its own test types console blocks. */
+/** Languages in an example's README that need no further test: its own test runs console blocks. */
 const IN_EXAMPLES: readonly string[] = ["console"];
 
 describe("every block of every page", () => {
@@ -66,7 +66,7 @@ describe("every block of every page", () => {
   });
 });
 
-/** What the test files of a folder give to a function. */
+/** The arguments of a function in the test files of a folder. */
 function calls(folder: string, pattern: RegExp): string[] {
   return readdirSync(join(CHECKOUT, folder))
     .filter((file) => file.endsWith(".test.ts"))

@@ -4,7 +4,7 @@ import { changes, EngineFixture, succeeded } from "../engine/fixture";
 import { asModule } from "./module";
 import { readPage } from "./page";
 
-/** Pages whose programs need nothing from each other. They are parts of one program, since each run takes seconds. */
+/** Pages with independent programs. They run as one program, since each run takes seconds. */
 const PAGES = [
   "README.md",
   "docs/adopting.md",
@@ -49,7 +49,7 @@ function otherThanCreates(fixture: EngineFixture): string[] {
   return requests.filter((request) => !request.startsWith("POST "));
 }
 
-/** An account is renamed once where the program sets its name, and adoption renames none. */
+/** An account is renamed once if the program sets its name. Adoption renames none. */
 function renamesOf(fixture: EngineFixture, name: string): string[] {
   return fixture
     .accounts()
@@ -65,7 +65,7 @@ export = async () => {
 };`;
 }
 
-/** What the programs find in Flexprice, and how they are told of it. */
+/** The objects that the programs find in Flexprice, and how they get the ids. */
 function existingObjects({ emulator, operator }: EngineFixture): Record<string, ConfigValue> {
   const { tenantId, environmentId, apiKey } = operator;
   const account = (name: string) => emulator.createAccount(tenantId, { name, roles: ROLES });

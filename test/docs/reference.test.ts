@@ -74,7 +74,7 @@ function codeIn(cell: string): string {
   return /`([^`]+)`/.exec(cell)?.[1] ?? cell;
 }
 
-/** The names in the first column of the table below a heading, sorted. */
+/** The names in the first column of the table under a heading, sorted. */
 function namesIn(prose: string, heading: string): string[] {
   return cellsOf(prose, heading)
     .map(([cell = ""]) => codeIn(cell))
@@ -86,7 +86,7 @@ function sourceOf(path: string): ts.SourceFile {
   return ts.createSourceFile(file, readFileSync(file, "utf8"), ts.ScriptTarget.Latest);
 }
 
-/** The members of an interface, or of a type that is put together from object types; without what it extends. */
+/** The members of an interface or an intersection of object types, without inherited ones. */
 function interfaceMembers(
   source: ts.SourceFile,
   name: string,
@@ -104,7 +104,7 @@ function interfaceMembers(
   return [...found].map(([member, optional]) => ({ name: member, optional }));
 }
 
-/** The properties of a class that are no statics. */
+/** The non-static properties of a class. */
 function properties(source: ts.SourceFile, name: string): string[] {
   const type = source.statements.find(
     (statement): statement is ts.ClassDeclaration =>

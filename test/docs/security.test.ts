@@ -46,7 +46,7 @@ describe("what the security page says", () => {
 
   it("of what Pulumi's own debugging prints", async () => {
     for (const options of [["--debug"], ["-v=9", "--logtostderr"]]) {
-      // Not by way of the bench, which refuses such output.
+      // Not through the fixture, which rejects such output.
       const { output } = await fixture.workspace.start("up", options).done;
       assert.ok(
         keys().some((value) => output.includes(value)),

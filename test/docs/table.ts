@@ -1,4 +1,4 @@
-/** The rows of the first table of a section, as the texts of their cells; without the head of the table. */
+/** The rows of the first table of a section, as texts of cells, without the header. */
 export function cellsOf(prose: string, heading: string): string[][] {
   const [, below = ""] = prose.split(`\n${heading}\n`);
   const [section = ""] = below.split(/^#+ /m);

@@ -18,7 +18,7 @@ async function runWithMocha(session: DocSession, test: string): Promise<void> {
   const [printed, stacks] = await session.type([
     `"${mocha}" --require ts-node/register/transpile-only --timeout 120000 program.test.ts`,
     "pulumi stack ls --json",
-    // As the page says: the test's own stack was selected, and is gone.
+    // As the page says: the test's own stack was selected, and has been removed.
     "pulumi stack select dev",
   ]);
   assert.match(printed ?? "", /1 passing/);

@@ -8,7 +8,7 @@ new flexprice.ApiKey("usage-ingestor", { serviceAccountId: ingestor.id });
 new flexprice.ServiceAccount("usage-reader", { roles: ["event_reader"] });
 `;
 
-/** Somebody makes a key that the stack does not know. */
+/** Creates a key that the stack does not know. */
 async function destroyWithForeignKey(session: DocSession): Promise<void> {
   const { fixture } = session;
   const [account] = fixture.accounts();

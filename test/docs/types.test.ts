@@ -26,17 +26,17 @@ describe("TypeScript in documents", () => {
   });
 });
 
-/** Examples in comments leave out the function around them, programs cannot. */
+/** Examples in comments can omit the function around them, programs cannot. */
 const AWAIT_OUTSIDE = 1309;
 
-/** What the compiler says about the blocks, with the project's own settings, in one program. */
+/** The compiler's messages about the blocks, as one program with the project's settings. */
 function problemsOf(blocks: readonly Block[]): string[] {
   const files = new Map(
     blocks.map((block, index) => [join(CHECKOUT, "test", "docs", `block-${index}.ts`), block]),
   );
   const config = ts.getParsedCommandLineOfConfigFile(
     join(CHECKOUT, "tsconfig.json"),
-    // Examples declare more than they use.
+    // Examples may declare more than they use.
     { noUnusedLocals: false },
     {
       ...ts.sys,

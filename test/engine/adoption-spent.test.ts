@@ -16,7 +16,7 @@ import {
 const KEY = "**ApiKey::ci";
 const URN = `urn:pulumi:test::test::${KEY_TYPE}::ci`;
 const ITSELF =
-  /it was to be replaced, but the program still has "adopt" for it, and took the very same over/;
+  /it should be replaced, but the program still has "adopt" for it, and adopted it again/;
 
 describe("adopt that is left in the program", () => {
   let fixture: EngineFixture;
@@ -48,7 +48,7 @@ describe("adopt that is left in the program", () => {
     return `import * as pulumi from "@pulumi/pulumi";${source}`;
   }
 
-  /** The adopted key is the only one, works, and the state is in order. */
+  /** Asserts that the adopted key is the only one and works, and that the state is right. */
   async function assertKept(): Promise<void> {
     assert.deepEqual(
       fixture.keys().map(({ id }) => id),
@@ -70,7 +70,7 @@ describe("adopt that is left in the program", () => {
     const again = succeeded(await fixture.up());
     await assertKept();
     const [warning = "", ...others] = messages(again, "warning");
-    assert.match(warning, /^API key "by hand" .* is left as it is: the program has it\./);
+    assert.match(warning, /^API key "by hand" .* is not deleted: the program still has it\./);
     assert.deepEqual(others, []);
   });
 

@@ -4,7 +4,7 @@ import { nightly, sample } from "../support/sample";
 import { KEY_REPLACED, takeTraffic, use } from "./consumer";
 import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 
-/** A program that takes over one account and one key; both by id, the key's value from a secret setting. */
+/** A program that adopts one account and one key, by id. The key's value comes from a secret setting. */
 function program(account: string, key: string): string {
   return `
 import * as pulumi from "@pulumi/pulumi";
@@ -48,7 +48,7 @@ describe("adoption", () => {
       [
         `adopt: "${writer.id}"`,
         "",
-        /it has the roles event_ingestor, the program asks for event_reader/,
+        /it has the roles event_ingestor, but the program asks for event_reader/,
       ],
       [
         `adopt: "${operator.userId}"`,
@@ -59,7 +59,7 @@ describe("adoption", () => {
         "",
         `serviceAccountId: "${writer.id}", ${adoptKey}`,
         new RegExp(
-          `adopt: Could not adopt API key ${theirKey.id}\\.\n.*acts for ${theirs.id}, the program asks for a key of ${writer.id}`,
+          `adopt: Could not adopt API key ${theirKey.id}\\.\n.*acts for ${theirs.id}, but the program asks for a key of ${writer.id}`,
         ),
       ],
       [
@@ -70,12 +70,12 @@ describe("adoption", () => {
       [
         "",
         `serviceAccountId: "${theirs.id}", name: "other", ${adoptKey}`,
-        /its name is "ci", the program asks for "other"/,
+        /its name is "ci", but the program asks for "other"/,
       ],
       [
         "",
         `serviceAccountId: "${theirs.id}", expiresIn: "90d", ${adoptKey}`,
-        /it expires never, the program asks for in 90d/,
+        /it expires never, but the program asks for in 90d/,
       ],
     ];
     for (const [account, key, reason] of sample(refused, 2)) {
@@ -136,7 +136,7 @@ describe("adoption", () => {
       "delete ApiKey ci",
       "delete ServiceAccount ci",
     ]);
-    assert.match(messages(up, "warning").join(), /API key "ci" \(.*\) is left as it is/);
+    assert.match(messages(up, "warning").join(), /API key "ci" \(.*\) is not deleted/);
     assert.deepEqual(
       fixture.takeWrites().map(({ request, body }) => [request, body]),
       [[`PUT /v1/users/${theirs.id}`, { name: "ci" }]],

@@ -15,7 +15,7 @@ import {
 } from "./fixture";
 import { assertStatesAreTheServer } from "./shared-home";
 
-/** An account and a key of this logical name; everything else is code. */
+/** An account and a key with this logical name; the other parameters are code. */
 const pair = (name: string, given: { options?: string; before?: string } = {}) => `
 import * as flexprice from "pulumi-flexprice";
 import * as pulumi from "@pulumi/pulumi";
@@ -38,7 +38,7 @@ const held = async (fixture: EngineFixture, what: string) => {
   return { id: String(found.id), inputs: found.inputs ?? {}, outputs: found.outputs };
 };
 
-/** Names in the state, and on the server. */
+/** The names in the state and on the server. */
 async function namesOf(fixture: EngineFixture) {
   const resources = await fixture.resources();
   return {
@@ -77,7 +77,7 @@ describe("names that the provider makes up", () => {
     await assertUntouched();
   });
 
-  // Each step goes on from the one before.
+  // Each step continues from the one before.
   for (const [what, source] of sample(
     [
       [
@@ -319,7 +319,7 @@ describe("a state of release 0.1.0, with a program that gives no names", () => {
       STATE,
     );
     await fixture.workspace.importState(JSON.parse(state) as StackState);
-    // It holds keys in the clear, which nothing that the provider writes may.
+    // It contains keys in plain text, which the provider must not write.
     rmSync(join(fixture.workspace.scratch, "import.json"));
   });
   after(() => fixture.close());

@@ -9,7 +9,7 @@ import { nightly } from "../support/sample";
 
 const ROOT = join(__dirname, "../..");
 
-/** Four lives of a stack, beside other tests. */
+/** Four whole lives of a stack, in parallel with other tests. */
 const TIMEOUT_MS = 15 * 60_000;
 
 describe("npm run benchmark", function () {

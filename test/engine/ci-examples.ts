@@ -6,10 +6,10 @@ import { z } from "zod";
 
 const EXAMPLES = join(__dirname, "..", "..", "examples", "ci");
 
-/** Secrets and variables of a repository, by name. Those that it does not have are empty. */
+/** Secrets and variables of a repository, by name. Missing ones are empty. */
 export type Settings = Readonly<Record<string, string>>;
 
-/** What a CI system lets a shell do, and in which environment. */
+/** A script of a CI job, and its environment. */
 interface Step {
   readonly script: string;
   readonly env: Readonly<Record<string, string>>;
@@ -17,7 +17,7 @@ interface Step {
 
 export interface Job {
   readonly steps: readonly Step[];
-  /** What only the CI system itself can do. */
+  /** A step that only the CI system can do. */
   readonly skipped: readonly string[];
 }
 
@@ -28,7 +28,7 @@ const workflow = z.strictObject({
   on: z.unknown(),
   permissions: texts,
   concurrency: z.unknown().optional(),
-  // Its flags are those of `shell` below.
+  // Its flags are those of SHELL in ci-repository.ts.
   defaults: z.strictObject({ run: z.strictObject({ shell: z.literal("bash") }) }),
   env: texts,
   jobs: z.record(
@@ -54,7 +54,7 @@ const workflow = z.strictObject({
   ),
 });
 
-/** A GitHub workflow as it stands. */
+/** A GitHub workflow. */
 export function textOf(file: string): string {
   return readFileSync(join(EXAMPLES, "github", file), "utf8");
 }
@@ -107,7 +107,7 @@ export function readPipeline() {
   return { everywhere, stages, variables, jobs };
 }
 
-/** A job of the GitLab pipeline, whose lines are all run by one shell. */
+/** A job of the GitLab pipeline. One shell runs all of its lines. */
 export function gitlabJob(name: string, settings: Settings, projectDirectory: string): Job {
   const { everywhere, variables, jobs } = readPipeline();
   const job = jobs[name];

@@ -14,7 +14,7 @@ const system: System = {
   report: ({ checkout }) => join(checkout, "preview.txt"),
 };
 
-/** Pipelines by what starts them: `$CI_…` variables. */
+/** Pipelines by their trigger: `$CI_…` variables. */
 const PIPELINES = {
   "a merge request": { CI_PIPELINE_SOURCE: "merge_request_event" },
   "a merge": { CI_PIPELINE_SOURCE: "push", CI_COMMIT_BRANCH: "main" },
@@ -35,7 +35,7 @@ describe("the GitLab pipeline", () => {
     for (const [what, variables] of Object.entries(PIPELINES)) {
       const chosen: string[] = [];
       for (const [name, { rules }] of Object.entries(jobs)) {
-        // Conditions of this form mean the same to bash.
+        // Conditions of this form mean the same in bash.
         const conditions = rules.map((rule) => `[[ ${rule.if} ]]`).join(" || ");
         const env = { CI_DEFAULT_BRANCH: "main", ...variables };
         if ((await runChild("bash", ["-c", conditions], { env })).exitCode === 0) chosen.push(name);

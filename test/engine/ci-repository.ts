@@ -19,27 +19,27 @@ import { EngineFixture } from "./fixture";
 const CHECKOUT = join(__dirname, "..", "..");
 const STACK = "production";
 
-/** A job that takes longer hangs. */
+/** After this time, a job counts as hanging. */
 const TIMEOUT_MS = 120_000;
 
-/** Longer than the lease of a note. */
+/** Longer than a note's lease. */
 const BETWEEN_JOBS_MS = 180_000;
 
-/** How both CI systems call bash, as far as it matters to a script. */
+/** The options with which both CI systems call bash. */
 const SHELL = ["--noprofile", "--norc", "-eo", "pipefail"];
 
-/** Which folders a machine of the CI system has. */
+/** The folders of a CI machine. */
 export interface Machine {
   readonly home: string;
   readonly checkout: string;
 }
 
-/** A CI system with the jobs of its example. */
+/** A CI system, with the jobs of its example. */
 export interface System {
   job(name: "preview" | "up" | "drift", settings: Settings, machine: Machine): Job;
-  /** What the cache of the job `up` keeps from one machine to the next. */
+  /** The folders that the cache of the job `up` keeps for the next machine. */
   cached(machine: Machine): string;
-  /** Where a person reads what a preview has found. */
+  /** Where a person reads the result of a preview. */
   report(machine: Machine): string;
 }
 
@@ -48,9 +48,9 @@ export interface JobResult {
   readonly output: string;
 }
 
-/** A repository with a Pulumi program, and the machines on which a CI system runs its jobs. */
+/** A repository with a Pulumi program, and the machines that run its CI jobs. */
 export class Repository {
-  /** All that the repository needs to be set. */
+  /** The settings that the repository needs. */
   readonly settings: Settings;
   private machine: Machine;
   private jobs = 0;
@@ -67,7 +67,7 @@ export class Repository {
   }
 
   static async open(system: System, source: string): Promise<Repository> {
-    // Inside the checkout, where the program finds its packages: `npm ci` has none to install.
+    // Inside the checkout, where the program finds its packages, so `npm ci` has nothing to install.
     const folder = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
     const files = {
       "Pulumi.yaml": { name: "flexprice", runtime: "nodejs" },
@@ -88,7 +88,7 @@ export class Repository {
     return new Repository(system, fixture, folder);
   }
 
-  /** Runs a job as it stands, up to the first step that fails. */
+  /** Runs a job up to the first failing step. */
   async run(
     name: "preview" | "up" | "drift",
     settings: Settings = this.settings,
@@ -102,7 +102,7 @@ export class Repository {
     return { exitCode: 0, output };
   }
 
-  /** Runs a job until something is true, and ends everything on its machine at that moment. */
+  /** Runs a job until a condition is true, and then kills everything on its machine. */
   async runUntil(name: "preview" | "up" | "drift", isTime: () => boolean): Promise<void> {
     for (const step of this.system.job(name, this.settings, this.machine).steps) {
       const child = this.start(step);
@@ -118,7 +118,7 @@ export class Repository {
     }
   }
 
-  /** The next job gets a machine which has nothing of the last one's but what the cache keeps. */
+  /** The next job gets a new machine, with only the cache of the last one. */
   replaceMachine(): void {
     const before = this.machine;
     const kept = join(this.fixture.workspace.scratch, "cache");
@@ -140,7 +140,7 @@ export class Repository {
     return processesWith("HOME", this.machine.home);
   }
 
-  /** Ends everything, after the search for secrets. */
+  /** Closes everything, after a search for secrets. */
   async close(): Promise<void> {
     try {
       await this.fixture.close();
@@ -149,7 +149,7 @@ export class Repository {
     }
   }
 
-  /** Ends everything where a secret is known to have got out. */
+  /** Closes everything, without a search: a secret is known to have leaked. */
   async discard(): Promise<void> {
     await this.fixture.workspace.dispose();
     await this.fixture.emulator.stop();
@@ -166,12 +166,12 @@ export class Repository {
       cwd: this.machine.checkout,
       env: { ...this.context(), ...this.fixture.clock.env, ...env },
       timeoutMs: TIMEOUT_MS,
-      // For the search for secrets at the end.
+      // Needed for the search for secrets at the end.
       onOutput: (text) => writeFileSync(log, text, { flag: "a" }),
     });
   }
 
-  /** What stands for the machine, the CLI's installation and the network. */
+  /** Replaces the machine, the installation of the CLI and the network. */
   private context(): NodeJS.ProcessEnv {
     const { home } = this.machine;
     const {
@@ -198,7 +198,7 @@ export class Repository {
   }
 }
 
-/** Caches keep when a file was written: here the job before has ended a while ago. */
+/** Caches keep the dates of files: here, the last job ended a while ago. */
 function letTimePass(notes: string): void {
   const then = new Date(Date.now() - BETWEEN_JOBS_MS);
   for (const file of readdirSync(notes, { recursive: true, encoding: "utf8" })) {

@@ -111,7 +111,10 @@ export function describeJobs(system: System, { rotation }: { rotation: typeof ni
       const [lost, ...others] = fixture.accounts().filter(({ name }) => name.startsWith("late-"));
       assert.ok(lost !== undefined && others.length === 0);
       const { output } = succeeded(await repository.run("up"));
-      assert.match(output, new RegExp(`cut off while it made service account "${lost.name}"`));
+      assert.match(
+        output,
+        new RegExp(`interrupted while it created service account "${lost.name}"`),
+      );
       assert.deepEqual(
         fixture
           .accounts()
@@ -119,12 +122,15 @@ export function describeJobs(system: System, { rotation }: { rotation: typeof ni
           .sort(),
         ["ci", "late", "late"],
       );
-      assert.doesNotMatch(succeeded(await repository.run("up")).output, /cut off/);
+      assert.doesNotMatch(
+        succeeded(await repository.run("up")).output,
+        /interrupted while it created/,
+      );
     },
   );
 }
 
-/** Apart from the others: here the key ends up in the state in plain. */
+/** Separate from the others: here the state contains the key in plain text. */
 export function describePlainOutput(system: System): void {
   nightly("up fails on a key that is a plain output, without showing it", async () => {
     const repository = await Repository.open(system, "");

@@ -25,10 +25,10 @@ const NAMES = [
   " ",
 ];
 
-/** The last update was more than a second ago. */
+/** The last update is more than a second old. */
 const ONLY_OF_ITS_AGE = /^warning: standard input has a state that was written .* ago\..*\n$/;
 
-/** As strict as a project can be, but for what is declared and not used yet. */
+/** The strictest settings, except for unused declarations. */
 const TSCONFIG = {
   compilerOptions: {
     target: "es2022",
@@ -47,7 +47,7 @@ describe("generate, and then orphans", () => {
   let fixture: EngineFixture;
   /** In the order of NAMES. */
   let accounts: { id: string; roles: string[] }[];
-  /** Without a role no ServiceAccount can describe it. */
+  /** It has no role, so no ServiceAccount can describe it. */
   let roleless: string;
   let keys: EmulatedKey[];
   let stray: EmulatedKey;
@@ -101,7 +101,7 @@ describe("generate, and then orphans", () => {
 
   it("which previews and takes over, and changes nothing", async () => {
     const expected = NAMES.map(() => "create ServiceAccount");
-    // Type-checked, as Pulumi does it by default.
+    // With type checks, which are Pulumi's default.
     delete fixture.workspace.env["PULUMI_NODEJS_TRANSPILE_ONLY"];
     const kinds = (steps: string[]) => steps.map((step) => step.split(" ", 2).join(" "));
     assert.deepEqual(kinds(changes(succeeded(await fixture.preview()))), expected);
@@ -138,10 +138,10 @@ describe("generate, and then orphans", () => {
     succeeded(await fixture.preview("--refresh", "--expect-no-changes"));
   });
 
-  /** Of the stack's export on standard input. */
+  /** Runs it with the stack's export on standard input. */
   async function orphans(...args: string[]) {
     const { stdout: input } = await ok(fixture.workspace.run(["stack", "export"]));
-    // Everything is older than a second by now, for sure.
+    // By now, everything is more than a second old.
     await sleep(1_100);
     return await runCli(
       fixture,

@@ -12,7 +12,7 @@ const PROGRAM = `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"] });`;
 
-/** An answer that takes about ten seconds: time enough to kill who waits for it. */
+/** A response that takes about ten seconds, enough time to kill the process that waits for it. */
 const SLOW = testFault({ kind: "slow", bytesPerSecond: 40 }, "after");
 
 interface Found {
@@ -28,7 +28,7 @@ describe("orphans of a stack", () => {
   });
   afterEach(() => fixture.close());
 
-  /** By the stack's export; a second is enough for what is surely in it. */
+  /** Uses the stack's export. A second is enough for its objects. */
   async function orphans(...args: string[]): Promise<Pick<Found, "leftOut"> & { ids: string[] }> {
     const { stdout: input } = await ok(fixture.workspace.run(["stack", "export"]));
     const { stdout } = await runCli(
@@ -69,7 +69,7 @@ describe("orphans of a stack", () => {
     await ok(fixture.workspace.run(["cancel", "--yes"]));
     assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
 
-    // The operation stays in the state, whose time is now later than the account.
+    // The operation stays in the state, which is now newer than the account.
     await sleep(1_100);
     succeeded(await fixture.refresh());
     assert.deepEqual((await orphans()).leftOut, { own: 1, pending: 1 });
@@ -83,7 +83,7 @@ describe("orphans of a stack", () => {
     assert.match(messages(settled, "warning").join(), /"ci-\w+" .* has been archived/);
     assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1 } });
 
-    // Until it is cleared, what is called so stays left out; then it does not any more.
+    // Objects with its name are left out until it is cleared.
     const { tenantId } = fixture.operator;
     const roles = ["event_ingestor"];
     const alike = fixture.emulator.createAccount(tenantId, { name: "ci", roles });

@@ -195,7 +195,7 @@ describe("the command line", () => {
       );
       const [tarball = ""] = readdirSync(folder);
       writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true }));
-      // Without the peer @pulumi/pulumi, which the command line has to do without.
+      // Without the peer @pulumi/pulumi, which the command line must not need.
       const options = [
         "--legacy-peer-deps",
         "--ignore-scripts",

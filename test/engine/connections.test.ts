@@ -4,7 +4,7 @@ import { nightly } from "../support/sample";
 import { use } from "./consumer";
 import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 
-/** An account with a key in each of the named connections; "" is the unnamed one. */
+/** An account with a key in each of these connections; "" is the default one. */
 function program(connections: Record<string, string>): string {
   const resources = Object.entries(connections).map(
     ([name, connection]) => `
@@ -32,7 +32,7 @@ describe("connections", () => {
 
   it("that are not there are named by a preview, with the command that sets them", async () => {
     const preview = failed(await fixture.preview());
-    assert.match(preview.output, /there is no connection "(eu|india)"; none is configured/);
+    assert.match(preview.output, /connection "(eu|india)" does not exist; none is configured/);
     assert.match(
       preview.output,
       /pulumi config set --secret --path flexprice:connections\.(eu|india)\.apiKey/,

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import type { EngineFixture } from "./fixture";
 
-/** Stands between the outputs of two commands; no text has it. */
+/** Separates the outputs of two commands; no text contains it. */
 const SEPARATOR = "\x1e";
 
-/** A command in a document's console block, and what the document says that it prints. */
+/** A command in a console block of a document, and its documented output. */
 export interface Exchange {
   command: string;
   answer: string;
 }
 
-/** The commands of a console block are the lines behind `$ `. */
+/** The commands of a console block are the lines after `$ `. */
 export function exchangesOf(block: string): Exchange[] {
   return block
     .split(/^\$ /m)
@@ -21,7 +21,7 @@ export function exchangesOf(block: string): Exchange[] {
     });
 }
 
-/** Types commands in one shell, in this folder. All must succeed, the last one end with this status. */
+/** Runs commands in one shell, in this folder. All must succeed, and the last one must end with this status. */
 export async function type(
   fixture: EngineFixture,
   commands: readonly string[],
@@ -34,7 +34,7 @@ export async function type(
   return output.split(SEPARATOR);
 }
 
-/** In a document `…` stands for anything in a line, and alone on a line for any number of lines. */
+/** In a document, `…` stands for anything in a line, and alone on a line for any number of lines. */
 export function assertShown(command: string, answer: string, output: string): void {
   const expected = tidy(answer);
   const shown = tidy(output);
@@ -46,8 +46,8 @@ export function assertShown(command: string, answer: string, output: string): vo
 }
 
 /**
- * An excerpt of an output, wrapped and indented as a page has room for; `…` stands for anything in a word, and alone
- * on a line for anything left out.
+ * An excerpt of an output, wrapped and indented to fit the page. `…` stands for anything in a word, and alone on a
+ * line for anything left out.
  */
 export function assertExcerpt(excerpt: string, output: string): void {
   const words = excerpt
@@ -62,7 +62,7 @@ export function assertExcerpt(excerpt: string, output: string): void {
   assert.ok(isThere, `This is not among what was printed:\n${excerpt}\n\nThat was:\n${output}`);
 }
 
-/** The lines without blanks at their ends, empty ones, and Pulumi's dots. */
+/** The lines without trailing blanks, empty lines, and Pulumi's progress dots. */
 function tidy(text: string): string[] {
   return text
     .split("\n")

@@ -2,8 +2,8 @@ import type { RecordedRequest } from "../../provider/emulator";
 import { accountWithKey, type EngineFixture } from "./fixture";
 
 /**
- * Declares, in a program with a `key`, something that depends on it: on each of its own changes it uses the key that
- * it had and the one that it gets, and keeps what the server answered as its output `sees`.
+ * Declares a dependent of the program's `key`. On each change, it uses the old and the new key, and stores the server's
+ * responses in its output `sees`.
  */
 export const CONSUMER = `
 import * as pulumi from "@pulumi/pulumi";
@@ -28,24 +28,24 @@ class Consumer extends pulumi.CustomResource {
 export const sees = new Consumer("consumer", key.apiKey).sees;
 `;
 
-/** An account, a key of it that is made of these inputs, and a consumer of the key. */
+/** An account, its key with these inputs, and a consumer of the key. */
 export function withConsumer(key: string, account = "forceDestroy: false"): string {
   return accountWithKey({ account, key, more: CONSUMER });
 }
 
-/** The steps of a replacement of that key, new before old. */
+/** The steps that replace the key, new before old. */
 export const KEY_REPLACED = [
   "create-replacement ApiKey ci",
   "replace ApiKey ci",
   "delete-replaced ApiKey ci",
 ];
 
-/** What the state holds of that key. */
+/** The key in the state. */
 export async function keyState(fixture: EngineFixture): Promise<Record<string, unknown>> {
   return (await fixture.held())["ApiKey ci"]?.outputs ?? {};
 }
 
-/** What a consumer with this key is answered at present: an HTTP status. */
+/** The HTTP status that a consumer with this key gets now. */
 export async function use({ emulator }: EngineFixture, apiKey: unknown): Promise<number> {
   const response = await fetch(`${emulator.url}/users/me`, {
     headers: { "x-api-key": String(apiKey) },
@@ -54,7 +54,7 @@ export async function use({ emulator }: EngineFixture, apiKey: unknown): Promise
   return response.status;
 }
 
-/** Every request since the last call, in order, as `operator: GET /v1/users/me 200`; other callers by these names. */
+/** All requests since the last call, in order, e.g. `operator: GET /v1/users/me 200`. `names` names other callers. */
 export function takeTraffic(
   { emulator, operator }: EngineFixture,
   callers: Record<string, unknown> = {},

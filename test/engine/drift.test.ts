@@ -11,14 +11,14 @@ import {
 } from "./fixture";
 
 const REPLACEMENT = ["create-replacement", "replace", "delete-replaced"];
-/** The server is told it in UTC, and that is no drift. */
+/** The server gets it in UTC, which is not drift. */
 const END = "2099-06-01T17:30:00+05:30";
 
-/** What happens behind the stack's back to an account and its key; the program names only the account "titled". */
+/** Changes outside of Pulumi to an account and its key. The program only names the account "titled". */
 const KINDS = ["renamed", "titled", "unnamed", "promoted", "archived", "revoked", "ended"] as const;
 type Kind = (typeof KINDS)[number];
 
-/** What a preview says of the resource that drifted. */
+/** What a preview shows of each drifted resource. */
 const SEEN: Record<Kind, readonly [resource: string, pattern: RegExp]> = {
   renamed: ["ServiceAccount::renamed", /~ name *: "renamed-\w{10}" => "in the dashboard"/],
   titled: ["ServiceAccount::titled", /~ name *: "titled" => "in the dashboard"/],
@@ -29,8 +29,8 @@ const SEEN: Record<Kind, readonly [resource: string, pattern: RegExp]> = {
   ended: ["ApiKey::ended", /~ expiresAt *: "2099-06-01T12:00:00Z" => "20/],
 };
 
-/** How it is mended. */
-const MENDED: Record<Kind, readonly string[]> = {
+/** How `pulumi up` fixes it. */
+const FIXES: Record<Kind, readonly string[]> = {
   renamed: ["update ServiceAccount renamed"],
   titled: ["update ServiceAccount titled"],
   unnamed: ["update ServiceAccount unnamed"],
@@ -87,7 +87,7 @@ export = ids;
 
   it("is shown by a preview, which fails and changes nothing", async () => {
     const id = (name: string): string => String(first[name]);
-    // What is younger than ten minutes is never taken for gone.
+    // Objects younger than ten minutes never count as gone.
     fixture.clock.advance("11m");
     for (const account of ["renamedAccount", "titledAccount"])
       fixture.emulator.renameAccount(id(account), "in the dashboard");
@@ -106,13 +106,13 @@ export = ids;
       const part = parts.find((text) => text.includes(`:${resource}]`));
       assert.match(part ?? "", pattern, `${resource} in\n${refreshed}`);
     }
-    // Beside these only the account that is archived.
+    // In addition to these, only the archived account.
     assert.equal(parts.length - 1, KINDS.length + 1, refreshed);
     const warnings = messages(preview, "warning").join("");
-    assert.match(warnings, /is archived, and the key still works/);
+    assert.match(warnings, /is archived, but the key still works/);
     assert.match(warnings, /API key "\S+" \(\S+\) was revoked outside of this program/);
     assert.match(warnings, /Service account "\S+" \(\S+\) was archived outside of this program/);
-    // Whose name stands in no program is told it.
+    // If the program sets no name, the warning shows the account's own name.
     assert.deepEqual(
       [...warnings.matchAll(/it is called "(.*)", and its own name is "(\w+)-\w{10}"/g)]
         .map(([, now, prefix]) => [prefix, now])
@@ -122,18 +122,18 @@ export = ids;
         ["unnamed", ""],
       ],
     );
-    assert.deepEqual(changes(preview).sort(), Object.values(MENDED).flat().sort());
+    assert.deepEqual(changes(preview).sort(), Object.values(FIXES).flat().sort());
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("is mended by up, and is none then", async () => {
+  it("is fixed by up, which leaves none", async () => {
     const up = succeeded(await fixture.up("--refresh"));
-    assert.deepEqual(changes(up).sort(), Object.values(MENDED).flat().sort());
+    assert.deepEqual(changes(up).sort(), Object.values(FIXES).flat().sort());
     await assertUnchanged(fixture);
 
     const now = await fixture.outputs();
-    const anew = Object.keys(now).filter((output) => now[output] !== first[output]);
-    assert.deepEqual(anew.sort(), [
+    const changed = Object.keys(now).filter((output) => now[output] !== first[output]);
+    assert.deepEqual(changed.sort(), [
       "archivedAccount",
       "archivedKey",
       "endedKey",
@@ -198,7 +198,7 @@ describe("drift", () => {
     );
     assert.match(
       messages(preview, "warning").join(""),
-      new RegExp(`^API key "ci-\\w{10}" .*expired at ${end}: it is to be replaced\\.`),
+      new RegExp(`^API key "ci-\\w{10}" .*expired at ${end}: this key will be replaced\\.`),
     );
     fixture.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
     succeeded(await fixture.up("--refresh"));

@@ -9,7 +9,7 @@ describe("the example adopt", () => {
   });
   after(() => example.close());
 
-  /** What Flexprice has, apart from the operator. */
+  /** The objects in Flexprice, without the operator's. */
   const present = () => [example.fixture.accounts(), example.fixture.keys()];
 
   it("takes an account and a key over without a change in Flexprice", async () => {

@@ -14,7 +14,7 @@ describe("the example multi-environment", () => {
     productionKey = emulator.createKey(operator.userId, production, { name: "operator" }).value;
     workspace.env["SANDBOX_API_KEY"] = operator.apiKey;
     workspace.env["PRODUCTION_API_KEY"] = productionKey;
-    // The connections have to do.
+    // Only connections may be used.
     delete workspace.env["FLEXPRICE_API_KEY"];
   });
   after(() => example.close());

@@ -1,6 +1,6 @@
 import { Example } from "./example";
 
-// What the pack refuses and lets through is in policies.test.ts.
+// policies.test.ts tests what the pack rejects and accepts.
 describe("the example policies", () => {
   let example: Example;
   before(async () => {

@@ -66,7 +66,7 @@ describe("the example rotation", () => {
     await example.follow("Day 90");
   });
 
-  it("leaves nothing behind, not even a key that was left to its expiry", async () => {
+  it("leaves nothing behind, not even a key that was left to expire", async () => {
     await example.cleanUp();
     assert.deepEqual(example.fixture.accounts(), []);
     assert.deepEqual(

@@ -13,7 +13,7 @@ const TIMEOUT_MS = 10 * 60_000;
 const EXAMPLE = join(CHECKOUT, "examples", "testing");
 
 describe("the example of a program's test", () => {
-  // Inside the checkout, where it finds its packages: its stack's config is written beside the program.
+  // Inside the checkout, where it finds its packages. Its stack's config is written next to the program.
   const folder = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
   const home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
   before(() => {

@@ -7,7 +7,7 @@ import { EngineFixture } from "./fixture";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 
-/** One of the examples in a copy of its own, whose README is followed section by section. */
+/** A copy of an example, whose README is followed section by section. */
 export class Example {
   private readonly sections: Map<string, Exchange[]>;
   private readonly unfollowed: Set<string>;
@@ -31,7 +31,7 @@ export class Example {
       recursive: true,
       filter: (source) => basename(source) !== "node_modules",
     });
-    // A policy pack judges another example.
+    // A policy pack checks another example.
     const isProgram = existsSync(join(folder, "Pulumi.yaml"));
     const project = isProgram ? folder : join(copy, "examples", "quickstart");
     const fixture = await EngineFixture.on(project, { config: {} });
@@ -44,7 +44,7 @@ export class Example {
     return this.exchanges(section).map(({ command }) => command);
   }
 
-  /** Types the commands of a section in one shell, and compares what they print with what the README says. */
+  /** Runs the commands of a section in one shell, and compares their output with the README. */
   async follow(section: string): Promise<void> {
     const outputs = await this.type(this.commands(section));
     for (const [index, { command, answer }] of this.exchanges(section).entries()) {
@@ -53,20 +53,20 @@ export class Example {
     this.unfollowed.delete(section);
   }
 
-  /** A preview with a refresh finds nothing to do, and sends nothing that changes something. */
+  /** A preview with a refresh finds no changes, and sends no request for a change. */
   async assertSettled(): Promise<void> {
     this.fixture.takeWrites();
     await this.type(["pulumi preview --refresh --expect-no-changes"]);
     assert.deepEqual(this.fixture.takeWrites(), []);
   }
 
-  /** Follows the last section, after which no command of the README is left that was not run. */
+  /** Follows the last section. After it, every command of the README was run. */
   async cleanUp(): Promise<void> {
     await this.follow("Clean up");
     assert.deepEqual([...this.unfollowed], [], "sections that were not followed");
   }
 
-  /** Ends everything, after a look for secrets in all that was printed and written. */
+  /** Closes everything, after a search for secrets in everything that was printed or written. */
   async close(): Promise<void> {
     try {
       await this.fixture.close(this.copy);
@@ -86,7 +86,7 @@ export class Example {
   }
 }
 
-/** The console blocks below each heading. */
+/** The console blocks under each heading. */
 function sectionsOf(readme: string): Map<string, Exchange[]> {
   const sections = new Map<string, Exchange[]>();
   let section = "";

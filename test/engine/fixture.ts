@@ -159,7 +159,7 @@ export class EngineFixture {
 
   /** What the state holds of this package: by `type name`, ids, inputs and outputs, secrets in the clear. */
   async held(): Promise<Record<string, Pick<StateResource, "id" | "inputs" | "outputs">>> {
-    // Encrypted anew whenever a state is written, the same secret would seem to change.
+    // Encrypted again whenever a state is written, the same secret would seem to change.
     const resources = await this.resources({ showSecrets: true });
     return Object.fromEntries(
       resources.map(({ urn, type, id, inputs, outputs }) => [

@@ -31,7 +31,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     await fixture.close();
   });
 
-  /** The first stack stops at the answer to a request; the second runs; the first goes on. */
+  /** The first stack is paused at the response to a request, the second runs, and the first continues. */
   async function freezeAt(request: Rule) {
     const held = gateway.intercept({ ...request, answered: "on release" });
     const running = fixture.workspace.start("up");
@@ -63,18 +63,21 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     ["a key", KEY_POST, "revoked"],
     ["an account", ACCOUNT_POST, "archived"],
   ] as const)) {
-    it(`makes ${what} anew where another run has ${done} it`, async () => {
+    it(`creates ${what} again after another run has ${done} it`, async () => {
       const { noted, other } = await freezeAt(request);
       const [warning = "", ...more] = warningsOf(other);
       assert.deepEqual(more, []);
-      assert.match(warning, new RegExp(`"${noted}" .* made by a run that was cut off, .* ${done}`));
+      assert.match(
+        warning,
+        new RegExp(`"${noted}" .* created by a run that was interrupted, .* ${done}`),
+      );
       assert.equal(fixture.accounts().length, 2);
       assert.equal(fixture.keys().length, 2);
       await assertAllIsWell();
     });
   }
 
-  nightly("makes an account anew that was being given its name", async () => {
+  nightly("creates an account again that was being renamed", async () => {
     fixture.setSource(accountWithKey({ name: "ci" }));
     const { other } = await freezeAt({ method: "PUT", path: /^\/v1\/users\/user_/ });
     assert.equal(warningsOf(other).length, 1);
@@ -88,7 +91,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     const { other } = await freezeAt(KEY_POST);
     const [warning = "", ...more] = warningsOf(other);
     assert.deepEqual(more, []);
-    assert.match(warning, /may have made API key "ci" .* without hearing of it/);
+    assert.match(warning, /may have created API key "ci" .* without receiving the response/);
     const revoked = fixture.emulator
       .keys(fixture.operator.tenantId)
       .filter(({ status }) => status !== "published");

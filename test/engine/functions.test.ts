@@ -4,7 +4,7 @@ import { changes, EngineFixture, failed, messages, prefixOf, succeeded } from ".
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
 
-/** Every function in both forms; the results leave as JSON, so that they are compared in one piece. */
+/** Every function in both forms. The results are exported as JSON, to compare them as a whole. */
 const EVERY_LOOKUP = `
 import * as pulumi from "@pulumi/pulumi";
 ${FLEXPRICE}
@@ -94,7 +94,7 @@ describe("functions", () => {
     assert.equal(found.all, 1_001);
     assert.deepEqual(found.readers, [found.byId]);
     const [{ createdAt, ...rest }, ...others] = found.keys;
-    // The list rounds to microseconds, a Date cuts to milliseconds.
+    // The list rounds to microseconds, a Date truncates to milliseconds.
     assert.ok(Math.abs(Date.parse(createdAt) - key.createdAt.getTime()) <= 1, createdAt);
     assert.deepEqual(others, []);
     assert.deepEqual(rest, {
@@ -128,7 +128,7 @@ describe("functions", () => {
     assert.deepEqual(found.elsewhere, [
       shown(theirs.id, "there", "event_reader", elsewhere.tenantId),
     ]);
-    // One request for each list, each page of the accounts, the caller, and the other tenant.
+    // One request for each list, each page of accounts, the caller, and the other tenant.
     assert.deepEqual(takeRequests().sort(), [
       ...LISTS,
       "POST /v1/users/search",
@@ -156,7 +156,7 @@ export const keyId = key.id;
     assert.deepEqual([prefixOf(name), keyIds], ["made", [keyId]]);
     takeRequests();
     succeeded(await fixture.destroy());
-    // The program does not run for that: nothing is looked up.
+    // This does not run the program, so nothing is looked up.
     assert.ok(!takeRequests().some((request) => request.endsWith("/users/search")));
   });
 
@@ -169,15 +169,15 @@ const { id } = flexprice.getServiceAccountOutput({ id: "user_nope" });
 new flexprice.ApiKey("key", { serviceAccountId: id });
 `);
     const [noSuchId = "", ...others] = (await errors()).sort((a, b) => b.length - a.length);
-    // Which of them Pulumi tells first, and whether with the property that waits for it, is up to chance.
+    // The order in which Pulumi shows them, and whether with the dependent property, is random.
     assert.equal(
       noSuchId.replace(/^error serializing property "serviceAccountId": /, ""),
       "Could not look up service account user_nope.\n" +
-        "  Reason: the tenant of the credential from config key flexprice:apiKey has no service account with this id that is not archived\n" +
+        "  Reason: the tenant of the credential from config key flexprice:apiKey has no service account with this id, or it is archived\n" +
         "  What to do: correct the id, or the credential if the account belongs to another tenant.\n",
     );
     assert.deepEqual(others, [
-      `Could not look up service account "Reader".\n  Reason: no service account that is not archived has this name; there is "reader"\n  What to do: correct the name, upper and lower case included, or look the account up by its id.\n`,
+      `Could not look up service account "Reader".\n  Reason: no service account has this name (archived ones do not count); there is "reader"\n  What to do: correct the name, upper and lower case included, or look the account up by its id.\n`,
       `Could not look up service account "twin".\n  Reason: 2 service accounts have this name: ${ids.join(", ")}\n  What to do: look it up by its id: names are not unique.\n`,
     ]);
   });
@@ -192,11 +192,11 @@ export const account = flexprice.getServiceAccount({ name: "x", connection: "els
     const [missing, wrong = ""] = (await errors()).sort();
     assert.match(
       wrong,
-      /there is no connection "elswhere"; there are: elsewhere\n {2}What to do: /,
+      /connection "elswhere" does not exist; configured: elsewhere\n {2}What to do: /,
     );
     assert.equal(
       missing,
-      'Could not look up who the credential belongs to.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.\n',
+      'Could not look up who the credential belongs to.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.\n',
     );
     assert.deepEqual(takeRequests(), []);
 
@@ -206,7 +206,7 @@ export const account = flexprice.getServiceAccount({ name: "x", connection: "els
     fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
     assert.deepEqual(await errors(), [
-      "Could not look up who the credential belongs to.\n  Reason: no answer from GET http://127.0.0.1:9/v1/users/me: connect ECONNREFUSED 127.0.0.1:9\n  What to do: check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that http://127.0.0.1:9/v1 can be reached from here; nothing was sent.\n",
+      "Could not look up who the credential belongs to.\n  Reason: no response from GET http://127.0.0.1:9/v1/users/me: connect ECONNREFUSED 127.0.0.1:9\n  What to do: check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that http://127.0.0.1:9/v1 can be reached from here; nothing was sent.\n",
     ]);
 
     await fixture.workspace.setConfig({ "flexprice:apikey": { value: "true" } });

@@ -75,7 +75,7 @@ export const bareKey = bare.apiKey;
     const missing = failed(await fixture.preview());
     assert.match(
       messages(missing, "error").join(""),
-      /Could not read service account user_01M86HSRMGQP18MFHQCQGFJ1F6\.\n {2}Reason: tenant \w+ has no service account with this id that is not archived\n {2}What to do: correct the id/,
+      /Could not read service account user_01M86HSRMGQP18MFHQCQGFJ1F6\.\n {2}Reason: tenant \w+ has no service account with this id, or it is archived\n {2}What to do: correct the id/,
     );
     fixture.hide("sk_01WRONGWRONGWRONGWRONGWRON");
     fixture.setSource(program(ids.account, "sk_01WRONGWRONGWRONGWRONGWRON"));

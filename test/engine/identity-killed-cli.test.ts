@@ -71,7 +71,7 @@ describe("a CLI that is killed while a create is under way", () => {
     stack.workspace.setSource(identity({ key: named, more: anotherAccount("other") }));
     const next = await stack.up();
     const [warning = "", ...others] = messages(next, "warning").filter((text) =>
-      text.includes("without hearing of it"),
+      text.includes("without receiving the response"),
     );
     assert.deepEqual(others, []);
     assert.ok(warning.includes(String(lost)) && !warning.includes(String(key)), warning);
@@ -89,7 +89,7 @@ describe("a CLI that is killed while a create is under way", () => {
     const up = await stack.upTo(hung);
     const { length: sent } = tenant.gateway.requests;
     await stack.killCli(up);
-    // To a provider that goes on, this is the moment to look what was made, and to make it again.
+    // If the provider continued, it would now look for the created object, and create it again.
     hung.releaseAnswers();
     await stack.workspace.providersEnd(20_000);
     assert.deepEqual(tenant.gateway.requests.slice(sent), []);
@@ -138,7 +138,9 @@ describe("destroy soon after a kill", () => {
       assert.equal(tenant.live().length, 2);
 
       const destroy = stack.start("destroy");
-      await destroy.waitForOutput(/API key "ci-\w{10}" keeps its service account .* waiting/);
+      await destroy.waitForOutput(
+        /API key "ci-\w{10}" blocks the archiving of its service account.* waiting/,
+      );
       assert.equal(tenant.live().length, 2);
       tenant.endLeases();
       const { exitCode, output } = await destroy.done;

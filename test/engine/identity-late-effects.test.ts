@@ -26,14 +26,14 @@ const interceptBoth = (rule: Omit<Rule, "method" | "path">) =>
   [ACCOUNT_POST, KEY_POST].map((post) => tenant.gateway.intercept({ ...post, ...rule }));
 
 /**
- * A run that changes something, once nobody renews the notes any more.
+ * Runs a change once the leases of all notes are over.
  * @returns A line for each object that it removes.
  */
 async function nextRun(): Promise<string[]> {
   tenant.endLeases();
   stack.workspace.setSource(NEXT_RUN);
   return messages(await stack.up(), "warning").filter((text) =>
-    /made by a run that was cut off, has been (archived|revoked)/.test(text),
+    /created by a run that was interrupted, has been (archived|revoked)/.test(text),
   );
 }
 
@@ -67,7 +67,7 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     await stack.up();
     await key?.releaseEffects();
     const destroy = stack.start("destroy");
-    await destroy.waitForOutput(/keeps its service account .* waiting/);
+    await destroy.waitForOutput(/blocks the archiving of its service account.* waiting/);
     tenant.endLeases();
     const { exitCode, output } = await destroy.done;
     assert.equal(exitCode, 0, output);
@@ -87,7 +87,7 @@ describe("a gateway that gives up on a create which has its effect later", () =>
       const up = await stack.upTo(late);
       await stack.killAll(up);
       await stack.cancel();
-      // Too early: there is nothing to be found yet, and the note has to stay.
+      // Too early: there is nothing to find yet, and the note must stay.
       tenant.endLeases();
       await stack.up();
       await late.releaseEffects();

@@ -13,7 +13,7 @@ describe("a run that is interrupted on one runner while its key's create hangs, 
   });
   afterEach(() => tenant.close());
 
-  /** @returns Id of the key in the state. */
+  /** @returns The id of the key in the state. */
   async function interruptAndRetry(effect: "at once" | "never"): Promise<string> {
     const hung = tenant.gateway.intercept({ ...KEY_POST, effect, answered: "on release" });
     const up = await stack.upTo(hung);

@@ -10,7 +10,7 @@ import {
   type Stack,
 } from "./identity/fixture";
 
-/** What a first run is at work on when it is killed, with all else in its state. */
+/** The request of the first run when it is killed. Everything else is in its state. */
 const LATE = anotherAccount("late");
 const LATE_POST = { ...ACCOUNT_POST, body: /"name":"late/ };
 
@@ -25,7 +25,7 @@ beforeEach(async () => {
 });
 afterEach(() => tenant.close());
 
-/** The CLI alone is killed, moments after account and key have come into the state. */
+/** Only the CLI is killed, moments after account and key are in the state. */
 async function killOnceHeld(stack: Stack): Promise<void> {
   const late = tenant.gateway.intercept({ ...LATE_POST, answered: "on release" });
   const up = await stack.upTo(late);

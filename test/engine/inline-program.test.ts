@@ -59,7 +59,7 @@ describe("an inline program of the Automation API", () => {
     assert.equal(exitCode, 1, output);
     assert.match(
       output,
-      /resource 'ci' has a problem: the settings are not the same for this program's functions and for its resources: .* set the same FLEXPRICE_ variables in both, or use the stack's config/,
+      /resource 'ci' has a problem: this program's functions and resources have different settings: .* set the same FLEXPRICE_ variables in both, or use the stack's config/,
     );
     assert.deepEqual(fixture.takeWrites(), []);
   });

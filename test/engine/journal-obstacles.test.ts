@@ -15,7 +15,7 @@ import {
   warningsOf,
 } from "./shared-home";
 
-/** What keeps notes from being kept in a folder. */
+/** Obstacles to writing notes in a folder. */
 interface Obstacle {
   readonly put: (folder: string) => void;
   readonly clear: (folder: string) => void;
@@ -64,7 +64,7 @@ const OBSTACLES: Record<string, Obstacle> = {
   },
 };
 
-/** Needs the rights of root, and a file system that goes along; the others can be tried anywhere. */
+/** Needs root, and a file system that supports it. The others run anywhere. */
 const isPossible = ({ put, clear }: Obstacle): boolean => {
   const folder = join(
     __dirname,
@@ -86,7 +86,7 @@ const isPossible = ({ put, clear }: Obstacle): boolean => {
   }
 };
 
-/** Permissions do not bind root, unless it goes without its privileges. */
+/** Permissions do not apply to root, unless it drops its privileges. */
 function bindByPermissions({ workspace }: EngineFixture): void {
   if (process.getuid?.() !== 0) return;
   const privileges = "-dac_override,-dac_read_search,-fowner";
@@ -100,7 +100,7 @@ function bindByPermissions({ workspace }: EngineFixture): void {
   workspace.env["PATH"] = `${folder}:${workspace.env["PATH"]}`;
 }
 
-/** Replaces the key with each round; `accounts` of them come on top. */
+/** Replaces the key in each round, and adds this many accounts. */
 const program = (round: number, accounts = 0) =>
   accountWithKey({
     name: "ci",
@@ -128,7 +128,7 @@ describe("a folder of notes that cannot be written", () => {
           const up = succeeded(await fixture.up());
           const [warning = "", ...more] = messages(up, "warning");
           assert.deepEqual([more, messages(up, "error")], [[], []]);
-          assert.ok(warning.includes(`can be kept in ${notes.folder} (`), warning);
+          assert.ok(warning.includes(`cannot be kept in ${notes.folder} (`), warning);
           assert.match(warning, /Make the folder writable .*, or set PULUMI_HOME to one that is/);
           assert.deepEqual([fixture.accounts().length, fixture.keys().length], [1, 1]);
           await assertStatesAreTheServer(fixture);
@@ -140,7 +140,7 @@ describe("a folder of notes that cannot be written", () => {
   }
 });
 
-/** What keeps a note that is there from being taken away. */
+/** Obstacles to removing an existing note. */
 const LOCKS: Record<string, Obstacle> = {
   "may not be written any more": {
     put: (folder) => chmodSync(folder, 0o500),
@@ -187,7 +187,7 @@ describe("a note that cannot be taken away", () => {
           const [warning = "", ...more] = messages(up, "warning");
           assert.deepEqual(more, []);
           assert.ok(warning.includes(notes.folder), warning);
-          // More is made each time, and each time there is a note that stays.
+          // Each round creates more, and leaves one more note.
           for (const accounts of [1, 2]) {
             fixture.setSource(program(1, accounts));
             succeeded(await fixture.up());
@@ -197,7 +197,7 @@ describe("a note that cannot be taken away", () => {
         } finally {
           lock.clear(notes.folder);
         }
-        // Whatever note is left now is one that another run acts on.
+        // Another run acts on every note that is left now.
         notes.age("3m");
         const second = await secondStack(fixture, accountWithKey());
         try {

@@ -26,7 +26,7 @@ describe("a kill -9 in the middle of up", () => {
   });
   afterEach(() => tenant.close());
 
-  /** An up that is to be killed once the server has done this: it does not hear of it. */
+  /** Starts an up, and returns once the server has processed this request. The response is held back. */
   const upTo = (rule: Rule) =>
     stack.upTo(tenant.gateway.intercept({ ...rule, answered: "on release" }));
 
@@ -39,7 +39,7 @@ describe("a kill -9 in the middle of up", () => {
     assert.ok(!succeeded(drift).output.includes("pending operations"), drift.output);
   }
 
-  /** Pulumi's host that was not yet asked for anything has not loaded the provider, and stays for ever. */
+  /** Pulumi's host only loads the provider on its first call. Until then, it does not end with the engine. */
   async function endHosts() {
     await stack.workspace.providersEnd(10_000);
     stack.workspace.killProviders();
@@ -91,7 +91,7 @@ describe("a kill -9 in the middle of up", () => {
         await endHosts();
         await stack.cancel();
       } else {
-        // One after the other: nothing is on its way from the provider to the engine when the next POST comes.
+        // In sequence: no result is on its way to the engine when the next POST arrives.
         const up = stack.start("up", "--parallel", "1");
         const request = tenant.gateway.intercept({
           ...ANY_CREATE,
@@ -109,7 +109,7 @@ describe("a kill -9 in the middle of up", () => {
     const up = await stack.perform("up");
     assert.equal(up.exitCode, 0, `KILL_SEED=${seed}\n${up.output}`);
     assert.equal((await stack.held()).length, 9, `KILL_SEED=${seed}`);
-    // What a provider had handed over to a CLI that was killed just then is reported, and not removed.
+    // An object that was handed over to a CLI just before its kill is reported, and not removed.
     await tenant.assertAllIsWell(`KILL_SEED=${seed}`);
   });
 });

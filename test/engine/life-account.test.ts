@@ -9,7 +9,7 @@ import {
   succeeded,
 } from "./fixture";
 
-/** Takes the key into a resource of its own, as a deployment would; serialised by the SDK. */
+/** A resource that stores the key, as a deployment would. The SDK serialises it. */
 const CONSUMER = `
 import * as pulumi from "@pulumi/pulumi";
 const consumers: pulumi.dynamic.ResourceProvider = {
@@ -180,7 +180,7 @@ describe("the life of an account and its key", () => {
         status: 201,
         body: { type: "service_account", name: madeAs, roles: ["event_ingestor", "event_reader"] },
       },
-      // Each account is made under a name of its own, and called by the program's then.
+      // Each account is created with a unique name, and then gets the program's.
       { request: `PUT /v1/users/${now["accountId"]}`, status: 200, body: { name: "renamed" } },
       {
         request: "POST /v1/secrets/api/keys",

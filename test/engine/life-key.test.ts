@@ -115,7 +115,7 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
     const destroy = failed(await fixture.destroy());
     assert.equal(
       messages(destroy, "error")[0],
-      `Could not archive service account "${fixture.accounts()[0]?.name}" (${accountId}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${accountId}); visible here: "by hand" (${foreign.id}, ${foreign.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.\n`,
+      `Could not archive service account "${fixture.accounts()[0]?.name}" (${accountId}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${accountId}); visible here: "by hand" (${foreign.id}, ${foreign.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and then delete it. An account that has already been replaced keeps the forceDestroy it had: revoke its keys instead. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.\n`,
     );
     assert.deepEqual(Object.keys(await fixture.held()), ["ServiceAccount ci"]);
     assert.deepEqual(

@@ -19,7 +19,7 @@ describe("on a company's network", () => {
   let folder: string;
   const sockets = new Set<Socket>();
 
-  /** TLS before the embedded server, with a certificate of the company's own. */
+  /** TLS in front of the embedded server, with a certificate of a private authority. */
   async function startFront(): Promise<number> {
     const certificate = selfSigned([HOST]);
     writeFileSync(join(folder, "ca.pem"), certificate.cert);
@@ -55,7 +55,7 @@ describe("on a company's network", () => {
       status: 503,
       when: "before",
       match: { method: "GET", path: /users\/me$/ },
-      // More than a preview's two attempts.
+      // More than the two attempts of a preview.
       times: 8,
     });
     const up = succeeded(await fixture.up("--skip-preview"));

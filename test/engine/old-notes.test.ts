@@ -20,11 +20,11 @@ import {
 const program = (round: number) =>
   accountWithKey({ key: `rotationTriggers: { round: "${round}" }` });
 
-const COPIED_OR_OLD = /too old, or a copy, and nothing is done about it/;
+const COPIED_OR_OLD = /too old, or a copy, so nothing is removed/;
 
 /**
- * A copy of a note that got the inode of the original, which is gone: file systems give numbers again at once. Which
- * one is not ours to choose, so the note is made to name the one that came.
+ * A copy of a note with the inode of its deleted original: file systems reuse inode numbers. A test cannot choose the
+ * number, so it writes the actual one into the note.
  */
 function copyWithSameInode(original: string, inode: bigint, target: string): void {
   writeFileSync(target, "");
@@ -109,7 +109,7 @@ describe("the note of an account whose run was killed", () => {
     await fixture.close();
   });
 
-  /** Killed with the request under way: with an effect (`answer`), or without one for good. */
+  /** Kills the run during the request, which has its effect (`answer`) or never does. */
   async function killedAtPost(what: "request" | "answer") {
     const request =
       what === "answer"
@@ -141,7 +141,7 @@ describe("the note of an account whose run was killed", () => {
     assert.deepEqual(more, []);
     assert.match(
       warning,
-      new RegExp(`\\(${orphan}\\), made by a run that was cut off, has been arch`),
+      new RegExp(`\\(${orphan}\\), created by a run that was interrupted, has been arch`),
     );
     await assertStatesAreTheServer(fixture);
     assert.deepEqual(notes.paths, []);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { StackState } from "../../scripts/workspace";
 import { accountWithKey, changes, EngineFixture, succeeded } from "./fixture";
 
-/** Written by release 0.1.0 and exported with secrets; what differs from run to run is in capitals. Never rewrite it. */
+/** Written by release 0.1.0 and exported with secrets. Values that vary are in capitals. Never rewrite it. */
 const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");
 
 function program(name?: string): string {
@@ -42,12 +42,12 @@ describe("a state written by release 0.1.0", () => {
       STATE,
     );
     await fixture.workspace.importState(JSON.parse(state) as StackState);
-    // It holds keys in the clear, which nothing that the provider writes may.
+    // It contains keys in plain text, which the provider must not write.
     rmSync(join(fixture.workspace.scratch, "import.json"));
   });
   after(() => fixture.close());
 
-  /** Of the two resources in the state. Their inputs become the program's. */
+  /** The ids and outputs of the two resources in the state. */
   async function outputs() {
     return Object.values(await fixture.held()).map(({ id, outputs }) => ({ id, outputs }));
   }
@@ -90,7 +90,7 @@ describe("a state written by release 0.1.0", () => {
   });
 });
 
-/** What the stack's passphrase is mixed with: the import encrypts the secrets anew. */
+/** The salt of the stack's passphrase: the import encrypts the secrets again. */
 function saltOf(scratch: string): string {
   const config = readFileSync(join(scratch, "Pulumi.test.yaml"), "utf8");
   return /^encryptionsalt: (\S+)$/m.exec(config)?.[1] ?? "";

@@ -5,11 +5,11 @@ import { EngineFixture, failed, messages, succeeded } from "./fixture";
 
 const FLEXPRICE = 'import * as flexprice from "pulumi-flexprice";';
 const ANOTHER =
-  'What to do: configure another credential, or leave this key out of the program. If the state has it, take it out with "pulumi state delete".';
+  'What to do: configure another credential, or leave this key out of the program. If the state has it, remove it from there with "pulumi state delete".';
 
 describe("the operator's own credential", () => {
   let fixture: EngineFixture;
-  /** A key of an account that is an operator itself. */
+  /** The key of a service account with super_admin. */
   let robotKey: string;
   before(async () => {
     fixture = await EngineFixture.open("", { config: {} });
@@ -17,7 +17,7 @@ describe("the operator's own credential", () => {
   });
   after(() => fixture.close());
 
-  /** Runs an operation that has to be refused, with this credential; the one error of the provider. */
+  /** Runs an operation with this credential, which must fail. Returns the only error of the provider. */
   async function refusal(
     credential: string,
     operation: () => ReturnType<EngineFixture["up"]>,

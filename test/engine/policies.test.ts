@@ -10,14 +10,14 @@ const PACK = ["--policy-pack", resolve("examples/policies")];
 
 const GOOD = accountWithKey({ key: 'expiresIn: "90d", rotateBefore: "14d"' });
 
-/** `mandatory flexprice-keys-expire ApiKey ci`, a line a violation, as the CLI lists them. */
+/** One line per violation, in the order of the CLI, e.g. `mandatory flexprice-keys-expire ApiKey ci`. */
 function violations({ output }: OperationResult): string[] {
   return [...output.matchAll(/- \[(\w+)\] +(\S+) +\(\S+:(\w+): (\S+)\)/g)].map(([, ...parts]) =>
     parts.join(" "),
   );
 }
 
-// The pack is the example that users copy. No message may hold a key: see what a bench does when it closes.
+// The pack is the example that users copy. No message may contain a key: the fixture checks this when it closes.
 describe("the policy pack", () => {
   let fixture: EngineFixture;
   afterEach(() => fixture.close());

@@ -61,7 +61,7 @@ describe("a preview checks roles", () => {
       );
       for (const problem of problems) {
         const shown = preview.output.split("\n").filter((line) => line.endsWith(problem));
-        // Once as progress, once among the diagnostics.
+        // Once as progress, and once in the diagnostics.
         assert.equal(shown.length, 2, preview.output);
       }
       assert.deepEqual(changes(preview), []);

@@ -35,7 +35,7 @@ describe("a preview checks the settings", () => {
     const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), ["create ServiceAccount ci"]);
     assert.deepEqual(messages(preview, "warning"), [
-      'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.\n',
+      'No Flexprice credential is configured: roles are checked against the built-in list, and the server is not asked anything. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.\n',
     ]);
     assert.deepEqual(fixture.emulator.requests, []);
     assert.match(await refusal(account('["custom_role"]')), /Invalid role: custom_role/);
@@ -46,7 +46,7 @@ describe("a preview checks the settings", () => {
     const up = failed(await fixture.up());
     assert.equal(
       messages(up, "error")[0],
-      'Could not create service account "ci".\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.\n',
+      'Could not create service account "ci".\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.\n',
     );
     assert.deepEqual(fixture.emulator.requests, []);
     assert.deepEqual(await fixture.resources(), []);
@@ -75,24 +75,27 @@ describe("a preview checks the settings", () => {
     await fixture.unsetConfig("flexprice:apikey");
   });
 
-  nightly("and warns of a credential that stands in the stack's file in plain text", async () => {
-    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: "sk_readable" } });
-    fixture.workspace.env["FLEXPRICE_PREFLIGHT"] = "false";
-    fixture.setSource(account());
-    const preview = succeeded(await fixture.preview());
-    delete fixture.workspace.env["FLEXPRICE_PREFLIGHT"];
-    assert.deepEqual(messages(preview, "warning"), [
-      'flexprice:apiKey stands in the stack\'s file in plain text, for everybody who can read the repository. Replace the credential, since it has been readable, and set the new one with "pulumi config set --secret flexprice:apiKey".\n',
-    ]);
-    await fixture.unsetConfig("flexprice:apiKey");
-  });
+  nightly(
+    "and warns of a credential that is stored in the stack's file in plain text",
+    async () => {
+      await fixture.workspace.setConfig({ "flexprice:apiKey": { value: "sk_readable" } });
+      fixture.workspace.env["FLEXPRICE_PREFLIGHT"] = "false";
+      fixture.setSource(account());
+      const preview = succeeded(await fixture.preview());
+      delete fixture.workspace.env["FLEXPRICE_PREFLIGHT"];
+      assert.deepEqual(messages(preview, "warning"), [
+        'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".\n',
+      ]);
+      await fixture.unsetConfig("flexprice:apiKey");
+    },
+  );
 
   nightly("and sends nothing by plain http to another machine", async () => {
     const { FLEXPRICE_BASE_URL } = fixture.workspace.env;
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://flexprice.invalid:8080";
     assert.equal(
       await refusal(account()),
-      `${unnamed}Could not use environment variable FLEXPRICE_BASE_URL.\n  Reason: the base URL from environment variable FLEXPRICE_BASE_URL is plain http to flexprice.invalid: the credential and every new key would cross the network readable\n  What to do: use https, or accept it with "pulumi config set flexprice:allowInsecure true".\n`,
+      `${unnamed}Could not use environment variable FLEXPRICE_BASE_URL.\n  Reason: the base URL from environment variable FLEXPRICE_BASE_URL uses plain http to flexprice.invalid: credentials and keys would be sent unencrypted\n  What to do: use https, or allow it with "pulumi config set flexprice:allowInsecure true".\n`,
     );
     assert.deepEqual(fixture.emulator.requests, []);
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = FLEXPRICE_BASE_URL;
@@ -109,11 +112,11 @@ new flexprice.ApiKey("ci", { serviceAccountId: "${id}" });
     const id = "user_01M86HSRMGQP18MFHQCQGFJ1F6";
     const text = await refusal(key(id));
     assert.match(text, /^pulumi-nodejs:dynamic\/flexprice:ApiKey resource 'ci' has a problem: /);
-    assert.match(text, /serviceAccountId: Could not make a key for user_01M86HSRMGQP18MFHQ/);
+    assert.match(text, /serviceAccountId: Could not create a key for user_01M86HSRMGQP18MFHQ/);
     assert.match(text, /Reason: the credential's tenant has no service account user_01M86HSRM/);
     const other = fixture.emulator.createTenant();
     const foreign = fixture.emulator.createAccount(other.tenantId, { roles: ["event_reader"] });
-    // What is younger than ten minutes a replica may not show: create then finds out.
+    // A replica may not show objects younger than ten minutes. Then the create finds out.
     fixture.clock.advance("11m");
     assert.match(await refusal(key(foreign.id)), /has no service account/);
     fixture.emulator.clearRequests();
@@ -135,11 +138,11 @@ new flexprice.ApiKey("ci", { serviceAccountId: "${id}" });
     await fixture.workspace.setConfig({ "flexprice:environmentId": { value: environmentId } });
     assert.equal(
       await refusal(account('["super_admin"]')),
-      `${unnamed}roles: The credential from config key flexprice:accessToken (user ${userId} with all_writer) cannot grant super_admin, which holds "*" on "*": nobody grants what they do not hold.\n`,
+      `${unnamed}roles: The credential from config key flexprice:accessToken (user ${userId} with all_writer) cannot grant super_admin, which holds "*" on "*": callers can only grant permissions that they have.\n`,
     );
     assert.match(
       await refusal(accountWithKey()),
-      /serviceAccountId: The credential from config key flexprice:accessToken is user \w+ with all_writer: only a user with super_admin can make keys for a service account\.\n$/,
+      /serviceAccountId: The credential from config key flexprice:accessToken is user \w+ with all_writer: only a user with super_admin can create keys for a service account\.\n$/,
     );
     fixture.setSource(account());
     succeeded(await fixture.preview());
@@ -180,9 +183,9 @@ describe("with a server that is down", () => {
     assert.deepEqual(others, []);
     assert.match(
       String(warning),
-      /^Flexprice could not be asked; roles are checked against the built-in list only\./,
+      /^Flexprice could not be queried; roles are only checked against the built-in list\./,
     );
-    assert.match(String(warning), /no answer from GET http:\/\/127\.0\.0\.1:9\/v1\//);
+    assert.match(String(warning), /no response from GET http:\/\/127\.0\.0\.1:9\/v1\//);
     fixture.setSource(account('["custom_role"]'));
     const refused = failed(await fixture.preview());
     assert.match(refused.output, /Invalid role: custom_role\. Allowed roles: event_ingestor, /);
@@ -194,7 +197,7 @@ describe("with a server that is down", () => {
     assert.deepEqual(changes(up), ["create ApiKey ci"]);
     assert.match(
       messages(up, "error")[0] ?? "",
-      /^Could not .+\.\n {2}Reason: no answer from GET http:\/\/127\.0\.0\.1:9\/v1\/users\/me: connect ECONNREFUSED .+\n {2}What to do: check flexprice:baseUrl \(or FLEXPRICE_BASE_URL\) and that http:\/\/127\.0\.0\.1:9\/v1 can be reached from here; nothing was sent\.\n$/,
+      /^Could not .+\.\n {2}Reason: no response from GET http:\/\/127\.0\.0\.1:9\/v1\/users\/me: connect ECONNREFUSED .+\n {2}What to do: check flexprice:baseUrl \(or FLEXPRICE_BASE_URL\) and that http:\/\/127\.0\.0\.1:9\/v1 can be reached from here; nothing was sent\.\n$/,
     );
     assert.deepEqual(fixture.takeWrites(), []);
     assert.deepEqual(await fixture.held(), held);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { accountWithKey, changes, EngineFixture, messages, succeeded } from "./fixture";
 
-/** Everything that was made and is not ended, and how much was made in all. */
+/** The active objects, and the number of all created ones. */
 function remains({ emulator, operator }: EngineFixture): unknown {
   const accounts = emulator.accounts(operator.tenantId);
   const keys = emulator.keys(operator.tenantId).filter(({ value }) => value !== operator.apiKey);
@@ -12,7 +12,7 @@ function remains({ emulator, operator }: EngineFixture): unknown {
   };
 }
 
-/** Runs an operation that has to find everything as it is. */
+/** Runs an operation that must find no changes. */
 async function findsNothingToDo(fixture: EngineFixture, verb: "refresh" | "up"): Promise<string[]> {
   const held = await fixture.held();
   fixture.takeWrites();
@@ -72,8 +72,8 @@ new flexprice.ApiKey("own");
     const warnings = await findsNothingToDo(fixture, "refresh");
     const about = warnings.map((warning) => warning.replace(/".*?" \(\w+\)/, "…")).sort();
     assert.deepEqual(about, [
-      "API key … is not listed by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
-      "Service account … is not shown by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
+      "API key … is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
+      "Service account … is not shown by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
     ]);
     await findsNothingToDo(fixture, "up");
   });

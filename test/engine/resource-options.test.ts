@@ -7,14 +7,14 @@ const REFUSED: [what: string, declaration: string, message: string][] = [
     'new flexprice.ServiceAccount("ci", { roles: ["event_reader"] }, { import: "user_01A" });',
     `Could not declare ServiceAccount "ci".
   Reason: dynamic resources have no option "import"
-  What to do: leave it out, and take the existing object over with adopt: "user_01A" among the arguments.`,
+  What to do: leave it out, and adopt the existing object with adopt: "user_01A" in the arguments.`,
   ],
   [
     "import on a key",
     'new flexprice.ApiKey("ci", {}, { import: "secret_01A" });',
     `Could not declare ApiKey "ci".
   Reason: dynamic resources have no option "import"
-  What to do: leave it out, and take the existing object over with adopt: { id: "secret_01A", apiKey: … } among the arguments.`,
+  What to do: leave it out, and adopt the existing object with adopt: { id: "secret_01A", apiKey: … } in the arguments.`,
   ],
   [
     "deletedWith on a key",

@@ -8,7 +8,7 @@ const ACCOUNT = "**ServiceAccount::ci";
 describe("the end of a key that its rotation leaves to its expiry", () => {
   let fixture: EngineFixture;
   before(async () => {
-    // From the environment, which a destroy reads as it is, and not as the last update saw it.
+    // From the environment: a destroy uses its current values, not those of the last update.
     fixture = await EngineFixture.open(program("event_ingestor"), { config: {} });
     fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
     succeeded(await fixture.up());
@@ -59,7 +59,7 @@ describe("the end of a key that its rotation leaves to its expiry", () => {
     fixture.setSource(program("event_reader"));
     failed(await fixture.up("--target", ACCOUNT));
     assert.equal(await use(fixture, before["apiKey"]), 200);
-    // So the account's turn comes while the key is still there.
+    // So the account is deleted while the key still exists.
     fixture.emulator.faults.add({
       kind: "status",
       status: 503,
@@ -79,7 +79,7 @@ describe("the end of a key that its rotation leaves to its expiry", () => {
     const before = await fixture.outputs();
     fixture.setSource(program("event_ingestor", "forceDestroy: true"));
     const { name } = await keyState(fixture);
-    // The second finds the old account replaced already.
+    // In the second run, the old account is already replaced.
     for (const run of ["first", "second"]) {
       const targeted = failed(await fixture.up("--target", ACCOUNT));
       const refusal = messages(targeted, "error").join();
@@ -105,7 +105,7 @@ describe("the end of a key that its rotation leaves to its expiry", () => {
     assert.equal(forced.length, 1, warnings.join());
     assert.match(
       forced.join(),
-      new RegExp(`^API key "by hand" \\(${foreign.id}.* was in the way of archiving`),
+      new RegExp(`^API key "by hand" \\(${foreign.id}.* blocked the archiving of`),
     );
     for (const value of [before["apiKey"], foreign.value]) {
       assert.equal(await use(fixture, value), 401);
@@ -122,7 +122,7 @@ describe("the end of a key that its rotation leaves to its expiry", () => {
     const old = await fixture.outputs();
     const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), KEY_REPLACED);
-    assert.match(messages(up, "warning").join(), /is not revoked but left to its expiry at/);
+    assert.match(messages(up, "warning").join(), /is not revoked, but left to expire at/);
     assert.equal(await use(fixture, old["apiKey"]), 200);
   });
 

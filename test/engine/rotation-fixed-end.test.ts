@@ -38,7 +38,7 @@ describe("a key with a fixed expiresAt", () => {
       );
       assert.match(
         warning,
-        /Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced\.\n$/,
+        /Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, to replace this key\.\n$/,
       );
     }
   });
@@ -54,7 +54,7 @@ describe("a key with a fixed expiresAt", () => {
 
   it("is not replaced by one that would be due at once: a preview refuses that", async () => {
     fixture.setSource(until(inDays(13)));
-    assert.match(failed(await fixture.preview()).output, /expiresAt: is nearer than rotateBefore/);
+    assert.match(failed(await fixture.preview()).output, /expiresAt: is closer than rotateBefore/);
   });
 
   it("stays with ignoreChanges and a computed instant until it has expired, and is then replaced by one with a later instant", async () => {

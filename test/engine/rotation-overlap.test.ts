@@ -45,7 +45,7 @@ describe("rotation before the expiry, with an overlap", () => {
     assert.deepEqual(changes(succeeded(preview)), KEY_REPLACED);
     const { name, expiresAt } = await keyState(fixture);
     assert.deepEqual(messages(preview, "warning"), [
-      `API key "${name}" (${keyId}) expires at ${expiresAt}; with rotateBefore 14d it is due for rotation since ${due}: it is to be replaced.\n`,
+      `API key "${name}" (${keyId}) expires at ${expiresAt}; with rotateBefore 14d, rotation has been due since ${due}: this key will be replaced.\n`,
     ]);
     assert.equal((await fixture.drift()).exitCode, CHANGES_SEEN);
     assert.deepEqual(fixture.takeWrites(), []);
@@ -112,7 +112,7 @@ describe("rotation before the expiry, with an overlap", () => {
   });
 });
 
-describe("a role change of an account with a key that a rotation has left to its expiry", () => {
+describe("a role change of an account with a key that a rotation has left to expire", () => {
   const key = 'expiresIn: "30d", rotateBefore: "10d", onDelete: "expire"';
   let fixture: EngineFixture;
   before(async () => {
@@ -132,7 +132,7 @@ describe("a role change of an account with a key that a rotation has left to its
     const preview = succeeded(await fixture.preview());
     const { name } = await keyState(fixture);
     assert.deepEqual(messages(preview, "warning"), [
-      `API key "${name}" (${second["keyId"]}) is revoked once its successor is made, although its onDelete is "expire": its service account ${second["accountId"]} is replaced, and its keys end with it, and so do the keys that rotations have left: ${first["keyId"]}.\n`,
+      `API key "${name}" (${second["keyId"]}) is revoked once its successor is created, although its onDelete is "expire": its service account ${second["accountId"]} is replaced, and its keys are revoked with it; so are the keys that rotations left to expire: ${first["keyId"]}.\n`,
     ]);
     assert.equal(await use(fixture, first["apiKey"]), 200);
 

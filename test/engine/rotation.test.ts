@@ -11,7 +11,7 @@ describe("rotation without an overlap", () => {
   });
   after(() => fixture.close());
 
-  /** Runs an `up` that rotates; `oldAnswers` is what the old key's consumer is answered meanwhile. */
+  /** Runs an `up` that rotates. `oldAnswers` is the status that a consumer with the old key gets during it. */
   async function rotate(oldAnswers = 200): Promise<void> {
     const old = await fixture.outputs();
     takeTraffic(fixture);
@@ -39,7 +39,7 @@ describe("rotation without an overlap", () => {
     assert.deepEqual(changes(succeeded(preview)), KEY_REPLACED);
     const { name, expiresAt } = await keyState(fixture);
     assert.deepEqual(messages(preview, "warning"), [
-      `API key "${name}" (${keyId}) expired at ${expiresAt}: it is to be replaced.\n`,
+      `API key "${name}" (${keyId}) expired at ${expiresAt}: this key will be replaced.\n`,
     ]);
     const drift = await fixture.drift();
     assert.equal(drift.exitCode, CHANGES_SEEN);
@@ -90,26 +90,23 @@ describe("rotation without an overlap", () => {
     },
   );
 
-  nightly(
-    "comes earlier when the program asks for it, and not because the lifetime is reckoned anew",
-    async () => {
-      const triggers = 'rotationTriggers: { release: "2" }';
-      fixture.clock.advance("20d");
-      fixture.setSource(withConsumer(`expiresIn: "30d", rotateBefore: "5d", ${triggers}`));
-      assert.deepEqual(changes(succeeded(await fixture.up())), ["update ApiKey ci"]);
-      fixture.setSource(withConsumer(`expiresIn: "30d", rotateBefore: "11d", ${triggers}`));
-      const preview = succeeded(await fixture.preview());
-      assert.match(
-        messages(preview, "warning").join(),
-        /with rotateBefore 11d it is due for rotation/,
-      );
-      await rotate();
-      fixture.setSource(withConsumer(`expiresIn: "60d", rotateBefore: "11d", ${triggers}`));
-      const longer = succeeded(await fixture.preview());
-      assert.deepEqual(longer.steps.find(({ op }) => op === "replace")?.replaceKeys, ["expiresIn"]);
-      await rotate();
-    },
-  );
+  nightly("comes earlier if the program says so, without a new lifetime", async () => {
+    const triggers = 'rotationTriggers: { release: "2" }';
+    fixture.clock.advance("20d");
+    fixture.setSource(withConsumer(`expiresIn: "30d", rotateBefore: "5d", ${triggers}`));
+    assert.deepEqual(changes(succeeded(await fixture.up())), ["update ApiKey ci"]);
+    fixture.setSource(withConsumer(`expiresIn: "30d", rotateBefore: "11d", ${triggers}`));
+    const preview = succeeded(await fixture.preview());
+    assert.match(
+      messages(preview, "warning").join(),
+      /with rotateBefore 11d, rotation has been due since/,
+    );
+    await rotate();
+    fixture.setSource(withConsumer(`expiresIn: "60d", rotateBefore: "11d", ${triggers}`));
+    const longer = succeeded(await fixture.preview());
+    assert.deepEqual(longer.steps.find(({ op }) => op === "replace")?.replaceKeys, ["expiresIn"]);
+    await rotate();
+  });
 
   nightly("is refused by a preview when it could never end, or never come", async () => {
     fixture.takeWrites();
@@ -124,12 +121,12 @@ describe("rotation without an overlap", () => {
       ],
       [
         'onDelete: "expire"',
-        'onDelete: "expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
+        'onDelete: "expire" needs an expiry, or the key would never expire: set expiresIn or expiresAt',
       ],
       ['expiresIn: "soon"', 'expiresIn: must be a number and a unit, e.g. "90d", "12h" or "30m"'],
       [
         'expiresIn: "9d", expiresAt: "2099-01-01T00:00:00Z"',
-        "expiresIn: cannot be combined with expiresAt: give one of them",
+        "expiresIn: cannot be combined with expiresAt: set one of them",
       ],
     ];
     for (const [key, reason] of refused) {

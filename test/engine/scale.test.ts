@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Measurement, ProviderUnderTest } from "../../benchmark/provider-under-test";
 
-/** Enough for whatever changes with numbers; the thousands are for the benchmark. */
+/** Enough to see effects of size. The benchmark tests thousands. */
 const SIZE = 40;
 const RESOURCES = 2 * SIZE;
 

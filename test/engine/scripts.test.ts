@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ok, PulumiWorkspace } from "../../scripts/workspace";
 import { nightly } from "../support/sample";
 
-/** A resource of its own kind, since the toolchain is what is tested here. */
+/** A resource of another provider, since this tests the scripts. */
 const NOTE = `
 import * as pulumi from "@pulumi/pulumi";
 
@@ -56,7 +56,7 @@ new pulumi.dynamic.Resource(provider, "note", { text: "hello" });
 console.log("running on " + process.version);
 `;
 
-describe("the toolchain", () => {
+describe("scripts", () => {
   let workspace: PulumiWorkspace | undefined;
 
   afterEach(async () => {
@@ -141,8 +141,8 @@ describe("the toolchain", () => {
 
     operation.kill("SIGKILL");
     assert.equal((await operation.done).signal, "SIGKILL");
-    // The program and its host end by themselves; a provider does only if it watches its stdin, and
-    // the one here does not.
+    // The program and its host end by themselves. A provider only does if it watches its stdin, which this one does
+    // not.
     await noneLeft(workspace, /dynamic-provider|pulumi-resource/);
 
     await workspace.dispose();
@@ -152,7 +152,7 @@ describe("the toolchain", () => {
   });
 });
 
-/** Processes end in their own time, which is longer on a busy machine. */
+/** Processes take time to end, more on a busy machine. */
 async function noneLeft(workspace: PulumiWorkspace, but?: RegExp): Promise<void> {
   const left = () => workspace.processes().filter(({ command }) => !but?.test(command));
   const deadline = Date.now() + 20_000;

@@ -8,7 +8,7 @@ const SECRET_MARK = "4dabf18193072939515e22adb298388d";
 /** An upper bound for what a resource adds to the state. */
 const MOST_BYTES = 3_000;
 
-// What was printed and written is searched for every key when the bench closes, see harness.ts.
+// When the fixture closes, it searches everything that was printed or written for every key. See fixture.ts.
 describe("secrets", () => {
   let fixture: EngineFixture;
   let adopted: { id: string; value: string };
@@ -28,7 +28,7 @@ describe("secrets", () => {
   });
   after(() => fixture.close());
 
-  /** Keys that are made, one of them publishable, and one that is taken over. */
+  /** New keys, one of them publishable, and an adopted one. */
   function program(roles = '["event_ingestor"]'): string {
     return accountWithKey({
       roles,
@@ -41,7 +41,7 @@ new flexprice.ApiKey("old", { serviceAccountId: old.id, adopt: JSON.parse(OLD_KE
     });
   }
 
-  /** Each key is encrypted where it stands, and the operator's is in the provider's own entry alone. */
+  /** Asserts that each key in the state is encrypted, and that only the provider's entry has the operator's. */
   async function assertSecret(): Promise<void> {
     const state = await fixture.workspace.exportState();
     const keys = fixture.keys().map(({ value }) => value);

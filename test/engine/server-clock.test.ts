@@ -7,7 +7,7 @@ import { KEY_POST } from "./identity/fixture";
 import type { Gateway } from "./identity/gateway";
 import { gatewayBefore } from "./shared-home";
 
-/** How far a lifetime may be off: what it takes to ask for a key. */
+/** How far a lifetime may be off: the duration of a create. */
 const TOLERANCE_MS = 60_000;
 
 const KEY_ALONE = `
@@ -26,7 +26,7 @@ describe("a key that is to live for an hour", () => {
     await fixture.close();
   });
 
-  /** The one key that is live ends an hour from now by the server's clock. */
+  /** Asserts that the only active key expires an hour from now by the server's clock. */
   async function assertLifetime() {
     const now = Date.now();
     const { id, outputs } = (await fixture.held())["ApiKey ci"] ?? {};

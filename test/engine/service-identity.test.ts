@@ -89,7 +89,7 @@ describe("ServiceIdentity", () => {
     assert.deepEqual(others, []);
     assert.match(
       warning,
-      /is revoked once its successor is made, although its onDelete is "expire": its service account user_\w+ is replaced, and its keys end with it, and so do the keys that rotations have left: /,
+      /is revoked once its successor is created, although its onDelete is "expire": its service account user_\w+ is replaced, and its keys are revoked with it; so are the keys that rotations left to expire: /,
     );
     assert.ok(warning.endsWith(`${left?.id}.\n`), warning);
     succeeded(await fixture.up());

@@ -12,7 +12,7 @@ import {
 import { type EngineFixture, messages } from "./fixture";
 import { Gateway, type Interception } from "./identity/gateway";
 
-/** Every request of the bench's stack goes through a gateway from now on. */
+/** From now on, every request of the fixture's stack goes through a gateway. */
 export async function gatewayBefore(fixture: EngineFixture): Promise<Gateway> {
   const gateway = await Gateway.before(fixture.emulator.url);
   fixture.workspace.env["FLEXPRICE_BASE_URL"] = gateway.url;
@@ -23,7 +23,7 @@ function homeOf({ workspace }: EngineFixture): string {
   return join(workspace.scratch, "home");
 }
 
-/** Another stack of the same tenant on the same machine: with the same PULUMI_HOME and the same settings. */
+/** Another stack of the same tenant on the same machine, with the same PULUMI_HOME and settings. */
 export async function secondStack(
   fixture: EngineFixture,
   source: string,
@@ -40,7 +40,7 @@ export async function secondStack(
   });
 }
 
-/** Resolves once so many requests have arrived; an operation that ends before them has failed. */
+/** Resolves once this many requests have arrived. Fails if the operation ends before. */
 export async function reached(
   request: Interception,
   running: RunningOperation,
@@ -51,7 +51,7 @@ export async function reached(
   early.catch(() => undefined);
 }
 
-/** Ids of what the states hold. */
+/** The ids in the states. */
 async function idsIn(workspaces: readonly PulumiWorkspace[]): Promise<string[]> {
   const states = await Promise.all(workspaces.map((workspace) => workspace.exportState()));
   return states.flatMap(({ deployment }) =>
@@ -61,7 +61,7 @@ async function idsIn(workspaces: readonly PulumiWorkspace[]): Promise<string[]> 
   );
 }
 
-/** Each live object is in exactly one of the states, and what a state holds is live. */
+/** Asserts that each active object is in exactly one state, and each object in a state is active. */
 export async function assertStatesAreTheServer(
   fixture: EngineFixture,
   ...workspaces: readonly PulumiWorkspace[]
@@ -71,21 +71,21 @@ export async function assertStatesAreTheServer(
   assert.deepEqual(held.sort(), live.sort());
 }
 
-/** Ids of what was archived or revoked. */
+/** The ids of archived and revoked objects. */
 export function endedIds({ emulator, operator }: EngineFixture): string[] {
   return [...emulator.accounts(operator.tenantId), ...emulator.keys(operator.tenantId)]
     .filter(({ status }) => status !== "published")
     .map(({ id }) => id);
 }
 
-/** What a run says of earlier ones, without what a preview of it says too and what the engine says on its own. */
+/** The warnings of a run about earlier ones, without those of its preview and of the engine. */
 export function warningsOf(result: OperationResult): string[] {
   return messages(result, "warning").filter(
     (message) => !/pending operations|The next "pulumi up" that changes something/.test(message),
   );
 }
 
-/** CLI, program and provider end in one moment, as with the machine. */
+/** Kills CLI, program and provider at once, as if the machine went down. */
 export async function killAll({ workspace }: EngineFixture): Promise<void> {
   while (workspace.processes().length > 0) {
     for (const { pid } of workspace.processes()) endProcess(pid);
@@ -94,7 +94,7 @@ export async function killAll({ workspace }: EngineFixture): Promise<void> {
   await ok(workspace.run(["cancel", "--yes"]));
 }
 
-/** The notes of creates in a bench's PULUMI_HOME. */
+/** The notes about creates in a fixture's PULUMI_HOME. */
 export class Notes {
   readonly folder: string;
 
@@ -109,7 +109,7 @@ export class Notes {
       .map((file) => join(this.folder, file));
   }
 
-  /** The names in them. */
+  /** The names in the notes. */
   get names(): string[] {
     return this.paths
       .map((path) => {
@@ -119,7 +119,7 @@ export class Notes {
       .sort();
   }
 
-  /** So long ago they were renewed last. */
+  /** Makes their last renewal this old. */
   age(duration: ms.StringValue): void {
     const then = (Date.now() - ms(duration)) / 1_000;
     for (const path of this.paths) utimesSync(path, then, then);

@@ -26,7 +26,7 @@ for (let n = 0; n < ${SIZE}; n += 1) {
   new flexprice.ApiKey("a" + n, { serviceAccountId: account.id });
 }`;
 
-/** Gives whatever it starts process ids of its own, and leaves the host name as it is. */
+/** Runs a command with its own process ids, and the same host name. */
 const UNSHARE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 function canUnshare(): boolean {
@@ -74,7 +74,7 @@ describe(`two runs at once on one PULUMI_HOME, ${SIZE} accounts with a key each`
     });
   }
 
-  /** The first run has a request out for each account, and a note, when the second looks for abandoned ones. */
+  /** When the second run looks for abandoned notes, the first has one request and one note for each account. */
   async function overlap(
     first: { clock: Clock; launcher: readonly string[] },
     other: { clock: Clock; launcher: readonly string[] },

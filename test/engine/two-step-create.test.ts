@@ -42,7 +42,7 @@ describe("an account with a name of the program's, which takes two requests", ()
   it("is in the state under its unique name where the second is refused, and is named by the next up", async () => {
     failPut({ kind: "status", status: 403, body: { error: "forbidden", code: "forbidden" } }, 1);
     const up = failed(await fixture.up());
-    assert.match(messages(up, "error").join("\n"), /is in the state, and gets its name then/);
+    assert.match(messages(up, "error").join("\n"), /is in the state, and that run renames it/);
     const [account, ...more] = fixture.accounts();
     assert.deepEqual(more, []);
     assert.equal(prefixOf(account?.name), "named");

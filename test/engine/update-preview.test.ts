@@ -11,7 +11,7 @@ interface Program {
   replaceOnChanges?: boolean;
 }
 
-/** An account, two keys, and what depends on one output each; an "immutable" one is replaced when its value changes. */
+/** An account, two keys, and dependents of one output each. An "immutable" one is replaced if its value changes. */
 function program({
   name,
   forceDestroy = false,
@@ -61,7 +61,7 @@ const COMPUTED = `
 new flexprice.ApiKey("computed", { expiresAt: new Date(Date.now() + 90 * 86_400_000).toISOString() });
 `;
 
-/** What becomes of the dependents, by their names. */
+/** The changes of the dependents, by name. */
 function dependents({ steps }: OperationResult): Record<string, string> {
   const ops = steps
     .filter(({ type, op }) => type.endsWith(":Dependent") && !/^(create|delete)-/.test(op))
@@ -102,7 +102,7 @@ describe("a change that concerns the provider alone, or a name", () => {
     assert.deepEqual(others, []);
     assert.match(
       warning,
-      /^API key "computed-\w+" \(secret_\w+\) is replaced because expiresAt is another instant than before, as far from now as that was when the key was made\. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead\.\n$/,
+      /^API key "computed-\w+" \(secret_\w+\) is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created\. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead\.\n$/,
     );
   });
 

@@ -2,7 +2,7 @@ import { type ChildOptions, runChild } from "../../scripts/child";
 
 const TIMEOUT_MS = 170_000;
 
-/** What a command prints to standard output; an error with all that it printed where it fails. */
+/** The standard output of a command. If it fails, throws an error with all of its output. */
 export async function output(
   command: string,
   args: readonly string[],

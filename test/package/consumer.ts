@@ -7,13 +7,13 @@ import { pnpm } from "./tools";
 
 export type PackageManager = "npm" | "pnpm";
 
-/** A folder outside of the checkout in which the package lies as users install it. */
+/** A folder outside of the checkout with the package as users install it. */
 export interface Consumer {
   readonly folder: string;
   dispose(): void;
 }
 
-/** Installs the packed package beside these packages, e.g. `@pulumi/pulumi` of some version. */
+/** Installs the packed package together with these packages, e.g. a version of `@pulumi/pulumi`. */
 export async function install(
   manager: PackageManager,
   packages: Readonly<Record<string, string>>,
@@ -32,7 +32,7 @@ export async function install(
       await output("npm", ["install", ...flags, ...specifiers], { cwd: folder });
     } else {
       const { script, store } = await pnpm();
-      // Else pnpm lets packages find by chance what others depend on.
+      // Otherwise pnpm lets packages find the dependencies of others by chance.
       const flags = ["--prefer-offline", "--config.hoist=false", "--store-dir", store];
       await output(process.execPath, [script, "add", ...flags, ...specifiers], { cwd: folder });
     }

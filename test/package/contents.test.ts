@@ -6,7 +6,7 @@ import { linksOf } from "../docs/page";
 import { CHECKOUT, manifest } from "./manifest";
 import { pack, type Tarball } from "./tarball";
 
-/** Bytes. A download that has outgrown these is worth a thought before it is worth a larger number. */
+/** In bytes. If the package outgrows these, look for the reason before you raise them. */
 const LIMITS = { packed: 280_000, unpacked: 1_000_000 };
 
 const DOCUMENTS = [
@@ -18,14 +18,14 @@ const DOCUMENTS = [
   "benchmark/results.svg",
 ];
 
-/** What is in an example's folder for users: a stack's config or a key would be none of these. */
+/** The files of an example for users. The config of a stack or a key is not among them. */
 const EXAMPLE_FILES =
   /^examples\/([\w-]+\/)*(README\.md|Pulumi(Policy)?\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml))$/;
 
 /** A page that only people with a clone need. */
 const NOT_PACKED = ["CONTRIBUTING.md"];
 
-/** What looks like a credential, whosever. */
+/** Anything that looks like a credential. */
 const CREDENTIALS = [
   /\b[sp]k_[0-9A-HJKMNP-TV-Z]{26}\b/,
   /\bnpm_[A-Za-z0-9]{36}\b/,

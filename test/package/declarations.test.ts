@@ -22,7 +22,7 @@ interface Import {
   readonly specifier: string;
 }
 
-/** Every declaration that the entries lead to, and what those import of other packages. */
+/** All declarations that the entries reach, and what they import from other packages. */
 function reachable(): { read: string[]; foreign: Import[] } {
   const open = Object.values(manifest.exports).flatMap((target) =>
     typeof target === "string" ? [] : [join(CHECKOUT, target.types)],

@@ -14,7 +14,7 @@ import { nodeFolder } from "./tools";
 
 const CREATED = ["create ServiceAccount ci", "create ApiKey ci"];
 
-/** Tells which SDK and which Node the provider process has. */
+/** Shows the SDK and the Node of the provider process. */
 export const PROVIDER_PROCESS = `
 import * as pulumi from "@pulumi/pulumi";
 class ProviderProcess extends pulumi.CustomResource {
@@ -33,7 +33,7 @@ export const providerSdk = provider.sdk;
 export const providerNode = provider.node;
 `;
 
-/** A stack of this program under this Node. */
+/** A stack with this program on this Node. */
 async function openUnder(
   node: number,
   { source, ...program }: ProgramSource,
@@ -46,7 +46,7 @@ async function openUnder(
   });
 }
 
-/** From the first preview to nothing left, with a server that is away and a drift in between. */
+/** From the first preview to an empty stack, with an unreachable server and a drift in between. */
 export async function wholeLife(
   node: number,
   sdk: string,
@@ -71,7 +71,7 @@ export async function wholeLife(
 
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
     const alone = succeeded(await fixture.preview());
-    assert.match(messages(alone, "warning").join("\n"), /^Flexprice could not be asked/);
+    assert.match(messages(alone, "warning").join("\n"), /^Flexprice could not be queried/);
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
 
     succeeded(await fixture.destroy());
@@ -81,7 +81,7 @@ export async function wholeLife(
   }
 }
 
-/** A program runs under this Node and gets its key; its types are checked, as Pulumi does by default. */
+/** Runs a program on this Node, which gets its key. Its types are checked, as Pulumi does by default. */
 export async function comesUp(node: number, program: ProgramSource): Promise<void> {
   const fixture = await openUnder(node, program, { PULUMI_NODEJS_TRANSPILE_ONLY: undefined });
   try {

@@ -11,7 +11,7 @@ const files = Object.keys(require.cache).filter((file) => !before.has(file));
 console.log(JSON.stringify(files));
 `;
 
-/** What `require("pulumi-flexprice")` loads into a program that has the SDK loaded: paths below node_modules. */
+/** The modules that `require("pulumi-flexprice")` loads after the SDK, as paths below node_modules. */
 export async function loadedByImport(folder: string): Promise<string[]> {
   const printed = await output(process.execPath, ["-e", LOADED], { cwd: folder });
   return z
@@ -30,7 +30,7 @@ console.log(JSON.stringify({ required, imported: Object.keys(imported) }));
 
 const names = z.object({ required: z.array(z.string()), imported: z.array(z.string()) });
 
-/** The names that an entry gives to `require` and to `import` under this Node. */
+/** The exports of an entry for `require` and for `import` on this Node. */
 export async function namesOf(
   specifier: string,
   folder: string,

@@ -4,7 +4,7 @@ import { z } from "zod";
 
 export const CHECKOUT = resolve(__dirname, "..", "..");
 
-/** What package.json says to those who install the package. */
+/** The parts of package.json that matter for installing the package. */
 export const manifest = z
   .object({
     version: z.string(),
@@ -28,7 +28,7 @@ export const entries = Object.entries(manifest.exports)
   .filter(([, target]) => typeof target !== "string")
   .map(([subpath]) => `pulumi-flexprice${subpath.slice(1)}`);
 
-/** The packages that only some entries need, in the versions that this checkout has. */
+/** The packages that only some entries need, in the versions of this checkout. */
 export const optionalPeers = Object.fromEntries(
   Object.entries(manifest.peerDependenciesMeta)
     .filter(([, { optional }]) => optional)

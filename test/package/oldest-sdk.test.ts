@@ -56,7 +56,7 @@ describe(`installed by npm beside @pulumi/pulumi ${OLDEST}`, () => {
     assert.match(drift.output, /~ name *: "renamed" => "in the dashboard"/);
   });
 
-  it("the drift is mended, get reads and a function finds what is there", async () => {
+  it("up fixes drift, get reads an object, and a function finds one", async () => {
     fixture.setSource(`${program("renamed")}
 export const accountName = flexprice.ServiceAccount.get("account", account.id).name;
 export const keyOwner = flexprice.ApiKey.get("key", key.id).userId;
@@ -78,7 +78,7 @@ export const caller = flexprice.getCaller().then(({ id }) => id);
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9/v1";
     const preview = failed(await fixture.preview());
     assert.match(preview.output, /roles: Invalid role: custom_role\. Allowed roles: /);
-    assert.match(preview.output, /warning: Flexprice could not be asked/);
+    assert.match(preview.output, /warning: Flexprice could not be queried/);
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
     assert.deepEqual(fixture.takeWrites(), []);
   });

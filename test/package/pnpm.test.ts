@@ -9,7 +9,7 @@ import { OWN_COMPILER } from "./programs";
 import { allNodes, DOWNLOADS_MS, NODES } from "./tools";
 import { RESOLUTIONS, templateProblems, typeProblems } from "./types";
 
-/** In its strict layout each package finds what it names as a dependency, and nothing else. */
+/** In its strict layout, each package only finds its declared dependencies. */
 describe("installed by pnpm beside everything that it may use", () => {
   let consumer: Consumer;
   before(async function () {

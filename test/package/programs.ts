@@ -12,7 +12,7 @@ export const apiKey = key.apiKey;
 export const programNode = process.versions.node;
 `;
 
-/** Without @types/node: a program's folder that has no compiler has none of them either. */
+/** Without @types/node: a program's folder without a compiler does not have it. */
 const WITHOUT_NODE_TYPES = `declare const process: { versions: { node: string } };${ES_MODULE}`;
 
 function manifest(more: Record<string, string>): Record<string, string> {
@@ -24,7 +24,7 @@ function tsconfig(module: string, moduleResolution: string): Record<string, stri
   return { "tsconfig.json": JSON.stringify({ compilerOptions }) };
 }
 
-/** One program, in the forms that need nothing but the SDK. */
+/** One program, in the forms that only need the SDK. */
 export const SDK_ALONE: Record<string, ProgramSource> = {
   "TypeScript, by the compiler that the SDK brings": { source: WITHOUT_NODE_TYPES },
   "JavaScript, ES modules": {
@@ -48,7 +48,7 @@ module.exports = { apiKey: key.apiKey, programNode: process.versions.node };
   },
 };
 
-/** The same program, in the forms that have a compiler of their own beside it: typescript and ts-node. */
+/** The same program, in the forms with their own compiler: typescript and ts-node. */
 export const OWN_COMPILER: Record<string, ProgramSource> = {
   "TypeScript, CommonJS, with the tsconfig.json of Pulumi's template": {
     source: ES_MODULE,

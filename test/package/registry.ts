@@ -8,9 +8,9 @@ const publication = z.object({
   versions: z.record(z.string(), z.unknown()),
 });
 
-/** An npm registry without any package, which takes what is published to it. */
+/** An empty npm registry that accepts what is published to it. */
 export interface Registry {
-  /** The settings of an npm that uses this registry and is signed in to it. */
+  /** The settings for npm to use this registry, signed in. */
   readonly env: Record<string, string>;
   readonly publications: readonly z.infer<typeof publication>[];
   stop(): Promise<void>;

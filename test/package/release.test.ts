@@ -109,7 +109,7 @@ describe("the workflow release, step by step", () => {
     const script = scriptOf(RELEASE, "Publish");
     const registry = await startRegistry();
     try {
-      // Provenance comes from GitHub's own machines, and nothing goes out without it.
+      // Provenance needs GitHub's machines, and nothing is published without it.
       const elsewhere = await runScript(script, release, { ...registry.env, GITHUB_ACTIONS: "" });
       assert.equal(elsewhere.exitCode, 1);
       assert.match(elsewhere.output, /provenance generation/i);
@@ -130,7 +130,7 @@ describe("the workflow release, step by step", () => {
   it("makes a release of the tag with its notes and what was published", async () => {
     writeFileSync(join(folder, "notes.md"), "What is new.\n");
     writeFileSync(join(folder, `pulumi-flexprice-${version}.tgz`), "");
-    // The GitHub CLI speaks to GitHub alone: here it tells what it was asked.
+    // The GitHub CLI only talks to GitHub. This stub prints its arguments.
     const gh = join(folder, "gh");
     writeFileSync(gh, '#!/bin/sh\nprintf "%s\\n" "$@" > asked\n');
     chmodSync(gh, 0o755);

@@ -14,7 +14,7 @@ const answer = z.tuple([
   }),
 ]);
 
-/** What `npm publish` would send. */
+/** The file that `npm publish` would send. */
 export interface Tarball {
   readonly file: string;
   readonly size: number;
@@ -23,7 +23,7 @@ export interface Tarball {
   dispose(): void;
 }
 
-/** Packs what is built at present. */
+/** Packs the current build. */
 export async function pack(): Promise<Tarball> {
   const folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-tarball-"));
   const dispose = () => rmSync(folder, { recursive: true, force: true });

@@ -7,26 +7,26 @@ import { output } from "./command";
 
 const CURRENT = Number.parseInt(process.versions.node, 10);
 
-/** The Nodes that users run programs on; .github/workflows/ci.yml has the same. */
+/** The supported Node versions, the same as in .github/workflows/ci.yml. */
 export const SUPPORTED_NODES: readonly number[] = [20, 22, 24];
 
-/** The one that runs this test, and at night all of them. */
+/** The Node that runs this test; in the nightly workflow, all of them. */
 export const NODES = sample([CURRENT, ...SUPPORTED_NODES.filter((node) => node !== CURRENT)]);
 
-/** How long a fresh machine may take to download them all, in milliseconds. */
+/** The time limit for a new machine to download all of them, in milliseconds. */
 export const DOWNLOADS_MS = 15 * 60_000;
 
 export async function allNodes(): Promise<void> {
   for (const major of NODES) await nodeFolder(major);
 }
 
-/** The folder that holds the binary of this Node. */
+/** The folder with the binary of this Node. */
 export async function nodeFolder(major: number): Promise<string> {
   if (process.versions.node.startsWith(`${major}.`)) return dirname(process.execPath);
   return join(await tool("node", major), "bin");
 }
 
-/** The script that is pnpm, and the folder that it keeps packages in. */
+/** The script of pnpm, and the folder where it stores packages. */
 export async function pnpm(): Promise<{ script: string; store: string }> {
   return {
     script: join(await tool("pnpm", 10), "bin", "pnpm.cjs"),
@@ -46,7 +46,7 @@ async function tool(name: string, major: number): Promise<string> {
       await output("npm", ["install", ...options, `${name}@${major}`], { cwd: draft });
       renameSync(draft, directory);
     } catch (error) {
-      // Another process may have been quicker.
+      // Another process may have been faster.
       if (!existsSync(directory)) throw error;
     } finally {
       rmSync(draft, { recursive: true, force: true });

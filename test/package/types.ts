@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type typescript from "typescript";
 import { entries } from "./manifest";
 
-/** `module` and `moduleResolution` as programs have them; Pulumi's own template has the first. */
+/** `module` and `moduleResolution` of programs. The first is that of Pulumi's template. */
 export const RESOLUTIONS = {
   node10: "CommonJS",
   nodenext: "NodeNext",
@@ -11,7 +11,7 @@ export const RESOLUTIONS = {
   bundler: "ESNext",
 };
 
-/** What a program sees of every entry, and of the resources' inputs and outputs. */
+/** Uses every entry, and the inputs and outputs of the resources. */
 const PROGRAM = `
 import * as flexprice from "pulumi-flexprice";
 ${entries.map((entry, index) => `import * as entry${index} from "${entry}";`).join("\n")}
@@ -19,11 +19,11 @@ export const all = [${entries.map((_, index) => `entry${index}`).join(", ")}];
 export const args: flexprice.ApiKeyArgs = { expiresIn: "90d" };
 const key = new flexprice.ApiKey("ci", args);
 export const value: { apply(take: (apiKey: string) => string): unknown } = key.apiKey;
-// @ts-expect-error: what is no such input is refused, so that the types above are really there.
+// @ts-expect-error: an unknown input is rejected, which proves that the types above exist.
 new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"], nme: "ci" });
 `;
 
-/** At its strictest: what another package of the user's has may be less, and is not looked into. */
+/** The strictest settings. Other packages of the user may be less strict, and are not checked. */
 const STRICTEST = {
   target: "ES2022",
   types: ["node"],
@@ -33,7 +33,7 @@ const STRICTEST = {
   noEmit: true,
 };
 
-/** As `pulumi new typescript` writes them: no skipLibCheck, so that every declaration read is looked into. */
+/** As in `pulumi new typescript`: no skipLibCheck, so that every declaration is checked. */
 const TEMPLATE = {
   strict: true,
   outDir: "bin",
@@ -47,8 +47,8 @@ const TEMPLATE = {
 };
 
 /**
- * What this folder's own compiler says, at its strictest, of a program that imports every entry, and of all the
- * declarations of the package that it reads. Those of other packages are not looked into.
+ * The messages of this folder's compiler, with the strictest settings, about a program that imports every entry, and
+ * about all declarations of the package. Those of other packages are not checked.
  */
 export function typeProblems(folder: string, module: string, moduleResolution: string): string[] {
   const compiled = compile(folder, PROGRAM, { ...STRICTEST, module, moduleResolution });
@@ -66,12 +66,12 @@ export function typeProblems(folder: string, module: string, moduleResolution: s
   ]);
 }
 
-/** Its own declarations do not compile, whoever imports it: that is not for this package to answer. */
+/** Its own declarations do not compile for anyone, which this package cannot fix. */
 const UNSOUND = "/node_modules/@pulumi/policy/";
 
 /**
- * What `tsc` says of a program with the settings of Pulumi's template that uses every export of every entry: of
- * the program, of the package, and of whatever other declarations the compiler reads for them.
+ * The messages of `tsc` about a program with the settings of Pulumi's template that uses every export of every entry:
+ * about the program, the package, and all other declarations that the compiler reads for them.
  */
 export function templateProblems(
   folder: string,
@@ -88,7 +88,7 @@ export function templateProblems(
   ]);
 }
 
-/** A program that names every export of every entry, the values as values and the types as types. */
+/** A program that uses every export of every entry, values as values and types as types. */
 function everyExport(folder: string, options: Record<string, unknown>): string {
   const imports = entries.map((entry, index) => `import * as entry${index} from "${entry}";`);
   const { ts, program, file } = compile(folder, imports.join("\n"), options);

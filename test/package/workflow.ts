@@ -56,7 +56,7 @@ export function scriptOf({ scripts }: Workflow, step: string): string {
   return found.run;
 }
 
-/** Runs a script as GitHub does for `shell: bash`. */
+/** Runs a script as GitHub does with `shell: bash`. */
 export function runScript(
   script: string,
   cwd: string,

@@ -124,7 +124,7 @@ describe("the workflow release", () => {
   });
 });
 
-/** The lines of the first block of shell commands below a heading, without their comments. */
+/** The lines of the first block of shell commands under a heading, without comments. */
 function readmeCommands(heading: string): string[] {
   const readme = readFileSync(join(CHECKOUT, "README.md"), "utf8");
   const [, block = ""] = /```sh\n(.*?)```/s.exec(readme.slice(readme.indexOf(heading))) ?? [];

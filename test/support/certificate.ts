@@ -1,6 +1,6 @@
 import { createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 
-/** A certificate that nobody but itself vouches for, and its key, both as PEM. */
+/** A self-signed certificate and its key, as PEM. */
 export interface SelfSigned {
   readonly cert: string;
   readonly key: string;
@@ -11,7 +11,7 @@ const ECDSA_WITH_SHA256 = "2a8648ce3d040302";
 const COMMON_NAME = "550403";
 const SUBJECT_ALTERNATIVE_NAME = "551d11";
 
-/** Of a server with these names; Node can read certificates, and not write them. */
+/** Creates the certificate of a server with these names. Node can read certificates, but not write them. */
 export function selfSigned(names: readonly string[]): SelfSigned {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const algorithm = sequence(oid(ECDSA_WITH_SHA256));

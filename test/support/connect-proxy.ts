@@ -2,17 +2,17 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 
-/** An HTTP proxy that opens tunnels (CONNECT), all of them to one port of this machine, whatever host is asked for. */
+/** An HTTP proxy for tunnels (CONNECT). All lead to one port of this machine, whatever host is requested. */
 export class ConnectProxy {
-  /** What was asked of the proxy itself. */
+  /** The requests to the proxy itself. */
   readonly tunnels: { readonly target: string; readonly headers: IncomingHttpHeaders }[] = [];
-  /** Requests that came without a tunnel, where the proxy would read all. */
+  /** Requests without a tunnel, which the proxy could read. */
   readonly untunnelled: string[] = [];
-  /** What went through the tunnels towards the server. */
+  /** The data that went through the tunnels to the server. */
   readonly passed: Buffer[] = [];
   private readonly sockets = new Set<Socket>();
 
-  /** @param status - What a tunnel is answered with; other than 200: there is none. */
+  /** @param status - The response to CONNECT. Only 200 opens a tunnel. */
   static async start(port: number, status = 200): Promise<ConnectProxy> {
     const proxy = new ConnectProxy(createServer(), port, status);
     proxy.server.listen(0, "127.0.0.1");

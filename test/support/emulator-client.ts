@@ -1,6 +1,6 @@
 import { Emulator, type EmulatorOptions } from "../../provider/emulator";
 
-/** A clock that moves only when it is told to. */
+/** A clock that only moves when a test moves it. */
 export class ManualClock {
   private milliseconds = Date.parse("2026-08-22T10:00:00Z");
 
@@ -36,7 +36,7 @@ export class EmulatorClient {
     return new EmulatorClient(this.url, credential);
   }
 
-  /** The response with its body unread, for tests of the body itself. */
+  /** The response with an unread body, for tests of the body. */
   open(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
     const { apiKey, accessToken, environmentId } = this.credential;
     return fetch(this.url + path, {
@@ -62,7 +62,7 @@ export class EmulatorClient {
     return (await this.send(method, path, body)).status;
   }
 
-  /** Whether the server still takes the credential. */
+  /** Whether the server still accepts the credential. */
   me(): Promise<number> {
     return this.status("GET", "/users/me");
   }
@@ -72,7 +72,7 @@ export class EmulatorClient {
   }
 }
 
-/** Starts an emulator with one tenant, whose operator the client is. */
+/** Starts an emulator with one tenant, and a client with the operator's credential. */
 export async function startEmulator(options: EmulatorOptions = {}) {
   const emulator = await Emulator.start(options);
   const operator = emulator.createTenant();

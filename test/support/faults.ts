@@ -1,20 +1,20 @@
 import type { ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { Fault, FaultKind, RawAnswer } from "../../provider/emulator";
+import type { Fault, FaultKind, RawResponse } from "../../provider/emulator";
 
-/** What this project's own tests do to answers, beyond the faults of the embedded Flexprice. */
+/** Faults for the tests of this project, beyond those of the embedded Flexprice. */
 type CustomKind =
-  /** Content-Length promises the whole body, half of it comes, and the connection ends. */
+  /** Content-Length is that of the whole body, but the connection ends after half of it. */
   | { kind: "truncated" }
-  /** The body trickles. */
+  /** The body arrives slowly. */
   | { kind: "slow"; bytesPerSecond: number }
-  /** The request is processed twice and the second answer is sent. */
+  /** The request is processed twice, and the second response is sent. */
   | { kind: "duplicate" }
-  /** The right status with an HTML page, as a proxy would send it. */
+  /** The right status with an HTML page, as from a proxy. */
   | { kind: "not_json" }
-  /** The right status with JSON that the API does not speak. */
+  /** The right status with JSON that is not in Flexprice's format. */
   | { kind: "wrong_shape"; body?: unknown }
-  /** Valid JSON with this much padding in front of the true fields. */
+  /** Valid JSON with this much padding before the real fields. */
   | { kind: "huge"; mebibytes: number };
 
 export type TestFaultKind = FaultKind | CustomKind;
@@ -23,7 +23,7 @@ const SLICE_MS = 50;
 const BLOCK = "x".repeat(64 * 1024);
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
 
-/** A fault for the embedded Flexprice. "before" spoils a substitute for the answer, and the request has no effect. */
+/** A fault for the embedded Flexprice. With "before", the request has no effect, and a substitute is spoiled. */
 export function testFault(kind: TestFaultKind, when: Fault["when"]): Fault {
   switch (kind.kind) {
     case "reset":
@@ -44,22 +44,25 @@ export function testFault(kind: TestFaultKind, when: Fault["when"]): Fault {
   }
 }
 
-/** A slow 200 without effect would pass for a complete answer in the end. */
-function substituteFor({ kind }: CustomKind): RawAnswer {
+/** A slow 200 without effect would look like a complete response in the end. */
+function substituteFor({ kind }: CustomKind): RawResponse {
   const status = kind === "slow" ? 503 : 200;
-  return jsonAnswer(status, { code: "service_unavailable", message: "this request had no effect" });
+  return jsonResponse(status, {
+    code: "service_unavailable",
+    message: "this request had no effect",
+  });
 }
 
-function jsonAnswer(status: number, body: unknown): RawAnswer {
+function jsonResponse(status: number, body: unknown): RawResponse {
   return { status, headers: JSON_TYPE, body: Buffer.from(JSON.stringify(body)) };
 }
 
-function spoil(response: ServerResponse, kind: CustomKind, answer: RawAnswer): void {
-  // A status that may not carry a body cannot carry a spoilt one.
-  const status = answer.status === 204 ? 200 : answer.status;
+function spoil(response: ServerResponse, kind: CustomKind, raw: RawResponse): void {
+  // A status without a body cannot have a spoiled one.
+  const status = raw.status === 204 ? 200 : raw.status;
   switch (kind.kind) {
     case "duplicate":
-      sendWhole(response, answer);
+      sendWhole(response, raw);
       return;
     case "not_json": {
       const body = Buffer.from("<html><body><h1>Welcome to nginx!</h1></body></html>");
@@ -67,41 +70,38 @@ function spoil(response: ServerResponse, kind: CustomKind, answer: RawAnswer): v
       return;
     }
     case "wrong_shape":
-      sendWhole(response, jsonAnswer(status, kind.body ?? { unexpected: ["shape"] }));
+      sendWhole(response, jsonResponse(status, kind.body ?? { unexpected: ["shape"] }));
       return;
     case "truncated":
-      sendHalf(
-        response,
-        answer.body.length > 1 ? answer : jsonAnswer(200, { message: "cut short" }),
-      );
+      sendHalf(response, raw.body.length > 1 ? raw : jsonResponse(200, { message: "cut short" }));
       return;
     case "slow":
-      sendSlowly(response, answer, kind.bytesPerSecond);
+      sendSlowly(response, raw, kind.bytesPerSecond);
       return;
     case "huge":
-      sendHuge(response, { ...answer, status }, kind.mebibytes);
+      sendHuge(response, { ...raw, status }, kind.mebibytes);
   }
 }
 
-function writeHead(response: ServerResponse, { status, headers, body }: RawAnswer): void {
+function writeHead(response: ServerResponse, { status, headers, body }: RawResponse): void {
   response.writeHead(status, { ...headers, "Content-Length": String(body.length) });
 }
 
-function sendWhole(response: ServerResponse, answer: RawAnswer): void {
-  writeHead(response, answer);
-  response.end(answer.body);
+function sendWhole(response: ServerResponse, raw: RawResponse): void {
+  writeHead(response, raw);
+  response.end(raw.body);
 }
 
-function sendHalf(response: ServerResponse, answer: RawAnswer): void {
-  writeHead(response, answer);
-  response.write(answer.body.subarray(0, Math.floor(answer.body.length / 2)), () => {
+function sendHalf(response: ServerResponse, raw: RawResponse): void {
+  writeHead(response, raw);
+  response.write(raw.body.subarray(0, Math.floor(raw.body.length / 2)), () => {
     response.socket?.destroy();
   });
 }
 
-function sendSlowly(response: ServerResponse, answer: RawAnswer, bytesPerSecond: number): void {
-  const { body } = answer;
-  writeHead(response, answer);
+function sendSlowly(response: ServerResponse, raw: RawResponse, bytesPerSecond: number): void {
+  const { body } = raw;
+  writeHead(response, raw);
   response.flushHeaders();
   const step = Math.max(1, Math.floor((bytesPerSecond * SLICE_MS) / 1000));
   let sent = 0;
@@ -116,7 +116,11 @@ function sendSlowly(response: ServerResponse, answer: RawAnswer, bytesPerSecond:
   response.once("close", () => clearInterval(timer));
 }
 
-function sendHuge(response: ServerResponse, { status, body }: RawAnswer, mebibytes: number): void {
+function sendHuge(
+  response: ServerResponse,
+  { status, body }: RawResponse,
+  mebibytes: number,
+): void {
   const fields = /^\{(.+)\}$/s.exec(body.toString())?.[1];
   const blocks = Math.ceil((mebibytes * 1024 * 1024) / BLOCK.length);
   function* parts() {

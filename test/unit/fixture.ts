@@ -24,10 +24,10 @@ import { Journal } from "../../provider/session/recovery/journal";
 import { type ErrorKind, FlexpriceError } from "../../provider/shared/errors";
 import { type TestFaultKind, testFault } from "../support/faults";
 
-/** What Pulumi sends in place of a value that is not known yet. */
+/** Pulumi's placeholder for an unknown value. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 
-/** Where the clock stands at first: a whole second, so that the Date header loses nothing of it. */
+/** The initial time: a whole second, so that the Date header is exact. */
 export const START = Date.UTC(2026, 10, 24, 8, 0, 0);
 
 export const SECOND = 1_000;
@@ -35,7 +35,7 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
-/** No attempt is repeated. */
+/** No retries. */
 export const ONCE: RetryLimits = {
   maxAttempts: 1,
   maxElapsedMs: 0,
@@ -45,14 +45,14 @@ export const ONCE: RetryLimits = {
   maxDelayMs: 0,
 };
 
-/** The inputs that a lifecycle takes, which its module keeps to itself. */
+/** The inputs of a provider, whose type its module does not export. */
 export type AccountInputs = Parameters<ServiceAccountProvider["create"]>[0];
 export type AccountState = Parameters<ServiceAccountProvider["update"]>[1];
 export type KeyInputs = Parameters<ApiKeyProvider["create"]>[0];
 export type KeyState = Parameters<ApiKeyProvider["update"]>[1];
 
 export interface UnitFixtureOptions {
-  /** How far the server's clock is ahead of ours, in milliseconds. */
+  /** How far the server's clock is ahead of the process's, in milliseconds. */
   readonly serverAheadMs?: number;
   readonly revocationDelayMs?: number;
 }
@@ -68,25 +68,25 @@ export interface ProcessOptions {
   readonly configured?: boolean;
   readonly transport?: Partial<TransportLimits>;
   readonly retry?: RetryLimits;
-  /** Default: one that keeps nothing. */
+  /** Default: one that keeps no notes. */
   readonly journal?: Journal;
 }
 
-/** Of the settings of every process of a stage. */
+/** The fingerprint of the settings of every process of a fixture. */
 export const FINGERPRINT = "0123456789abcdef";
 
-/** One provider process: what it keeps, it keeps for one operation of Pulumi. */
+/** One provider process, which lives for one operation of Pulumi. */
 export interface ProviderProcess {
   readonly accounts: ServiceAccountProvider;
   readonly keys: ApiKeyProvider;
   readonly connection: Connection;
   readonly managed: ManagedIds;
   readonly warnings: string[];
-  /** Every pause, in milliseconds; none of them takes time. */
+  /** All pauses, in milliseconds. None of them takes time. */
   readonly pauses: number[];
 }
 
-/** A Flexprice of its own, a clock that moves only with pauses, and provider processes that use both. */
+/** An embedded Flexprice, a clock that only moves with pauses, and provider processes that use both. */
 export class UnitFixture {
   static async start({
     serverAheadMs = 0,
@@ -123,7 +123,7 @@ export class UnitFixture {
       sleep: async (ms) => {
         pauses.push(ms);
         this.clock.now += ms;
-        // A turn of the event loop, as any real pause would be at least.
+        // One turn of the event loop, the shortest that a real pause takes.
         await new Promise((resolve) => setImmediate(resolve));
       },
     };
@@ -173,7 +173,7 @@ export class UnitFixture {
     };
   }
 
-  /** A service account made without a request, with a key of its own. */
+  /** A service account with a key, created without a request. */
   accountWithKey(roles: string[], name = "weak"): { id: string; credential: Credential } {
     const { tenantId, environmentId } = this.operator;
     const { id } = this.emulator.createAccount(tenantId, { name, roles });
@@ -181,12 +181,12 @@ export class UnitFixture {
     return { id, credential: credential(value) };
   }
 
-  /** The requests since the log was last cleared, as `GET /users/me`. */
+  /** The requests since the log was last cleared, e.g. `GET /users/me`. */
   get log(): string[] {
     return this.emulator.requests.map(line);
   }
 
-  /** As {@link log}, of the requests that ask for a change. */
+  /** As {@link log}, only with requests for changes. */
   get writes(): string[] {
     return this.emulator.writes().map(line);
   }
@@ -212,7 +212,7 @@ export function token(value: string): Credential {
   return { kind: "accessToken", value, source: "config key flexprice:accessToken" };
 }
 
-/** The failure of an attempt that has to fail with this kind. */
+/** The error of an attempt, which must fail with this kind. */
 export async function failureOf(
   attempt: Promise<unknown> | (() => Promise<unknown>),
   kind: ErrorKind,
@@ -230,7 +230,7 @@ export async function failureOf(
   });
 }
 
-/** What `pulumi up` does with a resource that is not there yet: check, then create with what check gave back. */
+/** Creates a resource as `pulumi up` does: check, then create with the inputs that check returns. */
 export async function createAccount(
   { accounts }: ProviderProcess,
   inputs: Partial<AccountInputs>,
@@ -252,7 +252,7 @@ export async function createKey(
   return { id, state: outs as KeyState };
 }
 
-/** The reasons of a check's failures; the engine prints a named property's value, so none may be named. */
+/** The reasons of a check's failures. None may name its property, since the engine would print the property's value. */
 export function reasons(checked: {
   failures?: { property: string; reason: string }[] | undefined;
 }): string[] {

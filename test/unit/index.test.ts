@@ -10,18 +10,18 @@ interface Registered {
   readonly id: string | undefined;
 }
 
-// These texts stand in the states of users: neither may ever change.
+// These texts are in the states of users: neither may ever change.
 const ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
 const KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 const ACCOUNT_PROVIDER =
   'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 const KEY_PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 
-/** How Pulumi marks a secret on the wire. */
+/** How Pulumi marks a secret in gRPC. */
 const SECRET_MARK = "4dabf18193072939515e22adb298388d";
 const SECRET_VALUE = "1b47061264138c4ac30d75fd1eb44270";
 
-/** Prints the modules that the package adds to those of Pulumi. */
+/** Prints the modules that the package loads in addition to Pulumi's. */
 const LOADED_BY_INDEX = `
 require("@pulumi/pulumi");
 const before = new Set(Object.keys(require.cache));
@@ -45,7 +45,7 @@ describe("index", () => {
     );
   });
 
-  /** What the engine is told of the one resource that the function makes. */
+  /** The registration of the resource that the function creates. */
   async function registration(make: () => pulumi.CustomResource): Promise<Registered> {
     registered.length = 0;
     await new Promise((resolve) => make().urn.apply(resolve));
@@ -115,7 +115,7 @@ describe("index", () => {
   });
 
   describe("names", () => {
-    // Only JavaScript lets null, and an output without a value, through.
+    // TypeScript rejects null, and an output without a value. JavaScript does not.
     const nothing = null as unknown as undefined;
     const empty = pulumi.output(undefined) as unknown as pulumi.Output<string>;
     const cases: Record<string, [args: object, name: unknown, namePrefix: unknown]> = {
@@ -232,16 +232,16 @@ describe("index", () => {
   });
 
   describe("refuses in one sentence, with what to do", () => {
-    // Only JavaScript lets these through.
+    // TypeScript rejects these. JavaScript does not.
     const nothing = undefined as unknown as { roles: string[] };
     const cases: Record<string, [make: () => unknown, message: string]> = {
       "the import of an account": [
         () => new flexprice.ServiceAccount("ci", { roles: [] }, { import: "user_1" }),
-        'Could not declare ServiceAccount "ci".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and take the existing object over with adopt: "user_1" among the arguments.',
+        'Could not declare ServiceAccount "ci".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and adopt the existing object with adopt: "user_1" in the arguments.',
       ],
       "the import of a key": [
         () => new flexprice.ApiKey("k", {}, { import: "secret_1" }),
-        'Could not declare ApiKey "k".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and take the existing object over with adopt: { id: "secret_1", apiKey: … } among the arguments.',
+        'Could not declare ApiKey "k".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and adopt the existing object with adopt: { id: "secret_1", apiKey: … } in the arguments.',
       ],
       "an account without arguments": [
         () => new flexprice.ServiceAccount("ci", nothing),
@@ -269,7 +269,7 @@ describe("index", () => {
     };
     for (const [what, [make, message]] of Object.entries(cases)) {
       it(what, () => {
-        // Shown by its message alone, without a trace.
+        // Pulumi only shows its message, without a stack trace.
         assert.throws(make, (error) => {
           assert(pulumi.RunError.isInstance(error));
           assert.equal(error.message, message);
@@ -364,7 +364,7 @@ describe("index", () => {
       ]);
     });
 
-    // Only JavaScript lets null, and an output without a value, through.
+    // TypeScript rejects null, and an output without a value. JavaScript does not.
     const nothing = null as unknown as undefined;
     const empty = pulumi.output(undefined) as unknown as pulumi.Output<string>;
     const cases: Record<

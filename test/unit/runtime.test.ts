@@ -7,7 +7,7 @@ import { type KeyInputs, UnitFixture } from "./fixture";
 
 type Runtime = typeof import("../../provider/runtime");
 
-/** As a provider process does: with nothing kept from before. */
+/** As in a new provider process, with empty caches. */
 function load(): Runtime {
   const path = require.resolve("../../provider/runtime");
   delete require.cache[path];
@@ -28,7 +28,7 @@ describe("runtime", () => {
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
-    // Notes of creates under way go there: not into the home of who runs the tests.
+    // Notes about creates go there, not into the home of the person who runs the tests.
     home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
     process.env["PULUMI_HOME"] = home;
     runtime = load();
@@ -79,7 +79,7 @@ describe("runtime", () => {
     const inputs: KeyInputs = { type: "private_key", serviceAccountId: created.id };
     const key = await runtime.apiKey.create?.(inputs);
     assert.equal(key?.outs?.userId, created.id);
-    // One connection for both: who the caller is was asked once.
+    // Both share a connection: the caller was requested once.
     assert.deepEqual(fixture.log, ["GET /users/me", "POST /users", "POST /secrets/api/keys"]);
     await runtime.apiKey.delete?.(key.id, key.outs);
     await runtime.serviceAccount.delete?.(created.id, created.outs);
@@ -123,7 +123,7 @@ describe("runtime", () => {
     assert.equal(shown.length, 1);
     assert.match(
       String(shown[0]),
-      /^warning: No notes of creates can be kept in .*creates \(E\w+\)\./,
+      /^warning: Notes about creates cannot be kept in .*creates \(E\w+\)\./,
     );
   });
 

@@ -35,12 +35,12 @@ export async function adoptable(
   if (user === undefined) {
     throw rejection(
       "the server does not accept the given apiKey (401): it is mistyped, expired, revoked or publishable",
-      'correct adopt.apiKey, or remove "adopt" to have a key made.',
+      'correct adopt.apiKey, or remove "adopt" to create a key.',
     );
   }
   if (owner !== undefined && user.id !== owner) {
     throw rejection(
-      `the given apiKey acts for ${user.id}, the program asks for a key of ${owner}`,
+      `the given apiKey acts for ${user.id}, but the program asks for a key of ${owner}`,
       "correct serviceAccountId or adopt.",
     );
   }
@@ -57,16 +57,16 @@ export async function adoptable(
       : `the given apiKey is not this key: its display id would be ${displayIdOf(apiKey)}, this key's is ${listed.display_id}`,
     inputs.name === undefined || listed.name === inputs.name
       ? ""
-      : `its name is ${quoted(listed.name)}, the program asks for ${quoted(inputs.name)}`,
+      : `its name is ${quoted(listed.name)}, but the program asks for ${quoted(inputs.name)}`,
     listed.type === inputs.type
       ? ""
-      : `its type is ${listed.type}, the program asks for ${inputs.type}`,
+      : `its type is ${listed.type}, but the program asks for ${inputs.type}`,
     expiryDifference(listed.expires_at ?? undefined, inputs),
   ].filter((difference) => difference !== "");
   if (differences.length > 0) {
     throw rejection(
       differences.join("; "),
-      "make the program match the key: nothing of it can be changed.",
+      "make the program match the key, which cannot be changed.",
     );
   }
   return listed;
@@ -81,5 +81,5 @@ function expiryDifference(expiresAt: string | undefined, inputs: Inputs): string
       ? sameInstant(expiresAt, inputs.expiresAt)
       : expiresAt !== undefined;
   if (fits) return "";
-  return `it expires ${expiresAt ?? "never"}, the program asks for ${wanted ?? "no expiry"}`;
+  return `it expires ${expiresAt ?? "never"}, but the program asks for ${wanted ?? "no expiry"}`;
 }

@@ -34,7 +34,7 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
   const what = `API key ${displayName(id, props.name)}`;
   if (await isHandedOver(context, id, what, { isHeld, stays })) return;
   const connection = context.connect(props.connection);
-  // These checks come first: a key that is left to its expiry has left the state after this.
+  // These checks come first: a key that is left to expire has left the state after this.
   const caller = await guardTenant(connection, props.tenantId);
   guardEnvironment(connection, props.environmentId);
   diffedKeys.noteDeleted(props);
@@ -42,7 +42,7 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
   if (isLeftToExpire(context, id, props)) {
     const left = unexpired(predecessors, context.now(props.connection));
     await warn(
-      `API key ${displayName(id, props.name)} is not revoked but left to its expiry at ${props.expiresAt} (onDelete: "expire").${forgotten(left)}`,
+      `API key ${displayName(id, props.name)} is not revoked, but left to expire at ${props.expiresAt} (onDelete: "expire").${forgotten(left)}`,
     );
     return;
   }
@@ -71,7 +71,7 @@ function guardSuccession(
   if (!isReplacedByItself(context, before, diffedKeys.createdWith(adoptedId))) return;
   throw new FlexpriceError({
     kind: "refused",
-    reason: `the program still has "adopt" for API key ${adoptedId}, which this key had replaced, and took that over again`,
+    reason: `the program still has "adopt" for API key ${adoptedId}, which this key had replaced, and adopted it again`,
     fix: WITHOUT_ADOPT,
   });
 }
@@ -118,7 +118,7 @@ async function revoke(
     await proveUnusable(context, connection, props, error);
     if (isYoung(connection, id) && !hasPassed(props.expiresAt, connection.api.serverNow())) {
       throw error.with({
-        fix: "run the command again in ten minutes: the key was made a moment ago, and what the server does not know of it yet proves nothing.",
+        fix: "run the command again in ten minutes: the key was created a moment ago, and the server may not know it yet.",
       });
     }
   }
@@ -133,7 +133,7 @@ async function revokePredecessor(
 ): Promise<void> {
   const { warn } = context;
   try {
-    await operation(`revoke API key ${id}, which a rotation left to its expiry`, () =>
+    await operation(`revoke API key ${id}, which a rotation left to expire`, () =>
       retryWhileUnknown(connection, id, () => connection.api.revokeKey(id)),
     );
   } catch (error) {
@@ -144,7 +144,7 @@ async function revokePredecessor(
         : `is unknown to the environment of the credential from ${connection.credentialSource}, and could not be revoked`;
     // The predecessor expires by itself, and failing here would make every deletion fail.
     await warn(
-      `API key ${id}, which a rotation has left to its expiry at ${expiresAt}, ${reason}. ${error.reason}`,
+      `API key ${id}, which a rotation has left to expire at ${expiresAt}, ${reason}. ${error.reason}`,
     );
     return;
   }
@@ -152,7 +152,7 @@ async function revokePredecessor(
   // Even an expired key is revoked above: a wrong clock must not keep it alive.
   if (hasPassed(expiresAt, connection.api.earliestNow())) return;
   await warn(
-    `API key ${id}, which a rotation had left to its expiry at ${expiresAt}, has been revoked together with its successor.`,
+    `API key ${id}, which a rotation had left to expire at ${expiresAt}, has been revoked together with its successor.`,
   );
 }
 
@@ -166,7 +166,7 @@ async function proveUnusable(
   if (props.type === "publishable_key") {
     if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
     throw error.with({
-      fix: 'use a credential of the environment in which the key was made. A publishable key cannot be tried out: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
+      fix: 'use a credential of the environment in which the key was created. A publishable key cannot be tested: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
     });
   }
   if (!(await confirmRevoked(connection, props.apiKey, context.sleep))) {

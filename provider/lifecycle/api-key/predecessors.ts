@@ -35,9 +35,9 @@ export function successorsOf(
   return diffedKeys.all().filter(({ olds }) => olds.predecessors?.some((one) => one.id === id));
 }
 
-/** Warns of keys that now end only by their expiry. */
+/** The warning about keys that now only end at their expiry. */
 export function forgotten(predecessors: readonly Predecessor[]): string {
   if (predecessors.length === 0) return "";
   const named = predecessors.map(({ id, expiresAt }) => `${id} (until ${expiresAt})`).join(", ");
-  return ` Keys that rotations have left go on to their expiry, and no state tells of them any more: ${named}. To end one before, revoke it in Flexprice.`;
+  return ` Keys that rotations left to expire keep working until then, and no state lists them any more: ${named}. To end one earlier, revoke it in Flexprice.`;
 }

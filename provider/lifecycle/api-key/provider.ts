@@ -55,7 +55,7 @@ const schema = lazy(() => {
     expiresIn: unlessUnknown(lifetime).optional(),
     rotateBefore: unlessUnknown(lifetime).optional(),
     rotationTriggers: unlessUnknown(
-      z.record(z.string(), unlessUnknown(z.string("must be a text")), "must be a map of texts"),
+      z.record(z.string(), unlessUnknown(z.string("must be a string")), "must be a map of strings"),
     ).optional(),
     onDelete: unlessUnknown(
       z.enum(["revoke", "expire"], 'must be "revoke" or "expire"'),
@@ -174,34 +174,34 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const warnings: string[] = [];
     if (isExpiring && !isRotation(olds, news)) {
       warnings.push(
-        `${key} is revoked once its successor is made, although its onDelete is "expire": ${this.endOf(olds, news)}.`,
+        `${key} is revoked once its successor is created, although its onDelete is "expire": ${this.endOf(olds, news)}.`,
       );
     } else if (changed.includes("onDelete")) {
-      const end = isExpiring ? "left to its expiry" : "revoked";
+      const end = isExpiring ? "left to expire" : "revoked";
       warnings.push(
-        `${key} is replaced with the onDelete that it has, and ${end}: a change of onDelete is for its successor. To have it count before, run "pulumi up" with that change alone.`,
+        `${key} is replaced under its current onDelete, and ${end}: the new onDelete only applies to its successor. To apply it earlier, run "pulumi up" with that change alone.`,
       );
     }
     if (changed.includes("expiresAt") && isComputedAgain(olds, news, now)) {
       warnings.push(
-        `${key} is replaced because expiresAt is another instant than before, as far from now as that was when the key was made. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`,
+        `${key} is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`,
       );
     }
     return warnings;
   }
 
-  /** Why a replacement ends a key that a rotation would have left to its expiry. */
+  /** Why a replacement ends a key that a rotation would have left to expire. */
   private endOf(olds: State, news: Inputs): string {
     const { serviceAccountId, userId, predecessors = [] } = olds;
     const others =
       predecessors.length === 0
         ? ""
-        : `, and so do the keys that rotations have left: ${predecessors.map((one) => one.id).join(", ")}`;
+        : `; so are the keys that rotations left to expire: ${predecessors.map((one) => one.id).join(", ")}`;
     const owner = serviceAccountId ?? userId;
     if (this.context.diffedAccounts.stays(owner) || serviceAccountId === news.serviceAccountId) {
-      return `its successor is made for another service account, or through another connection${others}`;
+      return `its successor is created for another service account, or through another connection${others}`;
     }
-    return `its service account ${owner} is replaced, and its keys end with it${others}`;
+    return `its service account ${owner} is replaced, and its keys are revoked with it${others}`;
   }
 
   /** Whether the key belongs to another resource of the program, or is one of its predecessors. */
@@ -274,7 +274,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     if (hasPassed(expiresAt, connection.api.serverNow())) {
       throw new FlexpriceError({
         kind: "refused",
-        reason: `expiresAt (${expiresAt}) has passed: the server would make a key that never works`,
+        reason: `expiresAt (${expiresAt}) has passed: the server would create a key that never works`,
         fix: "set a later expiresAt.",
       });
     }
@@ -365,7 +365,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     }
     const { connection } = preview;
     const failures = await asCheckFailures("serviceAccountId", () =>
-      operation(`make a key for ${serviceAccountId}`, () =>
+      operation(`create a key for ${serviceAccountId}`, () =>
         requireAccount(connection, serviceAccountId),
       ),
     );
@@ -402,8 +402,8 @@ async function requireAccount(connection: Connection, id: string): Promise<void>
   if ((await connection.reads.account(id)) !== undefined) return;
   throw new FlexpriceError({
     kind: "not_found",
-    reason: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would make a working key for an archived account`,
-    fix: "correct serviceAccountId; pass the id of a ServiceAccount resource instead of a text to keep them together.",
+    reason: `the credential's tenant has no service account ${id}, or it is archived; Flexprice would create a working key for an archived account`,
+    fix: "correct serviceAccountId; pass the output id of a ServiceAccount resource instead of a string, so that both are replaced together.",
   });
 }
 

@@ -37,7 +37,7 @@ export async function readKey(
       (await connection.reads.account(props.serviceAccountId)) === undefined;
     if (archived) {
       await context.warn(
-        `Service account ${props.serviceAccountId} of API key ${displayName(id, props.name)} is archived, and the key still works: replace or delete it.`,
+        `Service account ${props.serviceAccountId} of API key ${displayName(id, props.name)} is archived, but the key still works: replace or delete it.`,
       );
     }
     return refreshed(id, props, listed, archived);
@@ -46,7 +46,7 @@ export async function readKey(
   if (hasPassed(props.expiresAt, context.now(props.connection))) return unchanged(id, props);
   if (isYoung(connection, id)) {
     await context.warn(
-      `API key ${displayName(id, props.name)} is not listed by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
+      `API key ${displayName(id, props.name)} is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
     );
     return unchanged(id, props);
   }
@@ -58,7 +58,7 @@ export async function readKey(
     listedNow.includes(one.id),
   );
   await context.warn(
-    `API key ${displayName(id, props.name)} was revoked outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.${forgotten(left)}`,
+    `API key ${displayName(id, props.name)} was revoked outside of this program: it is removed from the state, and the next "pulumi up" creates another.${forgotten(left)}`,
   );
   return { id: "", props };
 }

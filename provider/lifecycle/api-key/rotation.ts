@@ -46,7 +46,7 @@ export function expiryFailures(
   const failures: dynamic.CheckFailure[] = [];
   const expires = expiresAt !== undefined || expiresIn !== undefined;
   if (expiresAt !== undefined && expiresIn !== undefined) {
-    failures.push(checkFailure("expiresIn", "cannot be combined with expiresAt: give one of them"));
+    failures.push(checkFailure("expiresIn", "cannot be combined with expiresAt: set one of them"));
   }
   if (rotateBefore !== undefined && !expires) {
     failures.push(
@@ -60,7 +60,7 @@ export function expiryFailures(
     failures.push(
       checkFailure(
         "onDelete",
-        '"expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
+        '"expire" needs an expiry, or the key would never expire: set expiresIn or expiresAt',
       ),
     );
   }
@@ -77,7 +77,7 @@ function newExpiryFailures(
     return [
       checkFailure(
         "expiresAt",
-        `has passed (now ${new Date(now).toISOString()}): give a later instant`,
+        `has passed (now ${new Date(now).toISOString()}): set a later instant`,
       ),
     ];
   }
@@ -88,7 +88,7 @@ function newExpiryFailures(
     expiresIn === undefined
       ? checkFailure(
           "expiresAt",
-          "is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant",
+          "is closer than rotateBefore: a key created now would be due for rotation at once; set a later instant",
         )
       : checkFailure(
           "rotateBefore",
@@ -115,36 +115,36 @@ export function dueReplacement(
   if (olds.ownerArchived === true) {
     return {
       property: "serviceAccountId",
-      reason: `${key} works for the archived service account ${olds.serviceAccountId}: it is to be replaced.`,
+      reason: `${key} works for the archived service account ${olds.serviceAccountId}: this key will be replaced.`,
     };
   }
   if (expiresAt === undefined) return undefined;
   if (hasPassed(expiresAt, now)) {
     return {
       property: "expiresAt",
-      reason: `${key} expired at ${expiresAt}: it is to be replaced.`,
+      reason: `${key} expired at ${expiresAt}: this key will be replaced.`,
     };
   }
   if (typeof news.rotateBefore !== "string" || isUnknown(news.rotateBefore)) return undefined;
   const due = rotationDue(expiresAt, news.rotateBefore);
   if (due.getTime() > now) return undefined;
-  const since = `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore} it is due for rotation since ${due.toISOString()}`;
+  const since = `${key} expires at ${expiresAt}; with rotateBefore ${news.rotateBefore}, rotation has been due since ${due.toISOString()}`;
   // A successor with the same expiry would be due at once, and every up would create another.
   if (news.expiresIn === undefined) {
     return {
       property: undefined,
-      reason: `${since}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced.`,
+      reason: `${since}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, to replace this key.`,
     };
   }
-  return { property: "expiresAt", reason: `${since}: it is to be replaced.` };
+  return { property: "expiresAt", reason: `${since}: this key will be replaced.` };
 }
 
 /** Milliseconds from creation to expiry. */
 function lifetimeOf(
   { expiresAt, expiresIn }: { expiresAt: string | undefined; expiresIn: string | undefined },
-  madeAt: number,
+  createdAt: number,
 ): number | undefined {
   if (expiresIn !== undefined) return durationMs(expiresIn);
   if (expiresAt === undefined || isUnknown(expiresAt)) return undefined;
-  return Date.parse(expiresAt) - madeAt;
+  return Date.parse(expiresAt) - createdAt;
 }

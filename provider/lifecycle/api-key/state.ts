@@ -20,7 +20,7 @@ export interface Inputs {
   readonly connection?: string;
 }
 
-/** A replaced key that a rotation has left to its expiry. */
+/** A replaced key that a rotation has left to expire. */
 export interface Predecessor {
   readonly id: string;
   readonly expiresAt: string;

@@ -65,7 +65,7 @@ async function revokeAll(
     );
     connection.reads.clearKey(key.id, id);
     await warn(
-      `API key ${describeKey(key)} was in the way of archiving service account ${displayName(id, name)}, and has been revoked (forceDestroy).`,
+      `API key ${describeKey(key)} blocked the archiving of service account ${displayName(id, name)}, and has been revoked (forceDestroy).`,
     );
   }
 }
@@ -142,7 +142,7 @@ async function archive(
   } catch (error) {
     if (!isFailure(error, "not_found") || !isYoung(connection, id)) throw error;
     throw error.with({
-      fix: "run the command again in ten minutes: the account was made a moment ago, and what the server does not know of it yet proves nothing.",
+      fix: "run the command again in ten minutes: the account was created a moment ago, and the server may not know it yet.",
     });
   }
 }
@@ -156,7 +156,7 @@ function stillUsed(keys: readonly Key[], error: FlexpriceError): FlexpriceError 
   const named = keys.map(({ id, name }) => displayName(id, name)).join(", ");
   return error.with({
     kind: "refused",
-    reason: `${error.reason}; of those, this program goes on using ${named}`,
+    reason: `${error.reason}; of those, this program still uses ${named}`,
     fix: 'run "pulumi up" without --target, so that the keys are replaced with their account, or remove them from the program first.',
   });
 }
@@ -179,7 +179,7 @@ function perhapsUsed(keys: readonly Key[], error: FlexpriceError): FlexpriceErro
   const named = keys.map(({ id, name }) => displayName(id, name)).join(", ");
   return error.with({
     kind: "refused",
-    reason: `${error.reason}; of those, ${named} may be in use: the name is one that this provider makes, and this run has nothing to do with the key`,
+    reason: `${error.reason}; of those, ${named} may be in use: this provider generated the name, and this run does not manage the key`,
     fix: 'run "pulumi up" without --target, so that the stack\'s keys are replaced with their account. If the key is another stack\'s, run that one first; if no stack has it any more, revoke it ("npx pulumi-flexprice orphans" lists such keys).',
   });
 }
@@ -193,7 +193,7 @@ function blockedBy(keys: readonly Key[], error: FlexpriceError, isForced: boolea
     named.length === 0 ? "none of them is visible here" : `visible here: ${named.join(", ")}`;
   const hidden =
     "Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.";
-  const visible = `revoke them${expire ? ", or wait for their expiry" : ""}, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked.`;
+  const visible = `revoke them${expire ? ", or wait for their expiry" : ""}, or set forceDestroy: true, run "pulumi up", and then delete it. An account that has already been replaced keeps the forceDestroy it had: revoke its keys instead.`;
   return error.with({
     reason: `${error.reason}; ${seen}`,
     fix: isForced ? hidden : `${visible} ${hidden}`,

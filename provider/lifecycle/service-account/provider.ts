@@ -145,7 +145,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     }
     if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
-        `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
+        `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       );
     }
     if (this.isProgramRun && news.adopt === id && !isReplaced) adoptedIds.add(id);
@@ -210,7 +210,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
         { ...inputs, ...createdState(inputs, account), autoName: account.name },
         failure.with({
           operation: `rename service account ${displayName(account.id, account.name)} to ${quoted(name ?? "")}`,
-          fix: 'run "pulumi up" again: the account is in the state, and gets its name then.',
+          fix: 'run "pulumi up" again: the account is in the state, and that run renames it.',
         }).message,
       );
     }
@@ -289,21 +289,21 @@ async function adoptable(
     throw new FlexpriceError({
       kind: "refused",
       reason: "a resource of this stack manages it already",
-      fix: 'remove "adopt" from this resource: a replacement then gets an account of its own.',
+      fix: 'remove "adopt" from this resource: a replacement then creates its own account.',
     });
   }
   const account = await connection.reads.account(id);
   if (account === undefined) {
     throw new FlexpriceError({
       kind: "not_found",
-      reason: "the credential's tenant has no service account with this id that is not archived",
+      reason: "the credential's tenant has no service account with this id, or it is archived",
       fix: 'correct the id, or remove "adopt" to have an account created.',
     });
   }
   if (!sameRoles(account.roles, inputs.roles)) {
     throw new FlexpriceError({
       kind: "refused",
-      reason: `it has the roles ${uniqueSorted(account.roles).join(", ")}, the program asks for ${uniqueSorted(inputs.roles).join(", ")}`,
+      reason: `it has the roles ${uniqueSorted(account.roles).join(", ")}, but the program asks for ${uniqueSorted(inputs.roles).join(", ")}`,
       fix: "set roles to those of the account: Flexprice fixes them at creation.",
     });
   }

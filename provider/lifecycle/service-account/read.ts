@@ -42,7 +42,7 @@ export async function readAccount(
   }
   throw new FlexpriceError({
     kind: "not_found",
-    reason: `tenant ${tenant.id} has no service account with this id that is not archived`,
+    reason: `tenant ${tenant.id} has no service account with this id, or it is archived`,
     fix: "correct the id, or the credential if the account belongs to another tenant.",
   });
 }
@@ -60,7 +60,7 @@ async function isGone(
     );
   if (isYoung(connection, id)) {
     await warnThatStateStays(
-      "it was made less than ten minutes ago, and a read replica may not know it yet",
+      "it was created less than ten minutes ago, and a read replica may not know it yet",
     );
     return false;
   }
@@ -74,7 +74,7 @@ async function isGone(
     return false;
   }
   await warn(
-    `Service account ${displayName(id, name)} was archived outside of this program: it leaves the state, and the next "pulumi up" makes another in its place.`,
+    `Service account ${displayName(id, name)} was archived outside of this program: it is removed from the state, and the next "pulumi up" creates another.`,
   );
   return true;
 }

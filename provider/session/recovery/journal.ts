@@ -27,7 +27,7 @@ const RENEWAL_MS = 20_000;
 /** A note that was not renewed for this long may be claimed, in milliseconds. */
 export const LEASE_MS = 2 * 60_000;
 
-/** Notes older than this are reported and dropped, never acted on, in milliseconds. */
+/** Notes older than this are only reported and dropped, in milliseconds. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
 /** An object handed over this shortly before the engine ended may not be in the state, in milliseconds. */
@@ -318,7 +318,7 @@ export class Journal {
     if (this.isBroken) return;
     this.isBroken = true;
     await this.warn(
-      `No notes of creates can be kept in ${this.directory} (${codeOf(error) ?? String(error)}). Creates go on without: if this run is killed in the middle of one, the next run does not know of what it made. Make the folder writable for this user, or set PULUMI_HOME to one that is.`,
+      `Notes about creates cannot be kept in ${this.directory} (${codeOf(error) ?? String(error)}). Creates continue without them: if this run is killed during a create, the next run does not know what it created. Make the folder writable for this user, or set PULUMI_HOME to one that is.`,
     );
   }
 

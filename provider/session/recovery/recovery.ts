@@ -60,7 +60,7 @@ export class Recovery {
     for (const pending of this.journal.claimable(this.origin.server, tenantId)) {
       const known = pending.id === undefined ? "" : ` (${pending.id})`;
       await warn(
-        `An earlier run was cut off while it made ${describe(pending)}${known}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
+        `An earlier run was interrupted while it created ${describe(pending)}${known}. The next "pulumi up" that changes something looks for it, and removes it if it exists.`,
       );
     }
   }
@@ -80,7 +80,7 @@ export class Recovery {
     const [first] = open();
     if (first === undefined) return false;
     await warn(
-      `API key ${quoted(first.name)} keeps its service account from being archived. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out.`,
+      `API key ${quoted(first.name)} blocks the archiving of its service account. It was created by a run that was interrupted, or is still running: waiting up to two minutes to find out.`,
     );
     for (let waited = 0; open().length > 0 && waited <= LEASE_MS; waited += WAIT_PAUSE_MS) {
       await this.settleAll(caller, warn);
@@ -102,7 +102,7 @@ export class Recovery {
     if (note.isStale) {
       this.journal.drop(note);
       await warn(
-        `An earlier run was cut off while it made ${describe(pending)}. What is known of that is too old, or a copy, and nothing is done about it: if Flexprice has an object of this name that no stack knows, remove it there.`,
+        `An earlier run was interrupted while it created ${describe(pending)}. The note about it is too old, or a copy, so nothing is removed: if Flexprice has an object with this name that no stack knows, remove it there.`,
       );
       return;
     }
@@ -119,7 +119,7 @@ export class Recovery {
     } catch (error) {
       if (!isFailure(error)) throw error;
       await warn(
-        `An earlier run was cut off while it made ${describe(pending)}, and whether it is there could not be found out, or it could not be removed; a later change tries again. ${error.message}`,
+        `An earlier run was interrupted while it created ${describe(pending)}, which could not be looked up or removed; a later change tries again. ${error.message}`,
       );
     }
   }
@@ -137,7 +137,7 @@ export class Recovery {
       await operation(`revoke API key ${id}, which no state has`, () => this.api.revokeKey(id));
       this.reads.clearKey(id, pending.ownerId);
       await warn(
-        `API key ${quoted(name)} (${id}), made by a run that was cut off, has been revoked.`,
+        `API key ${quoted(name)} (${id}), created by a run that was interrupted, has been revoked.`,
       );
       return;
     }
@@ -149,7 +149,7 @@ export class Recovery {
     if (unknown !== undefined) return;
     reads.clearAccount(id);
     await warn(
-      `Service account ${quoted(name)} (${id}), made by a run that was cut off, has been archived.`,
+      `Service account ${quoted(name)} (${id}), created by a run that was interrupted, has been archived.`,
     );
   }
 
@@ -172,15 +172,15 @@ export class Recovery {
         this.journal.drop(note);
         continue;
       }
-      const dismiss = `When that is settled, delete ${note.path}; after a day this is not said any more.`;
+      const dismiss = `Once you have checked this, delete ${note.path}; otherwise this warning ends after a day.`;
       if (note.isStale) this.journal.drop(note);
       if (pending.id !== undefined) {
         await warn(
-          `${capitalized(describe(pending))} (${pending.id}) was made by a run whose engine was killed just then, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. ${dismiss}`,
+          `${capitalized(describe(pending))} (${pending.id}) was created by a run whose engine was killed at that moment, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. ${dismiss}`,
         );
       } else if (pending.keyType !== "private_key") {
         await warn(
-          `An earlier run may have made ${describe(pending)}, which no list shows, and whose value nobody has. ${dismiss}`,
+          `An earlier run may have created ${describe(pending)}, which no list shows, and whose value nobody has. ${dismiss}`,
         );
       } else {
         await this.reportKeys(note, caller, dismiss, warn);
@@ -188,7 +188,7 @@ export class Recovery {
     }
   }
 
-  /** Whether a state holds the object, or somebody has removed it. */
+  /** Whether a state holds the object, or it was removed. */
   private async isSettled({ pending, ageMs }: AbandonedNote, caller: User): Promise<boolean> {
     const { id, kind, ownerId, keyType } = pending;
     if (id === undefined) return false;
@@ -215,7 +215,7 @@ export class Recovery {
       const keys = await keysThatMayBe(this.reads, this.managed, pending);
       if (keys.length > 0) {
         await warn(
-          `An earlier run may have made ${describe(pending)} without hearing of it. These keys have the name, and this run does not know them: ${describeKeys(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,
+          `An earlier run may have created ${describe(pending)} without receiving the response. These keys have the same name, and this run does not know them: ${describeKeys(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,
         );
       } else if (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending, caller)) {
         this.journal.drop(note);
@@ -223,7 +223,7 @@ export class Recovery {
     } catch (error) {
       if (!isFailure(error)) throw error;
       await warn(
-        `An earlier run may have made ${describe(pending)} without hearing of it, and its keys could not be listed. ${error.message}`,
+        `An earlier run may have created ${describe(pending)} without receiving the response, and its keys could not be listed. ${error.message}`,
       );
     }
   }

@@ -221,7 +221,7 @@ const DESCRIPTIONS = {
     "Provides read-only access to events. Intended for services that only consume or inspect events.",
 };
 
-/** In any order: the server's own is random. */
+/** In any order: the server's order is random. */
 const rolesWith = (permissions: Record<string, Record<string, string[]>>): Expected => ({
   roles: new Placeholder(`the roles ${Object.keys(permissions).join(", ")}`, (value) => {
     if (!Array.isArray(value)) return false;

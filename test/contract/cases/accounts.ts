@@ -66,7 +66,7 @@ const create = (body: unknown) => http("POST /users", { body });
 const accepted = (title: string, fields: Record<string, unknown>, body: Expected): ContractCase =>
   contractCase(title, account(fields), 201, body);
 
-/** A name that the server keeps as it is. */
+/** A name that the server stores unchanged. */
 const named = (title: string, name: string): ContractCase =>
   accepted(title, { name }, created({ name }));
 

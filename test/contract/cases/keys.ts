@@ -70,7 +70,7 @@ const userNotFound = (id: string) =>
 const accepted = (title: string, fields: Record<string, unknown>, body: Expected): ContractCase =>
   contractCase(title, accountKey(fields), 201, body, ACCOUNT_ONLY);
 
-/** Fields that the server keeps as they are. */
+/** Fields that the server stores unchanged. */
 const kept = (title: string, fields: Record<string, unknown>): ContractCase =>
   accepted(title, fields, created(fields));
 

@@ -29,19 +29,19 @@ export const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ } as const;
 export const KEY_POST = { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } as const;
 
 interface IdentityOptions {
-  /** Further inputs of the account, as code, e.g. `name: "ci",`. */
+  /** More inputs of the account, as code, e.g. `name: "ci",`. */
   account?: string;
-  /** Further inputs of the key. */
+  /** More inputs of the key. */
   key?: string;
   /** Options of the key. */
   keyOptions?: string;
-  /** Further statements, between account and key. */
+  /** More statements, between account and key. */
   more?: string;
-  /** Whether account and key belong to a component. */
+  /** Whether account and key are children of a component. */
   isComponent?: boolean;
 }
 
-/** A program with an account `ci` and a key `ci` of it. */
+/** A program with an account `ci` and its key `ci`. */
 export function identity(options: IdentityOptions = {}): string {
   const { account = "", key = "", keyOptions = "", more = "", isComponent = false } = options;
   const parent = isComponent
@@ -57,21 +57,21 @@ new flexprice.ApiKey("ci", { ${key} serviceAccountId: account.id }, { ...parent,
 `;
 }
 
-/** One more account: a change, before which a run looks for what others have left. */
+/** Another account: a change, before which a run cleans up after others. */
 export function anotherAccount(name: string): string {
   return `const ${name} = new flexprice.ServiceAccount("${name}", { roles: ["event_reader"] });`;
 }
 
-/** What must not be, by ids; see {@link SharedTenant.census}. */
+/** Ids of objects that must not exist; see {@link SharedTenant.census}. */
 interface Census {
-  /** A state holds them, and the server does not. */
+  /** They are in a state, but not on the server. */
   ended: string[];
   inTwoStates: string[];
-  /** They are live and in no state, and no message of any run has named them. */
+  /** They are active and in no state, and no message of any run has named them. */
   unreported: string[];
 }
 
-/** A tenant on an embedded Flexprice behind a gateway, and several stacks and machines that work with it. */
+/** A tenant of an embedded Flexprice behind a gateway, used by several stacks and machines. */
 export class SharedTenant {
   private readonly stacks: Stack[] = [];
   private readonly machines = mkdtempSync(join(tmpdir(), "pulumi-flexprice-machines-"));
@@ -88,7 +88,7 @@ export class SharedTenant {
     return new SharedTenant(emulator, operator, await Gateway.before(emulator.url));
   }
 
-  /** A stack of its own with a program; stacks on one machine share its PULUMI_HOME. */
+  /** A new stack with a program. Stacks on one machine share its PULUMI_HOME. */
   async stack(source: string, machine = "laptop"): Promise<Stack> {
     const workspace = await PulumiWorkspace.create({
       program: { source },
@@ -111,7 +111,7 @@ export class SharedTenant {
     return home;
   }
 
-  /** The notes of creates on a machine, by their paths. */
+  /** The notes about creates on a machine, by path. */
   notes(machine = "laptop"): string[] {
     const folder = join(this.home(machine), "flexprice", "creates");
     if (!existsSync(folder)) return [];
@@ -120,7 +120,7 @@ export class SharedTenant {
       .map((file) => join(folder, file));
   }
 
-  /** What is noted on a machine as under way; reports of what was handed over just before a kill are left out. */
+  /** The pending creates in the notes of a machine, without reports of objects handed over just before a kill. */
   pendingKinds(machine = "laptop"): string[] {
     return this.notes(machine)
       .map((path) => JSON.parse(readFileSync(path, "utf8").split("\n")[0] ?? ""))
@@ -128,7 +128,7 @@ export class SharedTenant {
       .map(({ kind }: { kind: string }) => kind);
   }
 
-  /** Lets the notes of every machine look as if nobody renewed them any more: whoever comes next may claim them. */
+  /** Ends the leases of all notes on all machines: the next run may claim them. */
   endLeases(): void {
     const then = new Date(Date.now() - ms("3m"));
     for (const machine of readdirSync(this.machines)) {
@@ -136,7 +136,7 @@ export class SharedTenant {
     }
   }
 
-  /** Live objects, the operator's own key left out. */
+  /** The active objects, without the operator's key. */
   live(): { id: string; name: string }[] {
     const { emulator, operator } = this;
     return [
@@ -153,7 +153,7 @@ export class SharedTenant {
       .filter((id) => id.startsWith("secret_"));
   }
 
-  /** Holds all states against the server. */
+  /** Compares all states with the server. */
   async census(): Promise<Census> {
     const states = await Promise.all(this.stacks.map((stack) => stack.held()));
     const held = states.flat().map(({ id }) => id);
@@ -170,13 +170,13 @@ export class SharedTenant {
     };
   }
 
-  /** What is in a state is live, and in no other. To be held at any time; what was cut off may still be on its way. */
+  /** Asserts that all objects in states are active, and in one state only. Holds even with requests in progress. */
   async assertNothingIsTaken(): Promise<void> {
     const { unreported: _, ...taken } = await this.census();
     assert.deepEqual(taken, { ended: [], inTwoStates: [] });
   }
 
-  /** To be held once a run has come after the end of the leases. */
+  /** Asserts that nothing is left over. Holds after a run that follows the end of the leases. */
   async assertAllIsWell(context?: string): Promise<void> {
     const census = await this.census();
     assert.deepEqual(
@@ -186,7 +186,7 @@ export class SharedTenant {
     );
   }
 
-  /** As {@link assertAllIsWell}, and there was nothing to report: what is live is what the states hold. */
+  /** As {@link assertAllIsWell}, without reported objects: all active objects are in states. */
   async assertNothingIsLeft(): Promise<void> {
     await this.assertAllIsWell();
     const states = await Promise.all(this.stacks.map((stack) => stack.held()));
@@ -202,7 +202,7 @@ export class SharedTenant {
     rmSync(this.machines, { recursive: true, force: true, maxRetries: 3 });
   }
 
-  /** Whether messages name an object whose name nothing else bears. */
+  /** Whether messages name an object with a unique name. */
   private isNamedAlone(name: string, messages: string): boolean {
     const all = [...this.emulator.accounts(), ...this.emulator.keys()];
     return (
@@ -213,7 +213,7 @@ export class SharedTenant {
 
 /** A stack of a shared tenant. */
 export class Stack {
-  /** Warnings and errors of every operation that has ended. */
+  /** Warnings and errors of all finished operations. */
   readonly messages: string[] = [];
 
   constructor(
@@ -221,7 +221,7 @@ export class Stack {
     readonly workspace: PulumiWorkspace,
   ) {}
 
-  /** The operations to come run on this machine. */
+  /** Later operations run on this machine. */
   moveTo(machine: string): void {
     this.workspace.env["PULUMI_HOME"] = this.tenant.home(machine);
   }
@@ -265,12 +265,12 @@ export class Stack {
     return succeeded(await this.perform("destroy", ...args));
   }
 
-  /** As whoever was cut off has to do before anything else. */
+  /** The first thing to do after an interrupted run. */
   async cancel(): Promise<void> {
     await ok(this.workspace.run(["cancel", "--yes"]));
   }
 
-  /** What the state holds of this package. */
+  /** The resources of this package in the state. */
   async held(): Promise<(StateResource & { id: string })[]> {
     const { deployment } = await this.workspace.exportState();
     return (deployment.resources ?? []).flatMap((resource) => {
@@ -281,7 +281,7 @@ export class Stack {
     });
   }
 
-  /** The ids in the state by `ServiceAccount ci`. */
+  /** The ids in the state, by e.g. `ServiceAccount ci`. */
   async ids(): Promise<Record<string, string>> {
     return Object.fromEntries(
       (await this.held()).map(({ urn, type, id }) => [
@@ -291,12 +291,12 @@ export class Stack {
     );
   }
 
-  /** Resolves once the state holds so many objects. */
+  /** Resolves once the state has this many objects. */
   async holds(count: number): Promise<void> {
     while ((await this.heldWhileRunning()) < count) await sleep(50);
   }
 
-  /** How many objects the state holds while the engine may be writing it: half a file cannot be read. */
+  /** How many objects the state has. The engine may be writing it: an incomplete file cannot be read. */
   private async heldWhileRunning(): Promise<number> {
     try {
       return (await this.held()).length;
@@ -306,13 +306,13 @@ export class Stack {
     }
   }
 
-  /** The CLI alone is told to end. */
+  /** Only the CLI gets a signal to end. */
   async killCli(running: RunningOperation, signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     running.kill(signal);
     await running.done;
   }
 
-  /** CLI, program and provider end in one moment, as with their machine. */
+  /** Kills CLI, program and provider at once, as if the machine went down. */
   async killAll(running: RunningOperation): Promise<void> {
     for (
       let left = this.workspace.processes();

@@ -10,29 +10,29 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** An answer that the gateway makes up. */
+/** A response of the gateway itself. */
 interface GatewayAnswer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What the gateway does with some requests; with all others nothing but passing them on. */
+/** A rule of the gateway for some requests. It forwards all others. */
 export interface Rule {
   readonly method: string;
   readonly path: RegExp;
-  /** Tested against the body. Default: any. */
+  /** Matched against the body. Default: any. */
   readonly body?: RegExp;
-  /** How many requests it is for. Default: 1. */
+  /** How many requests it applies to. Default: 1. */
   readonly times?: number;
-  /** How many such requests are passed on first. Default: none. */
+  /** How many matching requests to forward first. Default: none. */
   readonly after?: number;
-  /** When the server gets the request; a number is milliseconds after the answer. Default: at once. */
+  /** When the server gets the request; a number: milliseconds after the response. Default: at once. */
   readonly effect?: "at once" | "on release" | "never" | number;
-  /** How often the server gets it. Default: once. */
+  /** How often the server gets the request. Default: once. */
   readonly deliveries?: number;
-  /** What the client is told. Default: what the server says. */
+  /** The response to the client. Default: that of the server. */
   readonly answer?: GatewayAnswer;
-  /** When the client is told. Default: at once. */
+  /** When the client gets the response. Default: at once. */
   readonly answered?: "at once" | "on release";
 }
 
@@ -54,7 +54,7 @@ class Gate {
   }
 }
 
-/** The requests that meet a rule. */
+/** The requests that match a rule. */
 export class Interception {
   readonly effectGate = new Gate();
   readonly answerGate = new Gate();
@@ -66,7 +66,7 @@ export class Interception {
 
   constructor(readonly rule: Rule) {}
 
-  /** Counts the request where it meets the rule. */
+  /** Counts the request if it matches the rule. */
   takes(method: string, path: string, body: string): boolean {
     const { rule } = this;
     if (this.isCancelled || this.met >= (rule.times ?? 1) || rule.method !== method) return false;
@@ -77,7 +77,7 @@ export class Interception {
     return true;
   }
 
-  /** The rule is for no request from now on. */
+  /** Ends the rule for later requests. */
   cancel(): void {
     this.isCancelled = true;
   }
@@ -86,38 +86,38 @@ export class Interception {
     for (const wake of this.arrivals.splice(0)) wake();
   }
 
-  /** Resolves once so many requests have met the rule, and those with an effect at once have had it. */
+  /** Resolves once this many requests have matched the rule, and immediate effects have happened. */
   async arrived(count = 1): Promise<void> {
     while (this.met < count) await new Promise<void>((wake) => this.arrivals.push(wake));
     if (typeof this.rule.effect !== "string" || this.rule.effect === "at once")
       await this.settled();
   }
 
-  /** Has the requests that are held reach the server, and those to come at once. */
+  /** Forwards held requests to the server, and later ones at once. */
   async releaseEffects(): Promise<void> {
     this.effectGate.open();
     await this.settled();
   }
 
-  /** Has the answers that are held reach the client, as far as it is still there, and those to come at once. */
+  /** Sends held responses to the client, if it still exists, and later ones at once. */
   releaseAnswers(): void {
     this.answerGate.open();
   }
 
-  /** Resolves once every effect that was asked for so far has happened. */
+  /** Resolves once all requested effects have happened. */
   async settled(): Promise<void> {
     await Promise.all(this.effects);
   }
 }
 
 /**
- * A gateway before an embedded Flexprice. It can keep requests and answers back, answer before it passes on or instead
- * of what the server said, deliver twice, and have a clock of its own.
+ * A gateway in front of an embedded Flexprice. It can hold requests and responses, respond early or instead of the
+ * server, deliver twice, and have its own clock.
  */
 export class Gateway {
-  /** How far its Date header is off, in milliseconds. */
+  /** The error of its Date header, in milliseconds. */
   dateOffsetMs = 0;
-  /** `POST /v1/users`, in the order of arrival. */
+  /** Requests such as `POST /v1/users`, in order of arrival. */
   readonly requests: string[] = [];
   private readonly interceptions: Interception[] = [];
 
@@ -145,7 +145,7 @@ export class Gateway {
     return `http://127.0.0.1:${port}${this.target.pathname}`;
   }
 
-  /** Of several rules that a request meets, the one added first is used. */
+  /** If several rules match a request, the one added first is used. */
   intercept(rule: Rule): Interception {
     const interception = new Interception(rule);
     this.interceptions.push(interception);
@@ -202,7 +202,7 @@ export class Gateway {
   }
 }
 
-/** Resolves once the server has answered; of a request that is not to reach it, at once. */
+/** Resolves once the server has responded; at once for a request that must not reach it. */
 async function effectOf(
   { rule, effectGate }: Interception,
   pass: () => Promise<PassedOn>,

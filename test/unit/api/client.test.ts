@@ -13,7 +13,7 @@ const CREDENTIAL = credential("sk_01M85FAKMEBXGA1EGXE598V40Z");
 interface Scripted {
   readonly status?: number;
   readonly headers?: Record<string, string>;
-  /** A text as it is, anything else as JSON. */
+  /** A string is sent verbatim, anything else as JSON. */
   readonly body?: unknown;
 }
 type Step = Scripted | TransportFailure | Error;
@@ -21,7 +21,7 @@ type Step = Scripted | TransportFailure | Error;
 const reset = new TransportFailure("other side closed", "unknown");
 const refused = new TransportFailure("connect ECONNREFUSED 127.0.0.1:1", "no");
 
-/** A client whose server answers with these, one after the other; the last one again and again. */
+/** A client whose server sends these responses in order, and then repeats the last one. */
 function scripted(steps: Step[], options: Partial<ClientOptions> = {}) {
   const sent: HttpRequest[] = [];
   const pauses: number[] = [];
@@ -163,7 +163,7 @@ describe("api/client", () => {
       assert.equal(clock.now(), START + 3_600_250);
       clock.noteHeader(header(START + 3_601_000));
       assert.equal(clock.now(), START + 3_601_000);
-      // An answer that was long under way does not turn a good header's time back.
+      // A late response does not replace the time of a good header.
       clock.noteCreation(START + 3_590_000);
       assert.equal(clock.now(), START + 3_601_000);
     });
@@ -328,7 +328,7 @@ describe("api/client", () => {
       });
       await client.call(READ);
       assert.deepEqual(notices, [
-        `Waiting for ${BASE}, which takes long to answer. Each request is given up to 60 seconds.`,
+        `Waiting for ${BASE}, which is slow to respond. Each request has up to 60 seconds.`,
       ]);
     });
 
@@ -470,7 +470,7 @@ describe("api/client", () => {
       });
     }
 
-    // It comes before anything is made: the account that the key is for was not found out about.
+    // This fails before anything is created: the account of the key could not be read.
     it("happens for a create too when the server's database is away", async () => {
       const away = { code: "not_found", message: "Failed to retrieve user" };
       const { client, sent } = scripted([refusal(404, away), { status: 201 }]);
@@ -629,7 +629,10 @@ describe("api/client", () => {
         for (const location of ["https://sso.example/login?state=hush", "/login?state=hush"]) {
           const { reason, fix, message } = await redirected(location);
           assert.match(reason, /it redirects to https:\/\/(?:sso|flexprice)\.example\/login \(/);
-          assert.match(fix, /If this is a page to sign in, it must let requests with an API key/);
+          assert.match(
+            fix,
+            /If it leads to a sign-in page, that page must let requests with an API key/,
+          );
           assert(!message.includes("hush"));
         }
       });
@@ -672,11 +675,11 @@ describe("api/client", () => {
       ],
       [
         "CERT_HAS_EXPIRED",
-        "the server's certificate is not valid today: look at its dates, and at the clock of this machine. Nothing was sent.",
+        "the server's certificate is not valid today: check its dates and the clock of this machine. Nothing was sent.",
       ],
       [
         "CERT_NOT_YET_VALID",
-        "the server's certificate is not valid today: look at its dates, and at the clock of this machine. Nothing was sent.",
+        "the server's certificate is not valid today: check its dates and the clock of this machine. Nothing was sent.",
       ],
     ] as const) {
       it(`tell what is wrong with a certificate: ${code}`, async () => {
@@ -727,18 +730,18 @@ describe("api/client", () => {
     it("say what an unreadable answer lacks", async () => {
       assert.equal(
         (await once({ body: { id: 7 } }, "malformed_answer")).reason,
-        `GET ${BASE}/things answered 200, but the answer lacks what Flexprice sends: id: Invalid input: expected string, received number`,
+        `GET ${BASE}/things answered 200, but the response does not have Flexprice's format: id: Invalid input: expected string, received number`,
       );
       assert.equal(
         (await once({ body: "<html>" }, "malformed_answer")).reason,
-        `GET ${BASE}/things answered 200, but the answer is not JSON: <html>`,
+        `GET ${BASE}/things answered 200, but the response is not JSON: <html>`,
       );
     });
 
     it("say that nothing came, and why", async () => {
       assert.equal(
         (await once(reset, "server_error")).reason,
-        `no answer from GET ${BASE}/things: other side closed`,
+        `no response from GET ${BASE}/things: other side closed`,
       );
       assert.match((await once(refused, "unreachable")).fix, /^check flexprice:baseUrl/);
     });
@@ -752,7 +755,7 @@ describe("api/client", () => {
       );
       assert.equal(
         error.message,
-        `Could not read the thing.\n  Reason: Flexprice answered 401: [redacted] is not accepted, nor is an%2Dodd-secret (GET ${BASE}/things)\n  What to do: check the credential from environment variable FLEXPRICE_API_KEY: it is unknown, expired or revoked there, or belongs to another server than ${BASE}. A server whose database is down answers like this too. refresh and destroy use the config of the last update: after changing a credential in the config run "pulumi up" first, or set the environment variable.`,
+        `Could not read the thing.\n  Reason: Flexprice answered 401: [redacted] is not accepted, nor is an%2Dodd-secret (GET ${BASE}/things)\n  What to do: check the credential from environment variable FLEXPRICE_API_KEY: it is unknown, expired or revoked there, or belongs to another server than ${BASE}. A server whose database is down responds like this too. refresh and destroy use the config of the last update: after changing a credential in the config run "pulumi up" first, or set the environment variable.`,
       );
     });
 
@@ -774,7 +777,7 @@ describe("api/client", () => {
       }
     });
 
-    // Half a secret is not recognised: the page has to be redacted before it is cut.
+    // Half of a secret is not recognised, so the page must be redacted before it is cut.
     it("hold no part of a secret that stands where an answer is cut", async () => {
       const who = credential("correct-horse-battery-staple");
       const body = `${"y".repeat(180)}${who.value}`;

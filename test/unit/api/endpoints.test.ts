@@ -4,7 +4,7 @@ import { FlexpriceApi } from "../../../provider/api/endpoints";
 import type { HttpRequest } from "../../../provider/api/transport";
 import { credential, failureOf, ONCE, START } from "../fixture";
 
-/** Routes to a server that answers everything with this. */
+/** Endpoints of a server with this response to everything. */
 function answering(status: number, body: unknown) {
   const sent: HttpRequest[] = [];
   const api = new FlexpriceApi(

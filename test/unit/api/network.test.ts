@@ -29,10 +29,10 @@ const CREATE: ApiCall<{ id: string }> = {
   responseSchema: z.object({ id: z.string() }),
 };
 
-/** Real connections on this machine: what goes wrong before a request leaves, and what users read then. */
+/** Real connections on this machine: failures before a request is sent, and their messages. */
 describe("api/client on a real network", () => {
   const cleanUps: (() => unknown)[] = [];
-  /** The headers of the requests that came through to the server. */
+  /** The headers of the requests that reached the server. */
   let seen: Record<string, unknown>[] = [];
   const before: ProxyVariables & Record<string, string | undefined> = {};
   beforeEach(() => {
@@ -68,7 +68,7 @@ describe("api/client on a real network", () => {
   const listenTls = (names = ["localhost"]) =>
     listen(createTlsServer(selfSigned(names), THING).on("tlsClientError", () => {}));
 
-  /** A server that does this to every connection whose client has said something. */
+  /** A server that does this to every connection once its client has sent data. */
   function listenTcp(answer: string | undefined): Promise<number> {
     return listen(
       createTcpServer((socket) => {
@@ -119,7 +119,7 @@ describe("api/client on a real network", () => {
       const port = await listenHttp();
       const error = await failing(`https://localhost:${port}/v1`, "unreachable");
       assert.match(error.fix, /^the server does not speak TLS at this port: set flexprice:base/);
-      assert.match(error.fix, /to http:\/\/… if it is meant to be so/);
+      assert.match(error.fix, /to http:\/\/… if that is intended/);
       assert.deepEqual(seen, []);
     });
 
@@ -209,7 +209,7 @@ describe("api/client on a real network", () => {
         const { fix } = await failing("http://flexprice.test/v1", "unreachable");
         assert.equal(
           fix,
-          "check the proxy that the environment variable HTTP_PROXY names: it has to be reachable from here and to let flexprice.test through. To go without it to this host, add flexprice.test to NO_PROXY. Nothing was sent.",
+          "check the proxy that the environment variable HTTP_PROXY names: it must be reachable from here and let flexprice.test through. To bypass it for this host, add flexprice.test to NO_PROXY. Nothing was sent.",
         );
         assert.deepEqual(seen, []);
       });

@@ -7,7 +7,7 @@ interface Row {
   readonly id: string;
 }
 
-/** A list that others change: each page after the first comes once `between` has done so. */
+/** A list that others change: `between` runs before each page after the first. */
 class List {
   readonly pages: string[] = [];
   constructor(
@@ -45,7 +45,7 @@ describe("api/pagination", () => {
     assert.deepEqual(list.pages, WALK);
   });
 
-  it("reads anew when rows went meanwhile: one may have moved to a page already read", async () => {
+  it("reads the list again if rows disappeared: others may have moved to a page already read", async () => {
     const list = new List(rows(1_500), (some, page) => {
       if (page === 1) some.shift();
     });
@@ -53,7 +53,7 @@ describe("api/pagination", () => {
     assert.deepEqual(list.pages, [...WALK, ...WALK]);
   });
 
-  it("reads anew when a page is empty that should not be", async () => {
+  it("reads the list again if a page is unexpectedly empty", async () => {
     let calls = 0;
     const cut = await listAllConsistent("rows", async ({ offset }) => {
       calls++;
@@ -87,7 +87,7 @@ describe("api/pagination", () => {
       assert.equal(requests, 6);
       assert.equal(
         error.message,
-        "Could not list the rows.\n  Reason: the list of rows has 1000000000 rows by its own count, but its pages bring nothing new after 1000\n  What to do: look whether a gateway caches or rewrites the server's answers: each page has to be another one.",
+        "Could not list the rows.\n  Reason: the list of rows has 1000000000 rows by its own count, but its pages contain no new ones after 1000\n  What to do: check whether a gateway caches or rewrites the server's responses: each page must be different.",
       );
     });
 
@@ -104,7 +104,7 @@ describe("api/pagination", () => {
       assert.equal((await listAll("rows", ask)).length, 1_500);
     });
 
-    // Others who make objects all the time push known rows to the next page.
+    // Continuous creates push known rows to the next page.
     it("is no list that grows while it is read", async () => {
       const list = new List(rows(4_500), (some, page) => {
         if (page <= 3) for (let i = 0; i < 1_000; i++) some.unshift({ id: `new ${page} ${i}` });

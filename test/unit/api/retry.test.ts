@@ -33,7 +33,7 @@ const answered = (status: number, retryAfter?: string): Outcome => ({
 
 describe("api/retry", () => {
   describe("what is repeated", () => {
-    const yes = 188; // three quarters of the first pause, with chance at a half
+    const yes = 188; // three quarters of the first pause, with a random number of 0.5
     const outcomes: Record<string, Outcome> = {
       "not sent": { kind: "not_sent" },
       connection_lost: { kind: "connection_lost" },
@@ -170,7 +170,7 @@ describe("api/retry", () => {
     }
   });
 
-  // A database that restarts is away for longer than six short pauses.
+  // The restart of a database takes longer than six short pauses.
   it("goes on for most of a minute by default", () => {
     let now = NOW;
     for (let attempt = 1; ; attempt++) {

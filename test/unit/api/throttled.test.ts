@@ -5,7 +5,7 @@ import { type ApiCall, Client, type Platform } from "../../../provider/api/clien
 import { seeded } from "../../../provider/emulator";
 import { credential, MINUTE, START } from "../fixture";
 
-/** Time that stands still while anything is under way, and then jumps to the end of the shortest pause. */
+/** Time that stands still during work, and then jumps to the end of the shortest pause. */
 class VirtualTime {
   now = START;
   private readonly sleepers: { readonly until: number; readonly wake: () => void }[] = [];
@@ -15,7 +15,7 @@ class VirtualTime {
       this.sleepers.push({ until: this.now + ms, wake });
     });
 
-  /** Lets time pass until this has come to an end. */
+  /** Advances time until the work has ended. */
   async until(done: Promise<unknown>): Promise<void> {
     let isOver = false;
     const over = () => {
@@ -69,7 +69,7 @@ describe("api/client against a server of 60 requests a minute", () => {
       const made = Promise.all(Array.from({ length: 100 }, () => client.call(CREATE)));
       await time.until(made);
       assert.equal((await made).length, 100);
-      // Each of the 40 that wait asks every few seconds at most.
+      // Each of the 40 waiting callers retries every few seconds at most.
       assert(requests < 100 + 40 * 20, String(requests));
     });
   }

@@ -200,7 +200,7 @@ describe("api/transport", () => {
         response.once("close", () => clearInterval(timer));
       });
       const { requestSent, message } = await failing(transport({ maxElapsedMs: 40 })(request));
-      assert.deepEqual([requestSent, message], ["unknown", "the answer took longer than 40 ms"]);
+      assert.deepEqual([requestSent, message], ["unknown", "the response took longer than 40 ms"]);
     });
 
     it("informational answers without an end", async () => {
@@ -215,7 +215,7 @@ describe("api/transport", () => {
         transport(limits)({ method: "GET", url, headers: {} }),
       );
       tcp.close();
-      assert.deepEqual([requestSent, message], ["unknown", "the answer took longer than 200 ms"]);
+      assert.deepEqual([requestSent, message], ["unknown", "the response took longer than 200 ms"]);
     });
 
     it("a body cut off", async () => {
@@ -230,7 +230,7 @@ describe("api/transport", () => {
       const request = await listen((_, response) => response.end("1234567890"));
       assert.equal((await transport({ maxResponseBytes: 10 })(request)).body, "1234567890");
       const { requestSent, message } = await failing(transport({ maxResponseBytes: 9 })(request));
-      assert.deepEqual([requestSent, message], ["unknown", "the answer is larger than 9 bytes"]);
+      assert.deepEqual([requestSent, message], ["unknown", "the response is larger than 9 bytes"]);
     });
 
     it("something that is not HTTP", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type CommandContext, realCommandContext } from "../../../provider/cli/command-context";
 
-// Signals and broken pipes are in test/engine/cli.test.ts: here they would meet the test's own process.
+// Signals and broken pipes are tested in test/engine/cli.test.ts: here they would hit the test's own process.
 describe("cli/command-context", () => {
   let context: CommandContext;
   before(() => {

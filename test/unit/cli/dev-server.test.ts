@@ -24,7 +24,7 @@ describe("cli/dev-server", () => {
   });
   afterEach(() => cli.close());
 
-  /** Starts a server and stops it when `use` is done with what it printed; gives what it logged. */
+  /** Starts a server, passes its output to `use`, stops it, and returns its log. */
   async function serve(
     args: readonly string[],
     use: (out: string) => Promise<void> | void,
@@ -63,7 +63,7 @@ describe("cli/dev-server", () => {
     return one;
   }
 
-  // The whole text is in page.test.ts.
+  // page.test.ts tests the whole text.
   it("prints the key of an operator", async () => {
     await serve([], async (out) => {
       const [url = "", apiKey = ""] = out.match(/http:\/\/127\.0\.0\.1:\d+\/v1|sk_\w{26}/g) ?? [];

@@ -41,7 +41,7 @@ describe("cli/doctor", () => {
     return found.map(({ message }) => message);
   }
 
-  /** Checks that these problems and warnings, and no others, are found, each with a fix. */
+  /** Asserts that exactly these problems and warnings are found, each with a fix. */
   async function assertFaults(
     expected: [name: string, status: Check["status"], message: RegExp][],
     ...args: string[]

@@ -38,14 +38,14 @@ export function exported(
   });
 }
 
-/** The same export, with a state that was written at another time. */
+/** The same export, with another time of its state. */
 export function writtenAt(text: string, time: string): string {
   const content = JSON.parse(text);
   content.deployment.manifest.time = time;
   return JSON.stringify(content);
 }
 
-/** An unfinished create, as an export has it. */
+/** An unfinished create in an export. */
 export function pendingCreate(
   type: "ServiceAccount" | "ApiKey",
   inputs: Record<string, unknown>,
@@ -54,12 +54,12 @@ export function pendingCreate(
   return { type: "creating", resource: { ...pending, inputs } };
 }
 
-/** An account as a stack's state has it. */
+/** An account in a stack's state. */
 export function accountResource({ id, name, tenantId, roles }: EmulatedUser): ExportedResource {
   return resource("ServiceAccount", id, { name, roles, tenantId });
 }
 
-/** A key as a stack's state has it, its value encrypted. */
+/** A key in a stack's state, with an encrypted value. */
 export function keyResource(
   { id, name, tenantId, userId, displayId }: EmulatedKey,
   more: Record<string, unknown> = {},
@@ -67,7 +67,7 @@ export function keyResource(
   return resource("ApiKey", id, { name, apiKey: ENCRYPTED, displayId, tenantId, userId, ...more });
 }
 
-/** Any resource of this package as a stack's state has it. */
+/** A resource of this package in a stack's state. */
 export function resource(
   type: string,
   id: string,

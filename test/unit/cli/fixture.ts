@@ -11,9 +11,9 @@ import { UnitFixture } from "../fixture";
 
 type Terminal = PassThrough & { isTTY?: boolean; columns?: number };
 
-/** A command line in a folder of its own, whose streams are kept and whose programs are stubs. */
+/** A command line in a temporary folder, with recorded streams and stubbed programs. */
 export class CliFixture implements CommandContext {
-  /** Starts one with a Flexprice of its own; {@link close} ends both. */
+  /** Starts one with its own Flexprice; {@link close} ends both. */
   static async start(): Promise<CliFixture> {
     return new CliFixture(await UnitFixture.start());
   }
@@ -25,9 +25,9 @@ export class CliFixture implements CommandContext {
   readonly stdout: Terminal = new PassThrough();
   readonly stderr: Terminal = new PassThrough();
   readonly platform: Platform;
-  /** The command lines that were run. */
+  /** The executed command lines. */
   readonly ran: string[] = [];
-  /** The result of a command line that starts like this; absent: there is no such program. */
+  /** The result of command lines with this prefix; absent: the program does not exist. */
   readonly programs = new Map<string, Partial<Finished>>();
   /** Ends a command that waits for a signal. */
   stop = () => {};
@@ -55,13 +55,13 @@ export class CliFixture implements CommandContext {
     return result && { status: 0, stdout: "", stderr: "", ...result };
   };
 
-  /** Runs the command line as a user gives it. */
+  /** Runs the command line as users type it. */
   async command(...args: string[]): Promise<{ status: ExitStatus; out: string; err: string }> {
     const status = await main(args, this);
     return { status, out: this.out, err: this.err };
   }
 
-  /** What was printed since it was last read. */
+  /** The output since the last read. */
   get out(): string {
     return String(this.stdout.read() ?? "");
   }
@@ -70,7 +70,7 @@ export class CliFixture implements CommandContext {
     return String(this.stderr.read() ?? "");
   }
 
-  /** Makes both ends a terminal of this width, with somebody who types this. */
+  /** Makes input and output a terminal of this width, where a user types this. */
   onTerminal(columns: number, typed?: string): void {
     Object.assign(this.stdin, { isTTY: true });
     Object.assign(this.stdout, { isTTY: true, columns });
@@ -78,32 +78,32 @@ export class CliFixture implements CommandContext {
     if (typed !== undefined) this.stdin.end(typed);
   }
 
-  /** Makes a Pulumi project of the folder, whose selected stack has this config under `flexprice:`. */
+  /** Makes the folder a Pulumi project. Its selected stack has this config under `flexprice:`. */
   configure(config: Record<string, string | { value: string; secret: boolean }>): void {
     this.write("Pulumi.yaml", "name: shop\nruntime: nodejs\n");
     const entries = Object.entries(config).map(([key, value]) => [
       `flexprice:${key}`,
-      // The process redacts a secret from then on, in later tests too.
+      // From then on, the process redacts the secret, in later tests too.
       typeof value === "string" ? { value, secret: /apiKey|connections/.test(key) } : value,
     ]);
     this.programs.set("pulumi config", { stdout: JSON.stringify(Object.fromEntries(entries)) });
   }
 
-  /** Configures a user's token in place of the operator's key. */
+  /** Configures a user's token instead of the operator's key. */
   useToken(accessToken: string, environmentId?: string): void {
     delete this.environment["FLEXPRICE_API_KEY"];
     this.environment["FLEXPRICE_ACCESS_TOKEN"] = accessToken;
     this.environment["FLEXPRICE_ENVIRONMENT_ID"] = environmentId;
   }
 
-  /** Configures the key of a new service account; gives the account's id. */
+  /** Configures the key of a new service account, and returns the account's id. */
   useAccount(roles: string[]): string {
     const { id, credential } = this.server.accountWithKey(roles);
     this.environment["FLEXPRICE_API_KEY"] = credential.value;
     return id;
   }
 
-  /** Adds a service account a second after the one before: ids of the same millisecond have no order. */
+  /** Adds a service account, one second after the last one: ids of one millisecond have no order. */
   account(name: string, roles = ["event_ingestor"]): EmulatedUser {
     this.server.clock.now += 1_000;
     return this.server.emulator.createAccount(this.server.operator.tenantId, { name, roles });

@@ -21,7 +21,7 @@ describe("cli/generate", () => {
     const { statements } = ts.createSourceFile("index.ts", program, ts.ScriptTarget.ES2022);
     return statements.map(({ kind }) => ts.SyntaxKind[kind]);
   };
-  /** The program behind its header. */
+  /** The program after its header. */
   const body = (program: string) => program.slice(program.indexOf("\n\n") + 2);
 
   it("adopts an account as it is", async () => {
@@ -144,7 +144,7 @@ describe("cli/generate", () => {
   });
 
   describe("puts into a comment, with the reason,", () => {
-    /** The comment of the only account, whose text must be a resource once the signs are off. */
+    /** The comment of the only account. Without the comment signs, it must be a resource. */
     async function reason(name: string, roles?: string[]): Promise<string> {
       const id = account(name, roles);
       const { out, err } = await cli.command("generate");
@@ -199,7 +199,7 @@ describe("cli/generate", () => {
     const { out } = await cli.command("generate");
     const resources = evil.map(() => "FirstStatement");
     assert.deepEqual(statementsOf(out), ["ImportDeclaration", ...resources]);
-    // The same where the signs are off.
+    // The same without the comment signs.
     const header = out.slice(0, -body(out).length);
     const bared =
       header.replaceAll(/^\/\/ (?=import \*|const config)/gm, "") +

@@ -6,7 +6,7 @@ import { uniqueName } from "../../../provider/session/auto-name";
 import { DAY, START } from "../fixture";
 
 const tenant = { id: "tenant_1" };
-/** Its id has no readable time. */
+/** An id without a readable time. */
 const ACCOUNT: User = { id: "user_a", name: "a", type: "service_account", roles: [], tenant };
 const OLD_ACCOUNT: User = { ...ACCOUNT, id: "user_01M86938Z859W94MHA3429NM3G", roles: ["a", "b"] };
 const CALLER: User = { id: "user_c", name: "", type: "user", roles: ["super_admin"], tenant };
@@ -22,7 +22,7 @@ const KEY: Key = {
   created_at: new Date(START - 9 * DAY).toISOString(),
 };
 
-// Cases that only odd servers and odd clocks show; the others are in orphans.test.ts.
+// Cases with unusual servers and clocks; the others are in orphans.test.ts.
 describe("cli/orphans-search", () => {
   const find = (criteria: Partial<OrphanCriteria>) =>
     findOrphans({

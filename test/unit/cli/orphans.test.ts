@@ -15,7 +15,7 @@ interface Found {
 describe("cli/orphans", () => {
   let cli: CliFixture;
   let fixture: UnitFixture;
-  /** What the stack of the export holds. */
+  /** The objects in the exported stack. */
   let known: { account: EmulatedUser; key: EmulatedKey };
   const files = new Map<string, { content: string; age: number | string }>();
 
@@ -34,7 +34,7 @@ describe("cli/orphans", () => {
     fixture.clock.now += ms;
   }
 
-  /** Writes an export before the next run, whose state is this old then, or of this time. */
+  /** Writes an export for the next run. Its state has this age or time. */
   function put(file: string, content: string, age: number | string = 0): void {
     files.set(file, { content, age });
   }
@@ -43,7 +43,7 @@ describe("cli/orphans", () => {
     return typeof age === "string" ? age : new Date(fixture.clock.now - age).toISOString();
   }
 
-  /** As {@link put}, of the stack that holds the known ones. */
+  /** As {@link put}, for the stack with the known objects. */
   function putExport(
     more: Parameters<typeof exported>[0] = [],
     age: number | string = 0,
@@ -60,7 +60,7 @@ describe("cli/orphans", () => {
     return await cli.command("orphans", "--stack-export", "a.json", ...args);
   }
 
-  /** What it finds, in order. */
+  /** The results, in order. */
   async function found(...args: string[]): Promise<Found> {
     const { out, err } = await run("--json", ...args);
     assert.equal(err, "");
@@ -69,7 +69,7 @@ describe("cli/orphans", () => {
     return { keys: ids(keys), accounts: ids(accounts), leftOut, warnings };
   }
 
-  /** Checks what it finds; anything not named is empty, but for the credential's own key. */
+  /** Checks the results. Omitted parts must be empty, except for the credential's own key. */
   async function assertFound(
     { leftOut, ...expected }: Partial<Found>,
     ...args: string[]
@@ -186,7 +186,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
 
     it("the account of a known key, whoever created it", async () => {
       const shared = cli.account("shared");
-      // No list shows a publishable key: only the stack tells that the account is in use.
+      // No list shows a publishable key: only the stack shows that the account is in use.
       const sharedKey = fixture.emulator.createKey(shared.id, fixture.operator.environmentId, {
         name: "of the stack",
         type: "publishable_key",
@@ -282,8 +282,8 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
 
     for (const [time, reason] of [
       ["2100-01-01T00:00:00Z", /^a\.json .* is ahead of the server's clock, so nothing is checked/],
-      ["soon", /^a\.json does not tell when its state was written \("soon"\), so nothing is/],
-      ["0001-01-01T00:00:00Z", /^a\.json does not tell when its state was written \("0001-01-01T0/],
+      ["soon", /^a\.json does not say when its state was written \("soon"\), so nothing is/],
+      ["0001-01-01T00:00:00Z", /^a\.json does not say when its state was written \("0001-01-01T0/],
     ] as const) {
       it(`everything if the time of an export cannot be right: ${time}`, async () => {
         cli.key(known.account.id, "extra");

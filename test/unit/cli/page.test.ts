@@ -12,7 +12,7 @@ const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "cli.md")
 
 const announced = z.object({ url: z.string(), apiKey: z.string(), tenantId: z.string() });
 
-/** The page shows what is printed: these are its own examples. */
+/** The examples of the page, which shows real output. */
 describe("the page of the command line", () => {
   let server: CliFixture;
   let cli: CliFixture;
@@ -25,7 +25,7 @@ describe("the page of the command line", () => {
     await cli.close();
   });
 
-  /** Starts a dev-server like the page's, forty days after its tenant was created. */
+  /** Starts the dev-server of the page, forty days after its tenant was created. */
   async function start(...args: string[]): Promise<string> {
     cli = await CliFixture.start();
     cli.server.clock.now = Date.UTC(2025, 0, 1) + 40 * DAY + HOUR;

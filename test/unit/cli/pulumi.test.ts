@@ -146,7 +146,7 @@ describe("cli/pulumi", () => {
       const { credential, baseUrl } = await connected({ connection: "eu" });
       assert.deepEqual([credential.value, baseUrl], ["sk_of_eu", "https://eu.example.com/v1"]);
       const missing = await failureOf(connected({ connection: "us" }), "configuration");
-      assert.match(missing.reason, /^there is no connection "us"; there are: eu$/);
+      assert.match(missing.reason, /^connection "us" does not exist; configured: eu$/);
     });
 
     it("rejects an unknown setting: it may be a typo for the server's address", async () => {

@@ -107,7 +107,7 @@ describe("config/read", () => {
       const { message } = refusal({ apiKey: SECRET, accessToken: "another-one" });
       assert.equal(
         message,
-        "Could not use config key flexprice:apiKey.\n  Reason: both config key flexprice:apiKey and config key flexprice:accessToken are set\n  What to do: keep the one that this stack is to use.",
+        "Could not use config key flexprice:apiKey.\n  Reason: both config key flexprice:apiKey and config key flexprice:accessToken are set\n  What to do: keep the one for this stack, and remove the other.",
       );
       assert.match(
         refusal({}, { FLEXPRICE_API_KEY: "a-key", FLEXPRICE_ACCESS_TOKEN: "a-token" }).reason,
@@ -126,7 +126,7 @@ describe("config/read", () => {
         const { reason, message } = refusal({ apiKey: value });
         assert.equal(
           reason,
-          "config key flexprice:apiKey has white space or a line break around it",
+          "config key flexprice:apiKey begins or ends with white space, or contains a line break",
         );
         assert(!message.includes(SECRET));
       });
@@ -144,7 +144,7 @@ describe("config/read", () => {
       const { reason, message } = refusal({}, { FLEXPRICE_API_KEY: value });
       assert.equal(
         reason,
-        `environment variable FLEXPRICE_API_KEY begins with ${extra}, which is no part of the credential`,
+        `environment variable FLEXPRICE_API_KEY begins with ${extra}, which is not part of the credential`,
       );
       assert(!message.includes(SECRET));
     });
@@ -152,10 +152,7 @@ describe("config/read", () => {
 
   it("refuses a credential that was copied abbreviated", () => {
     const { reason, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
-    assert.equal(
-      reason,
-      "config key flexprice:apiKey has a character in it that no credential has",
-    );
+    assert.equal(reason, "config key flexprice:apiKey contains a character that no credential has");
     assert(!message.includes("sk_01M85"));
   });
 
@@ -193,7 +190,7 @@ describe("config/read", () => {
       it(`${given} is refused`, () => {
         assert.equal(
           refusal({ baseUrl: given }).message,
-          'Could not use config key flexprice:baseUrl.\n  Reason: the base URL from config key flexprice:baseUrl is no http(s) URL\n  What to do: set it with "pulumi config set flexprice:baseUrl https://us.api.flexprice.io/v1" or in FLEXPRICE_BASE_URL.',
+          'Could not use config key flexprice:baseUrl.\n  Reason: the base URL from config key flexprice:baseUrl is not a valid http(s) URL\n  What to do: set it with "pulumi config set flexprice:baseUrl https://us.api.flexprice.io/v1" or in FLEXPRICE_BASE_URL.',
         );
       });
     }
@@ -205,10 +202,7 @@ describe("config/read", () => {
       "https://x.io/#a",
     ]) {
       it(`${given} is refused for what does not belong there`, () => {
-        assert.match(
-          refusal({ baseUrl: given }).reason,
-          /has a user, a query or a fragment in it$/,
-        );
+        assert.match(refusal({ baseUrl: given }).reason, /contains a user, a query or a fragment$/);
       });
     }
 
@@ -224,7 +218,7 @@ describe("config/read", () => {
         const error = refusal({}, { FLEXPRICE_BASE_URL: given });
         assert.equal(
           error.reason,
-          `the base URL from environment variable FLEXPRICE_BASE_URL is plain http to ${new URL(given).hostname}: the credential and every new key would cross the network readable`,
+          `the base URL from environment variable FLEXPRICE_BASE_URL uses plain http to ${new URL(given).hostname}: credentials and keys would be sent unencrypted`,
         );
         assert.match(error.fix, /"pulumi config set flexprice:allowInsecure true"/);
         assert.equal(settings({ baseUrl: given, allowInsecure: "true" }).baseUrl, `${given}/v1`);
@@ -300,9 +294,12 @@ describe("config/read", () => {
 
     it("name a connection that is not there, and those that are", () => {
       const missing = refusal(connections({ a: {}, b: {} }), {}, "c");
-      assert.equal(missing.reason, 'there is no connection "c"; there are: a, b');
+      assert.equal(missing.reason, 'connection "c" does not exist; configured: a, b');
       assert.match(missing.fix, /--path flexprice:connections\.c\.apiKey"/);
-      assert.equal(refusal({}, {}, "c").reason, 'there is no connection "c"; none is configured');
+      assert.equal(
+        refusal({}, {}, "c").reason,
+        'connection "c" does not exist; none is configured',
+      );
     });
 
     it("are quoted in a command where a path needs it", () => {
@@ -333,7 +330,7 @@ describe("config/read", () => {
 
     it("show nothing of a name that a terminal would obey", () => {
       const { message } = refusal({}, {}, "a\x1b[2J\u202eb");
-      assert.match(message, /there is no connection "a\\u001b\[2J\\u\{202e\}b"/);
+      assert.match(message, /connection "a\\u001b\[2J\\u\{202e\}b" does not exist/);
     });
 
     for (const value of ["no JSON", "[]", '"text"', "null", "1"]) {
@@ -346,11 +343,11 @@ describe("config/read", () => {
     }
 
     it("are refused with what is unknown or unusable in them, without its value", () => {
-      const configError = refusal(connections({ a: { apiKey: 7, secret: SECRET } }), {}, "a");
-      assert.match(configError.reason, /^connection "a" is unusable: /);
-      assert.match(configError.reason, /apiKey: Invalid input: expected string, received number/);
-      assert.match(configError.reason, /Unrecognized key: "secret"/);
-      assert(!configError.message.includes(SECRET));
+      const error = refusal(connections({ a: { apiKey: 7, secret: SECRET } }), {}, "a");
+      assert.match(error.reason, /^connection "a" is unusable: /);
+      assert.match(error.reason, /apiKey: Invalid input: expected string, received number/);
+      assert.match(error.reason, /Unrecognized key: "secret"/);
+      assert(!error.message.includes(SECRET));
       assert.match(
         refusal(connections({ a: "text" }), {}, "a").reason,
         /^connection "a" is unusable/,
@@ -369,7 +366,7 @@ describe("config/read", () => {
       );
       assert.match(
         refusal(connections({ a: { baseUrl: "http://x.io" } }), {}, "a").reason,
-        /^the base URL from connection "a" in config key flexprice:connections is plain http/,
+        /^the base URL from connection "a" in config key flexprice:connections uses plain http/,
       );
     });
   });
@@ -379,11 +376,11 @@ describe("config/read", () => {
     assert.deepEqual(unknownSettings(keys), ["flexprice:apikey"]);
     assert.equal(
       unknownSettingError("flexprice:apikey").message,
-      'Could not use flexprice:apikey.\n  Reason: config key flexprice:apikey is unknown\n  What to do: remove it ("pulumi config rm flexprice:apikey") or correct it; there are: flexprice:apiKey, flexprice:accessToken, flexprice:environmentId, flexprice:baseUrl, flexprice:connections, flexprice:allowInsecure, flexprice:preflight.',
+      'Could not use flexprice:apikey.\n  Reason: config key flexprice:apikey is unknown\n  What to do: remove it ("pulumi config rm flexprice:apikey") or correct it; valid keys: flexprice:apiKey, flexprice:accessToken, flexprice:environmentId, flexprice:baseUrl, flexprice:connections, flexprice:allowInsecure, flexprice:preflight.',
     );
   });
 
-  // The names are looked up with "in", which finds those of every object's prototype too.
+  // A lookup with "in" would also find the names in every object's prototype.
   it("takes no name for known that every object has", () => {
     assert.deepEqual(unknownSettings(["flexprice:toString"]), ["flexprice:toString"]);
   });
@@ -393,7 +390,7 @@ describe("config/read", () => {
     assert.equal(error.kind, "configuration");
     assert.equal(
       error.message,
-      'Could not connect to Flexprice.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.',
+      'Could not connect to Flexprice.\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.',
     );
     assert.equal(
       missingCredential("india").message,

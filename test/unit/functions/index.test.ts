@@ -26,7 +26,7 @@ describe("functions", () => {
     process.env = { ...environment };
   });
 
-  /** Stands in for the engine: in a preview, ids are unknown. */
+  /** Replaces the engine: in a preview, ids are unknown. */
   async function mock(preview: boolean): Promise<void> {
     const mocks: pulumi.runtime.Mocks = {
       newResource: ({ name, inputs }) => ({ id: preview ? undefined : name, state: inputs }),
@@ -38,7 +38,7 @@ describe("functions", () => {
       name,
       Reflect.get(monitor, name).bind(monitor),
     ]);
-    // It knows no mocks itself: with them, no function sends a request.
+    // Without mocks: with them, no function sends a request.
     setMockOptions(Object.fromEntries(methods), "project", "stack", preview);
   }
   function use(apiKey: string): void {
@@ -47,18 +47,15 @@ describe("functions", () => {
   function account(name: string, ...roles: string[]): string {
     return fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles }).id;
   }
-  /** The message of a function that has to fail with this kind. */
-  async function failure(
-    callFunction: Promise<unknown>,
-    kind: flexprice.ErrorKind,
-  ): Promise<string> {
-    const error = await callFunction.then(
-      (result) => assert.fail(`no failure: ${JSON.stringify(result)}`),
+  /** The message of a function, which must fail with this kind. */
+  async function failure(result: Promise<unknown>, kind: flexprice.ErrorKind): Promise<string> {
+    const error = await result.then(
+      (value) => assert.fail(`no failure: ${JSON.stringify(value)}`),
       (reason: unknown) => reason,
     );
     assert(error instanceof flexprice.LookupError, String(error));
     assert.equal(error.kind, kind);
-    // What makes Pulumi show the message alone.
+    // Makes Pulumi only show the message.
     assert(pulumi.RunError.isInstance(error));
     assert.equal(error.stack, error.message);
     return error.message;
@@ -93,7 +90,7 @@ describe("functions", () => {
       for (const id of [archived, foreign.id, "user_nope", ""]) {
         assert.equal(
           await failure(flexprice.getServiceAccount({ id }), "not_found"),
-          `Could not look up service account ${id}.\n  Reason: the tenant of the credential from ${CONFIG} has no service account with this id that is not archived\n  What to do: correct the id, or the credential if the account belongs to another tenant.`,
+          `Could not look up service account ${id}.\n  Reason: the tenant of the credential from ${CONFIG} has no service account with this id, or it is archived\n  What to do: correct the id, or the credential if the account belongs to another tenant.`,
         );
       }
     });
@@ -101,7 +98,7 @@ describe("functions", () => {
     it("says so when there is none with the name, and which one comes near", async () => {
       account("usage-ingestor", "event_ingestor");
       const near = (more: string) =>
-        `Reason: no service account that is not archived has this name${more}\n  What to do: correct the name, upper and lower case included, or look the account up by its id.`;
+        `Reason: no service account has this name (archived ones do not count)${more}\n  What to do: correct the name, upper and lower case included, or look the account up by its id.`;
       for (const [name, more] of [
         ["Usage-Ingestor", '; there is "usage-ingestor"'],
         ["usage-ingest", '; there is "usage-ingestor"'],
@@ -126,13 +123,13 @@ describe("functions", () => {
 
     it("takes either id or name, as texts", async () => {
       const fix =
-        "\n  What to do: correct the arguments of the function; those that are outputs of a resource go to its form whose name ends in Output.";
+        "\n  What to do: correct the arguments of the function; if they are outputs of a resource, call the function whose name ends in Output.";
       const either = "either id or name is needed, and not both";
       for (const [args, reason] of [
         [{}, either],
         [{ id: undefined }, either],
         [{ id: "user_1", name: "ci" }, either],
-        [{ id: pulumi.output("user_1") }, "id: must be a text"],
+        [{ id: pulumi.output("user_1") }, "id: must be a string"],
         [{ nmae: "ci" }, `unknown property nmae; ${either}`],
         [{ id: "user_1", nmae: "ci" }, "unknown property nmae"],
         [{ id: "user_1", connection: "" }, "connection: must name a connection"],
@@ -181,7 +178,7 @@ describe("functions", () => {
         "flexprice:baseUrl": fixture.emulator.url,
         "flexprice:accessToken": fixture.operator.accessToken,
       });
-      // Without an environment the server tells an access token no roles.
+      // Without an environment, the server does not show roles to an access token.
       assert.deepEqual(await flexprice.getServiceAccounts({ role: "event_ingester" }), []);
     });
 
@@ -251,7 +248,7 @@ describe("functions", () => {
       const other = account("other", "event_reader");
       use(credential.value);
       const told = (what: string) =>
-        `Could not look up ${what}.\n  Reason: the credential from ${CONFIG} is service account ${id} with super_admin: Flexprice shows it no keys but its own\n  What to do: use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${id}".`;
+        `Could not look up ${what}.\n  Reason: the credential from ${CONFIG} is service account ${id} with super_admin: Flexprice only shows it its own keys\n  What to do: use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${id}".`;
       assert.equal(await failure(flexprice.getApiKeys(), "forbidden"), told("API keys"));
       assert.equal(
         await failure(flexprice.getApiKeys({ serviceAccountId: other }), "forbidden"),
@@ -276,9 +273,9 @@ describe("functions", () => {
         "flexprice:baseUrl": baseUrl,
         "flexprice:accessToken": fixture.operator.accessToken,
       });
-      for (const callFunction of [flexprice.getApiKeys, flexprice.getRoles]) {
+      for (const getter of [flexprice.getApiKeys, flexprice.getRoles]) {
         assert.match(
-          await failure(callFunction(), "wrong_environment"),
+          await failure(getter(), "wrong_environment"),
           /What to do: set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/,
         );
       }
@@ -364,7 +361,7 @@ describe("functions", () => {
       assert.equal((await known(output)).tenantId, other.tenantId);
       assert.match(
         await failure(flexprice.getRoles({ connection: "toher" }), "configuration"),
-        /there is no connection "toher"; there are: other/,
+        /connection "toher" does not exist; configured: other/,
       );
     });
 
@@ -372,7 +369,7 @@ describe("functions", () => {
       setAllConfig({});
       assert.equal(
         await failure(flexprice.getServiceAccount({ name: "ci" }), "configuration"),
-        'Could not look up service account "ci".\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy see the config of the last update only.',
+        'Could not look up service account "ci".\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.',
       );
       process.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
       process.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
@@ -420,7 +417,7 @@ describe("functions", () => {
         assert.deepEqual(fixture.log.sort(), lists);
       });
       fixture.emulator.clearRequests();
-      // Another run, as the Automation API has them in one process, may have other settings and comes later.
+      // A later run in the same process, as in the Automation API, may have other settings.
       const { credential, id } = fixture.accountWithKey(["event_reader"]);
       use(credential.value);
       await runInPulumiStack(async () => {
@@ -445,7 +442,7 @@ describe("functions", () => {
         const { id, urn } = new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });
         const output = flexprice.getServiceAccountsOutput({ name: id });
         await known(urn);
-        // Meanwhile a function of the other kind would send its request as well.
+        // In the meantime, the other function would send its request too.
         await flexprice.getCaller();
         if (!preview) await known(output);
         return fixture.log.sort();
@@ -518,15 +515,15 @@ describe("functions", () => {
       assert.deepEqual(fixture.log, []);
     });
 
-    it("say which answer is missing", async () => {
+    it("say which result is missing", async () => {
       await answerWith({ "flexprice:index:getRoles": { roles: "all" } });
       assert.equal(
         await failure(flexprice.getCaller(), "configuration"),
-        "Could not call getCaller in a test with mocks.\n  Reason: the mocks' call answers flexprice:index:getCaller with {}\n  What to do: let call return the result for this token.",
+        "Could not call getCaller in a test with mocks.\n  Reason: the mocks' call returned {} for flexprice:index:getCaller\n  What to do: let call return the result for this token.",
       );
       assert.match(
         await failure(flexprice.getRoles(), "configuration"),
-        /call answers flexprice:index:getRoles with {"roles":"all"}\n.*an object whose one property is the list/,
+        /call returned {"roles":"all"} for flexprice:index:getRoles\n.*an object whose one property is the list/,
       );
       assert.deepEqual(fixture.log, []);
     });

@@ -4,14 +4,14 @@ import { uniqueName } from "../../../provider/session/auto-name";
 import { ConnectionPool } from "../../../provider/session/connection-pool";
 import { failureOf, UnitFixture } from "../fixture";
 
-/** What is asked through a program's functions is in index.test.ts. */
+/** Tests through a program's functions are in index.test.ts. */
 describe("functions/queries", () => {
   let fixture: UnitFixture;
-  let inquiries: FlexpriceQueries;
+  let queries: FlexpriceQueries;
   beforeEach(async () => {
     fixture = await UnitFixture.start();
     const { emulator, operator } = fixture;
-    inquiries = new FlexpriceQueries(
+    queries = new FlexpriceQueries(
       new ConnectionPool({
         config: () => undefined,
         environment: { FLEXPRICE_BASE_URL: emulator.url, FLEXPRICE_API_KEY: operator.apiKey },
@@ -26,25 +26,25 @@ describe("functions/queries", () => {
   }
 
   describe("for an account by its name", () => {
-    const callFunction = () => inquiries.serviceAccount({ name: "usage" });
+    const findUsage = () => queries.serviceAccount({ name: "usage" });
 
     it("name the account whose unique name was made from it, and what to do", async () => {
       const unique = uniqueName("usage");
       const id = account(unique);
       account(uniqueName("usage-ingestor"));
       account("usage-2");
-      const { message } = await failureOf(callFunction(), "not_found");
+      const { message } = await failureOf(findUsage(), "not_found");
       assert.equal(
         message,
         `Could not look up service account "usage".
-  Reason: no service account that is not archived has exactly this name; there is "${unique}" (${id}): without "name" in its program an account gets a unique name
+  Reason: no service account has exactly this name (archived ones do not count); there is "${unique}" (${id}): without "name" in its program an account gets a unique name
   What to do: look it up by its id, or set name: "usage" on its ServiceAccount, which renames it in place.`,
       );
     });
 
     it("name ten of many", async () => {
       for (let i = 0; i < 12; i++) account(uniqueName("usage"));
-      const { reason } = await failureOf(callFunction(), "not_found");
+      const { reason } = await failureOf(findUsage(), "not_found");
       assert.equal(reason.match(/\(user_\w+\)/g)?.length, 10);
       assert.match(reason, /\) and 2 more: without/);
     });
@@ -52,7 +52,7 @@ describe("functions/queries", () => {
     it("find the one of exactly this name among them", async () => {
       account(uniqueName("usage"));
       const id = account("usage");
-      assert.equal((await callFunction()).id, id);
+      assert.equal((await findUsage()).id, id);
     });
   });
 });

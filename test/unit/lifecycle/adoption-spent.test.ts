@@ -66,7 +66,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
         const own = engine.get("key").id;
         assert.notEqual(own, theirs.id);
         assert.deepEqual([statusOf(own), statusOf(theirs.id)], ["published", "deleted"]);
-        // And so does each later rotation, "adopt" being still there.
+        // So does each later rotation, although "adopt" is still set.
         fixture.emulator.clearRequests();
         await up({ key: after });
         assert.deepEqual([engine.get("key").id, fixture.writes], [own, []]);
@@ -95,7 +95,7 @@ describe("resources: adoption is done once the state holds what was adopted", ()
       const error = await failureOf(up({ key: adopting() }, { replace: ["key"] }), "refused");
       assert.match(
         error.reason,
-        /^it was to be replaced, but the program still has "adopt" for it/,
+        /^it should be replaced, but the program still has "adopt" for it/,
       );
       assert.equal(statusOf(theirs.id), "published");
       await up({ key: adopting() });
@@ -114,10 +114,10 @@ describe("resources: adoption is done once the state holds what was adopted", ()
       const error = await failureOf(up({ key: leaving("2") }, { replace: ["key"] }), "refused");
       assert.equal(
         error.reason,
-        `the program still has "adopt" for API key ${theirs.id}, which this key had replaced, and took that over again`,
+        `the program still has "adopt" for API key ${theirs.id}, which this key had replaced, and adopted it again`,
       );
       assert.deepEqual([statusOf(own), statusOf(theirs.id)], ["published", "published"]);
-      // As it is told: without adopt.
+      // As the message says: without adopt.
       const without = adopting({
         adopt: undefined,
         expiresIn: "90d",

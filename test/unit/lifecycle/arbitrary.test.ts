@@ -33,7 +33,7 @@ const FIELDS = [
   "hasOwnProperty",
 ];
 
-/** What JSON can hold, and above all what code trips over that takes it for something else. */
+/** Values in JSON, especially those that code often mishandles. */
 const odd = fc.oneof(
   fc.constantFrom(
     null,
@@ -72,7 +72,7 @@ const properties = fc
       maxLength: 8,
     },
   )
-  // As the engine hands them over: own properties, whatever they are called.
+  // As the engine passes them: own properties with any name.
   .map(withOwn);
 
 function withOwn(entries: readonly (readonly [string, unknown])[]): object {
@@ -104,7 +104,7 @@ describe("resources take whatever a program hands over", function () {
   });
   after(() => fixture.stop());
 
-  /** Failures are told, or thrown as those of this package: nothing else. */
+  /** Failures must be returned, or thrown as errors of this package. */
   const only = async (attempt: () => Promise<unknown>): Promise<void> => {
     try {
       await attempt();

@@ -5,10 +5,10 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** What a process that goes on until it has nothing to do exits with. */
+/** The exit status of a process that continues until it has nothing to do. */
 const WENT_ON = 7;
 
-/** A process that has handed one object over, and waits for what becomes of another. */
+/** A process that has handed over one object, and waits for another. */
 const SCRIPT = `
 process.exitCode = ${WENT_ON};
 require(${JSON.stringify(require.resolve("ts-node/register/transpile-only"))});
@@ -41,7 +41,7 @@ describe("lifecycle/engine-exit", function () {
     rmSync(folder, { recursive: true });
   });
 
-  /** Resolves once the engine's end would be noticed. */
+  /** Resolves once the end of the engine would be noticed. */
   async function start(script: string, stdin: "pipe" | "ignore" = "pipe"): Promise<void> {
     const path = join(folder, script);
     mkdirSync(dirname(path), { recursive: true });

@@ -4,7 +4,7 @@ import type { ProviderProcess } from "../fixture";
 
 type Properties = Readonly<Record<string, unknown>>;
 
-/** A resource of a program. `inputs` sees the ids of those before it. */
+/** A resource of a program. `inputs` gets the ids of those before it. */
 export interface Declared {
   readonly type: "account" | "key";
   readonly inputs: (ids: Readonly<Record<string, string>>) => Properties;
@@ -24,18 +24,18 @@ export interface Entry {
 }
 
 export interface UpOptions {
-  /** As `--replace`, or a taint: the engine asks for no diff, and for one check without old inputs. */
+  /** As `--replace` or a taint: the engine calls no diff, and one check without old inputs. */
   readonly replace?: readonly string[];
-  /** The run is cut off before it has deleted anything. */
+  /** The run is interrupted before it deletes anything. */
   readonly isCutOff?: boolean;
-  /** As `--refresh`: reads, each with a diff, come before the program. */
+  /** As `--refresh`: reads, each with a diff, run before the program. */
   readonly isRefreshed?: boolean;
 }
 
-/** The calls of Pulumi's engine upon a provider process, in its order, and the state that it keeps between the runs. */
+/** Calls a provider process in the order of Pulumi's engine, and keeps the state between runs. */
 export class Engine {
   entries: Entry[] = [];
-  /** What a run that was cut off has replaced, and not deleted. */
+  /** The resources that an interrupted run has replaced, but not deleted. */
   pending: Entry[] = [];
 
   get(name: string): Entry {
@@ -73,7 +73,7 @@ export class Engine {
     await this.delete(process, [...this.pending, ...removed]);
   }
 
-  /** `target`: as `--target`, the only one that goes. */
+  /** `target`: as `--target`, only this one is deleted. */
   async destroy(process: ProviderProcess, target?: string): Promise<void> {
     const all = [...this.pending, ...this.entries];
     await this.delete(
@@ -82,7 +82,7 @@ export class Engine {
     );
   }
 
-  /** What depends on something goes before it. */
+  /** Dependents are deleted before their dependencies. */
   private async delete(process: ProviderProcess, entries: readonly Entry[]): Promise<void> {
     const inOrder = [...entries].sort((one, other) =>
       one.type === other.type ? 0 : one.type === "key" ? -1 : 1,
@@ -123,7 +123,7 @@ export class Engine {
     const differing = [...new Set([...Object.keys(inputs), ...Object.keys(old.inputs)])].filter(
       (property) => JSON.stringify(inputs[property]) !== JSON.stringify(old.inputs[property]),
     );
-    // Only where the provider leaves it to the engine does that know which inputs have changed.
+    // The engine only looks for changed inputs if the provider leaves it the decision.
     const isMarked =
       changes === undefined &&
       differing.some((property) => declared.replaceOnChanges?.includes(property));
@@ -148,7 +148,7 @@ interface Lifecycle {
   delete(id: string, props: Properties): Promise<void>;
 }
 
-/** The engine knows properties, and not what is in them. */
+/** The engine only compares whole properties. */
 function lifecycleOf({ accounts, keys }: ProviderProcess, type: "account" | "key"): Lifecycle {
   const lifecycle: unknown = type === "account" ? accounts : keys;
   return lifecycle as Lifecycle;

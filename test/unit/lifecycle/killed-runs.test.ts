@@ -13,7 +13,7 @@ import { POST_ACCOUNT, POST_KEY } from "../session/creating";
 import { Notes } from "../session/notes";
 
 const ROLES = ["event_ingestor"];
-/** The lease of a note is over. */
+/** Long enough for the lease of a note to end. */
 const OVER = 3 * MINUTE;
 
 describe("resources: what killed runs have left", () => {
@@ -37,7 +37,7 @@ describe("resources: what killed runs have left", () => {
   const published = () =>
     fixture.emulator.accounts().filter(({ status }) => status === "published");
 
-  /** An account that a run has made which was killed before the answer came. */
+  /** An account of a run that was killed before the response. */
   async function lostAccount(name?: string): Promise<string> {
     const known = new Set(fixture.emulator.accounts().map(({ id }) => id));
     const inputs = { namePrefix: "ci", roles: ROLES, ...(name === undefined ? {} : { name }) };
@@ -51,7 +51,7 @@ describe("resources: what killed runs have left", () => {
     return fixture.emulator.accounts().find(({ id }) => !known.has(id))?.id ?? assert.fail();
   }
 
-  /** A key that a run has made which was killed before the answer came. */
+  /** A key of a run that was killed before the response. */
   async function lostKey(serviceAccountId: string): Promise<{ id: string; value: string }> {
     const inputs = { namePrefix: "k", type: "private_key", serviceAccountId };
     await notes.dieAsking(({ keys }) => keys.create(inputs), "after", POST_KEY, start());
@@ -68,7 +68,7 @@ describe("resources: what killed runs have left", () => {
     const removed = (warnings: readonly string[]) => {
       assert.equal(statusOf(lost), "archived");
       const said = new RegExp(
-        `^Service account "ci-\\w{10}" \\(${lost}\\), made by a run that was cut off, has been archived\\.$`,
+        `^Service account "ci-\\w{10}" \\(${lost}\\), created by a run that was interrupted, has been archived\\.$`,
       );
       assert.equal(warnings.filter((text) => said.test(text)).length, 1, warnings.join("\n"));
       assert.deepEqual(notes.files, []);
@@ -117,7 +117,7 @@ describe("resources: what killed runs have left", () => {
       assert.equal(process.warnings.length, 1);
       assert.match(
         process.warnings[0] ?? "",
-        /^An earlier run was cut off while it made service account "ci-\w{10}"\./,
+        /^An earlier run was interrupted while it created service account "ci-\w{10}"\./,
       );
     });
   });
@@ -223,7 +223,7 @@ describe("resources: what killed runs have left", () => {
       const [waiting, revoked, ...others] = process.warnings;
       assert.match(
         waiting ?? "",
-        /^API key "k-\w{10}" keeps its service account from being archived\. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out\.$/,
+        /^API key "k-\w{10}" blocks the archiving of its service account\. It was created by a run that was interrupted, or is still running: waiting up to two minutes to find out\.$/,
       );
       assert.match(revoked ?? "", /^API key "k-\w{10}" .*has been revoked\.$/);
       assert.deepEqual([others, notes.files], [[], []]);
@@ -279,7 +279,7 @@ describe("resources: what killed runs have left", () => {
   });
 
   describe("and a state may have", () => {
-    /** An engine that was killed right after it had been handed both. */
+    /** An engine that was killed right after it received both. */
     async function handedOver() {
       const journal = new Journal({ directory: notes.directory, monotonic: () => 0 });
       const killed = fixture.process({ journal });

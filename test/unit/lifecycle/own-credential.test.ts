@@ -9,7 +9,7 @@ import {
   UnitFixture,
 } from "../fixture";
 
-/** Behind the end of its own credential a run could do nothing more. */
+/** After the end of its own credential, a run could do nothing more. */
 describe("resources: the operator's own credential", () => {
   let fixture: UnitFixture;
   beforeEach(async () => {

@@ -77,7 +77,7 @@ describe("lifecycle/preview-checks", () => {
       `roles: Invalid role: auditor. ${BUILT_IN}`,
     ]);
     assert.deepEqual(process.warnings, [
-      'No Flexprice credential is configured: roles are checked against the built-in list, and nothing else is asked of the server. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
+      'No Flexprice credential is configured: roles are checked against the built-in list, and the server is not asked anything. Before "pulumi up", run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY.',
     ]);
     assert.deepEqual(fixture.log, []);
   });
@@ -89,11 +89,11 @@ describe("lifecycle/preview-checks", () => {
     assert.deepEqual(await account(process, ["auditor"]), [
       `roles: Invalid role: auditor. ${BUILT_IN}`,
     ]);
-    assert.equal(process.warnings.length, 2); // the log shows the same text once
+    assert.equal(process.warnings.length, 2); // the log shows the same text only once
     const [warning = ""] = process.warnings;
     assert.match(
       warning,
-      /^Flexprice could not be asked; roles are checked against the built-in list only\. Could not (?:find out who the credential belongs to|ask which roles the server offers)\./,
+      /^Flexprice could not be queried; roles are only checked against the built-in list\. Could not (?:find out who the credential belongs to|list the roles that the server offers)\./,
     );
     assert.match(warning, /ECONNREFUSED/);
     assert.match(warning, /check flexprice:baseUrl \(or FLEXPRICE_BASE_URL\)/);
@@ -103,7 +103,7 @@ describe("lifecycle/preview-checks", () => {
     const process = fixture.process();
     fixture.fault({ kind: "status", status: 503 }, "before", { times: 9 });
     assert.deepEqual(await key(process, { serviceAccountId: "user_nope" }), []);
-    assert.match(process.warnings[0] ?? "", /^Flexprice could not be asked; .*answered 503/s);
+    assert.match(process.warnings[0] ?? "", /^Flexprice could not be queried; .*answered 503/s);
   });
 
   it("fails for a rejected credential: where it is from, what to do, and not what it is", async () => {
@@ -112,7 +112,7 @@ describe("lifecycle/preview-checks", () => {
     const process = fixture.process({ credential: { kind: "apiKey", value, source } });
     const [reason = "", ...others] = await account(process, ["event_reader"]);
     assert.deepEqual(others, []);
-    assert.match(reason, /^Could not (find out who|ask which roles)/);
+    assert.match(reason, /^Could not (find out who|list the roles)/);
     assert.match(reason, /Reason: Flexprice answered 401: Unauthorized/);
     assert.match(reason, /check the credential from environment variable FLEXPRICE_API_KEY/);
     assert.match(reason, /refresh and destroy use the config of the last update/);
@@ -166,7 +166,7 @@ describe("lifecycle/preview-checks", () => {
       const { id } = await process.connection.caller();
       assert.deepEqual(await may(process, "event_reader"), []);
       assert.deepEqual(await may(process, "super_admin"), [
-        `roles: The credential from config key flexprice:accessToken (user ${id} with all_writer) cannot grant super_admin, which holds "*" on "*": nobody grants what they do not hold.`,
+        `roles: The credential from config key flexprice:accessToken (user ${id} with all_writer) cannot grant super_admin, which holds "*" on "*": callers can only grant permissions that they have.`,
       ]);
       assert.equal(fixture.log.filter((line) => line === "GET /rbac/roles").length, 1);
     });
@@ -241,7 +241,7 @@ describe("lifecycle/preview-checks", () => {
       const { id, credential } = fixture.accountWithKey(["super_admin"], "robot");
       const process = fixture.process({ credential });
       const refused = [
-        `serviceAccountId: ${SOURCE} is service account ${id} with super_admin: only a user with super_admin can make keys for a service account.`,
+        `serviceAccountId: ${SOURCE} is service account ${id} with super_admin: only a user with super_admin can create keys for a service account.`,
       ];
       assert.deepEqual(await key(process, { serviceAccountId }), refused);
       assert.deepEqual(await key(process, { serviceAccountId: UNKNOWN }), refused);
@@ -275,7 +275,7 @@ describe("lifecycle/preview-checks", () => {
         assert.match(
           reason,
           new RegExp(
-            `^serviceAccountId: Could not make a key for ${id}\\.\\n {2}Reason: the credential's tenant has no service account ${id}, or it is archived`,
+            `^serviceAccountId: Could not create a key for ${id}\\.\\n {2}Reason: the credential's tenant has no service account ${id}, or it is archived`,
           ),
         );
       }
@@ -302,7 +302,7 @@ describe("lifecycle/preview-checks", () => {
 
   describe("the settings of a program's functions", () => {
     const REFUSED =
-      /^the settings are not the same for this program's functions and for its resources: server, credential or environment differ\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
+      /^this program's functions and resources have different settings: the server, credential or environment differs\. .* set the same FLEXPRICE_ variables in both, or use the stack's config$/;
 
     it("pass where its resources have the same, and are no input", async () => {
       const { accounts, keys } = fixture.process();
@@ -349,7 +349,10 @@ describe("lifecycle/preview-checks", () => {
       assert.deepEqual(differing({ "": "a", eu: "b" }), []);
       assert.deepEqual(differing({}), []);
       const [reason = "", ...others] = differing({ "": "a", eu: "c" });
-      assert.match(reason, /^the settings of connection "eu" are not the same/);
+      assert.match(
+        reason,
+        /^this program's functions and resources have different settings for connection "eu": /,
+      );
       assert.deepEqual(others, []);
     });
 

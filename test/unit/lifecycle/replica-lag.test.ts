@@ -21,7 +21,7 @@ const BLOCKED = {
 };
 const NOTHING = { items: [], pagination: { total: 0 } };
 
-/** A request reads from a replica until it writes itself: what one has written another may not see yet. */
+/** A request reads from a replica until it writes: it may not see the changes of others yet. */
 describe("resources: a read replica that lags", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
@@ -35,7 +35,7 @@ describe("resources: a read replica that lags", () => {
   });
   afterEach(() => fixture.stop());
 
-  /** So many answers of the replica. */
+  /** Makes this many responses come from the replica. */
   const lag = (status: number, body: object, method: string, path: RegExp, times: number) =>
     fixture.fault({ kind: "status", status, body }, "before", { match: { method, path }, times });
   const statusOf = (one: string) =>
@@ -112,7 +112,7 @@ describe("resources: a read replica that lags", () => {
       ]) {
         assert.match(
           (await failureOf(gone, "not_found")).fix,
-          /^run the command again in ten minutes: the (key|account) was made a moment ago/,
+          /^run the command again in ten minutes: the (key|account) was created a moment ago/,
         );
       }
     });
@@ -197,7 +197,7 @@ describe("resources: a read replica that lags", () => {
       lag(200, NOTHING, "POST", /search/, 99);
       assert.deepEqual(await process.accounts.read(id, state), { id, props: state });
       assert.deepEqual(process.warnings, [
-        `Service account "${state.name}" (${id}) is not shown by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
+        `Service account "${state.name}" (${id}) is not shown by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
       ]);
     });
 
@@ -231,7 +231,7 @@ describe("resources: a read replica that lags", () => {
       lag(200, NOTHING, "GET", /keys/, 99);
       assert.deepEqual(await process.keys.read(keyId, key), { id: keyId, props: key });
       assert.deepEqual(process.warnings, [
-        `API key "${key.name}" (${keyId}) is not listed by the server, but it was made less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
+        `API key "${key.name}" (${keyId}) is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
       ]);
     });
 

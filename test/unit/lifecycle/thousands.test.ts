@@ -12,7 +12,7 @@ import {
 } from "../fixture";
 
 const COUNT = 1_000;
-/** How many resources the engine works on at once where it has four cores. */
+/** How many resources the engine works on at once with four cores. */
 const PARALLEL = 16;
 const ROLES = ["event_ingestor"];
 
@@ -22,7 +22,7 @@ interface Pair {
   readonly key: { readonly id: string; readonly state: KeyState };
 }
 
-/** As the engine does it: so many at a time, the next as soon as one is done. */
+/** As the engine does: this many at a time, the next as soon as one is done. */
 async function inParallel<Item, Result>(
   items: readonly Item[],
   work: (item: Item) => Promise<Result>,
@@ -101,7 +101,7 @@ describe("a thousand accounts with a key each", function () {
   it("take four requests more for each key that others have revoked: what its proof needs", async () => {
     const revoked = new Set(pairs.filter((_, i) => i % 2 === 0).map(({ key }) => key.id));
     for (const id of revoked) fixture.emulator.revokeKey(id);
-    // What is younger is never gone.
+    // Younger objects never count as gone.
     fixture.clock.now += 11 * MINUTE;
     const read = await readAll(fixture.process());
     assert.deepEqual(
@@ -113,7 +113,7 @@ describe("a thousand accounts with a key each", function () {
       const kind = line.replace(/user_id=\w+/, "user_id=").replace(/limit=1&.*/, "limit=1");
       counts.set(kind, (counts.get(kind) ?? 0) + 1);
     }
-    // Listed anew before and after, and used twice; the database is asked for several at once.
+    // Listed before and after, and used twice. One request to the database serves several.
     const { size } = revoked;
     const ofOwner = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc&user_id=";
     assert.equal(counts.get(ofOwner), 2 * size);

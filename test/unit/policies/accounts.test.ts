@@ -54,7 +54,7 @@ describe("policies/accounts", () => {
       props: { name, type: "private_key", serviceAccountId, ...props },
     });
 
-    /** What an account has that was made without a name. */
+    /** The name of an account that was created without one. */
     const unique = () => {
       const name = uniqueName("team-a");
       return { name, autoName: name };

@@ -12,7 +12,7 @@ export const ACCOUNT = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
 export const KEY = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 export const STACK = "pulumi:pulumi:Stack";
 
-/** A resource of a stack, as a policy gets to see it. */
+/** A resource of a stack, as policies see it. */
 export interface Given {
   readonly type: string;
   readonly name: string;
@@ -31,7 +31,7 @@ const OPTIONS: PolicyResourceOptions = {
 
 class NotApplicable extends Error {}
 
-/** What a policy reports about one resource, before it is made. */
+/** The violations of a policy for one resource, before its creation. */
 export async function reports(
   policy: ResourceValidationPolicy,
   type: string,
@@ -54,7 +54,7 @@ export async function reports(
   return messages;
 }
 
-/** What a policy reports about a stack: messages, and the resource at which each is shown. */
+/** The violations of a policy for a stack: messages, each with its resource. */
 export async function stackReports(
   policy: StackValidationPolicy,
   resources: readonly Given[],
@@ -87,7 +87,7 @@ function common({ type, name, props }: Given) {
     name,
     urn: `${type.split(":").at(-1)}::${name}`,
     opts: OPTIONS,
-    // As the package itself does it: reading an unknown value throws.
+    // As the package does: reading an unknown value throws.
     props: unknownCheckingProxy(props),
     // As the package does it since 1.20.
     isType: (resourceClass: object) =>

@@ -3,7 +3,7 @@ import { log, RunError, runtime } from "@pulumi/pulumi";
 
 type ProgramConfig = typeof import("../../../provider/resources/program-config");
 
-/** As a program does: with nothing checked before. */
+/** As in a new program, which has checked nothing yet. */
 function load(): ProgramConfig {
   const path = require.resolve("../../../provider/resources/program-config");
   delete require.cache[path];
@@ -48,7 +48,7 @@ describe("resources/program-config", () => {
       else process.env[variable] = secretKeys;
     });
 
-    /** The warnings of a program with this config, of which the CLI calls these keys secret. */
+    /** The warnings of a program with this config. The CLI lists these keys as secret. */
     function warnings(config: Record<string, string>, secret: string | undefined): string[] {
       const shown: string[] = [];
       Object.assign(log, { warn: async (message: string) => void shown.push(message) });
@@ -68,11 +68,11 @@ describe("resources/program-config", () => {
       const [first, second, ...more] = warnings(all, "[]");
       assert.equal(
         first,
-        'flexprice:apiKey stands in the stack\'s file in plain text, for everybody who can read the repository. Replace the credential, since it has been readable, and set the new one with "pulumi config set --secret flexprice:apiKey".',
+        'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".',
       );
       assert.match(
         String(second),
-        /^flexprice:connections stands .* --secret flexprice:connections/,
+        /^flexprice:connections is stored .* --secret flexprice:connections/,
       );
       assert.deepEqual(more, []);
       assert(!`${first}${second}`.includes("sesame"));
@@ -99,7 +99,7 @@ describe("resources/program-config", () => {
       }),
     );
 
-    /** What a resource is told that is declared at the end of a run of this program. */
+    /** The settings that a resource gets at the end of this program. */
     async function told(program: () => void, config = load()): Promise<unknown> {
       let settings: unknown;
       await runtime.runInPulumiStack(async () => {

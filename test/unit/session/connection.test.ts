@@ -53,8 +53,8 @@ describe("session/connection", () => {
 
   it("asks again after a failure", async () => {
     const { connection } = fixture.process();
-    const configError = { kind: "status", status: 401, body: { error: "Unauthorized" } } as const;
-    fixture.fault(configError, "before", { times: 2 });
+    const unauthorized = { kind: "status", status: 401, body: { error: "Unauthorized" } } as const;
+    fixture.fault(unauthorized, "before", { times: 2 });
     await failureOf(connection.caller(), "unauthenticated");
     await failureOf(connection.allRoles(), "unauthenticated");
     assert.equal((await connection.caller()).id, fixture.operator.userId);
@@ -149,7 +149,7 @@ describe("session/connection", () => {
     assert.match(seen.error.fix, /^the server accepts the credential, but has no user behind it/);
   });
 
-  // The preflight has a client of its own; creates go by the clock that it learns of.
+  // The preflight has its own client, but creates use the clock that it sets.
   it("knows the server's clock after a preflight as well", async () => {
     const late = await UnitFixture.start({ serverAheadMs: 60 * SECOND });
     try {

@@ -36,7 +36,7 @@ describe("session/creates: handing over", () => {
       .filter((id) => id !== owner);
   const values = () => liveKeys(fixture, owner).map(({ value }) => value);
 
-  /** Does something while the server works on requests of this kind. */
+  /** Runs something while the server processes such requests. */
   function during({ method, path }: NonNullable<FaultRule["match"]>, act: () => void, times = 1) {
     let left = times;
     fixture.emulator.faults.decide = (request: RecordedRequest) => {
@@ -132,14 +132,14 @@ describe("session/creates: handing over", () => {
   });
 
   describe("when notes cannot be kept", () => {
-    /** Root may do anything to a file; nobody unlinks a folder. */
+    /** Root can remove any file, but nobody can unlink a folder. */
     const stuck = () => {
       const { path } = notes.only;
       unlinkSync(path);
       mkdirSync(join(path, "full"), { recursive: true });
     };
     const WARNING = new RegExp(
-      /^No notes of creates can be kept in .*creates \(E\w+\)\. Creates go on without: /,
+      /^Notes about creates cannot be kept in .*creates \(E\w+\)\. Creates continue without them: /,
     );
 
     it("removes the account whose note cannot be taken away, and makes the others without notes", async () => {
@@ -275,7 +275,7 @@ describe("session/creates: handing over", () => {
       const error = await failureOf(makeKey(process, owner, { lifetimeMs: HOUR }), "refused");
       assert.match(
         error.reason,
-        /^the key was made at 2026-11-24T08:30:00[.\d]*Z to expire at 2026-11-24T09:20:00Z, which is not the lifetime that was asked for; it has been revoked$/,
+        /^the key was created at 2026-11-24T08:30:00[.\d]*Z to expire at 2026-11-24T09:20:00Z, which is not the requested lifetime; it has been revoked$/,
       );
       assert.deepEqual(values(), []);
       assert.equal(fixture.writes.length, 6);
@@ -346,7 +346,7 @@ describe("session/creates: handing over", () => {
         match: { method: "DELETE" },
       });
       const error = await failureOf(makeKey(process, owner, { lifetimeMs: HOUR }), "forbidden");
-      assert.match(error.operation, /^revoke API key secret_\w+, whose expiry came out wrong$/);
+      assert.match(error.operation, /^revoke API key secret_\w+, whose expiry is wrong$/);
       notes.age(3 * MINUTE);
       await notes.recover();
       assert.deepEqual(values(), []);
@@ -361,7 +361,7 @@ describe("session/creates: handing over", () => {
       const error = await failureOf(makeKey(process, owner, { expiresAt }), "refused");
       assert.match(
         error.reason,
-        /^expiresAt \(2026-11-24T08:01:00\.000Z\) had passed for the server, which made the key at 2026-11-24T08:01:00[.\d]*Z: it never works, and has been revoked$/,
+        /^expiresAt \(2026-11-24T08:01:00\.000Z\) had already passed on the server, which created the key at 2026-11-24T08:01:00[.\d]*Z: it never worked, and has been revoked$/,
       );
       assert.deepEqual(values(), []);
       assert.equal(fixture.writes.length, 2);

@@ -181,10 +181,10 @@ describe("session/creates: names of the program's", () => {
       assert.match(
         error.reason,
         new RegExp(
-          `; ${owner} has keys named "ci" that this run does not know: ${lost?.id} \\(sk_01\\*\\*\\*\\w\\w, made at 2026-11-24T08:00:00[.\\d]*Z\\)$`,
+          `; ${owner} has keys named "ci" that this run does not know: ${lost?.id} \\(sk_01\\*\\*\\*\\w\\w, created at 2026-11-24T08:00:00[.\\d]*Z\\)$`,
         ),
       );
-      assert.match(error.fix, /^look at the keys of this name in the dashboard\. Revoke the one/);
+      assert.match(error.fix, /^check the keys with this name in the dashboard\. Revoke the one/);
       assert.equal(notes.only.pending.settle, "report");
     });
 
@@ -204,7 +204,7 @@ describe("session/creates: names of the program's", () => {
         assert.match(
           next.warnings[0] ?? "",
           new RegExp(
-            `^An earlier run may have made API key "ci" of ${owner} without hearing of it\\. .*: ${lost} \\([^,]*, made at [^,]*\\)\\. If no stack has one of them, revoke it: nobody has its value\\. .* delete ${notes.only.path};`,
+            `^An earlier run may have created API key "ci" of ${owner} without receiving the response\\. .*: ${lost} \\([^,]*, created at [^,]*\\)\\. If no stack has one of them, revoke it: nobody has its value\\. .* delete ${notes.only.path};`,
           ),
         );
       }
@@ -240,7 +240,7 @@ describe("session/creates: names of the program's", () => {
       });
       const error = await failureOf(make(), "outcome_unknown");
       assert.match(error.reason, /failed: .*403: no/);
-      assert.doesNotMatch(error.fix, /removes what bears it/);
+      assert.doesNotMatch(error.fix, /removes the object that has it/);
       assert.equal(notes.pending.length, 1);
       assert.equal(keyIds().length, 1);
     });
@@ -281,7 +281,10 @@ describe("session/creates: names of the program's", () => {
     it("are not sent again without an answer, since nothing shows them", async () => {
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
       const error = await failureOf(makeKey(process, owner, publishable), "outcome_unknown");
-      assert.match(error.reason, /; the server lists no publishable keys, so whether it made one/);
+      assert.match(
+        error.reason,
+        /; the server does not list publishable keys, so the provider cannot find out whether it created one/,
+      );
       assert.deepEqual(fixture.log, ["POST /secrets/api/keys"]);
       const { pending } = notes.only;
       assert.deepEqual([pending.settle, pending.keyType], ["report", "publishable_key"]);
@@ -293,11 +296,11 @@ describe("session/creates: names of the program's", () => {
         assert.match(
           next.warnings[0] ?? "",
           new RegExp(
-            `^An earlier run may have made API key "${pending.name}" of ${owner}, which no list shows, and whose value nobody has\\.`,
+            `^An earlier run may have created API key "${pending.name}" of ${owner}, which no list shows, and whose value nobody has\\.`,
           ),
         );
       }
-      assert.deepEqual(notes.files, [], "after a day this is not said any more");
+      assert.deepEqual(notes.files, [], "this warning ends after a day");
       assert.equal(liveKeys(fixture, owner).length, 1);
     });
   });

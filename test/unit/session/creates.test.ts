@@ -20,7 +20,7 @@ import type { JournalingProcess, Notes } from "./notes";
 
 const LOOKS = [250, 1_500, 4_000];
 
-/** Faults that leave it open whether the server did what it was asked. */
+/** Faults after which it is unknown whether the request took effect. */
 const UNKNOWN: TestFaultKind[] = [
   { kind: "reset" },
   { kind: "truncated" },
@@ -38,7 +38,7 @@ const UNKNOWN: TestFaultKind[] = [
   { kind: "status", status: 504, body: "Gateway Timeout" },
 ];
 
-/** Faults after which the server says to come back, which a gateway may say too late. */
+/** Faults with a Retry-After, which a gateway may send although the request took effect. */
 const COME_BACK: TestFaultKind[] = [
   { kind: "status", status: 429, body: { code: "too_many_requests", message: "slow down" } },
   { kind: "status", status: 429, headers: { "retry-after": "7" } },
@@ -184,7 +184,7 @@ describe("session/creates", () => {
     assert.deepEqual(accounts(), []);
   });
 
-  // One after the other these would take seconds: undici's clock ticks once a second.
+  // In sequence, these would take seconds: undici's clock ticks once a second.
   it("ends in exactly one object when no answer comes in time, before or after the effect", async () => {
     const slow: TestFaultKind[] = [{ kind: "timeout" }, { kind: "slow", bytesPerSecond: 1 }];
     const cases = slow.flatMap((fault) =>
@@ -375,10 +375,10 @@ describe("session/creates", () => {
     assert.match(
       error.reason,
       new RegExp(
-        `ECONNRESET.*; and a look for what it may have made, under the name "${name}", failed: .*403: no`,
+        `ECONNRESET.*; and the search for what it may have created, under the name "${name}", failed: .*403: no`,
       ),
     );
-    assert.match(error.fix, /the provider looks for this name, and removes what bears it/);
+    assert.match(error.fix, /the provider looks for this name, and removes the object that has it/);
     assert.equal(fixture.writes.length, 1);
     notes.age(3 * MINUTE);
     await notes.recover();

@@ -8,10 +8,10 @@ import { type JournalingProcess, Notes } from "./notes";
 export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
 export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
 export const ACCOUNT: AccountSpec = { namePrefix: "ci", roles: ["event_reader", "event_ingestor"] };
-/** An account that is there, to make keys for. */
+/** An existing account, to create keys for. */
 export const OWNER = { name: "owner", roles: ["event_ingestor"] };
 
-/** A process that has asked who it is, as every create does first. */
+/** A process that knows its caller, which every create needs. */
 export async function started(
   fixture: UnitFixture,
   options?: ProcessOptions,
@@ -22,7 +22,7 @@ export async function started(
   return process;
 }
 
-/** A server, the notes on creates, and a process that keeps them and has asked who it is. */
+/** A server, the notes about creates, and a process that writes them and knows its caller. */
 export async function startWithNotes(): Promise<{
   fixture: UnitFixture;
   notes: Notes;
@@ -72,7 +72,7 @@ export function lostKeyOf({ emulator }: UnitFixture, owner: string): string | un
   return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
 }
 
-/** The names that the creates so far carried, in the order of their arrival. */
+/** The names in the create requests so far, in order of arrival. */
 export function namesSent({ emulator }: UnitFixture): string[] {
   return emulator
     .writes()

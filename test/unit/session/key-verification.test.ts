@@ -38,7 +38,7 @@ describe("session/key-verification", () => {
     const { value } = key;
     assert.equal(
       said[0],
-      `Waiting for the server to stop accepting API key ${value.slice(0, 5)}***${value.slice(-2)}, for up to 127 seconds: a key that was used lately goes on working for two minutes after it is revoked. after 0 pauses`,
+      `Waiting for the server to stop accepting API key ${value.slice(0, 5)}***${value.slice(-2)}, for up to 127 seconds: a recently used key keeps working for up to two minutes after it is revoked. after 0 pauses`,
     );
     assert.equal(new Set(said.map((text) => text.replace(/ after \d pauses$/, ""))).size, 1);
   });
@@ -107,7 +107,7 @@ describe("session/key-verification", () => {
 
   it("proves nothing while the database is away, whatever the credential", async () => {
     await set();
-    await process.connection.caller(); // from now on in the server's cache
+    await process.connection.caller(); // from now on, it is in the server's cache
     const { accessToken, environmentId, userId } = fixture.operator;
     const bearer = fixture.process({ credential: token(accessToken), environmentId });
     const { value } = fixture.emulator.createKey(userId, environmentId, { name: "never used" });

@@ -5,16 +5,16 @@ import type { FaultRule, RecordedRequest } from "../../../provider/emulator";
 import { Journal, type PendingCreate } from "../../../provider/session/recovery/journal";
 import type { ProcessOptions, ProviderProcess, UnitFixture } from "../fixture";
 
-/** A provider process that keeps a journal. */
+/** A provider process with a journal. */
 export interface JournalingProcess extends ProviderProcess {
   readonly journal: Journal;
 }
 
-/** A home of its own, and the notes that provider processes keep in it. */
+/** A temporary home, and the notes of provider processes in it. */
 export class Notes {
   readonly home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-notes-"));
   readonly directory = join(this.home, "flexprice", "creates");
-  /** What killed processes wait for; it comes to an end with the server. */
+  /** Pending requests of killed processes, which end with the server. */
   private readonly dying: Promise<unknown>[] = [];
 
   constructor(private readonly fixture: UnitFixture) {}
@@ -37,7 +37,7 @@ export class Notes {
     return { ...this.fixture.process({ ...options, journal }), journal, warnings };
   }
 
-  /** Lets a request arrive whose sender dies before the answer. */
+  /** Delivers a request whose sender dies before the response. */
   async dieAsking(
     ask: (process: ProviderProcess) => Promise<unknown>,
     when: "before" | "after",
@@ -54,7 +54,7 @@ export class Notes {
     while (!emulator.requests.some(isLost)) await new Promise((turn) => setTimeout(turn, 1));
   }
 
-  /** What a process does before its first change. */
+  /** The recovery of a process before its first change. */
   async recover(process: JournalingProcess = this.start()): Promise<JournalingProcess> {
     await process.connection.recover(async (message) => {
       process.warnings.push(message);
@@ -62,7 +62,7 @@ export class Notes {
     return process;
   }
 
-  /** As many milliseconds ago every note is to have been renewed for the last time. */
+  /** Makes the last renewal of every note this old, in milliseconds. */
   age(ms: number): void {
     const time = (Date.now() - ms) / 1_000;
     for (const path of this.paths) utimesSync(path, time, time);
@@ -72,12 +72,12 @@ export class Notes {
     return this.files.filter((file) => file.endsWith(".json")).map((f) => join(this.directory, f));
   }
 
-  /** The names of all files, of whatever kind. */
+  /** The names of all files. */
   get files(): string[] {
     return existsSync(this.directory) ? readdirSync(this.directory) : [];
   }
 
-  /** The notes by what they were written for. */
+  /** The notes by their create. */
   get pending(): PendingCreate[] {
     return this.paths.map((path) => pendingIn(readFileSync(path, "utf8")));
   }
@@ -93,7 +93,7 @@ export class Notes {
   }
 }
 
-/** What a note says of the create, without what it says of itself. */
+/** The create in a note, without the data about its file. */
 function pendingIn(text: string): PendingCreate {
   const { inode: _inode, born: _born, ...pending } = JSON.parse(text.split("\n")[0] ?? "");
   return pending;

@@ -19,7 +19,7 @@ describe("session/reads", () => {
   });
   afterEach(() => fixture.stop());
 
-  /** Ids of so many new accounts, oldest first. */
+  /** Creates accounts, and returns their ids, oldest first. */
   function accounts(count: number): string[] {
     const { tenantId } = fixture.operator;
     return Array.from(
@@ -28,7 +28,7 @@ describe("session/reads", () => {
     );
   }
 
-  /** What the searches asked for: so many ids, or a page of the whole list. */
+  /** The searches: a number of ids, or a page of the whole list. */
   function searches(): string[] {
     return fixture.emulator.requests.map(({ body, path }) => {
       assert.equal(path, "/v1/users/search");
@@ -42,7 +42,7 @@ describe("session/reads", () => {
     });
   }
 
-  /** Reads so many one by one that the whole list is read. */
+  /** Reads enough rows individually that the whole list is read. */
   async function readAll(ids: readonly string[]): Promise<void> {
     for (const id of ids.slice(-5)) await reads.account(id);
   }
@@ -159,7 +159,7 @@ describe("session/reads", () => {
       fixture.emulator.clearRequests();
       const kept = ids.filter((id) => here.has(id));
       assert.deepEqual(await idsOf(find(kept)), kept);
-      // 10 rows went and 3 came at each of three pages: so many moved to a page that was read already.
+      // At each of three pages, 10 rows disappeared and 3 were added: the difference moved to pages already read.
       assert.deepEqual(searches(), ["21 ids, limit 21, offset 0"]);
     });
 

@@ -46,7 +46,7 @@ describe("shared/duration", () => {
       for (const text of ["2920000d", "1001y", `1${"0".repeat(150)}d`]) {
         assert.equal(
           durationFailure(text),
-          "is too long: at most 1000 years; a key without an expiry never ends",
+          "is too long: the maximum is 1000 years; a key without an expiry never expires",
           text,
         );
         assert.equal(durationMs(text), undefined);
@@ -54,7 +54,7 @@ describe("shared/duration", () => {
     });
 
     it("tells that from other mistakes", () => {
-      assert.equal(durationFailure("0d"), "must be longer than nothing");
+      assert.equal(durationFailure("0d"), "must be longer than 0");
       assert.equal(durationFailure("ninety days"), DURATION_RULE);
       assert.equal(durationFailure("90d"), undefined);
     });
@@ -77,7 +77,7 @@ describe("shared/duration", () => {
       it(`refuses the offset ${offset}, which costs the server an error`, () => {
         assert.equal(
           instantFailure(`2030-06-01T12:00:00${offset}`),
-          "has an offset beyond ±15:59, which the server does not take: give it in UTC, with a Z at the end",
+          "has an offset beyond ±15:59, which the server does not accept: use UTC, ending in Z",
         );
       });
     }
@@ -92,7 +92,7 @@ describe("shared/duration", () => {
     ];
     for (const text of outside) {
       it(`refuses ${text}, which the server could not give back`, () => {
-        assert.match(instantFailure(text) ?? "", /^lies outside of the years 1 to 9999/);
+        assert.match(instantFailure(text) ?? "", /^is outside of the years 1 to 9999/);
       });
     }
   });

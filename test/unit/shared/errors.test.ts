@@ -28,7 +28,7 @@ function unnamed(reason: string): FlexpriceError {
   });
 }
 
-/** What comes of an operation that ends with this error. */
+/** The error of an operation that throws this one. */
 async function failing(name: string, error: unknown): Promise<unknown> {
   try {
     return await operation(name, async () => {
@@ -93,7 +93,7 @@ describe("shared/errors", () => {
       [error.operation, error.reason, error.fix],
       [shown("a"), shown("b"), shown("c")],
     );
-    // Told as part of another, what is spelled out is not spelled out again.
+    // In another message, escaped characters are not escaped again.
     assert.equal(error.with({ operation: odd("a"), fix: odd("c") }).message, message);
   });
 

@@ -117,10 +117,10 @@ describe("resources/api-key-adoption", () => {
   it("makes a resource that held the key before let go of it, in this run and a later one", async () => {
     const { id, outs } = await process.keys.create(adopting());
     const state = outs as KeyState;
-    // Under the name that it had before.
+    // Under its old name.
     await process.keys.delete(id, { ...state, namePrefix: "before" });
     assert.deepEqual(process.warnings, [
-      `API key "k" (${id}) is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
+      `API key "k" (${id}) is not deleted: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
     ]);
     process = fixture.process();
     await process.keys.check(adopting(), adopting());
@@ -159,7 +159,7 @@ describe("resources/api-key-adoption", () => {
     const other = fixture.emulator.createAccount(tenantId, { roles: ROLES }).id;
     assert.equal(
       await refusal({ serviceAccountId: other }),
-      `the given apiKey acts for ${account}, the program asks for a key of ${other}`,
+      `the given apiKey acts for ${account}, but the program asks for a key of ${other}`,
     );
   });
 
@@ -184,16 +184,16 @@ describe("resources/api-key-adoption", () => {
     const expiresAt = "2030-06-01T12:00:00Z";
     assert.equal(
       await refusal({ name: "k2", type: "publishable_key", expiresAt }),
-      `its name is "k", the program asks for "k2"; its type is private_key, the program asks for publishable_key; it expires never, the program asks for ${expiresAt}`,
+      `its name is "k", but the program asks for "k2"; its type is private_key, but the program asks for publishable_key; it expires never, but the program asks for ${expiresAt}`,
     );
     assert.equal(
       await refusal({ expiresIn: "90d" }),
-      "it expires never, the program asks for in 90d",
+      "it expires never, but the program asks for in 90d",
     );
     fixture.emulator.expireKey(theirs.id, new Date(START + DAY));
     assert.equal(
       await refusal({}),
-      "it expires 2026-11-25T08:00:00Z, the program asks for no expiry",
+      "it expires 2026-11-25T08:00:00Z, but the program asks for no expiry",
     );
   });
 

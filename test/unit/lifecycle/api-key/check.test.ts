@@ -12,12 +12,12 @@ import {
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 const LIFETIME = 'must be a number and a unit, e.g. "90d", "12h" or "30m"';
 const INSTANT = 'expiresAt: must be an instant as in RFC 3339, e.g. "2030-06-01T12:00:00Z"';
-const BLANK = "name: must not be blank nor contain NUL";
-const BLANK_PREFIX = "namePrefix: must not be blank nor contain NUL";
+const BLANK = "name: must not be blank or contain NUL";
+const BLANK_PREFIX = "namePrefix: must not be blank or contain NUL";
 const TOO_LONG =
   "rotateBefore: must be shorter than the key's lifetime, or every up would rotate it";
 const TOO_NEAR =
-  "expiresAt: is nearer than rotateBefore: a key made now would be due for rotation at once; give a later instant";
+  "expiresAt: is closer than rotateBefore: a key created now would be due for rotation at once; set a later instant";
 const KEY = "adopt.apiKey: must be the key itself, without white space or a line break";
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const at = (ms: number) => new Date(START + ms).toISOString();
@@ -80,7 +80,7 @@ describe("lifecycle/api-key: check", () => {
 
   describe("refuses", () => {
     const refused: Record<string, [inputs: object, ...reasons: string[]]> = {
-      "a name that is no text": [{ name: 7 }, "name: must be a text"],
+      "a name that is no text": [{ name: 7 }, "name: must be a string"],
       "an empty prefix": [{ namePrefix: "" }, BLANK_PREFIX],
       "a blank prefix": [{ namePrefix: " \n" }, BLANK_PREFIX],
       "a prefix with NUL": [{ namePrefix: "a\0" }, BLANK_PREFIX],
@@ -105,14 +105,14 @@ describe("lifecycle/api-key: check", () => {
       "words for an instant": [{ expiresAt: "next year" }, INSTANT],
       "an instant that has come": [
         { expiresAt: at(0) },
-        `expiresAt: has passed (now ${at(0)}): give a later instant`,
+        `expiresAt: has passed (now ${at(0)}): set a later instant`,
       ],
       "a lifetime without a unit": [{ expiresIn: "90" }, `expiresIn: ${LIFETIME}`],
-      "a lifetime of nothing": [{ expiresIn: "0d" }, "expiresIn: must be longer than nothing"],
+      "a lifetime of nothing": [{ expiresIn: "0d" }, "expiresIn: must be longer than 0"],
       "a lifetime as a number": [{ expiresIn: 90 }, `expiresIn: ${LIFETIME}`],
       "both an instant and a lifetime": [
         { expiresIn: "90d", expiresAt: at(DAY) },
-        "expiresIn: cannot be combined with expiresAt: give one of them",
+        "expiresIn: cannot be combined with expiresAt: set one of them",
       ],
       "rotation in other words": [
         { expiresIn: "90d", rotateBefore: "soon" },
@@ -129,16 +129,16 @@ describe("lifecycle/api-key: check", () => {
       ],
       "triggers that are no map": [
         { rotationTriggers: "1" },
-        "rotationTriggers: must be a map of texts",
+        "rotationTriggers: must be a map of strings",
       ],
       "a trigger that is no text": [
         { rotationTriggers: { release: 1 } },
-        "rotationTriggers.release: must be a text",
+        "rotationTriggers.release: must be a string",
       ],
       "another end": [{ onDelete: "keep" }, 'onDelete: must be "revoke" or "expire"'],
       "expire without an expiry": [
         { onDelete: "expire" },
-        'onDelete: "expire" needs an expiry, or the key would live on for ever: set expiresIn or expiresAt',
+        'onDelete: "expire" needs an expiry, or the key would never expire: set expiresIn or expiresAt',
       ],
       "adoption by id alone": [
         { adopt: "secret_1" },
@@ -224,7 +224,7 @@ describe("lifecycle/api-key: check", () => {
     it("but not to check what is beside it", async () => {
       assert.deepEqual(
         reasons(await check({ name: "k", rotationTriggers: { a: UNKNOWN, b: 1 } })),
-        ["rotationTriggers.b: must be a text"],
+        ["rotationTriggers.b: must be a string"],
       );
       assert.deepEqual(
         reasons(await check({ name: "k", adopt: { id: "user_1", apiKey: UNKNOWN } })),
@@ -246,7 +246,7 @@ describe("lifecycle/api-key: check", () => {
     }
 
     it("not what ignoreChanges has put in place of a later instant", async () => {
-      // For the successor the engine checks what the program gives.
+      // For the successor, the engine checks the program's inputs.
       assert.deepEqual(reasons(await check(passed, passed)), []);
       assert.deepEqual(reasons(await check({ ...passed, expiresAt: at(DAY) })), []);
     });

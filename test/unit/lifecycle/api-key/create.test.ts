@@ -186,7 +186,7 @@ describe("lifecycle/api-key: create and update", () => {
     }
 
     it("hands no key over whose lifetime comes out wrong each time, and leaves none behind", async () => {
-      // Each request is under way for an hour.
+      // Each request takes an hour.
       fixture.emulator.faults.decide = ({ method, path }) => {
         if (method === "POST" && path.endsWith("/keys")) fixture.clock.now += HOUR;
         return undefined;
@@ -195,7 +195,7 @@ describe("lifecycle/api-key: create and update", () => {
       const error = await failureOf(made, "refused");
       assert.match(
         error.reason,
-        /^the key was made at \S+ to expire at \S+, which is not the lifetime that was asked for; it has been revoked$/,
+        /^the key was created at \S+ to expire at \S+, which is not the requested lifetime; it has been revoked$/,
       );
       const statuses = fixture.emulator
         .keys()
@@ -208,15 +208,15 @@ describe("lifecycle/api-key: create and update", () => {
       await set({ serverAheadMs: MINUTE });
       const expiresAt = new Date(START + MINUTE / 2).toISOString();
       const inputs = { name: "k", type: "private_key", serviceAccountId: account, expiresAt };
-      const blind = fixture.process({ preflight: false }); // by our clock, all it has, it is to come
+      const blind = fixture.process({ preflight: false }); // by the local clock, which is all it has, it is in the future
       assert.deepEqual((await blind.keys.check({}, inputs)).failures, []);
       assert.deepEqual(reasons(await process.keys.check({}, inputs)), [
-        `expiresAt: has passed (now ${new Date(START + MINUTE).toISOString()}): give a later instant`,
+        `expiresAt: has passed (now ${new Date(START + MINUTE).toISOString()}): set a later instant`,
       ]);
       const error = await failureOf(process.keys.create(inputs), "refused");
       assert.equal(
         error.message,
-        `Could not create API key "k" for service account ${account}.\n  Reason: expiresAt (${expiresAt}) has passed: the server would make a key that never works\n  What to do: set a later expiresAt.`,
+        `Could not create API key "k" for service account ${account}.\n  Reason: expiresAt (${expiresAt}) has passed: the server would create a key that never works\n  What to do: set a later expiresAt.`,
       );
       assert.deepEqual(fixture.writes, []);
     });
@@ -228,7 +228,7 @@ describe("lifecycle/api-key: create and update", () => {
       const error = await failureOf(made, "refused");
       assert.match(
         error.reason,
-        /^expiresAt \(\S+\) had passed for the server, which made the key at/,
+        /^expiresAt \(\S+\) had already passed on the server, which created the key at/,
       );
       const statuses = fixture.emulator
         .keys()
@@ -244,7 +244,7 @@ describe("lifecycle/api-key: create and update", () => {
       for (const serviceAccountId of [account, foreign, "user_nope"]) {
         const inputs = { name: "k", type: "private_key", serviceAccountId };
         const error = await failureOf(process.keys.create(inputs), "not_found");
-        assert.match(error.reason, /Flexprice would make a working key for an archived account$/);
+        assert.match(error.reason, /Flexprice would create a working key for an archived account$/);
       }
       assert.deepEqual(fixture.writes, []);
     });
@@ -283,10 +283,10 @@ describe("lifecycle/api-key: create and update", () => {
       assert.match(
         error.reason,
         new RegExp(
-          `${account} has keys named "k" that this run does not know: ${lost.id} \\(\\S+, made at \\S+\\)$`,
+          `${account} has keys named "k" that this run does not know: ${lost.id} \\(\\S+, created at \\S+\\)$`,
         ),
       );
-      assert.match(error.fix, /^look at the keys of this name in the dashboard\. Revoke the one/);
+      assert.match(error.fix, /^check the keys with this name in the dashboard\. Revoke the one/);
       assert.deepEqual(fixture.writes, [POST]);
     });
 

@@ -42,7 +42,7 @@ describe("lifecycle/api-key: delete", () => {
   const remove = (by = process, props = state) => by.keys.delete(id, props);
   const DELETE = () => `DELETE /secrets/api/keys/${id}`;
   const as = (value: string) => fixture.process({ credential: credential(value) });
-  /** What is younger may be unknown to a read replica. */
+  /** A read replica may not know younger objects. */
   const growOld = () => {
     fixture.clock.now += 11 * MINUTE;
   };
@@ -121,7 +121,7 @@ describe("lifecycle/api-key: delete", () => {
       const by = elsewhere();
       await by.connection.caller();
       fixture.emulator.clearRequests();
-      // For the first use of the key, which is answered with 401.
+      // For the first use of the key, which gets a 401.
       fixture.emulator.faults.decide = () => {
         fixture.emulator.faults.outage = fixture.log.length === 2;
         return undefined;
@@ -157,7 +157,7 @@ describe("lifecycle/api-key: delete", () => {
       assert.match(error.reason, /^Flexprice answered 404 not_found: Secret not found/);
       assert.match(
         error.fix,
-        /^use a credential of the environment in which the key was made\. A publishable key cannot be tried out: .* "pulumi state delete"\.$/,
+        /^use a credential of the environment in which the key was created\. A publishable key cannot be tested: .* "pulumi state delete"\.$/,
       );
     });
 

@@ -179,13 +179,13 @@ describe("lifecycle/api-key: diff", () => {
     const rotating = { ...at90, rotateBefore: "14d" };
     const program = { expiresIn: "90d", rotateBefore: "14d" };
     const due = (ms: number) =>
-      `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d it is due for rotation since ${at(ms)}: it is to be replaced.`;
+      `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d, rotation has been due since ${at(ms)}: this key will be replaced.`;
 
     it("replaces a key from the moment on at which it is due, and says so", async () => {
       fixture.clock.now = START + 75 * DAY - 1;
       assert.deepEqual(await diff(rotating, program), [false, []]);
       assert.deepEqual(process.warnings, []);
-      // The server's clock, known by now, shows whole seconds.
+      // The server's clock, which is known by now, has whole seconds.
       fixture.clock.now += SECOND;
       assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
       assert.deepEqual(process.warnings, [due(75 * DAY)]);
@@ -233,7 +233,7 @@ describe("lifecycle/api-key: diff", () => {
       fixture.clock.now = START + 75 * DAY;
       assert.deepEqual(await diff(fixed, fixed), [false, []]);
       assert.deepEqual(process.warnings, [
-        `${due(75 * DAY).replace(": it is to be replaced.", "")}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, and this key is replaced.`,
+        `${due(75 * DAY).replace(": this key will be replaced.", "")}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, to replace this key.`,
       ]);
       assert.deepEqual(await diff(fixed, { ...fixed, expiresAt: at(180 * DAY) }), [
         true,
@@ -245,7 +245,7 @@ describe("lifecycle/api-key: diff", () => {
 
     it("names expiresIn where the program computes the same lifetime again", async () => {
       const olds = { createdAt: at(0), expiresAt: at(30 * DAY) };
-      const warning = `API key "k" (${id}) is replaced because expiresAt is another instant than before, as far from now as that was when the key was made. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`;
+      const warning = `API key "k" (${id}) is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`;
       fixture.clock.now = START + DAY;
       assert.deepEqual(await diff(olds, { expiresAt: at(31 * DAY + MINUTE) }), [
         true,
@@ -261,14 +261,14 @@ describe("lifecycle/api-key: diff", () => {
       fixture.clock.now = START + 89 * DAY;
       assert.deepEqual(await diff(at90, { expiresIn: "90d" }), [true, ["expiresAt"]]);
       assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) expired at ${at(89 * DAY)}: it is to be replaced.`,
+        `API key "k" (${id}) expired at ${at(89 * DAY)}: this key will be replaced.`,
       ]);
     });
 
     it("replaces a key whose account was found archived", async () => {
       assert.deepEqual(await diff({ ownerArchived: true }, {}), [true, ["serviceAccountId"]]);
       assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) works for the archived service account user_1: it is to be replaced.`,
+        `API key "k" (${id}) works for the archived service account user_1: this key will be replaced.`,
       ]);
     });
 
@@ -284,24 +284,24 @@ describe("lifecycle/api-key: diff", () => {
     const program = { expiresIn: "90d", onDelete: "expire" };
 
     const ends = (why: string) =>
-      `API key "k" (${id}) is revoked once its successor is made, although its onDelete is "expire": ${why}.`;
+      `API key "k" (${id}) is revoked once its successor is created, although its onDelete is "expire": ${why}.`;
 
     it("says that it ends with its account, and which others do", async () => {
       const moved = { ...program, serviceAccountId: UNKNOWN };
-      const why = "its service account user_1 is replaced, and its keys end with it";
+      const why = "its service account user_1 is replaced, and its keys are revoked with it";
       assert.deepEqual(await diff(left, moved), [true, ["serviceAccountId"]]);
       assert.deepEqual(process.warnings, [ends(why)]);
       const predecessors = [{ id: "secret_0", expiresAt: at(DAY) }];
       await diff({ ...left, predecessors }, moved);
       assert.deepEqual(process.warnings.slice(1), [
-        ends(`${why}, and so do the keys that rotations have left: secret_0`),
+        ends(`${why}; so are the keys that rotations left to expire: secret_0`),
       ]);
     });
 
     it("says that it ends where its successor is made elsewhere", async () => {
       await diff(left, { ...program, connection: "india" });
       assert.deepEqual(process.warnings, [
-        ends("its successor is made for another service account, or through another connection"),
+        ends("its successor is created for another service account, or through another connection"),
       ]);
     });
 
@@ -319,7 +319,7 @@ describe("lifecycle/api-key: diff", () => {
 
   describe("of a key whose end changes too", () => {
     const warning = (end: string) =>
-      `API key "k" (${id}) is replaced with the onDelete that it has, and ${end}: a change of onDelete is for its successor. To have it count before, run "pulumi up" with that change alone.`;
+      `API key "k" (${id}) is replaced under its current onDelete, and ${end}: the new onDelete only applies to its successor. To apply it earlier, run "pulumi up" with that change alone.`;
 
     it("says that an overlap begins with the successor only", async () => {
       await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
@@ -328,7 +328,7 @@ describe("lifecycle/api-key: diff", () => {
 
     it("says that a key is left which the program now asks to revoke", async () => {
       await diff({ ...at90, onDelete: "expire" }, { expiresIn: "90d", name: "k2" });
-      assert.deepEqual(process.warnings, [warning("left to its expiry")]);
+      assert.deepEqual(process.warnings, [warning("left to expire")]);
     });
 
     it("says nothing where there is no replacement, or the key has expired", async () => {
@@ -356,7 +356,7 @@ describe("lifecycle/api-key: diff", () => {
     it("lets pass what concerns nobody but the provider, and says so once a tenant", async () => {
       assert.deepEqual(await diff(foreign, { rotationTriggers: { a: "1" } }), [true, []]);
       assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) belongs to tenant tenant_other, but the credential from config key flexprice:apiKey belongs to tenant ${fixture.operator.tenantId}: neither this resource nor any other of tenant tenant_other can be read, changed or deleted with it. Configure a credential of tenant tenant_other. If that tenant is gone for good, take its resources out of the state with "pulumi state delete".`,
+        `API key "k" (${id}) belongs to tenant tenant_other, but the credential from config key flexprice:apiKey belongs to tenant ${fixture.operator.tenantId}: neither this resource nor any other of tenant tenant_other can be read, changed or deleted with it. Configure a credential of tenant tenant_other. If that tenant is gone for good, remove its resources from the state with "pulumi state delete".`,
       ]);
       assert.deepEqual(await diff(foreign, {}), [false, []]);
       assert.equal(process.warnings.length, 1);

@@ -47,7 +47,7 @@ describe("lifecycle/api-key: read", () => {
   const kept = () => ({ id, props: state });
   const gone = () => ({ id: "", props: state });
   const list = () => `${LIST}&user_id=${account}`;
-  /** A process whose credential is the operator's own key of another environment. */
+  /** A process with the operator's key of another environment. */
   const elsewhere = (): ProviderProcess => {
     const { tenantId, userId } = fixture.operator;
     const other = fixture.emulator.createEnvironment(tenantId, "Other");
@@ -55,7 +55,7 @@ describe("lifecycle/api-key: read", () => {
   };
   const as = (value: string, options: ProcessOptions = {}) =>
     fixture.process({ credential: credential(value), ...options });
-  /** What is younger is never gone. */
+  /** Younger objects never count as gone. */
   const growOld = () => {
     fixture.clock.now += 11 * MINUTE;
   };
@@ -71,7 +71,7 @@ describe("lifecycle/api-key: read", () => {
 
     it("keeps times in the words in which they were first known", async () => {
       for (const [expiresAt, known] of [
-        // Sent in UTC, and answered as it was sent.
+        // Sent in UTC, and returned as sent.
         ["2030-06-01T12:00:00.123456789+05:30", "2030-06-01T06:30:00.123456789Z"],
         ["2030-06-01T12:00:00.5Z", "2030-06-01T12:00:00.5Z"],
       ] as const) {
@@ -147,7 +147,7 @@ describe("lifecycle/api-key: read", () => {
       const found = await read();
       assert.deepEqual(found, { id, props: { ...state, ownerArchived: true } });
       assert.deepEqual(process.warnings, [
-        `Service account ${account} of API key "k" (${id}) is archived, and the key still works: replace or delete it.`,
+        `Service account ${account} of API key "k" (${id}) is archived, but the key still works: replace or delete it.`,
       ]);
       const { replaces } = await process.keys.diff(id, found.props as KeyState, {
         name: "k",
@@ -216,7 +216,7 @@ describe("lifecycle/api-key: read", () => {
       const error = await failureOf(read(elsewhere()), "wrong_environment");
       assert.equal(
         error.message,
-        `Could not read API key "k" (${id}).\n  Reason: the key still works, but the environment of the credential from config key flexprice:apiKey does not have it: it was made in another environment\n  What to do: use a credential of the environment in which the key was made. If the key was revoked elsewhere a moment ago, run the command again in two minutes.`,
+        `Could not read API key "k" (${id}).\n  Reason: the key still works, but the environment of the credential from config key flexprice:apiKey does not have it: it was created in another environment\n  What to do: use a credential of the environment in which the key was created. If the key was revoked elsewhere a moment ago, run the command again in two minutes.`,
       );
     });
 

@@ -4,7 +4,7 @@ import { type Declared, Engine, type Program, type UpOptions } from "../engine";
 
 const LIFETIME = 90 * DAY;
 
-/** What a key may be declared with, beside what makes it rotate. */
+/** Inputs of a key that do not make it rotate. */
 type More = Readonly<Record<string, unknown>>;
 
 describe("lifecycle/api-key: a rotation that leaves the predecessor to its expiry", () => {
@@ -49,7 +49,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     fixture.emulator.keys().find((one) => one.id === id)?.status === "published";
   const isArchived = (id: string) =>
     fixture.emulator.accounts().find((one) => one.id === id)?.status === "archived";
-  /** Keys that live although no state holds them, nor a state's key names them. */
+  /** Active keys that are in no state, and that no key in a state lists. */
   const lost = () => {
     const held = [...engine.entries, ...engine.pending].flatMap(({ id, state }) => [
       id,
@@ -64,7 +64,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       .map(({ id }) => id);
   };
   const release = (value: string) => ({ rotationTriggers: { release: value } });
-  /** A key, and the one that a rotation has put in its place. */
+  /** A key and its successor after a rotation. */
   const rotated = async (more: More = {}, options: UpOptions = {}) => {
     await up(program({ ...release("1"), ...more }));
     const first = engine.get("key").id;
@@ -83,7 +83,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual(
         process.warnings.map((text) => text.replace(/\.\d+Z/, "Z")),
         [
-          `API key "${name}" (${first}) is not revoked but left to its expiry at ${expiresAt?.replace(/\.\d+Z/, "Z")} (onDelete: "expire").`,
+          `API key "${name}" (${first}) is not revoked, but left to expire at ${expiresAt?.replace(/\.\d+Z/, "Z")} (onDelete: "expire").`,
         ],
       );
     });
@@ -145,7 +145,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       const before = [engine.get("one").id, engine.get("two").id];
       await up(twins("2"));
       assert.deepEqual([before.map(isAlive), lost()], [[true, true], []]);
-      // Neither is taken for the other's.
+      // Neither counts as the successor of the other.
       await up({ account: account(), one: key(release("2")) });
       assert.deepEqual(before.map(isAlive), [true, false]);
     });
@@ -175,7 +175,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     it("in a run of an older release that was cut off", async () => {
       const old = { namePrefix: undefined, name: "key" };
       const [first, second] = await rotated(old, { isCutOff: true });
-      // That release wrote no predecessors.
+      // That release did not write predecessors.
       engine.entries = engine.entries.map(({ state: { predecessors: _, ...state }, ...entry }) => ({
         ...entry,
         state,
@@ -272,7 +272,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.match(
         process.warnings[0] ?? "",
         new RegExp(
-          `^API key ${first}, which a rotation had left to its expiry at .*Z, has been revoked together with its successor\\.$`,
+          `^API key ${first}, which a rotation had left to expire at .*Z, has been revoked together with its successor\\.$`,
         ),
       );
     });
@@ -317,7 +317,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.match(
         process.warnings[0] ?? "",
         new RegExp(
-          `^API key .*${second}.* is revoked once its successor is made, although its onDelete is "expire": its service account ${id} is replaced, and its keys end with it, and so do the keys that rotations have left: ${first}\\.$`,
+          `^API key .*${second}.* is revoked once its successor is created, although its onDelete is "expire": its service account ${id} is replaced, and its keys are revoked with it; so are the keys that rotations left to expire: ${first}\\.$`,
         ),
       );
     });
@@ -405,7 +405,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
         await up(twins(after));
         assert.deepEqual([engine.get("one").id, isAlive(one)], [one, true]);
         const two = engine.get("two").id;
-        // Without a program nothing shows that the state has the other.
+        // Without a program, nothing shows that the state has the other.
         process = fixture.process();
         await engine.destroy(process, "two");
         assert.deepEqual([isAlive(one), isAlive(two)], [true, false]);
@@ -415,7 +415,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
 
   describe("names those of which no state tells any more", () => {
     const told = (id: string) =>
-      new RegExp(`no state tells of them any more: ${id} \\(until .*Z\\)\\. To end one before`);
+      new RegExp(`no state lists them any more: ${id} \\(until .*Z\\)\\. To end one earlier`);
 
     it("when the key that does is revoked outside of the program", async () => {
       const [first, second] = await rotated();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { redact } from "../../../../provider/shared/redaction";
 import { createKey, failureOf, type KeyInputs, type KeyState, UnitFixture } from "../../fixture";
 
-/** Values without the shape of a key: whoever meets one first has to make it known. */
+/** Values that do not look like keys: the first code that reads one must call rememberSecret. */
 describe("lifecycle/api-key: keys are known as secrets", () => {
   let fixture: UnitFixture;
   beforeEach(async () => {

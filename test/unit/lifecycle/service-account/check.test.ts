@@ -12,7 +12,7 @@ import {
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 const NAME_RULE = "name: must be 1 to 255 characters long, not blank, without NUL";
-const PREFIX_RULE = "namePrefix: must not be blank nor contain NUL";
+const PREFIX_RULE = "namePrefix: must not be blank or contain NUL";
 const NO_ROLE = "roles: Service accounts must have at least one role assigned";
 const ALLOWED = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
@@ -168,7 +168,7 @@ describe("lifecycle/service-account: check and diff", () => {
 
       it("refuses one with other roles, one that is not there and one that is managed", async () => {
         assert.deepEqual(reasons(await check({ name: "ci", roles: ["event_reader"], adopt: id })), [
-          `adopt: Could not adopt service account ${id}.\n  Reason: it has the roles event_ingestor, event_reader, the program asks for event_reader\n  What to do: set roles to those of the account: Flexprice fixes them at creation.`,
+          `adopt: Could not adopt service account ${id}.\n  Reason: it has the roles event_ingestor, event_reader, but the program asks for event_reader\n  What to do: set roles to those of the account: Flexprice fixes them at creation.`,
         ]);
         assert.match(
           reasons(await check({ name: "ci", roles: ["event_reader"], adopt: "user_nope" }))[0] ??

@@ -109,10 +109,10 @@ describe("lifecycle/service-account: create, read and update", () => {
       const { id: adopt } = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES });
       const inputs = { name: "ci", roles: ROLES, adopt };
       const { state } = await createAccount(process, inputs);
-      // Under the name that it had before, or without one in a state of an older release.
+      // Under its old name, or without one in a state of an older release.
       await process.accounts.delete(adopt, { ...state, namePrefix: "before" });
       assert.deepEqual(process.warnings, [
-        `Service account "ci" (${adopt}) is left as it is: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
+        `Service account "ci" (${adopt}) is not deleted: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
       ]);
       process = fixture.process();
       await process.accounts.check(inputs, inputs);
@@ -139,14 +139,14 @@ describe("lifecycle/service-account: create, read and update", () => {
       for (const adopt of ["user_nope", archived, foreign]) {
         const inputs = { name: "ci", roles: ROLES, adopt };
         const error = await failureOf(process.accounts.create(inputs), "not_found");
-        assert.match(error.reason, /has no service account with this id that is not archived$/);
+        assert.match(error.reason, /has no service account with this id, or it is archived$/);
       }
       const powerful = fixture.emulator.createAccount(tenantId, { roles: ["super_admin"] }).id;
       const inputs = { name: "ci", roles: ROLES, adopt: powerful };
       const error = await failureOf(process.accounts.create(inputs), "refused");
       assert.equal(
         error.reason,
-        "it has the roles super_admin, the program asks for event_ingestor",
+        "it has the roles super_admin, but the program asks for event_ingestor",
       );
       assert.deepEqual(fixture.writes, []);
     });
@@ -230,7 +230,7 @@ describe("lifecycle/service-account: create, read and update", () => {
       const error = await failureOf(foreign.accounts.read(id, state), "wrong_tenant");
       assert.equal(
         error.message,
-        `Could not read service account "ci" (${id}).\n  Reason: it belongs to tenant ${tenantId}, but the credential from config key flexprice:apiKey to tenant ${other.tenantId}\n  What to do: configure a credential of the resource's tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.`,
+        `Could not read service account "ci" (${id}).\n  Reason: it belongs to tenant ${tenantId}, but the credential from config key flexprice:apiKey belongs to tenant ${other.tenantId}\n  What to do: configure a credential of the resource's tenant. refresh and destroy use the config of the last update: there, set the environment variable or run "pulumi up" first.`,
       );
       assert.deepEqual(fixture.log, ["GET /users/me"]);
     });
@@ -260,7 +260,7 @@ describe("lifecycle/service-account: create, read and update", () => {
       const error = await failureOf(process.accounts.read("user_nope", {}), "not_found");
       assert.equal(
         error.message,
-        `Could not read service account user_nope.\n  Reason: tenant ${tenantId} has no service account with this id that is not archived\n  What to do: correct the id, or the credential if the account belongs to another tenant.`,
+        `Could not read service account user_nope.\n  Reason: tenant ${tenantId} has no service account with this id, or it is archived\n  What to do: correct the id, or the credential if the account belongs to another tenant.`,
       );
       const { credential } = fixture.accountWithKey(["event_reader"]);
       await failureOf(fixture.process({ credential }).accounts.read(id, {}), "forbidden");

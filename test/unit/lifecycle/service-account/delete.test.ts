@@ -88,7 +88,7 @@ describe("lifecycle/service-account: delete", () => {
     const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
     assert.equal(
       error.message,
-      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and delete then. An account that has been replaced already keeps the forceDestroy it had: there the keys have to be revoked. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and then delete it. An account that has already been replaced keeps the forceDestroy it had: revoke its keys instead. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
     );
     assert.deepEqual([error.status, error.code], [400, "validation_error"]);
     assert.deepEqual(liveKeys(), ["one", "two", "public"]);
@@ -158,7 +158,7 @@ describe("lifecycle/service-account: delete", () => {
       keys
         .map(
           (one) =>
-            `API key "${one.name}" (${one.id}, ${one.displayId}) was in the way of archiving service account "ci" (${id}), and has been revoked (forceDestroy).`,
+            `API key "${one.name}" (${one.id}, ${one.displayId}) blocked the archiving of service account "ci" (${id}), and has been revoked (forceDestroy).`,
         )
         .toSorted(),
     );
@@ -180,7 +180,7 @@ describe("lifecycle/service-account: delete", () => {
       await process.keys.diff(used.id, used.state, inputs());
       const error = await failureOf(forced(), "refused");
       assert(
-        error.reason.endsWith(`this program goes on using "${used.state.name}" (${used.id})`),
+        error.reason.endsWith(`this program still uses "${used.state.name}" (${used.id})`),
         error.reason,
       );
       assert.match(error.fix, /^run "pulumi up" without --target/);

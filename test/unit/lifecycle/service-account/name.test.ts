@@ -29,7 +29,7 @@ describe("lifecycle/service-account: names", () => {
   const unchanged = { changes: false, replaces: [], deleteBeforeReplace: false };
   const update = async (id: string, olds: AccountState, news: AccountInputs) =>
     (await process.accounts.update(id, olds, news)).outs as AccountState;
-  /** What `pulumi refresh` makes of a state. */
+  /** The state after `pulumi refresh`. */
   const refresh = async (id: string, state: AccountState) => {
     process = fixture.process();
     const { props, inputs } = await process.accounts.read(id, state);
@@ -142,7 +142,7 @@ describe("lifecycle/service-account: names", () => {
     it("take the place of one that was made up, which is forgotten", async () => {
       const { id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES });
       const news = { name: "CI", namePrefix: "ci", roles: ROLES };
-      // Left to the engine, which sees another input.
+      // Left to the engine, which sees a changed input.
       assert.equal((await diff(id, state, news)).changes, true);
       const named = await update(id, state, news);
       assert.deepEqual(named, { name: "CI", namePrefix: "ci", roles: ROLES, tenantId });
@@ -221,7 +221,7 @@ describe("lifecycle/service-account: names", () => {
       });
       assert.deepEqual(await diff(id, drifted.state, inputs), { ...unchanged, changes: true });
       assert.deepEqual(process.warnings, [
-        `Service account ${id} was renamed outside of Pulumi: it is called "the \\"robot\\"", and its own name is "${state.name}". "pulumi up" gives it that name back, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
+        `Service account ${id} was renamed outside of Pulumi: it is called "the \\"robot\\"", and its own name is "${state.name}". "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       ]);
       assert.deepEqual(await update(id, drifted.state, inputs), state);
       assert.deepEqual(fixture.writes, [`PUT /users/${id}`]);
@@ -251,7 +251,7 @@ describe("lifecycle/service-account: names", () => {
     it("stay as they are found where the program ignores changes of them", async () => {
       fixture.emulator.renameAccount(id, "theirs");
       const drifted = await refresh(id, state);
-      // The engine puts the old input in the place of the program's.
+      // The engine replaces the program's input with the old one.
       const ignoring = { ...inputs, name: (drifted.inputs as AccountInputs).name as string };
       assert.deepEqual(await diff(id, drifted.state, ignoring), unchanged);
       const updated = await update(id, drifted.state, { ...ignoring, forceDestroy: true });
@@ -268,7 +268,7 @@ describe("lifecycle/service-account: names", () => {
       const ignoring = { ...inputs, name: (drifted.inputs as AccountInputs).name as string };
       assert.deepEqual(await diff(id, drifted.state, ignoring), unchanged);
       const later = await refresh(id, drifted.state);
-      // The engine keeps the inputs of before.
+      // The engine keeps the old inputs.
       assert.deepEqual(later, { state: drifted.state, inputs: undefined });
     });
 
@@ -303,7 +303,7 @@ describe("lifecycle/service-account: names", () => {
         state: { ...own, name: "theirs" },
         inputs: { ...inputs, name: "theirs" },
       });
-      // Left to the engine, which sees another input.
+      // Left to the engine, which sees a changed input.
       assert.equal((await diff(id, drifted.state, named)).changes, true);
       assert.deepEqual(process.warnings, []);
       assert.deepEqual(await update(id, drifted.state, named), own);
@@ -382,7 +382,7 @@ describe("lifecycle/service-account: names", () => {
       assert.deepEqual(reasons, [message]);
       assert.equal(
         message,
-        `Could not rename service account "${name}" (${id}) to "CI".\n  Reason: Flexprice answered 403 permission_denied: Not now (PUT ${fixture.emulator.url}/users/${id})\n  What to do: run "pulumi up" again: the account is in the state, and gets its name then.`,
+        `Could not rename service account "${name}" (${id}) to "CI".\n  Reason: Flexprice answered 403 permission_denied: Not now (PUT ${fixture.emulator.url}/users/${id})\n  What to do: run "pulumi up" again: the account is in the state, and that run renames it.`,
       );
     });
 
@@ -395,7 +395,7 @@ describe("lifecycle/service-account: names", () => {
       process = fixture.process();
       const checked = await process.accounts.check(inputs, inputs);
       assert.deepEqual(reasons(checked), []);
-      // The engine updates what was partly made, whatever the diff.
+      // The engine updates a partly created resource, whatever the diff.
       assert.deepEqual((await diff(id, properties, inputs)).replaces, []);
       fixture.emulator.faults.clear();
       assert.deepEqual(await update(id, properties, inputs), { ...inputs, tenantId });
@@ -423,7 +423,7 @@ describe("lifecycle/service-account: names", () => {
       });
       const { id, properties } = await make();
       const read = await refresh(id, properties);
-      // The engine forgets that it was partly made, and compares inputs: the name has to be missing among them.
+      // The engine forgets that it was partly created, and compares inputs: they must not contain the name.
       const { name: _, ...unnamed } = inputs;
       assert.deepEqual(read.inputs, unnamed);
       assert.equal((await diff(id, read.state, inputs)).changes, true);

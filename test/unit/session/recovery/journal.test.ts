@@ -148,7 +148,7 @@ describe("session/recovery/journal", () => {
       }
       assert.match(
         warnings[0] ?? "",
-        /^No notes of creates can be kept in .*creates \(E\w+\)\. .* set PULUMI_HOME to one that is\.$/,
+        /^Notes about creates cannot be kept in .*creates \(E\w+\)\. .* set PULUMI_HOME to one that is\.$/,
       );
       assert.equal((await writer.begin(ACCOUNT)).file, undefined);
     });
@@ -204,7 +204,7 @@ describe("session/recovery/journal", () => {
   describe("renewal", () => {
     const { setInterval: begin, clearInterval: end } = globalThis;
     let intervals: { timer: NodeJS.Timeout; renew: () => void; ms: number | undefined }[];
-    /** Lets every interval that was not ended come round. */
+    /** Runs every active interval once. */
     const tick = () => {
       for (const { renew } of intervals) renew();
     };
@@ -372,7 +372,7 @@ describe("session/recovery/journal", () => {
       age(LEASE_OVER);
       const { readFileSync: original } = fs;
       let reads = 0;
-      const configError = mock.method(fs, "readFileSync", (path: string) => {
+      const mocked = mock.method(fs, "readFileSync", (path: string) => {
         reads += 1;
         if (reads > 1) throw new Error("i/o error");
         return original(path, "utf8");
@@ -380,7 +380,7 @@ describe("session/recovery/journal", () => {
       try {
         assert.deepEqual(claim()[0]?.pending, ACCOUNT);
       } finally {
-        configError.mock.restore();
+        mocked.mock.restore();
       }
     });
 
@@ -460,7 +460,7 @@ describe("session/recovery/journal", () => {
   it("hands over although the folder cannot be synced", async () => {
     const note = await writer.begin(ACCOUNT);
     const handedOver = writer.handOver(note, "user_1");
-    // Its note is gone by now, the folder is not opened yet.
+    // Its note is removed by now, but the folder is not opened yet.
     rmSync(directory, { recursive: true });
     assert.equal(await handedOver, true);
   });

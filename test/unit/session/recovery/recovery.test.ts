@@ -49,7 +49,7 @@ describe("session/recovery/recovery", () => {
   const keyIds = () => liveKeys(fixture, owner).map(({ id }) => id);
   const askForKey = (process: ProviderProcess) => makeKey(process, owner);
 
-  /** A run that is killed while it makes an account and a key. */
+  /** A run that is killed while it creates an account and a key. */
   async function killed(when: "before" | "after"): Promise<void> {
     await notes.dieAsking(makeAccount, when, POST_ACCOUNT);
     await notes.dieAsking(askForKey, when, POST_KEY);
@@ -76,7 +76,7 @@ describe("session/recovery/recovery", () => {
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
     fixture.fault({ kind: "status", status: 404, body }, "before", { match: { method: "DELETE" } });
     const [warning = ""] = (await notes.recover()).warnings;
-    assert.match(warning, /could not be removed.*404 not_found/s);
+    assert.match(warning, /could not be looked up or removed.*404 not_found/s);
     assert.equal(accountIds().length, 1);
     await notes.recover();
     assert.deepEqual([accountIds(), notes.files], [[], []]);
@@ -97,8 +97,8 @@ describe("session/recovery/recovery", () => {
     ]);
     assert.deepEqual([accountIds(), keyIds()], [[account.id], [key.secret.id]]);
     assert.deepEqual(next.warnings.sort(), [
-      `API key "${lostKey?.name}" (${lostKey?.id}), made by a run that was cut off, has been revoked.`,
-      `Service account "${lostAccount?.name}" (${lostAccount?.id}), made by a run that was cut off, has been archived.`,
+      `API key "${lostKey?.name}" (${lostKey?.id}), created by a run that was interrupted, has been revoked.`,
+      `Service account "${lostAccount?.name}" (${lostAccount?.id}), created by a run that was interrupted, has been archived.`,
     ]);
     assert.deepEqual(notes.files, []);
     const { reads } = next.connection;
@@ -242,7 +242,7 @@ describe("session/recovery/recovery", () => {
     assert.equal(next.warnings.length, 1);
     assert.match(
       next.warnings[0] ?? "",
-      /^An earlier run was cut off while it made service account "ci-\w{10}", and whether it is there could not be found out, or it could not be removed; a later change tries again\. .*Revoke all API keys/s,
+      /^An earlier run was interrupted while it created service account "ci-\w{10}", which could not be looked up or removed; a later change tries again\. .*Revoke all API keys/s,
     );
     fixture.emulator.revokeKey(key.id);
     notes.age(LEASE_OVER);
@@ -271,7 +271,7 @@ describe("session/recovery/recovery", () => {
     await notes.recover(next);
     assert.match(
       next.warnings.join(),
-      /^An earlier run was cut off .* could not be found out.*no/s,
+      /^An earlier run was interrupted .* could not be looked up.*no/s,
     );
     fixture.clock.now += MINUTE - SECOND;
     await notes.recover(next);
@@ -336,7 +336,7 @@ describe("session/recovery/recovery", () => {
       assert.equal(next.warnings.length, 1);
       assert.match(
         next.warnings[0] ?? "",
-        /^An earlier run was cut off while it made service account "ci-\w{10}"\. What is known of that is too old, or a copy, and nothing is done about it: if/,
+        /^An earlier run was interrupted while it created service account "ci-\w{10}"\. The note about it is too old, or a copy, so nothing is removed: if/,
       );
       assert.deepEqual(notes.files, []);
       assert.deepEqual((await notes.recover()).warnings, []);
@@ -402,7 +402,7 @@ describe("session/recovery/recovery", () => {
         notes.age(ms);
         const next = await notes.recover();
         assert.deepEqual(next.warnings, [
-          `Service account "${pending.name}" (${made}) was made by a run whose engine was killed just then, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. When that is settled, delete ${path}; after a day this is not said any more.`,
+          `Service account "${pending.name}" (${made}) was created by a run whose engine was killed at that moment, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. Once you have checked this, delete ${path}; otherwise this warning ends after a day.`,
         ]);
         assert.deepEqual(accountIds(), [made]);
       }
@@ -483,7 +483,7 @@ describe("session/recovery/recovery", () => {
       assert.equal(next.warnings.length, 1);
       assert.match(
         next.warnings[0] ?? "",
-        new RegExp(`^API key "k-\\w{10}" of ${owner} \\(${secret.id}\\) was made`),
+        new RegExp(`^API key "k-\\w{10}" of ${owner} \\(${secret.id}\\) was created`),
       );
     });
 
@@ -519,7 +519,7 @@ describe("session/recovery/recovery", () => {
     await notes.recover(next);
     assert.match(
       next.warnings.join(),
-      /^An earlier run may have made API key "ci" of user_\w+ without hearing of it, and its keys could not be listed\. .*no/s,
+      /^An earlier run may have created API key "ci" of user_\w+ without receiving the response, and its keys could not be listed\. .*no/s,
     );
     assert.equal(notes.files.length, 1);
 
@@ -559,7 +559,7 @@ describe("session/recovery/recovery", () => {
         next.warnings,
         names.map(
           (name) =>
-            `An earlier run was cut off while it made ${name}. The next "pulumi up" that changes something looks for it, and removes it if it is there.`,
+            `An earlier run was interrupted while it created ${name}. The next "pulumi up" that changes something looks for it, and removes it if it exists.`,
         ),
       );
       assert.deepEqual(fixture.log, ["GET /users/me"]);
@@ -592,7 +592,7 @@ describe("session/recovery/recovery", () => {
       assert.deepEqual([keyIds(), notes.files], [[], []]);
       assert.equal(
         next.warnings[0],
-        `API key "${name}" keeps its service account from being archived. It was made by a run that was cut off, or that still works on it: waiting up to two minutes to find out.`,
+        `API key "${name}" blocks the archiving of its service account. It was created by a run that was interrupted, or is still running: waiting up to two minutes to find out.`,
       );
       assert.match(next.warnings[1] ?? "", /has been revoked\.$/);
       assert.equal(next.pauses.filter((ms) => ms === 5 * SECOND).length, 24);
