@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import type { Operator } from "../../provider/emulator";
-import { nightly } from "../support/sample";
 import { use } from "./consumer";
 import { changes, EngineFixture, failed, messages, succeeded } from "./fixture";
 
@@ -79,7 +78,7 @@ describe("connections", () => {
     fixture.setSource(program({ eu: '"eu"', india: '"india"' }));
   });
 
-  nightly("are read from the environment, too", async () => {
+  it("are read from the environment, too", async () => {
     await fixture.unsetConfig("flexprice:connections");
     fixture.workspace.env["FLEXPRICE_CONNECTIONS"] = JSON.stringify({
       eu: { apiKey: eu.apiKey },
