@@ -11,8 +11,45 @@ const { LanguageRuntimeService } = fromSdk("@pulumi/pulumi/proto/language_grpc_p
   LanguageRuntimeService: grpc.ServiceDefinition;
 };
 const { LanguageServer } = fromSdk("@pulumi/pulumi/automation/server") as {
-  LanguageServer: new (program: () => Promise<unknown>) => grpc.UntypedServiceImplementation;
+  LanguageServer: new (program: () => Promise<unknown>) => LanguageRuntime;
 };
+
+interface LanguageRuntime extends grpc.UntypedServiceImplementation {
+  run(call: RunCall, callback: grpc.sendUnaryData<unknown>): void;
+}
+
+type RunCall = grpc.ServerUnaryCall<unknown, unknown>;
+
+type Listener = (error: unknown) => void;
+
+/**
+ * Does not hold a run responsible for what an earlier one has left: a program that the engine gave up has calls under
+ * way, which fail some time later.
+ */
+class InlineProgram extends LanguageServer {
+  override run(call: RunCall, callback: grpc.sendUnaryData<unknown>): void {
+    const { on } = process;
+    const filtering = (event: string, listener: Listener) =>
+      on.call(process, event, withoutLostCalls(listener));
+    Object.assign(process, { on: filtering });
+    try {
+      super.run(call, callback);
+    } finally {
+      Object.assign(process, { on });
+    }
+  }
+}
+
+/** The status codes of calls whose engine is gone. */
+const LOST = [1, 14];
+
+function withoutLostCalls(listener: Listener): Listener {
+  const filtered: Listener = (error) => {
+    if (!LOST.includes(Number((error as { code?: unknown } | null)?.code))) listener(error);
+  };
+  // By this, process.off() finds what it has to remove.
+  return Object.assign(filtered, { listener });
+}
 
 /**
  * Runs programs in this process, as the Automation API runs an inline program. It saves starting two processes, which
@@ -30,7 +67,8 @@ export class InlineHost {
   }
 
   async start(): Promise<void> {
-    this.#server.addService(LanguageRuntimeService, new LanguageServer(() => this.#program()));
+    const program = new InlineProgram(() => this.#program());
+    this.#server.addService(LanguageRuntimeService, program);
     this.#address = await new Promise((settle, reject) => {
       this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>
         error ? reject(error) : settle(`127.0.0.1:${port}`),

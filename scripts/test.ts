@@ -28,18 +28,16 @@ interface Suite {
   mocha: readonly string[];
 }
 
-/** These write `dist`, which everything else reads. */
-const PACKING_STEPS: readonly StaticStep[] = [
-  { name: "build", command: ["npm", "run", "build"] },
-  { name: "publint", command: ["publint", "--strict"] },
-  { name: "attw", command: ["attw", "--pack", "."] },
-];
+/** Everything else reads `dist`. */
+const BUILD: StaticStep = { name: "build", command: ["npm", "run", "build"] };
 
 const STATIC_STEPS: readonly StaticStep[] = [
   { name: "biome", command: ["biome", "check", "--error-on-warnings"] },
   { name: "types", command: ["tsc", "-p", "tsconfig.json"] },
   { name: "knip", command: ["knip"] },
+  { name: "publint", command: ["publint", "--strict"] },
   { name: "typedoc", command: ["typedoc", "--emit", "none"] },
+  { name: "attw", command: ["attw", "--pack", "."] },
 ];
 
 /** An operation of the engine waits now and then: one more at once than there are cores. */
@@ -75,13 +73,13 @@ async function main(args: readonly string[]): Promise<void> {
   const firstOption = args.findIndex((arg) => arg.startsWith("-"));
   const names = firstOption === -1 ? args : args.slice(0, firstOption);
   const mochaOptions = firstOption === -1 ? [] : args.slice(firstOption);
-  const known = [...PACKING_STEPS, ...STATIC_STEPS, ...SUITES].map(({ name }) => name);
+  const known = [BUILD, ...STATIC_STEPS, ...SUITES].map(({ name }) => name);
   for (const name of names) {
     if (!known.includes(name)) fail(`there is no step "${name}"; there are: ${known.join(", ")}`);
   }
   const wanted = ({ name }: { name: string }) => names.length === 0 || names.includes(name);
 
-  await runSteps(PACKING_STEPS.filter(wanted));
+  await runSteps([BUILD].filter(wanted));
   const suites = SUITES.filter(wanted);
   const beside = runSteps(STATIC_STEPS.filter(wanted));
   for (const suite of suites.filter(({ engine }) => !engine)) {
@@ -99,7 +97,9 @@ async function main(args: readonly string[]): Promise<void> {
 /** What a step prints comes in one piece: a suite may run beside it. */
 async function runStep({ name, command }: StaticStep): Promise<void> {
   const [program, ...args] = command;
-  const { exitCode, output } = await runChild(program, args, { cwd: CHECKOUT, env: environment() });
+  // Packing would build again, while a suite reads what was built.
+  const env = { ...environment(), npm_config_ignore_scripts: "true" };
+  const { exitCode, output } = await runChild(program, args, { cwd: CHECKOUT, env });
   heading(name);
   process.stdout.write(output);
   if (exitCode !== 0) fail(`${name}: exit status ${exitCode}`);

@@ -192,7 +192,12 @@ export class PulumiWorkspace {
   }
 
   perform(verb: Verb, args: readonly string[] = []): Promise<OperationResult> {
-    return this.#begin(verb, [...args, ...this.#languageHost(verb)]).done;
+    const lazily =
+      this.#inlineHost === undefined
+        ? {}
+        : { NODE_OPTIONS: `--require ${JSON.stringify(LAZY_TYPESCRIPT)}` };
+    return this.#begin(verb, [...args, ...this.#languageHost(verb)], { ...lazily, ...this.env })
+      .done;
   }
 
   /**
@@ -200,10 +205,10 @@ export class PulumiWorkspace {
    * own: here, what is left of a run whose engine is gone would disturb the next.
    */
   start(verb: Verb, args: readonly string[] = []): RunningOperation {
-    return this.#begin(verb, args);
+    return this.#begin(verb, args, this.env);
   }
 
-  #begin(verb: Verb, args: readonly string[]): RunningOperation {
+  #begin(verb: Verb, args: readonly string[], env: NodeJS.ProcessEnv): RunningOperation {
     this.#operations += 1;
     const eventLog = join(this.scratch, `events-${this.#operations}.log`);
     const startedAt = performance.now();
@@ -217,6 +222,7 @@ export class PulumiWorkspace {
       ],
       this.programDirectory,
       this.#options.show === true,
+      env,
     );
     const done = child.done.then((result) => {
       const seconds = (performance.now() - startedAt) / 1_000;
@@ -343,13 +349,18 @@ export class PulumiWorkspace {
     return [`--client=${this.#inlineHost.address}`];
   }
 
-  #spawn(args: readonly string[], cwd: string, show: boolean): RunningChild {
+  #spawn(
+    args: readonly string[],
+    cwd: string,
+    show: boolean,
+    env: NodeJS.ProcessEnv = this.env,
+  ): RunningChild {
     return startChild(
       this.#cli.binary,
       ["--non-interactive", "--color", show && process.stdout.isTTY ? "always" : "never", ...args],
       {
         cwd,
-        env: this.env,
+        env,
         ...(show
           ? {
               shareTerminal: true,
@@ -385,9 +396,6 @@ export class PulumiWorkspace {
       PULUMI_NODEJS_TRANSPILE_ONLY: this.#options.typeCheck ? undefined : "true",
       // Short runs of a big program: collecting garbage less often saves a tenth of the CLI's time.
       GOGC: "400",
-      ...(this.#options.inline
-        ? { NODE_OPTIONS: `--require ${JSON.stringify(LAZY_TYPESCRIPT)}` }
-        : {}),
       // Halves the time that Node 22 and later need to load the SDK; Node 20 ignores it.
       NODE_COMPILE_CACHE: join(CHECKOUT, ".scratch", "compile-cache"),
       ...this.#options.env,

@@ -49,6 +49,7 @@ export class DocSession {
     const fixture = await EngineFixture.open(program, {
       config: {},
       stack: "dev",
+      ownProcess: true,
       program: { project: "billing" },
       env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
     });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { atNight } from "../support/sample";
 import { type DocSession, follow } from "./follow";
 import { asModule } from "./module";
 import { CHECKOUT } from "./page";
@@ -29,4 +30,4 @@ async function runWithMocha(session: DocSession, test: string): Promise<void> {
   );
 }
 
-follow("docs/testing.md", { run: { startFlexprice: runWithMocha } });
+atNight(() => follow("docs/testing.md", { run: { startFlexprice: runWithMocha } }));

@@ -1,3 +1,4 @@
+import { atNight } from "../support/sample";
 import { cutOff, endLeases } from "./cut-off";
 import { type DocSession, follow } from "./follow";
 
@@ -17,11 +18,13 @@ async function destroyWithForeignKey(session: DocSession): Promise<void> {
   await session.type(["pulumi destroy --skip-preview"], 1);
 }
 
-follow("docs/troubleshooting.md", {
-  before: {
-    "Could not archive": destroyWithForeignKey,
-    "currently locked": (session) => cutOff(session, WITH_READER, "Pulumi"),
-    "pulumi cancel\npulumi up": endLeases,
-  },
-  status: { "currently locked": 1 },
-});
+atNight(() =>
+  follow("docs/troubleshooting.md", {
+    before: {
+      "Could not archive": destroyWithForeignKey,
+      "currently locked": (session) => cutOff(session, WITH_READER, "Pulumi"),
+      "pulumi cancel\npulumi up": endLeases,
+    },
+    status: { "currently locked": 1 },
+  }),
+);

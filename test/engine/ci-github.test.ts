@@ -77,6 +77,6 @@ describe("the GitHub workflows", () => {
     ]);
   });
 
-  describeJobs(system, { rotation: it });
+  describeJobs(system, { whole: it });
   describePlainOutput(system);
 });

@@ -76,6 +76,6 @@ describe("the GitLab pipeline", () => {
     }
   });
 
-  describeJobs(system, { rotation: nightly });
+  describeJobs(system, { whole: nightly });
   describePlainOutput(system);
 });

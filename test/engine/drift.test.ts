@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nightly } from "../support/sample";
 import {
   accountWithKey,
   CHANGES_SEEN,
@@ -169,7 +170,7 @@ describe("drift", () => {
   });
   after(() => fixture.close());
 
-  it("in a name alone costs one request", async () => {
+  nightly("in a name alone costs one request", async () => {
     const { accountId } = await fixture.outputs();
     const [account] = fixture.accounts();
     fixture.emulator.renameAccount(String(accountId), "in the dashboard");

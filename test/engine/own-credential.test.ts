@@ -41,7 +41,7 @@ new flexprice.ApiKey("own", { adopt: { id: "${id}", apiKey: process.env["FLEXPRI
     );
   });
 
-  nightly("is not left without its account: a preview refuses to adopt that", async () => {
+  it("is not left without its account: a preview refuses to adopt that", async () => {
     const { tenantId, environmentId } = fixture.operator;
     const robot = fixture.emulator.createAccount(tenantId, { roles: ["super_admin"] });
     fixture.setSource(`${FLEXPRICE}

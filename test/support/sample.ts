@@ -10,3 +10,8 @@ export function sample<Variant>(variants: readonly Variant[], count = 1): readon
 export function nightly(title: string, test: Mocha.AsyncFunc): void {
   if (EXHAUSTIVE) it(title, test);
 }
+
+/** Tests for the nightly workflow alone, see {@link nightly}. */
+export function atNight(define: () => void): void {
+  if (EXHAUSTIVE) define();
+}
