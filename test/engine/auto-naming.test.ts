@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { StackState } from "../../scripts/workspace";
-import { nightly, sample } from "../support/sample";
+import { atNight, nightly, sample } from "../support/sample";
 import {
   accountWithKey,
   CHANGES_SEEN,
@@ -106,7 +106,7 @@ describe("names that the provider makes up", () => {
     });
   }
 
-  it("outlive another name of stack and project", async () => {
+  nightly("outlive another name of stack and project", async () => {
     const { programDirectory, scratch } = fixture.workspace;
     for (const [from, to, project] of [
       ["test", "organization/test/moved", "test"],
@@ -177,53 +177,55 @@ describe("an update plan", () => {
   });
 });
 
-describe("an account that was renamed outside of Pulumi", () => {
-  for (const [whose, name] of sample([
-    ["made up by the provider", undefined],
-    ["given by the program", "given"],
-  ] as const)) {
-    it(`is shown with both names, can keep the new one, and gets back the one ${whose}`, async () => {
-      const program = (options = "{}") => `
+atNight(() =>
+  describe("an account that was renamed outside of Pulumi", () => {
+    for (const [whose, name] of sample([
+      ["made up by the provider", undefined],
+      ["given by the program", "given"],
+    ] as const)) {
+      it(`is shown with both names, can keep the new one, and gets back the one ${whose}`, async () => {
+        const program = (options = "{}") => `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("ci", { ${name === undefined ? "" : `name: "${name}", `}roles: ["event_ingestor"] }, ${options});`;
-      const fixture = await EngineFixture.open(program());
-      try {
-        succeeded(await fixture.up());
-        const { id, outputs } = await held(fixture, "ServiceAccount ci");
-        const own = String(outputs["name"]);
-        const live = () => fixture.accounts().map((account) => account.name);
-        fixture.emulator.renameAccount(id, "in the dashboard");
-        fixture.takeWrites();
+        const fixture = await EngineFixture.open(program());
+        try {
+          succeeded(await fixture.up());
+          const { id, outputs } = await held(fixture, "ServiceAccount ci");
+          const own = String(outputs["name"]);
+          const live = () => fixture.accounts().map((account) => account.name);
+          fixture.emulator.renameAccount(id, "in the dashboard");
+          fixture.takeWrites();
 
-        const preview = failed(await fixture.drift());
-        assert.equal(preview.exitCode, CHANGES_SEEN);
-        assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
-        assert.match(preview.output, new RegExp(`name *: "${own}" => "in the dashboard"`));
-        if (name === undefined) {
-          const [warning = "", ...more] = messages(preview, "warning");
-          assert.deepEqual(more, []);
-          assert.ok(
-            warning.includes(`"${own}"`) && warning.includes('"in the dashboard"'),
-            warning,
-          );
+          const preview = failed(await fixture.drift());
+          assert.equal(preview.exitCode, CHANGES_SEEN);
+          assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
+          assert.match(preview.output, new RegExp(`name *: "${own}" => "in the dashboard"`));
+          if (name === undefined) {
+            const [warning = "", ...more] = messages(preview, "warning");
+            assert.deepEqual(more, []);
+            assert.ok(
+              warning.includes(`"${own}"`) && warning.includes('"in the dashboard"'),
+              warning,
+            );
+          }
+
+          fixture.setSource(program('{ ignoreChanges: ["name"] }'));
+          assert.deepEqual(changes(succeeded(await fixture.up("--refresh"))), []);
+          assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+          assert.deepEqual(changes(succeeded(await fixture.up())), []);
+          assert.deepEqual([fixture.takeWrites(), live()], [[], ["in the dashboard"]]);
+
+          fixture.setSource(program());
+          assert.deepEqual(changes(succeeded(await fixture.up())), ["update ServiceAccount ci"]);
+          assert.deepEqual(live(), [own]);
+          assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+        } finally {
+          await fixture.close();
         }
-
-        fixture.setSource(program('{ ignoreChanges: ["name"] }'));
-        assert.deepEqual(changes(succeeded(await fixture.up("--refresh"))), []);
-        assert.deepEqual(changes(succeeded(await fixture.drift())), []);
-        assert.deepEqual(changes(succeeded(await fixture.up())), []);
-        assert.deepEqual([fixture.takeWrites(), live()], [[], ["in the dashboard"]]);
-
-        fixture.setSource(program());
-        assert.deepEqual(changes(succeeded(await fixture.up())), ["update ServiceAccount ci"]);
-        assert.deepEqual(live(), [own]);
-        assert.deepEqual(changes(succeeded(await fixture.drift())), []);
-      } finally {
-        await fixture.close();
-      }
-    });
-  }
-});
+      });
+    }
+  }),
+);
 
 describe("a name in the program", () => {
   let fixture: EngineFixture;
@@ -246,7 +248,7 @@ describe("a name in the program", () => {
     assert.deepEqual(changes(succeeded(await fixture.drift())), []);
   });
 
-  it("that is removed stays, as the account's own", async () => {
+  nightly("that is removed stays, as the account's own", async () => {
     fixture.setSource(accountWithKey());
     succeeded(await fixture.up());
     assert.deepEqual(requests(), []);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { nightly } from "../support/sample";
 import { githubJob, readWorkflow, textOf } from "./ci-examples";
 import type { System } from "./ci-repository";
 import { describeJobs, describePlainOutput } from "./ci-suite";
@@ -77,6 +78,6 @@ describe("the GitHub workflows", () => {
     ]);
   });
 
-  describeJobs(system, { whole: it });
+  describeJobs(system, { whole: nightly });
   describePlainOutput(system);
 });

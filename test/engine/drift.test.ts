@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { nightly } from "../support/sample";
+import { atNight, nightly } from "../support/sample";
 import {
   accountWithKey,
   CHANGES_SEEN,
@@ -162,47 +162,49 @@ export = ids;
   });
 });
 
-describe("drift", () => {
-  let fixture: EngineFixture;
-  before(async () => {
-    fixture = await EngineFixture.open(accountWithKey());
-    succeeded(await fixture.up());
-  });
-  after(() => fixture.close());
+atNight(() =>
+  describe("drift", () => {
+    let fixture: EngineFixture;
+    before(async () => {
+      fixture = await EngineFixture.open(accountWithKey());
+      succeeded(await fixture.up());
+    });
+    after(() => fixture.close());
 
-  nightly("in a name alone costs one request", async () => {
-    const { accountId } = await fixture.outputs();
-    const [account] = fixture.accounts();
-    fixture.emulator.renameAccount(String(accountId), "in the dashboard");
-    const preview = failed(await fixture.drift());
-    assert.equal(preview.exitCode, CHANGES_SEEN);
-    assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
-    fixture.takeWrites();
-    succeeded(await fixture.up("--refresh"));
-    assert.deepEqual(
-      fixture.takeWrites().map(({ request, body }) => [request, body]),
-      [[`PUT /v1/users/${accountId}`, { name: account?.name }]],
-    );
-  });
+    nightly("in a name alone costs one request", async () => {
+      const { accountId } = await fixture.outputs();
+      const [account] = fixture.accounts();
+      fixture.emulator.renameAccount(String(accountId), "in the dashboard");
+      const preview = failed(await fixture.drift());
+      assert.equal(preview.exitCode, CHANGES_SEEN);
+      assert.deepEqual(changes(preview), ["update ServiceAccount ci"]);
+      fixture.takeWrites();
+      succeeded(await fixture.up("--refresh"));
+      assert.deepEqual(
+        fixture.takeWrites().map(({ request, body }) => [request, body]),
+        [[`PUT /v1/users/${accountId}`, { name: account?.name }]],
+      );
+    });
 
-  it("by time: a preview says that a key has expired, and up replaces it", async () => {
-    fixture.setSource(accountWithKey({ key: 'expiresIn: "1h"' }));
-    succeeded(await fixture.up());
-    const { outputs } = (await fixture.held())["ApiKey ci"] ?? {};
-    const end = String(outputs?.["expiresAt"]);
-    fixture.clock.advance("2h");
-    const preview = failed(await fixture.drift());
-    assert.equal(preview.exitCode, CHANGES_SEEN);
-    assert.deepEqual(
-      changes(preview),
-      REPLACEMENT.map((op) => `${op} ApiKey ci`),
-    );
-    assert.match(
-      messages(preview, "warning").join(""),
-      new RegExp(`^API key "ci-\\w{10}" .*expired at ${end}: this key will be replaced\\.`),
-    );
-    fixture.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
-    succeeded(await fixture.up("--refresh"));
-    await assertUnchanged(fixture);
-  });
-});
+    it("by time: a preview says that a key has expired, and up replaces it", async () => {
+      fixture.setSource(accountWithKey({ key: 'expiresIn: "1h"' }));
+      succeeded(await fixture.up());
+      const { outputs } = (await fixture.held())["ApiKey ci"] ?? {};
+      const end = String(outputs?.["expiresAt"]);
+      fixture.clock.advance("2h");
+      const preview = failed(await fixture.drift());
+      assert.equal(preview.exitCode, CHANGES_SEEN);
+      assert.deepEqual(
+        changes(preview),
+        REPLACEMENT.map((op) => `${op} ApiKey ci`),
+      );
+      assert.match(
+        messages(preview, "warning").join(""),
+        new RegExp(`^API key "ci-\\w{10}" .*expired at ${end}: this key will be replaced\\.`),
+      );
+      fixture.setSource(accountWithKey({ key: 'expiresIn: "90d"' }));
+      succeeded(await fixture.up("--refresh"));
+      await assertUnchanged(fixture);
+    });
+  }),
+);

@@ -78,7 +78,7 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     ["an account", ACCOUNT_POST],
     ["a key", KEY_POST],
   ] as const)) {
-    it(`after the kill of its run, leaves ${what}, which the next run removes`, async () => {
+    nightly(`after the kill of its run, leaves ${what}, which the next run removes`, async () => {
       const late = tenant.gateway.intercept({
         ...post,
         effect: "on release",

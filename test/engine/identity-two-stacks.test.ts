@@ -39,26 +39,29 @@ for (const [whose, names] of sample(NAMES)) {
   describe(`two stacks of one program on one machine, with names ${whose}`, () => {
     const program = identity({ ...names, more: LATE });
 
-    it("keep what is theirs when the first is killed with its objects in its state", async () => {
-      const first = await tenant.stack(program);
-      const second = await tenant.stack(program);
-      await killOnceHeld(first);
-      const before = await first.ids();
+    nightly(
+      "keep what is theirs when the first is killed with its objects in its state",
+      async () => {
+        const first = await tenant.stack(program);
+        const second = await tenant.stack(program);
+        await killOnceHeld(first);
+        const before = await first.ids();
 
-      await second.up();
-      assert.deepEqual(await first.ids(), before);
-      await tenant.assertNothingIsTaken();
+        await second.up();
+        assert.deepEqual(await first.ids(), before);
+        await tenant.assertNothingIsTaken();
 
-      tenant.endLeases();
-      await first.cancel();
-      await first.up();
-      const { "ServiceAccount ci": account, "ApiKey ci": key } = await first.ids();
-      assert.deepEqual(
-        { account, key },
-        { account: before["ServiceAccount ci"], key: before["ApiKey ci"] },
-      );
-      await tenant.assertNothingIsLeft();
-    });
+        tenant.endLeases();
+        await first.cancel();
+        await first.up();
+        const { "ServiceAccount ci": account, "ApiKey ci": key } = await first.ids();
+        assert.deepEqual(
+          { account, key },
+          { account: before["ServiceAccount ci"], key: before["ApiKey ci"] },
+        );
+        await tenant.assertNothingIsLeft();
+      },
+    );
   });
 
   describe(`a stack that was killed and run again, with names ${whose}`, () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { sample } from "../support/sample";
+import { atNight, sample } from "../support/sample";
 import { accountWithKey, EngineFixture, messages, succeeded } from "./fixture";
 import { ACCOUNT_POST, KEY_POST } from "./identity/fixture";
 import type { Gateway } from "./identity/gateway";
@@ -155,58 +155,63 @@ const LOCKS: Record<string, Obstacle> = {
   },
 };
 
-describe("a note that cannot be taken away", () => {
-  let fixture: EngineFixture;
-  let notes: Notes;
-  let gateway: Gateway;
-  beforeEach(async () => {
-    fixture = await EngineFixture.open(program(1));
-    gateway = await gatewayBefore(fixture);
-    notes = new Notes(fixture);
-    bindByPermissions(fixture);
-  });
-  afterEach(async () => {
-    await gateway.close();
-    await fixture.close();
-  });
+atNight(() =>
+  describe("a note that cannot be taken away", () => {
+    let fixture: EngineFixture;
+    let notes: Notes;
+    let gateway: Gateway;
+    beforeEach(async () => {
+      fixture = await EngineFixture.open(program(1));
+      gateway = await gatewayBefore(fixture);
+      notes = new Notes(fixture);
+      bindByPermissions(fixture);
+    });
+    afterEach(async () => {
+      await gateway.close();
+      await fixture.close();
+    });
 
-  for (const [how, lock] of sample(Object.entries(LOCKS))) {
-    if (how !== "may not be written any more" && !isPossible(lock)) continue;
-    for (const [what, request] of sample([
-      ["a key", KEY_POST],
-      ["an account", ACCOUNT_POST],
-    ] as const)) {
-      it(`while ${what} is made, in a folder that ${how}: one object each is there, however often`, async () => {
-        try {
-          const held = gateway.intercept({ ...request, answered: "on release" });
-          const running = fixture.workspace.start("up");
-          await reached(held, running);
-          lock.put(notes.folder);
-          held.releaseAnswers();
-          const up = succeeded(await running.done);
-          const [warning = "", ...more] = messages(up, "warning");
-          assert.deepEqual(more, []);
-          assert.ok(warning.includes(notes.folder), warning);
-          // Each round creates more, and leaves one more note.
-          for (const accounts of [1, 2]) {
-            fixture.setSource(program(1, accounts));
-            succeeded(await fixture.up());
-            assert.deepEqual([fixture.accounts().length, fixture.keys().length], [1 + accounts, 1]);
-            await assertStatesAreTheServer(fixture);
+    for (const [how, lock] of sample(Object.entries(LOCKS))) {
+      if (how !== "may not be written any more" && !isPossible(lock)) continue;
+      for (const [what, request] of sample([
+        ["a key", KEY_POST],
+        ["an account", ACCOUNT_POST],
+      ] as const)) {
+        it(`while ${what} is made, in a folder that ${how}: one object each is there, however often`, async () => {
+          try {
+            const held = gateway.intercept({ ...request, answered: "on release" });
+            const running = fixture.workspace.start("up");
+            await reached(held, running);
+            lock.put(notes.folder);
+            held.releaseAnswers();
+            const up = succeeded(await running.done);
+            const [warning = "", ...more] = messages(up, "warning");
+            assert.deepEqual(more, []);
+            assert.ok(warning.includes(notes.folder), warning);
+            // Each round creates more, and leaves one more note.
+            for (const accounts of [1, 2]) {
+              fixture.setSource(program(1, accounts));
+              succeeded(await fixture.up());
+              assert.deepEqual(
+                [fixture.accounts().length, fixture.keys().length],
+                [1 + accounts, 1],
+              );
+              await assertStatesAreTheServer(fixture);
+            }
+          } finally {
+            lock.clear(notes.folder);
           }
-        } finally {
-          lock.clear(notes.folder);
-        }
-        // Another run acts on every note that is left now.
-        notes.age("3m");
-        const second = await secondStack(fixture, accountWithKey());
-        try {
-          assert.deepEqual(warningsOf(succeeded(await second.up())), []);
-          await assertStatesAreTheServer(fixture, fixture.workspace, second);
-        } finally {
-          await second.dispose();
-        }
-      });
+          // Another run acts on every note that is left now.
+          notes.age("3m");
+          const second = await secondStack(fixture, accountWithKey());
+          try {
+            assert.deepEqual(warningsOf(succeeded(await second.up())), []);
+            await assertStatesAreTheServer(fixture, fixture.workspace, second);
+          } finally {
+            await second.dispose();
+          }
+        });
+      }
     }
-  }
-});
+  }),
+);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sample } from "../support/sample";
+import { nightly, sample } from "../support/sample";
 import { failed, succeeded } from "./fixture";
 import {
   ACCOUNT_POST,
@@ -71,7 +71,7 @@ describe("a kill -9 in the middle of up", () => {
     });
   }
 
-  it("at random moments, again and again, still ends with what is declared", async () => {
+  nightly("at random moments, again and again, still ends with what is declared", async () => {
     const seed = Number(process.env["KILL_SEED"] ?? Date.now() % 100_000);
     const draw = (round: number, below: number) => (seed * (round + 7)) % below;
     const more = [1, 2, 3]

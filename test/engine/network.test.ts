@@ -49,7 +49,7 @@ describe("on a company's network", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("says what it waits for while the server is in trouble, once", async () => {
+  nightly("says what it waits for while the server is in trouble, once", async () => {
     fixture.emulator.faults.add({
       kind: "status",
       status: 503,
@@ -85,14 +85,17 @@ describe("on a company's network", () => {
     for (const { value } of fixture.emulator.keys()) assert(!seen.includes(value));
   });
 
-  it("names NODE_EXTRA_CA_CERTS where it does not know the certificate, and sends nothing", async () => {
-    delete fixture.workspace.env["NODE_EXTRA_CA_CERTS"];
-    fixture.emulator.clearRequests();
-    const up = failed(await fixture.up("--skip-preview"));
-    assert.match(up.output, /set the environment variable NODE_EXTRA_CA_CERTS to its path/);
-    assert(!/server's log/.test(up.output));
-    assert.deepEqual(fixture.emulator.requests, []);
-  });
+  nightly(
+    "names NODE_EXTRA_CA_CERTS where it does not know the certificate, and sends nothing",
+    async () => {
+      delete fixture.workspace.env["NODE_EXTRA_CA_CERTS"];
+      fixture.emulator.clearRequests();
+      const up = failed(await fixture.up("--skip-preview"));
+      assert.match(up.output, /set the environment variable NODE_EXTRA_CA_CERTS to its path/);
+      assert(!/server's log/.test(up.output));
+      assert.deepEqual(fixture.emulator.requests, []);
+    },
+  );
 
   nightly("names the variable of a proxy that cannot be reached", async () => {
     fixture.workspace.env["HTTPS_PROXY"] = "http://127.0.0.1:1";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { atNight } from "../support/sample";
 import { KEY_REPLACED, keyState, takeTraffic, use, withConsumer } from "./consumer";
 import { CHANGES_SEEN, changes, EngineFixture, messages, succeeded } from "./fixture";
 
@@ -112,43 +113,45 @@ describe("rotation before the expiry, with an overlap", () => {
   });
 });
 
-describe("a role change of an account with a key that a rotation has left to expire", () => {
-  const key = 'expiresIn: "30d", rotateBefore: "10d", onDelete: "expire"';
-  let fixture: EngineFixture;
-  before(async () => {
-    fixture = await EngineFixture.open(withConsumer(key));
-    succeeded(await fixture.up());
-  });
-  after(() => fixture.close());
+atNight(() =>
+  describe("a role change of an account with a key that a rotation has left to expire", () => {
+    const key = 'expiresIn: "30d", rotateBefore: "10d", onDelete: "expire"';
+    let fixture: EngineFixture;
+    before(async () => {
+      fixture = await EngineFixture.open(withConsumer(key));
+      succeeded(await fixture.up());
+    });
+    after(() => fixture.close());
 
-  it("ends the key and the one that was left, as its preview says, and the account with them", async () => {
-    const first = await fixture.outputs();
-    fixture.clock.advance("21d");
-    succeeded(await fixture.up());
-    const second = await fixture.outputs();
-    assert.equal(await use(fixture, first["apiKey"]), 200);
+    it("ends the key and the one that was left, as its preview says, and the account with them", async () => {
+      const first = await fixture.outputs();
+      fixture.clock.advance("21d");
+      succeeded(await fixture.up());
+      const second = await fixture.outputs();
+      assert.equal(await use(fixture, first["apiKey"]), 200);
 
-    fixture.setSource(withConsumer(key).replace('["event_ingestor"]', '["event_reader"]'));
-    const preview = succeeded(await fixture.preview());
-    const { name } = await keyState(fixture);
-    assert.deepEqual(messages(preview, "warning"), [
-      `API key "${name}" (${second["keyId"]}) is revoked once its successor is created, although its onDelete is "expire": its service account ${second["accountId"]} is replaced, and its keys are revoked with it; so are the keys that rotations left to expire: ${first["keyId"]}.\n`,
-    ]);
-    assert.equal(await use(fixture, first["apiKey"]), 200);
+      fixture.setSource(withConsumer(key).replace('["event_ingestor"]', '["event_reader"]'));
+      const preview = succeeded(await fixture.preview());
+      const { name } = await keyState(fixture);
+      assert.deepEqual(messages(preview, "warning"), [
+        `API key "${name}" (${second["keyId"]}) is revoked once its successor is created, although its onDelete is "expire": its service account ${second["accountId"]} is replaced, and its keys are revoked with it; so are the keys that rotations left to expire: ${first["keyId"]}.\n`,
+      ]);
+      assert.equal(await use(fixture, first["apiKey"]), 200);
 
-    const up = succeeded(await fixture.up());
-    assert.match(
-      messages(up, "warning").join(),
-      new RegExp(`API key ${first["keyId"]}, which a rotation had left .*has been revoked`),
-    );
-    const now = await fixture.outputs();
-    assert.equal(now["sees"], "old 200, new 200");
-    for (const { apiKey } of [first, second]) assert.equal(await use(fixture, apiKey), 401);
-    assert.deepEqual(
-      fixture.accounts().map(({ id }) => id),
-      [now["accountId"]],
-    );
-    const again = succeeded(await fixture.drift());
-    assert.deepEqual([changes(again), messages(again, "warning")], [[], []]);
-  });
-});
+      const up = succeeded(await fixture.up());
+      assert.match(
+        messages(up, "warning").join(),
+        new RegExp(`API key ${first["keyId"]}, which a rotation had left .*has been revoked`),
+      );
+      const now = await fixture.outputs();
+      assert.equal(now["sees"], "old 200, new 200");
+      for (const { apiKey } of [first, second]) assert.equal(await use(fixture, apiKey), 401);
+      assert.deepEqual(
+        fixture.accounts().map(({ id }) => id),
+        [now["accountId"]],
+      );
+      const again = succeeded(await fixture.drift());
+      assert.deepEqual([changes(again), messages(again, "warning")], [[], []]);
+    });
+  }),
+);

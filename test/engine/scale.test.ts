@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type Measurement, ProviderUnderTest } from "../../benchmark/provider-under-test";
+import { sample } from "../support/sample";
 
 /** Enough to see effects of size. The benchmark tests thousands. */
 const SIZE = 40;
@@ -26,7 +27,7 @@ describe(`${SIZE} accounts with a key each, on the engine`, () => {
   });
 
   it("take hardly a request while nothing changes", async () => {
-    for (const operation of ["preview", "up, no change"] as const) {
+    for (const operation of sample(["up, no change", "preview"] as const)) {
       const { requests } = await stack.measure(operation);
       assert.equal(requests.writes, 0, operation);
       assert(requests.all <= 5, `${operation}: ${requests.all} requests`);
