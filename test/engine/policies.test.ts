@@ -59,7 +59,7 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("lets a good program through, when it is made and when its key is rotated", async () => {
+  nightly("lets a good program through, when it is made and when its key is rotated", async () => {
     const good = `${GOOD}
 new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"] });`;
     fixture = await EngineFixture.open(good);
