@@ -40,8 +40,8 @@ const STATIC_STEPS: readonly StaticStep[] = [
   { name: "attw", command: ["attw", "--pack", "."] },
 ];
 
-/** An operation of the engine often waits, for a server or a process to start: two at once for each of two cores. */
-const ENGINE_JOBS = String(2 * Math.min(2, availableParallelism()));
+/** An operation of the engine waits now and then: one more at once than there are cores. Two more took longer. */
+const ENGINE_JOBS = String(Math.min(3, availableParallelism() + 1));
 
 const ENGINE_MOCHA = ["--timeout", "180000", "--parallel", "--jobs", ENGINE_JOBS];
 
