@@ -36,12 +36,10 @@ export class CachedList<Row extends { readonly id: string }> {
   /** What this process wrote is newer than what the server shows. Undefined: deleted. */
   private readonly written = new Map<string, Row | undefined>();
   private requests = 0;
-  private readsAll = false;
+  /** A read of the whole list, under way or done. */
+  private all: Promise<ReadonlyMap<string, Row>> | undefined;
   private readonly total = lazyAsync(
     async () => (await this.source.page({ limit: 1, offset: 0 })).total,
-  );
-  private readonly all = lazyAsync(async () =>
-    this.primeAll(await listAll(this.source.what, this.source.page)),
   );
 
   constructor(private readonly source: ListSource<Row>) {
@@ -88,20 +86,21 @@ export class CachedList<Row extends { readonly id: string }> {
   }
 
   private async isAllDue(wanted: readonly Wanted[]): Promise<boolean> {
-    if (this.readsAll) return true;
+    if (this.all !== undefined) return true;
     const requests = this.requests + this.source.requestsFor(queriesOf(wanted).length);
     return requests > MAX_SINGLE_REQUESTS && requests >= pageCount(await this.total());
   }
 
-  private async readAll(): Promise<ReadonlyMap<string, Row>> {
-    this.readsAll = true;
-    try {
-      return await this.all();
-    } catch (error) {
-      // Queries may work where the whole list does not.
-      this.readsAll = false;
-      throw error;
-    }
+  private readAll(): Promise<ReadonlyMap<string, Row>> {
+    this.all ??= listAll(this.source.what, this.source.page).then(
+      (rows) => this.primeAll(rows),
+      (error) => {
+        // Queries may work where the whole list does not.
+        this.all = undefined;
+        throw error;
+      },
+    );
+    return this.all;
   }
 
   private async readSome(queries: readonly string[]): Promise<ReadonlyMap<string, Row>> {

@@ -78,9 +78,7 @@ export class Reads {
     );
     this.keyRows = fresh(async (owners) => {
       const all =
-        owners.includes(ALL) || owners.length > MAX_OWNERS
-          ? await this.allKeys(api, owners)
-          : undefined;
+        owners.includes(ALL) || owners.length > MAX_OWNERS ? await allKeys(api, owners) : undefined;
       return await Promise.all(
         owners.map((owner) => all ?? keysOf(api, owner).catch((error: Error) => error)),
       );
@@ -122,19 +120,6 @@ export class Reads {
       ({ id, user_id }) =>
         (ownerId === undefined || user_id === ownerId) && !this.keys.isCleared(id),
     );
-  }
-
-  /** Undefined: others revoke keys faster than the whole list can be read, and the owners' lists do as well. */
-  private async allKeys(
-    api: FlexpriceApi,
-    owners: readonly string[],
-  ): Promise<readonly Key[] | undefined> {
-    try {
-      return await listAllConsistent(KEYS, (page) => api.listKeys(page));
-    } catch (error) {
-      if (owners.includes(ALL) || !isFailure(error, "conflict")) throw error;
-      return undefined;
-    }
   }
 
   freshRoles(): Promise<RoleCatalogue> {
@@ -181,6 +166,19 @@ async function accountsById(api: FlexpriceApi, ids: readonly string[]): Promise<
     found.push(...(await api.searchAccounts({ limit: some.length, offset: 0 }, some)).items);
   }
   return found;
+}
+
+/** Undefined: others revoke keys faster than the whole list can be read, and the owners' lists do as well. */
+async function allKeys(
+  api: FlexpriceApi,
+  owners: readonly string[],
+): Promise<readonly Key[] | undefined> {
+  try {
+    return await listAllConsistent(KEYS, (page) => api.listKeys(page));
+  } catch (error) {
+    if (owners.includes(ALL) || !isFailure(error, "conflict")) throw error;
+    return undefined;
+  }
 }
 
 function keysOf(api: FlexpriceApi, owner: string): Promise<Key[]> {
