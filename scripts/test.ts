@@ -18,9 +18,10 @@ interface StaticStep {
   command: readonly [string, ...string[]];
 }
 
-interface Suite {
-  name: string;
-  /** Runs the engine: needs a Pulumi CLI, and shares one pool of workers with the others that do. */
+/** Suites that one run of mocha takes together. */
+interface SuiteGroup {
+  suites: readonly string[];
+  /** Needs a Pulumi CLI. */
   engine?: true;
   /** Fails if the coverage of provider/ is too low, see .c8rc.json. */
   measured?: true;
@@ -43,16 +44,16 @@ const STATIC_STEPS: readonly StaticStep[] = [
 /** An operation of the engine waits now and then: one more at once than there are cores. Two more took longer. */
 const ENGINE_JOBS = String(Math.min(3, availableParallelism() + 1));
 
-const ENGINE_MOCHA = ["--timeout", "180000", "--parallel", "--jobs", ENGINE_JOBS];
-
-const SUITES: readonly Suite[] = [
-  { name: "unit", measured: true, mocha: [] },
-  { name: "contract", mocha: ["--timeout", "30000"] },
-  { name: "chaos", mocha: ["--timeout", "300000"] },
-  // The longest files first, so that no worker is left with one at the end.
-  { name: "package", engine: true, mocha: ENGINE_MOCHA },
-  { name: "docs", engine: true, mocha: ENGINE_MOCHA },
-  { name: "engine", engine: true, mocha: ENGINE_MOCHA },
+const SUITE_GROUPS: readonly SuiteGroup[] = [
+  { suites: ["unit"], measured: true, mocha: [] },
+  { suites: ["contract"], mocha: ["--timeout", "30000"] },
+  { suites: ["chaos"], mocha: ["--timeout", "300000"] },
+  {
+    // The longest files first, so that no worker is left with one at the end.
+    suites: ["package", "docs", "engine"],
+    engine: true,
+    mocha: ["--timeout", "180000", "--parallel", "--jobs", ENGINE_JOBS],
+  },
 ];
 
 interface Report extends Counts {
@@ -73,25 +74,30 @@ async function main(args: readonly string[]): Promise<void> {
   const firstOption = args.findIndex((arg) => arg.startsWith("-"));
   const names = firstOption === -1 ? args : args.slice(0, firstOption);
   const mochaOptions = firstOption === -1 ? [] : args.slice(firstOption);
-  const known = [BUILD, ...STATIC_STEPS, ...SUITES].map(({ name }) => name);
+  const known = [
+    ...[BUILD, ...STATIC_STEPS].map(({ name }) => name),
+    ...SUITE_GROUPS.flatMap(({ suites }) => suites),
+  ];
   for (const name of names) {
     if (!known.includes(name)) fail(`there is no step "${name}"; there are: ${known.join(", ")}`);
   }
-  const wanted = ({ name }: { name: string }) => names.length === 0 || names.includes(name);
+  const isWanted = (name: string) => names.length === 0 || names.includes(name);
+  const wantedSteps = (steps: readonly StaticStep[]) => steps.filter(({ name }) => isWanted(name));
+  const groups = SUITE_GROUPS.map((group) => ({
+    ...group,
+    suites: group.suites.filter(isWanted),
+  })).filter(({ suites }) => suites.length > 0);
 
-  await runSteps([BUILD].filter(wanted));
-  const suites = SUITES.filter(wanted);
-  const beside = runSteps(STATIC_STEPS.filter(wanted));
-  for (const suite of suites.filter(({ engine }) => !engine)) {
-    await runSuites([suite], suite.mocha, mochaOptions);
+  await runSteps(wantedSteps([BUILD]));
+  const beside = runSteps(wantedSteps(STATIC_STEPS));
+  for (const group of groups) {
+    // The engine uses all cores; other suites one.
+    if (group.engine) await beside;
+    const cliProblem = group.engine ? await getPulumi() : undefined;
+    if (cliProblem === undefined) await runGroup(group, mochaOptions);
+    else for (const name of group.suites) fail(`${name}: ${cliProblem}`);
   }
   await beside;
-
-  const engineSuites = suites.filter(({ engine }) => engine);
-  if (engineSuites.length === 0) return;
-  const cliProblem = await getPulumi();
-  if (cliProblem === undefined) await runSuites(engineSuites, ENGINE_MOCHA, mochaOptions);
-  else for (const { name } of engineSuites) fail(`${name}: ${cliProblem}`);
 }
 
 /** What a step prints comes in one piece: a suite may run beside it. */
@@ -121,23 +127,21 @@ async function getPulumi(): Promise<string | undefined> {
   }
 }
 
-/** Runs suites of the same kind in one go. */
-async function runSuites(
-  suites: readonly Suite[],
-  ownOptions: readonly string[],
+async function runGroup(
+  { suites, measured, mocha }: SuiteGroup,
   mochaOptions: readonly string[],
 ): Promise<void> {
-  const names = suites.map(({ name }) => name).join(", ");
+  const names = suites.join(", ");
   heading(names);
-  for (const suite of suites.filter((suite) => testFiles(suite).length === 0)) {
-    fail(`${suite.name}: no test files in test/${suite.name}`);
+  for (const suite of suites.filter((name) => testFiles(name).length === 0)) {
+    fail(`${suite}: no test files in test/${suite}`);
   }
   const folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-counts-"));
   const countsFile = join(folder, "counts.json");
-  const runner = suites.some(({ measured }) => measured) ? ["c8", "mocha"] : ["mocha"];
   const exitCode = await run([
-    ...runner,
-    ...ownOptions,
+    ...(measured ? ["c8"] : []),
+    "mocha",
+    ...mocha,
     ...["--reporter", "test/support/reporter.cjs", "--reporter-option", `counts=${countsFile}`],
     ...mochaOptions,
     ...suites.flatMap(testFiles),
@@ -157,8 +161,8 @@ async function runSuites(
   else if (counts.passed === 0) fail(`${names}: no test ran`);
 }
 
-function testFiles(suite: Suite): string[] {
-  const folder = join("test", suite.name);
+function testFiles(suite: string): string[] {
+  const folder = join("test", suite);
   try {
     return readdirSync(join(CHECKOUT, folder), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".test.ts"))
