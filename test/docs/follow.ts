@@ -47,14 +47,12 @@ export class DocSession {
 
   static async open(program: string): Promise<DocSession> {
     const fixture = await EngineFixture.open(program, {
-      config: {},
       stack: "dev",
       ownProcess: true,
       program: { project: "billing" },
       env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
     });
-    const { apiKey } = fixture.operator;
-    Object.assign(fixture.workspace.env, { OPERATOR_KEY: apiKey, FLEXPRICE_API_KEY: apiKey });
+    fixture.workspace.env["OPERATOR_KEY"] = fixture.operator.apiKey;
     const session = new DocSession(fixture);
     try {
       await session.type(["pulumi stack select dev"]);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { nightly } from "../support/sample";
 import { githubJob, readWorkflow, textOf } from "./ci-examples";
 import type { System } from "./ci-repository";
 import { describeJobs, describePlainOutput } from "./ci-suite";
@@ -78,6 +77,6 @@ describe("the GitHub workflows", () => {
     ]);
   });
 
-  describeJobs(system, { whole: nightly });
+  describeJobs(system);
   describePlainOutput(system);
 });

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { runChild } from "../../scripts/child";
-import { nightly } from "../support/sample";
 import { gitlabJob, readPipeline } from "./ci-examples";
 import type { System } from "./ci-repository";
 import { describeJobs, describePlainOutput } from "./ci-suite";
@@ -76,6 +75,6 @@ describe("the GitLab pipeline", () => {
     }
   });
 
-  describeJobs(system, { whole: nightly });
+  describeJobs(system);
   describePlainOutput(system);
 });

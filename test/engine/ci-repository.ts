@@ -82,7 +82,11 @@ export class Repository {
     for (const [name, content] of Object.entries(files)) {
       writeFileSync(join(folder, name), JSON.stringify(content));
     }
-    const fixture = await EngineFixture.open(source, { folder, stack: STACK, config: {} });
+    const fixture = await EngineFixture.open(source, {
+      folder,
+      stack: STACK,
+      withoutCredential: true,
+    });
     const config = `Pulumi.${STACK}.yaml`;
     cpSync(join(fixture.workspace.scratch, config), join(folder, config));
     return new Repository(system, fixture, folder);

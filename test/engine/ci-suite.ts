@@ -21,7 +21,7 @@ function refused(result: JobResult): JobResult {
 }
 
 /** Runs the jobs of a CI system's example, in the order in which a team meets them. */
-export function describeJobs(system: System, { whole }: { whole: typeof nightly }): void {
+export function describeJobs(system: System): void {
   let repository: Repository;
   before(async () => {
     repository = await Repository.open(system, PROGRAM);
@@ -63,7 +63,7 @@ export function describeJobs(system: System, { whole }: { whole: typeof nightly 
     assert.deepEqual(writes(), ["POST /v1/users", "POST /v1/secrets/api/keys"]);
   });
 
-  whole("drift fails on an account that was renamed", async () => {
+  nightly("drift fails on an account that was renamed", async () => {
     const [account] = repository.fixture.accounts();
     assert.ok(account);
     const { id, name } = account;
@@ -75,7 +75,7 @@ export function describeJobs(system: System, { whole }: { whole: typeof nightly 
     assert.deepEqual(writes(), []);
   });
 
-  whole(
+  nightly(
     "up on a schedule rotates the key when its time has come, and drift passes then",
     async () => {
       const [before] = repository.fixture.keys();

@@ -19,7 +19,9 @@ describe("connections", () => {
   let eu: Operator;
   let india: Operator;
   before(async () => {
-    fixture = await EngineFixture.open(program({ eu: '"eu"', india: '"india"' }), { config: {} });
+    fixture = await EngineFixture.open(program({ eu: '"eu"', india: '"india"' }), {
+      withoutCredential: true,
+    });
     eu = fixture.operator;
     india = fixture.emulator.createTenant({ name: "India" });
     fixture.hide(india.apiKey);

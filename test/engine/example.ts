@@ -34,8 +34,7 @@ export class Example {
     // A policy pack checks another example.
     const isProgram = existsSync(join(folder, "Pulumi.yaml"));
     const project = isProgram ? folder : join(copy, "examples", "quickstart");
-    const fixture = await EngineFixture.on(project, { config: {} });
-    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
+    const fixture = await EngineFixture.on(project);
     return new Example(fixture, readFileSync(join(folder, "README.md"), "utf8"), folder, copy);
   }
 

@@ -10,7 +10,6 @@ import {
 } from "../../provider/emulator";
 import { type ChildResult, runChild } from "../../scripts/child";
 import {
-  type ConfigValue,
   type OperationResult,
   ok,
   type ProgramSource,
@@ -60,8 +59,8 @@ ${more}`;
 }
 
 export interface EngineFixtureOptions {
-  /** Default: none; the credential is then in the environment, since setting config takes a call of the CLI. */
-  config?: Record<string, ConfigValue>;
+  /** Leaves out the operator's credential, which is in the environment by default: config takes a call of the CLI. */
+  withoutCredential?: boolean;
   env?: Record<string, string | undefined>;
   program?: Omit<ProgramSource, "source">;
   /**
@@ -104,7 +103,7 @@ export class EngineFixture {
     program: string | ProgramSource,
     options: Pick<
       EngineFixtureOptions,
-      "config" | "env" | "stack" | "replicaLagMs" | "ownProcess"
+      "withoutCredential" | "env" | "stack" | "replicaLagMs" | "ownProcess"
     > = {},
   ): Promise<EngineFixture> {
     const { replicaLagMs = 0 } = options;
@@ -117,10 +116,9 @@ export class EngineFixture {
       ...(options.stack === undefined ? {} : { stack: options.stack }),
       env: {
         FLEXPRICE_BASE_URL: emulator.url,
-        ...(options.config === undefined ? { FLEXPRICE_API_KEY: operator.apiKey } : {}),
+        ...(options.withoutCredential ? {} : { FLEXPRICE_API_KEY: operator.apiKey }),
         ...options.env,
       },
-      config: options.config ?? {},
     });
     const folder = typeof program === "string" ? program : undefined;
     return new EngineFixture(emulator, operator, workspace, clock, folder);

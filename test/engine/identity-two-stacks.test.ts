@@ -35,7 +35,7 @@ async function killOnceHeld(stack: Stack): Promise<void> {
   late.releaseAnswers();
 }
 
-for (const [whose, names] of sample(NAMES)) {
+for (const [whose, names] of NAMES) {
   describe(`two stacks of one program on one machine, with names ${whose}`, () => {
     const program = identity({ ...names, more: LATE });
 

@@ -35,10 +35,8 @@ describe("an inline program of the Automation API", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open("", {
-      config: {},
       program: { language: "javascript", files: { "inline.js": INLINE, "work/.keep": "" } },
     });
-    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
   });
   after(() => fixture.close());
 

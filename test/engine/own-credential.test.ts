@@ -12,8 +12,7 @@ describe("the operator's own credential", () => {
   /** The key of a service account with super_admin. */
   let robotKey: string;
   before(async () => {
-    fixture = await EngineFixture.open("", { config: {} });
-    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
+    fixture = await EngineFixture.open("");
   });
   after(() => fixture.close());
 

@@ -14,7 +14,7 @@ new flexprice.ServiceAccount("ci", { roles: ${roles} });
 describe("a preview checks the settings", () => {
   let fixture: EngineFixture;
   before(async () => {
-    fixture = await EngineFixture.open(account(), { config: {}, ownProcess: true });
+    fixture = await EngineFixture.open(account(), { withoutCredential: true, ownProcess: true });
     fixture.hide(WRONG);
   });
   after(() => fixture.close());

@@ -9,9 +9,8 @@ const ACCOUNT = "**ServiceAccount::ci";
 describe("the end of a key that its rotation leaves to its expiry", () => {
   let fixture: EngineFixture;
   before(async () => {
-    // From the environment: a destroy uses its current values, not those of the last update.
-    fixture = await EngineFixture.open(program("event_ingestor"), { config: {} });
-    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
+    // The credential is in the environment: a destroy uses its current values, not those of the last update.
+    fixture = await EngineFixture.open(program("event_ingestor"));
     succeeded(await fixture.up());
   });
   after(() => fixture.close());

@@ -40,14 +40,10 @@ export async function secondStack(
   });
 }
 
-/** Resolves once this many requests have arrived. Fails if the operation ends before. */
-export async function reached(
-  request: Interception,
-  running: RunningOperation,
-  count = 1,
-): Promise<void> {
+/** Resolves once the request has arrived. Fails if the operation ends before. */
+export async function reached(request: Interception, running: RunningOperation): Promise<void> {
   const early = running.done.then(({ output }) => assert.fail(`It ended too early:\n${output}`));
-  await Promise.race([request.arrived(count), early]);
+  await Promise.race([request.arrived(), early]);
   early.catch(() => undefined);
 }
 

@@ -6,12 +6,12 @@ export function sample<Variant>(variants: readonly Variant[], count = 1): readon
   return EXHAUSTIVE ? variants : variants.slice(0, count);
 }
 
-/** A test for the nightly workflow only: a faster suite tests the same without the engine. */
-export function nightly(title: string, test: Mocha.AsyncFunc): void {
-  if (EXHAUSTIVE) it(title, test);
-}
-
-/** Tests for the nightly workflow alone, see {@link nightly}. */
+/** Tests for the nightly workflow only: a faster suite tests the same without the engine. */
 export function atNight(define: () => void): void {
   if (EXHAUSTIVE) define();
+}
+
+/** As {@link atNight}, for one test. */
+export function nightly(title: string, test: Mocha.AsyncFunc): void {
+  atNight(() => it(title, test));
 }
