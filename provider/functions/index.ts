@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { rejectUnknownSettings } from "../resources/program-config";
+import { recordFunctionSettings, rejectUnknownSettings } from "../resources/program-config";
 import { type ErrorKind, isFailure } from "../shared/errors";
 import type { FlexpriceQueries } from "./queries";
 import type {
@@ -207,7 +207,7 @@ function queriesOfRun(): FlexpriceQueries {
   }: typeof import("../session/connection-pool") = require("../session/connection-pool");
   const { FlexpriceQueries }: typeof import("./queries") = require("./queries");
   const source = { config: pulumi.runtime.getConfig, environment: process.env };
-  const queries = new FlexpriceQueries(new ConnectionPool(source));
+  const queries = new FlexpriceQueries(new ConnectionPool(source), recordFunctionSettings);
   // Outside of a run, as in unit tests with mocks, the settings may change at any time: nothing is cached.
   if (run !== undefined) runs.set(run, queries);
   return queries;

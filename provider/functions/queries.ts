@@ -1,7 +1,6 @@
 import { z } from "zod";
 import type { Key, User } from "../api/schemas";
 import { toCheckFailures } from "../lifecycle/validation";
-import { recordFunctionSettings } from "../resources/program-config";
 import { isUniqueNameOf } from "../session/auto-name";
 import type { Connection } from "../session/connection";
 import type { ConnectionPool } from "../session/connection-pool";
@@ -10,17 +9,7 @@ import { seesEveryKey } from "../session/key-verification";
 import { FlexpriceError, isFailure, operation } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { closestMatch, roleProblems, uniqueSorted } from "../shared/roles";
-import type {
-  ApiKeyInfo,
-  CallerInfo,
-  GetApiKeysArgs,
-  GetCallerArgs,
-  GetRolesArgs,
-  GetServiceAccountArgs,
-  GetServiceAccountsArgs,
-  RoleInfo,
-  ServiceAccountInfo,
-} from "./types";
+import type { ApiKeyInfo, CallerInfo, RoleInfo, ServiceAccountInfo } from "./types";
 
 /** How many accounts an error lists. */
 const MAX_NAMED = 10;
@@ -42,11 +31,18 @@ const serviceAccountsArgs = z.strictObject({
 const apiKeysArgs = z.strictObject({ serviceAccountId: text.optional(), connection });
 const onlyConnectionArgs = z.strictObject({ connection });
 
-/** Implements the functions over one pool of connections. */
+/** Implements the functions over one pool of connections. Each checks its arguments. */
 export class FlexpriceQueries {
-  constructor(private readonly connections: ConnectionPool) {}
+  /** @param onUse - Called with the connection that a function uses, and the fingerprint of its settings. */
+  constructor(
+    private readonly connections: ConnectionPool,
+    private readonly onUse: (
+      connection: string | undefined,
+      fingerprint: string,
+    ) => void = () => {},
+  ) {}
 
-  async serviceAccount(args: GetServiceAccountArgs): Promise<ServiceAccountInfo> {
+  async serviceAccount(args: object): Promise<ServiceAccountInfo> {
     const { id, name, connection } = checked(serviceAccountArgs, args, "look up a service account");
     const title = `look up service account ${id ?? JSON.stringify(name)}`;
     return await this.run(connection, title, "users", async ({ credentialSource, reads }) => {
@@ -61,7 +57,7 @@ export class FlexpriceQueries {
     });
   }
 
-  async serviceAccounts(args: GetServiceAccountsArgs): Promise<ServiceAccountInfo[]> {
+  async serviceAccounts(args: object): Promise<ServiceAccountInfo[]> {
     const title = "look up service accounts";
     const { role, name, connection } = checked(serviceAccountsArgs, args, title);
     return await this.run(connection, title, "users", async (connection) => {
@@ -73,7 +69,7 @@ export class FlexpriceQueries {
     });
   }
 
-  async apiKeys(args: GetApiKeysArgs): Promise<ApiKeyInfo[]> {
+  async apiKeys(args: object): Promise<ApiKeyInfo[]> {
     const { serviceAccountId, connection } = checked(apiKeysArgs, args, "look up API keys");
     const title = `look up ${serviceAccountId === undefined ? "API keys" : `the API keys of ${serviceAccountId}`}`;
     return await this.run(connection, title, "secrets", async (connection) => {
@@ -89,7 +85,7 @@ export class FlexpriceQueries {
     });
   }
 
-  async roles(args: GetRolesArgs): Promise<RoleInfo[]> {
+  async roles(args: object): Promise<RoleInfo[]> {
     const title = "look up roles";
     const { connection } = checked(onlyConnectionArgs, args, title);
     return await this.run(connection, title, "roles", async ({ reads }) => {
@@ -100,7 +96,7 @@ export class FlexpriceQueries {
     });
   }
 
-  async caller(args: GetCallerArgs): Promise<CallerInfo> {
+  async caller(args: object): Promise<CallerInfo> {
     const title = "look up who the credential belongs to";
     const { connection } = checked(onlyConnectionArgs, args, title);
     return await this.run(connection, title, "itself", async (connection) => {
@@ -117,7 +113,7 @@ export class FlexpriceQueries {
   ): Promise<Result> {
     return operation(title, async () => {
       const connection = this.connections.connect(name);
-      recordFunctionSettings(name, this.connections.fingerprint(name));
+      this.onUse(name, this.connections.fingerprint(name));
       try {
         return await query(connection);
       } catch (error) {

@@ -1,8 +1,13 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { type SettingsSource, wantsPreflight } from "../config/read";
 import type { Connection } from "../session/connection";
-import type { ManagedIds } from "../session/managed-ids";
+import { ConnectionPool } from "../session/connection-pool";
+import { ManagedIds } from "../session/managed-ids";
+import { Journal } from "../session/recovery/journal";
 import type { Warn } from "../shared/errors";
 import type { Inputs as KeyInputs, State as KeyState } from "./api-key/state";
-import type { DiffedResources } from "./diffed-resources";
+import { DiffedResources } from "./diffed-resources";
 import type { Inputs as AccountInputs, State as AccountState } from "./service-account/state";
 
 /** What the providers of both resources share in one process. */
@@ -36,4 +41,52 @@ export interface ProviderContext {
   readonly now: (connection: string | undefined) => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly warn: Warn;
+  /** Whether a diff fails if the credential belongs to another tenant than the resource. If not, it warns. */
+  readonly rejectsForeignTenant: boolean;
+  readonly environment: SettingsSource["environment"];
+}
+
+/** What a front end gives to the lifecycles. */
+export interface FrontEnd {
+  readonly settings: SettingsSource;
+  readonly platform: Connection["platform"];
+  readonly warn: Warn;
+  /** Whether the engine learns of drift property by property, so that `replaceOnChanges` can replace because of it. */
+  readonly reportsDrift: boolean;
+  readonly rejectsForeignTenant: boolean;
+}
+
+/** Creates what the lifecycles of one process share. */
+export function createContext({
+  settings,
+  platform,
+  warn,
+  reportsDrift,
+  rejectsForeignTenant,
+}: FrontEnd): {
+  readonly context: ProviderContext;
+  readonly connections: ConnectionPool;
+  readonly journal: Journal;
+} {
+  const pulumiHome = settings.environment["PULUMI_HOME"] || join(homedir(), ".pulumi");
+  const journal = new Journal({ directory: join(pulumiHome, "flexprice", "creates"), warn });
+  const managed = new ManagedIds(journal);
+  const connections = new ConnectionPool(settings, platform, journal, managed);
+  const context: ProviderContext = {
+    connect: (name) => connections.connect(name),
+    isConfigured: (name) => connections.isConfigured(name),
+    connectionNames: () => connections.names(),
+    fingerprint: (name) => connections.fingerprint(name),
+    wantsPreflight: () => wantsPreflight(settings),
+    managed,
+    adoptedIds: new Set(),
+    diffedAccounts: new DiffedResources(reportsDrift),
+    diffedKeys: new DiffedResources(reportsDrift),
+    now: (connection) => connections.now(connection),
+    sleep: platform.sleep,
+    warn,
+    rejectsForeignTenant,
+    environment: settings.environment,
+  };
+  return { context, connections, journal };
 }

@@ -27,6 +27,13 @@ export function diffByTable<Field extends string>(
   return { changed, replaced: changed.filter((field) => table[field].change === "replace") };
 }
 
+/** What a diff found. The engine of a dynamic provider only learns what is replaced. */
+export interface Diff extends dynamic.DiffResult {
+  /** The properties that differ, those in `replaces` included. */
+  readonly changed: readonly string[];
+  readonly replaces: string[];
+}
+
 /**
  * A diff as the engine expects it. The new resource is created before the old one is deleted, unless the user sets
  * deleteBeforeReplace. If the program's inputs have changed, the diff leaves `changes` out: the engine then finds the
@@ -36,11 +43,12 @@ export function toDiffResult(diff: {
   readonly changed: readonly string[];
   readonly replaced: readonly string[];
   readonly isSeenByEngine?: boolean;
-}): dynamic.DiffResult {
+}): Diff {
   const { changed, replaced, isSeenByEngine = false } = diff;
   const isLeftToEngine = isSeenByEngine && changed.length > 0 && replaced.length === 0;
   return {
     ...(isLeftToEngine ? {} : { changes: changed.length > 0 }),
+    changed: [...changed],
     replaces: [...replaced],
     deleteBeforeReplace: false,
   };

@@ -32,6 +32,9 @@ export class DiffedResources<Olds, News extends object> {
   /** Inputs that the engine had checked, by whether they equal the old inputs. */
   private readonly checked = { same: new Set<string>(), changed: new Set<string>() };
 
+  /** @param reportsDrift - Whether the engine also learns of differences that are not in the inputs. */
+  constructor(private readonly reportsDrift = false) {}
+
   note(diffed: Diffed<Olds, News>): void {
     this.byId.set(diffed.id, { ...diffed, texts: [textOf(diffed.news)] });
     this.last = diffed.id;
@@ -65,8 +68,9 @@ export class DiffedResources<Olds, News extends object> {
     this.byId.set(id, { ...entry, isReplaced: false, isLeftToEngine: false });
   }
 
-  /** Whether the engine itself sees that these inputs differ from the old ones. */
-  hasChangedInputs(news: News): boolean {
+  /** Whether the engine itself sees what differs from the state, if anything does. */
+  isSeenByEngine(news: News): boolean {
+    if (this.reportsDrift) return true;
     const text = textOf(news);
     return this.checked.changed.has(text) && !this.checked.same.has(text);
   }

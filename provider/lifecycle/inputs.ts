@@ -1,9 +1,13 @@
-import { runtime } from "@pulumi/pulumi";
 import { z } from "zod";
 
-/** Whether the value is unknown before `up`. Pulumi sends a fixed text in its place, at any depth of the inputs. */
+/**
+ * Stands for a value that is unknown before `up`, at any depth of the inputs. The same as `runtime.unknownValue` of
+ * the SDK, which the plugin does not load.
+ */
+export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
 export function isUnknown(value: unknown): boolean {
-  return value === runtime.unknownValue;
+  return value === UNKNOWN;
 }
 
 /** Whether the value is unknown or contains an unknown value. */

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { durationMs } from "../shared/duration";
 import type { ServiceAccountRole } from "../shared/roles";
 import { ApiKey } from "./api-key";
+import { ACCOUNT_INPUTS, KEY_INPUTS, KEY_OPTIONS, LIFETIME, overlapWithin } from "./identity-rules";
 import { rejectDeletedWith, rejectMissingArgs, withDefault } from "./options";
 import { ServiceAccount } from "./service-account";
 
@@ -34,9 +34,6 @@ export interface ServiceIdentityArgs {
   /** Name of a connection in `flexprice:connections`. Default: the other settings. Change: replaces both. */
   connection?: pulumi.Input<string> | undefined;
 }
-
-/** How long a key and its successor both work, unless the lifetime is short. */
-const OVERLAP = "14d";
 
 /**
  * The identity of one service: a {@link ServiceAccount} with an {@link ApiKey} that rotates.
@@ -79,11 +76,11 @@ export class ServiceIdentity extends pulumi.ComponentResource {
     rejectMissingArgs("ServiceIdentity", name, args, "roles");
     rejectDeletedWith("ServiceIdentity", name, opts);
     super("flexprice:index:ServiceIdentity", name, {}, opts);
-    const { roles, expiresIn = "90d", rotateBefore, rotationTriggers, connection } = args;
+    const { roles, expiresIn = LIFETIME, rotateBefore, rotationTriggers, connection } = args;
     const namePrefix = withDefault(args.namePrefix, name);
     this.serviceAccount = new ServiceAccount(
       name,
-      { name: args.name, namePrefix, roles, forceDestroy: true, connection },
+      { name: args.name, namePrefix, roles, connection, ...ACCOUNT_INPUTS },
       { parent: this },
     );
     this.key = new ApiKey(
@@ -96,10 +93,9 @@ export class ServiceIdentity extends pulumi.ComponentResource {
         expiresIn,
         rotateBefore: rotateBefore ?? overlapOf(expiresIn),
         rotationTriggers,
-        onDelete: "expire",
+        ...KEY_INPUTS,
       },
-      // Pulumi does not replace protected resources: every up would fail once the key is due. The account is protected.
-      { parent: this, protect: false },
+      { parent: this, ...KEY_OPTIONS },
     );
     this.serviceAccountId = this.serviceAccount.id;
     this.apiKey = this.key.apiKey;
@@ -116,9 +112,4 @@ function overlapOf(expiresIn: pulumi.Input<string>): pulumi.Input<string> {
   return typeof expiresIn === "string"
     ? overlapWithin(expiresIn)
     : pulumi.output(expiresIn).apply(overlapWithin);
-}
-
-function overlapWithin(lifetime: string): string {
-  const half = (durationMs(lifetime) ?? Number.POSITIVE_INFINITY) / 2;
-  return half < (durationMs(OVERLAP) ?? 0) ? `${half / 1_000}s` : OVERLAP;
 }

@@ -51,7 +51,7 @@ export async function guardOwnCredentialAmong(
   if (own === undefined) return;
   throw new FlexpriceError({
     kind: "refused",
-    reason: `API key ${own.id}, which a rotation left to expire, would be revoked too, and seems to be the operator's own credential, from ${connection.credentialSource}`,
+    reason: `API key ${own.id} would be revoked, and seems to be the operator's own credential, from ${connection.credentialSource}`,
     fix: "configure another credential.",
   });
 }

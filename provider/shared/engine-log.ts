@@ -1,14 +1,16 @@
-import { createRequire } from "node:module";
 import { SHOWN_BY_ENGINE, type Warn } from "./errors";
+import { engineMessages, engineService, grpc } from "./grpc";
 import { escapeControlByLine, redact } from "./redaction";
 
 /**
- * Shows warnings or infos in the CLI's output, each text once per process. The engine's address is the first argument
- * of the provider process. Without an engine, as in tests, messages go to standard error.
+ * Shows warnings or infos in the CLI's output, each text once per process. Without an engine, as in tests, messages go
+ * to standard error.
+ * @param urn - The resource that the message is shown with.
  */
 export function engineLog(
-  engineAddress: string | undefined = process.argv[2],
+  engineAddress: string | undefined,
   severity: "warning" | "info" = "warning",
+  urn: () => string | undefined = () => undefined,
 ): Warn {
   const shown = new Set<string>();
   return async (message) => {
@@ -19,7 +21,9 @@ export function engineLog(
       console.error(`${severity}: ${clean}`);
       return;
     }
-    await send(engineAddress, severity, clean).catch(() => console.error(`${severity}: ${clean}`));
+    await send(engineAddress, severity, clean, urn()).catch(() =>
+      console.error(`${severity}: ${clean}`),
+    );
   };
 }
 
@@ -27,20 +31,15 @@ async function send(
   engineAddress: string,
   severity: "warning" | "info",
   message: string,
+  urn: string | undefined,
 ): Promise<void> {
-  // Loaded only when needed: most operations have no message. Uses the SDK's own copy of gRPC.
-  const sdk = createRequire(require.resolve("@pulumi/pulumi"));
-  const { credentials }: typeof import("@grpc/grpc-js") = sdk("@grpc/grpc-js");
-  const { EngineClient }: typeof import("@pulumi/pulumi/proto/engine_grpc_pb") = sdk(
-    "@pulumi/pulumi/proto/engine_grpc_pb",
-  );
-  const { LogRequest, LogSeverity }: typeof import("@pulumi/pulumi/proto/engine_pb") = sdk(
-    "@pulumi/pulumi/proto/engine_pb",
-  );
+  const { LogRequest, LogSeverity } = engineMessages();
   const request = new LogRequest();
   request.setSeverity(severity === "warning" ? LogSeverity.WARNING : LogSeverity.INFO);
   request.setMessage(message);
-  const client = new EngineClient(engineAddress, credentials.createInsecure());
+  if (urn !== undefined) request.setUrn(urn);
+  const { EngineClient } = engineService();
+  const client = new EngineClient(engineAddress, grpc().credentials.createInsecure());
   await new Promise<void>((resolve, reject) => {
     client.log(request, (error: Error | null) => (error === null ? resolve() : reject(error)));
   });

@@ -104,6 +104,24 @@ export class FlexpriceError extends Error {
   }
 }
 
+/** A create that succeeded only in part. The engine keeps the object, and calls update in the next `up`. */
+export class PartlyCreated extends Error {
+  readonly reasons: readonly string[];
+
+  constructor(
+    readonly id: string,
+    readonly properties: Readonly<Record<string, unknown>>,
+    reason: string,
+  ) {
+    super(reason);
+    this.reasons = [reason];
+    this.stack = SHOWN_BY_ENGINE;
+  }
+}
+
+/** The inputs of a component are wrong. The engine shows the message beside the component. */
+export class InvalidInputs extends Error {}
+
 /** Names what `run` does, in the infinitive, for errors that it throws without a name. The innermost name counts. */
 export async function operation<Result>(name: string, run: () => Promise<Result>): Promise<Result> {
   try {

@@ -1,6 +1,6 @@
 import type { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
 import type { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
-import { PartlyCreated } from "../../provider/lifecycle/service-account/provider";
+import { PartlyCreated } from "../../provider/shared/errors";
 import { Killed } from "./process";
 import type { Timeline } from "./timeline";
 

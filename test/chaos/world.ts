@@ -127,6 +127,8 @@ export class ChaosWorld {
       now: () => connection.api.serverNow(),
       sleep: platform.sleep,
       warn,
+      rejectsForeignTenant: false,
+      environment: {},
     };
     return {
       account: new ServiceAccountProvider(context),

@@ -49,7 +49,7 @@ export const ONCE: RetryLimits = {
 export type AccountInputs = Parameters<ServiceAccountProvider["create"]>[0];
 export type AccountState = Parameters<ServiceAccountProvider["update"]>[1];
 export type KeyInputs = Parameters<ApiKeyProvider["create"]>[0];
-export type KeyState = Parameters<ApiKeyProvider["update"]>[1];
+export type KeyState = Parameters<ApiKeyProvider["update"]>[1] & { readonly apiKey: string };
 
 export interface UnitFixtureOptions {
   /** How far the server's clock is ahead of the process's, in milliseconds. */
@@ -66,6 +66,9 @@ export interface ProcessOptions {
   readonly preflight?: boolean;
   /** Default: true. */
   readonly configured?: boolean;
+  /** As in the plugin. Default: false. */
+  readonly isPlugin?: boolean;
+  readonly environment?: Readonly<Record<string, string>>;
   readonly transport?: Partial<TransportLimits>;
   readonly retry?: RetryLimits;
   /** Default: one that keeps no notes. */
@@ -130,7 +133,7 @@ export class UnitFixture {
   }
 
   process(options: ProcessOptions = {}): ProviderProcess {
-    const { preflight = true, configured = true, retry } = options;
+    const { preflight = true, configured = true, isPlugin = false, retry } = options;
     const { journal = new Journal() } = options;
     const managed = new ManagedIds(journal);
     const warnings: string[] = [];
@@ -155,10 +158,12 @@ export class UnitFixture {
       wantsPreflight: () => preflight,
       managed,
       adoptedIds: new Set(),
-      diffedAccounts: new DiffedResources(),
-      diffedKeys: new DiffedResources(),
+      diffedAccounts: new DiffedResources(isPlugin),
+      diffedKeys: new DiffedResources(isPlugin),
       now: () => connection.api.serverNow(),
       sleep: platform.sleep,
+      rejectsForeignTenant: isPlugin,
+      environment: options.environment ?? {},
       warn: async (message) => {
         warnings.push(message);
       },

@@ -47,7 +47,9 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
     return;
   }
   guardOwnCredential(connection, props.apiKey);
-  const ids = predecessors.map((one) => one.id);
+  // Without its value, only the key's display id can show that it is the credential.
+  const unproven = props.apiKey === undefined ? [{ id }, ...predecessors] : predecessors;
+  const ids = unproven.map((one) => one.id);
   await guardOwnCredentialAmong(connection, ids, { caller, ownerId: props.userId });
   await connection.recover(warn);
   await revoke(context, connection, id, props);
@@ -167,6 +169,12 @@ async function proveUnusable(
     if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
     throw error.with({
       fix: 'use a credential of the environment in which the key was created. A publishable key cannot be tested: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
+    });
+  }
+  if (props.apiKey === undefined) {
+    if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
+    throw error.with({
+      fix: 'use a credential of the environment in which the key was created. The state does not have the key\'s value, so the provider cannot prove that it is revoked: if you are sure, remove it from the state with "pulumi state delete".',
     });
   }
   if (!(await confirmRevoked(connection, props.apiKey, context.sleep))) {

@@ -15,7 +15,7 @@ import { FlexpriceError, operation } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { displayName, quoted, rememberSecret } from "../../shared/redaction";
 import type { ProviderContext } from "../context";
-import { type ChangeTable, diffByTable, toDiffResult } from "../diff";
+import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
 import { containsUnknown, isUnknown, omitProvider, pickDefined, unlessUnknown } from "../inputs";
 import {
   asCheckFailures,
@@ -29,10 +29,11 @@ import {
 import { accountId, connectionName, keyName, namePrefix, toCheckFailures } from "../validation";
 import { adoptable } from "./adoption";
 import { deleteKey } from "./delete";
+import { importKey } from "./import";
 import { isRotation, predecessorsOf, successorsOf } from "./predecessors";
 import { readKey } from "./read";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
-import { type Inputs, type State, toState } from "./state";
+import { type Inputs, plannedState, type State, toState } from "./state";
 
 const KEY_RULE = "must be the key itself, without white space or a line break";
 const schema = lazy(() => {
@@ -112,15 +113,11 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     if (replaced !== undefined) this.context.adoptedIds.delete(replaced.id);
     const isCreate =
       Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
-    const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
     const adoptId: unknown = inputs.adopt?.id;
     if (typeof adoptId === "string") this.context.managed.want(adoptId);
     const preview = await loadPreviewContext(this.context, inputs.connection);
-    if (failures.length === 0) {
-      const now = this.context.now(inputs.connection);
-      failures.push(...expiryFailures(inputs, isCreate, now));
-    }
-    failures.push(...preview.failures, ...functionSettingsFailures(this.context, news));
+    const failures = this.inputFailures(inputs, isCreate, preview);
+    failures.push(...functionSettingsFailures(this.context, news));
     if (failures.length === 0 && isCreate) {
       failures.push(...keyCreationFailures(preview, inputs.serviceAccountId !== undefined));
       failures.push(...(await this.ownerFailures(preview, inputs)));
@@ -131,7 +128,25 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     return { inputs, failures };
   }
 
-  async diff(id: string, olds: State, given: Inputs): Promise<dynamic.DiffResult> {
+  /** What is wrong with the inputs, whatever the state. */
+  async validate(inputs: Inputs): Promise<dynamic.CheckFailure[]> {
+    const preview = await loadPreviewContext(this.context, inputs.connection);
+    return this.inputFailures(inputs, false, preview);
+  }
+
+  private inputFailures(
+    inputs: Inputs,
+    isCreate: boolean,
+    preview: PreviewContext,
+  ): dynamic.CheckFailure[] {
+    const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
+    if (failures.length === 0) {
+      failures.push(...expiryFailures(inputs, isCreate, this.context.now(inputs.connection)));
+    }
+    return [...failures, ...preview.failures];
+  }
+
+  async diff(id: string, olds: State, given: Inputs): Promise<Diff> {
     const news: Inputs = omitProvider(given);
     const { managed, warn, diffedKeys } = this.context;
     for (const held of [{ id }, ...(olds.predecessors ?? [])]) managed.add(held.id);
@@ -143,19 +158,23 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       changed.push(due.property);
       replaced.push(due.property);
     }
-    const isSeenByEngine = diffedKeys.hasChangedInputs(news);
+    const isSeenByEngine = diffedKeys.isSeenByEngine(news);
     const isReplaced = replaced.length > 0;
     const isLeftToEngine = isSeenByEngine && changed.length > 0;
     if (this.isProgramRun) diffedKeys.note({ id, olds, news, isReplaced, isLeftToEngine });
-    if (replaced.length > 0) {
-      await operation(`replace API key ${displayName(id, olds.name)}`, () =>
-        assertTenantInPreview(this.context, olds),
+    if (isReplaced || this.context.rejectsForeignTenant) {
+      await operation(
+        `${isReplaced ? "replace" : "manage"} API key ${displayName(id, olds.name)}`,
+        () => assertTenantInPreview(this.context, olds),
       );
-      for (const warning of this.replacementWarnings(id, olds, news, changed, now))
-        await warn(warning);
     } else {
       await warnOfForeignTenant(this.context, olds, `API key ${displayName(id, olds.name)}`);
-      if (this.isProgramRun && news.adopt?.id === id) this.context.adoptedIds.add(id);
+    }
+    if (isReplaced) {
+      for (const warning of this.replacementWarnings(id, olds, news, changed, now))
+        await warn(warning);
+    } else if (this.isProgramRun && news.adopt?.id === id) {
+      this.context.adoptedIds.add(id);
     }
     return toDiffResult({ changed, replaced, isSeenByEngine });
   }
@@ -308,17 +327,29 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     );
   }
 
+  /** As {@link read}, for `pulumi import`: the state has nothing of the key yet. */
+  import(id: string): Promise<dynamic.ReadResult<State>> {
+    return operation(`import API key ${id}`, () => importKey(this.context, id));
+  }
+
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
     this.context.diffedKeys.noteUpdated(id);
-    // Updates concern only the provider: nothing of the key changes on the server.
+    return { outs: this.plannedUpdate(olds, news) };
+  }
+
+  /** The outputs of {@link create}, as far as a preview can know them. */
+  plannedCreate(inputs: Inputs): Readonly<Record<string, unknown>> {
+    return plannedState(inputs);
+  }
+
+  /** The outputs of {@link update}, which concerns only the provider: nothing of the key changes on the server. */
+  plannedUpdate(olds: State, news: Inputs): State {
     const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, autoName: _a, ...rest } = olds;
     const autoName = news.name === undefined ? { autoName: olds.name } : {};
     return {
-      outs: {
-        ...rest,
-        ...autoName,
-        ...pickDefined(news, "namePrefix", "rotateBefore", "rotationTriggers", "onDelete"),
-      },
+      ...rest,
+      ...autoName,
+      ...pickDefined(news, "namePrefix", "rotateBefore", "rotationTriggers", "onDelete"),
     };
   }
 

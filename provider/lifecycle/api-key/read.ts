@@ -23,7 +23,9 @@ export async function readKey(
   const connection = context.connect(props.connection);
   const caller = await guardTenant(connection, props.tenantId);
   await connection.remindOfPending(context.warn);
-  if (!isComplete(props)) return await readForeign(connection, id, props, caller);
+  if (!isComplete(props)) {
+    return { id, props: await readForeign(connection, id, props, caller) };
+  }
   guardEnvironment(connection, props.environmentId);
   // Publishable keys are never listed and do not authenticate, so nothing can be checked.
   if (props.type === "publishable_key") return unchanged(id, props);
@@ -68,7 +70,7 @@ async function readUnseen(
   context: ProviderContext,
   connection: Connection,
   id: string,
-  props: State,
+  props: State & { readonly apiKey: string },
   caller: User,
 ): Promise<dynamic.ReadResult<State>> {
   const works = (await authenticateWithKey(connection.api, props.apiKey)) !== undefined;
@@ -80,19 +82,26 @@ async function readUnseen(
   return unchanged(id, props);
 }
 
-/** Reads a key for `ApiKey.get`, which this stack does not manage. */
-async function readForeign(
+/** Reads a key that the state does not know, by its id. */
+export async function readForeign(
   connection: Connection,
   id: string,
   props: Partial<State>,
   caller: User,
-): Promise<dynamic.ReadResult<State>> {
+): Promise<State> {
   const listed = await connection.reads.key(id);
   if (listed === undefined) {
+    const isInState = props.tenantId !== undefined;
+    // An expired key works nowhere. The next up replaces it anyway.
+    if (isInState && hasPassed(props.expiresAt, connection.api.serverNow())) {
+      return props as State;
+    }
     throw new FlexpriceError({
       kind: "not_found",
       reason: `the credential from ${connection.credentialSource} sees no key with this id: it is revoked, publishable, of another environment${seesEveryKey(caller) ? "" : ", or of another owner"}`,
-      fix: "correct the id, or use a super_admin user's credential of the key's environment.",
+      fix: isInState
+        ? `use a super_admin user's credential of the key's environment. The state does not have the key's value, so the provider cannot prove that it is revoked: if you are sure, remove it with "pulumi state delete".`
+        : "correct the id, or use a super_admin user's credential of the key's environment.",
     });
   }
   if (props.apiKey !== undefined && displayIdOf(props.apiKey) !== listed.display_id) {
@@ -102,10 +111,9 @@ async function readForeign(
       fix: "correct the id or the apiKey.",
     });
   }
-  const { apiKey, ...rest } = toState({ ...props, name: listed.name }, listed, {
-    apiKey: props.apiKey ?? "",
+  return toState({ ...props, name: listed.name }, listed, {
+    apiKey: props.apiKey,
     tenantId: caller.tenant.id,
     environmentId: connection.chosenEnvironment,
   });
-  return { id, props: (apiKey === "" ? rest : { ...rest, apiKey }) as State };
 }

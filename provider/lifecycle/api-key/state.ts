@@ -2,7 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { Key } from "../../api/schemas";
 import { sameInstant } from "../../shared/duration";
 import { uniqueSorted } from "../../shared/roles";
-import { pickDefined } from "../inputs";
+import { pickDefined, UNKNOWN } from "../inputs";
 
 /** Resolved inputs of an API key, after check. */
 export interface Inputs {
@@ -31,7 +31,8 @@ export interface State extends Omit<Inputs, "adopt"> {
   readonly name: string;
   /** The name, if the program sets none. */
   readonly autoName?: string;
-  readonly apiKey: string;
+  /** Absent: the key was imported without its value. */
+  readonly apiKey?: string;
   readonly displayId: string;
   readonly roles: string[];
   readonly userId: string;
@@ -48,8 +49,8 @@ export interface State extends Omit<Inputs, "adopt"> {
   readonly ownerArchived?: boolean;
 }
 
-/** Whether create wrote the state. That of a `get` lacks these properties. */
-export function isComplete(props: Partial<State>): props is State {
+/** Whether the state has what a proof needs. That of a `get`, or of an import without the value, lacks the key. */
+export function isComplete(props: Partial<State>): props is State & { readonly apiKey: string } {
   return props.tenantId !== undefined && props.apiKey !== undefined && props.userId !== undefined;
 }
 
@@ -84,7 +85,7 @@ export function toState(
   inputs: Partial<Inputs>,
   key: Key,
   more: {
-    apiKey: string;
+    apiKey: string | undefined;
     tenantId: string;
     environmentId: string | undefined;
     adoptedId?: string | undefined;
@@ -94,21 +95,12 @@ export function toState(
   const { adoptedId, predecessors = [] } = more;
   const expiresAt = key.expires_at ?? undefined;
   return {
-    ...pickDefined(
-      inputs,
-      "serviceAccountId",
-      "namePrefix",
-      "expiresIn",
-      "rotateBefore",
-      "rotationTriggers",
-      "onDelete",
-      "connection",
-    ),
+    ...storedInputs(inputs),
     name: key.name,
     ...(inputs.name === undefined ? { autoName: key.name } : {}),
     type: key.type,
     ...(expiresAt === undefined ? {} : { expiresAt }),
-    apiKey: more.apiKey,
+    ...(more.apiKey === undefined ? {} : { apiKey: more.apiKey }),
     displayId: key.display_id,
     roles: uniqueSorted(key.roles ?? []),
     userId: key.user_id,
@@ -118,5 +110,38 @@ export function toState(
     ...(adoptedId === undefined ? {} : { adoptedId }),
     ...(predecessors.length === 0 ? {} : { predecessors }),
     ...(more.environmentId === undefined ? {} : { environmentId: more.environmentId }),
+  };
+}
+
+/** The inputs that the state has as they are. */
+function storedInputs(inputs: Partial<Inputs>): Partial<State> {
+  return pickDefined(
+    inputs,
+    "serviceAccountId",
+    "namePrefix",
+    "expiresIn",
+    "rotateBefore",
+    "rotationTriggers",
+    "onDelete",
+    "connection",
+  );
+}
+
+/** The state after create, as far as a preview can know it. */
+export function plannedState(inputs: Inputs): Readonly<Record<string, unknown>> {
+  const { name, type, serviceAccountId, expiresAt, expiresIn } = inputs;
+  return {
+    ...storedInputs(inputs),
+    ...(name === undefined ? { name: UNKNOWN, autoName: UNKNOWN } : { name }),
+    type,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(expiresIn === undefined ? {} : { expiresAt: UNKNOWN }),
+    apiKey: UNKNOWN,
+    displayId: UNKNOWN,
+    roles: UNKNOWN,
+    userId: serviceAccountId ?? UNKNOWN,
+    userType: UNKNOWN,
+    createdAt: UNKNOWN,
+    tenantId: UNKNOWN,
   };
 }

@@ -5,12 +5,12 @@ import type { Connection } from "../../session/connection";
 import { UnnamedAccount } from "../../session/creates";
 import { guardOwnAccount, guardTenant } from "../../session/guards";
 import { retryWhileUnknown } from "../../session/replica-lag";
-import { FlexpriceError, isFailure, operation, SHOWN_BY_ENGINE } from "../../shared/errors";
+import { FlexpriceError, isFailure, operation, PartlyCreated } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { displayName, quoted } from "../../shared/redaction";
 import { roleProblems, sameRoles, uniqueSorted } from "../../shared/roles";
 import type { ProviderContext } from "../context";
-import { type ChangeTable, diffByTable, toDiffResult } from "../diff";
+import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
 import { containsUnknown, isUnknown, omitProvider, unlessUnknown } from "../inputs";
 import {
   accountCreationFailures,
@@ -31,7 +31,15 @@ import {
 } from "../validation";
 import { deleteAccount } from "./delete";
 import { readAccount } from "./read";
-import { autoNameFor, createdState, desiredName, type Inputs, type State, toState } from "./state";
+import {
+  autoNameFor,
+  createdState,
+  desiredName,
+  type Inputs,
+  plannedState,
+  type State,
+  toState,
+} from "./state";
 
 const NO_ROLE = "Service accounts must have at least one role assigned";
 
@@ -64,21 +72,6 @@ const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
   connection: { change: "replace" },
 };
 
-/** A create that succeeded only in part. The engine keeps the object, and calls update in the next `up`. */
-export class PartlyCreated extends Error {
-  readonly reasons: readonly string[];
-
-  constructor(
-    readonly id: string,
-    readonly properties: Readonly<Record<string, unknown>>,
-    reason: string,
-  ) {
-    super(reason);
-    this.reasons = [reason];
-    this.stack = SHOWN_BY_ENGINE;
-  }
-}
-
 /** The provider of service accounts that the engine calls. */
 export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, State> {
   /** A refresh and a destroy do not run the program, so they cannot show what it keeps or replaces. */
@@ -91,14 +84,11 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const inputs = omitProvider(news);
     const replaced = this.context.diffedAccounts.recheck(olds, normalized(inputs));
     if (replaced !== undefined) this.context.adoptedIds.delete(replaced.id);
-    const failures = toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape));
     if (isKnownText(inputs.adopt)) this.context.managed.want(inputs.adopt);
     const preview = await loadPreviewContext(this.context, news.connection);
-    const roles = Array.isArray(news.roles) ? news.roles.filter(isKnownText) : [];
-    failures.push(...preview.failures, ...functionSettingsFailures(this.context, news));
-    failures.push(
-      ...roleProblems(roles, preview.offered).map((reason) => checkFailure("roles", reason)),
-    );
+    const failures = this.inputFailures(inputs, preview);
+    failures.push(...functionSettingsFailures(this.context, news));
+    const roles = knownRoles(inputs);
     const checked = failures.length === 0 ? normalized(inputs) : inputs;
     if (failures.length === 0 && willCreate(olds, inputs)) {
       failures.push(
@@ -112,7 +102,21 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     return { inputs: checked, failures };
   }
 
-  async diff(id: string, olds: State, given: Inputs): Promise<dynamic.DiffResult> {
+  /** What is wrong with the inputs, whatever the state. */
+  async validate(inputs: Inputs): Promise<dynamic.CheckFailure[]> {
+    return this.inputFailures(inputs, await loadPreviewContext(this.context, inputs.connection));
+  }
+
+  private inputFailures(inputs: Inputs, preview: PreviewContext): dynamic.CheckFailure[] {
+    const problems = roleProblems(knownRoles(inputs), preview.offered);
+    return [
+      ...toCheckFailures(schema().safeParse(inputs).error, Object.keys(schema().shape)),
+      ...preview.failures,
+      ...problems.map((reason) => checkFailure("roles", reason)),
+    ];
+  }
+
+  async diff(id: string, olds: State, given: Inputs): Promise<Diff> {
     const news: Inputs = omitProvider(given);
     const { managed, adoptedIds, diffedAccounts, warn } = this.context;
     managed.add(id);
@@ -130,14 +134,16 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       changed.push("name");
     }
     const isReplaced = replaced.length > 0;
-    const isSeenByEngine = diffedAccounts.hasChangedInputs(news);
+    const isSeenByEngine = diffedAccounts.isSeenByEngine(news);
     if (this.isProgramRun) {
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
       diffedAccounts.note({ id, olds, news, isReplaced, isLeftToEngine });
     }
-    if (isReplaced || changed.includes("name")) {
-      await operation(`change service account ${displayName(id, olds.name)}`, () =>
-        assertTenantInPreview(this.context, olds),
+    const isChanged = isReplaced || changed.includes("name");
+    if (isChanged || this.context.rejectsForeignTenant) {
+      await operation(
+        `${isChanged ? "change" : "manage"} service account ${displayName(id, olds.name)}`,
+        () => assertTenantInPreview(this.context, olds),
       );
     } else {
       const what = `Service account ${displayName(id, olds.name)}`;
@@ -167,6 +173,11 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     );
   }
 
+  /** As {@link read}, for `pulumi import`: the state has nothing of the account yet. */
+  import(id: string): Promise<dynamic.ReadResult<State>> {
+    return operation(`import service account ${id}`, () => readAccount(this.context, id, {}));
+  }
+
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
     this.context.diffedAccounts.noteUpdated(id);
     const name = desiredName(olds, news);
@@ -179,8 +190,18 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
         await rename(connection, id, name);
       });
     }
-    const autoName = autoNameFor(news, name);
-    return { outs: toState(news, { name, roles: olds.roles }, olds.tenantId, autoName) };
+    return { outs: this.plannedUpdate(olds, news) };
+  }
+
+  /** The outputs of {@link create}, as far as a preview can know them. */
+  plannedCreate(inputs: Inputs): Readonly<Record<string, unknown>> {
+    return plannedState(inputs);
+  }
+
+  /** The outputs of {@link update}. */
+  plannedUpdate(olds: State, news: Inputs): State {
+    const name = desiredName(olds, news);
+    return toState(news, { name, roles: olds.roles }, olds.tenantId, autoNameFor(news, name));
   }
 
   delete(id: string, props: State): Promise<void> {
@@ -324,6 +345,10 @@ function normalized(inputs: Inputs): Inputs {
   const { roles } = inputs;
   const isKnown = Array.isArray(roles) && roles.every(isKnownText);
   return isKnown ? { ...inputs, roles: uniqueSorted(roles) } : inputs;
+}
+
+function knownRoles({ roles }: Inputs): string[] {
+  return Array.isArray(roles) ? roles.filter(isKnownText) : [];
 }
 
 function isKnownText(value: unknown): value is string {

@@ -2,7 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { User } from "../../api/schemas";
 import { isUniqueNameOf } from "../../session/auto-name";
 import { sameRoles, uniqueSorted } from "../../shared/roles";
-import { pickDefined } from "../inputs";
+import { containsUnknown, pickDefined, UNKNOWN } from "../inputs";
 
 export interface Inputs {
   /** Absent: the account gets a unique name, which `autoName` keeps. */
@@ -88,4 +88,12 @@ export function toState(
     ...pickDefined(inputs, "namePrefix", "forceDestroy", "adopt", "connection"),
     tenantId,
   };
+}
+
+/** The state after create, as far as a preview can know it. */
+export function plannedState(inputs: Inputs): Readonly<Record<string, unknown>> {
+  const { name = UNKNOWN, roles } = inputs;
+  const autoName = inputs.name === undefined ? UNKNOWN : undefined;
+  const planned = toState(inputs, { name, roles: [] }, UNKNOWN, autoName);
+  return { ...planned, roles: containsUnknown(roles) ? UNKNOWN : uniqueSorted(roles) };
 }

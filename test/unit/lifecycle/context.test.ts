@@ -43,11 +43,13 @@ describe("lifecycle/context", () => {
   it("gives the engine a diff that makes the new before it deletes the old", () => {
     assert.deepEqual(toDiffResult({ changed: [], replaced: [] }), {
       changes: false,
+      changed: [],
       replaces: [],
       deleteBeforeReplace: false,
     });
     assert.deepEqual(toDiffResult({ changed: ["a", "b"], replaced: ["b"] }), {
       changes: true,
+      changed: ["a", "b"],
       replaces: ["b"],
       deleteBeforeReplace: false,
     });

@@ -254,11 +254,21 @@ describe("lifecycle/service-account: check and diff", () => {
       assert.equal(changes, true);
     });
 
+    it("refuses every change with a credential of another tenant in the plugin", async () => {
+      const { tenantId: _, ...same } = state;
+      const plugin = fixture.process({ isPlugin: true });
+      const diff = plugin.accounts.diff(id, { ...state, tenantId: "tenant_other" }, same);
+      const error = await failureOf(diff, "wrong_tenant");
+      assert.equal(error.operation, `manage service account "ci" (${id})`);
+      assert.match(error.reason, /tenant_other.*belongs to tenant tenant_/);
+    });
+
     for (const [what, [news, changes, replaces]] of Object.entries(cases)) {
       it(what, async () => {
         const { tenantId: _, ...same } = state;
         assert.deepEqual(await process.accounts.diff(id, state, { ...same, ...news }), {
           changes,
+          changed: changes ? Object.keys(news) : [],
           replaces,
           deleteBeforeReplace: false,
         });
@@ -276,6 +286,7 @@ describe("lifecycle/service-account: check and diff", () => {
       const changed = { ...same, name: "ci2" };
       await process.accounts.check(same, changed);
       assert.deepEqual(await process.accounts.diff(id, state, changed), {
+        changed: ["name"],
         replaces: [],
         deleteBeforeReplace: false,
       });
@@ -301,6 +312,7 @@ describe("lifecycle/service-account: check and diff", () => {
       const drifted = { ...state, name: "renamed", roles: ["super_admin"] };
       assert.deepEqual(await process.accounts.diff(id, drifted, same), {
         changes: true,
+        changed: ["name", "roles"],
         replaces: ["roles"],
         deleteBeforeReplace: false,
       });

@@ -26,7 +26,7 @@ describe("lifecycle/service-account: names", () => {
   const nameOf = (id: string) => fixture.emulator.accounts().find((one) => one.id === id)?.name;
   const diff = (id: string, olds: AccountState, news: AccountInputs) =>
     process.accounts.diff(id, olds, news);
-  const unchanged = { changes: false, replaces: [], deleteBeforeReplace: false };
+  const unchanged = { changes: false, changed: [], replaces: [], deleteBeforeReplace: false };
   const update = async (id: string, olds: AccountState, news: AccountInputs) =>
     (await process.accounts.update(id, olds, news)).outs as AccountState;
   /** The state after `pulumi refresh`. */
@@ -155,7 +155,11 @@ describe("lifecycle/service-account: names", () => {
       const { id, state } = await createAccount(process, inputs);
       fixture.emulator.clearRequests();
       const news = { namePrefix: "ci", roles: ROLES };
-      assert.deepEqual(await diff(id, state, news), { ...unchanged, changes: true });
+      assert.deepEqual(await diff(id, state, news), {
+        ...unchanged,
+        changes: true,
+        changed: ["name"],
+      });
       const own = await update(id, state, news);
       assert.deepEqual(own, { ...state, autoName: "CI" });
       assert.deepEqual(await diff(id, own, news), unchanged);
@@ -219,7 +223,11 @@ describe("lifecycle/service-account: names", () => {
         state: { ...state, name: 'the "robot"' },
         inputs: { name: 'the "robot"', namePrefix: "ci", roles: ROLES },
       });
-      assert.deepEqual(await diff(id, drifted.state, inputs), { ...unchanged, changes: true });
+      assert.deepEqual(await diff(id, drifted.state, inputs), {
+        ...unchanged,
+        changes: true,
+        changed: ["name"],
+      });
       assert.deepEqual(process.warnings, [
         `Service account ${id} was renamed outside of Pulumi: it is called "the \\"robot\\"", and its own name is "${state.name}". "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       ]);

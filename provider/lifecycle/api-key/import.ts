@@ -1,0 +1,61 @@
+import type { dynamic } from "@pulumi/pulumi";
+import { guardTenant } from "../../session/guards";
+import { FlexpriceError } from "../../shared/errors";
+import type { ProviderContext } from "../context";
+import { adoptable } from "./adoption";
+import { readForeign } from "./read";
+import type { Inputs, State } from "./state";
+
+/**
+ * The value of the key to import, or those of several as `secret_…=sk_…`, separated by white space. Only an environment
+ * variable keeps it out of the shell's history.
+ */
+export const IMPORT_VARIABLE = "FLEXPRICE_IMPORT_API_KEY";
+
+/**
+ * Reads a key for `pulumi import`, with the inputs that describe it. The value of the key is verified as for `adopt`.
+ * Without a value, the state has none.
+ * @throws FlexpriceError of kind `not_found`; `refused` if the value is not this key's, or the key is the operator's.
+ */
+export async function importKey(
+  context: ProviderContext,
+  id: string,
+): Promise<dynamic.ReadResult<State>> {
+  const apiKey = valueFor(id, context.environment[IMPORT_VARIABLE]);
+  const connection = context.connect(undefined);
+  const caller = await guardTenant(connection, undefined);
+  const found = await readForeign(connection, id, {}, caller);
+  const { name, type, userId, userType, expiresAt } = found;
+  if (userType !== "service_account" && userId !== caller.id) {
+    throw new FlexpriceError({
+      kind: "refused",
+      reason: `it acts for the user ${userId}, and a replacement could only act for a service account or for ${caller.id}, the owner of the credential`,
+      fix: "import it with a credential of its owner, or leave it out of the program.",
+    });
+  }
+  const owner = userType === "service_account" ? { serviceAccountId: userId } : {};
+  const inputs: Inputs = {
+    ...owner,
+    name,
+    type,
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+  if (apiKey !== undefined) {
+    await adoptable(connection, { id, apiKey }, inputs, userId, false);
+  } else if (caller.id === userId && connection.mayBeKey(found.displayId)) {
+    throw new FlexpriceError({
+      kind: "refused",
+      reason: `it seems to be the operator's own credential, from ${connection.credentialSource}`,
+      fix: "configure another credential, or leave this key out of the program.",
+    });
+  }
+  const props = { ...found, ...owner, ...(apiKey === undefined ? {} : { apiKey }) };
+  return { id, props, inputs: inputs as State };
+}
+
+function valueFor(id: string, given = ""): string | undefined {
+  const [first, ...others] = given.split(/\s+/).filter((part) => part !== "");
+  if (first === undefined) return undefined;
+  if (others.length === 0 && !first.includes("=")) return first;
+  return [first, ...others].find((part) => part.startsWith(`${id}=`))?.slice(id.length + 1);
+}

@@ -1,0 +1,249 @@
+import type { sendUnaryData } from "@grpc/grpc-js";
+import type { ConstructRequest, ConstructResponse } from "@pulumi/pulumi/proto/provider_pb";
+import type {
+  RegisterResourceRequest,
+  RegisterResourceResponse,
+} from "@pulumi/pulumi/proto/resource_pb";
+import { UNKNOWN } from "../lifecycle/inputs";
+import {
+  ACCOUNT_INPUTS,
+  KEY_INPUTS,
+  KEY_OPTIONS,
+  LIFETIME,
+  overlapWithin,
+} from "../resources/identity-rules";
+import { FlexpriceError, InvalidInputs } from "../shared/errors";
+import {
+  aliasMessages,
+  grpc,
+  monitorMessages,
+  monitorService,
+  providerMessages,
+} from "../shared/grpc";
+import { quoted } from "../shared/redaction";
+import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import type { Core } from "./core";
+import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
+
+type Registered = RegisterResourceResponse;
+
+/** One input of a child, and the inputs of the component that it is computed from. */
+interface ChildInput {
+  readonly value: unknown;
+  readonly from: readonly string[];
+  /** The resources that it is an output of. */
+  readonly dependsOn?: readonly string[];
+}
+
+type ChildInputs = Readonly<Record<string, ChildInput>>;
+
+/** Registers a ServiceIdentity with its children, as the class of the dynamic front end does. */
+export async function construct(
+  request: ConstructRequest,
+  version: string,
+  resources: Core["resources"],
+): Promise<ConstructResponse> {
+  if (request.getType() !== "flexprice:index:ServiceIdentity") {
+    throw new Error(`Flexprice has no component of type ${request.getType()}`);
+  }
+  if (request.getDeletedwith() !== "") throw deletedWithError(request.getName());
+  const monitor = new Monitor(request, version);
+  try {
+    return await register(request, monitor, resources);
+  } finally {
+    monitor.close();
+  }
+}
+
+async function register(
+  request: ConstructRequest,
+  monitor: Monitor,
+  { ServiceAccount, ApiKey }: Core["resources"],
+): Promise<ConstructResponse> {
+  const { accountInputs, keyInputs } = childInputs(request);
+  // If a child failed, the engine would end this call, and show a second error that says nothing.
+  const failures = [
+    ...(await ServiceAccount.validate(valuesOf(accountInputs))),
+    ...(await ApiKey.validate(valuesOf(keyInputs))),
+  ];
+  if (failures.length > 0) {
+    const reasons = new Set(failures.map(({ reason }) => reason));
+    throw new InvalidInputs([...reasons].join("\n"));
+  }
+  const component = (await monitor.registerComponent()).getUrn();
+  const account = await monitor.registerChild(component, "ServiceAccount", accountInputs);
+  const accountId = account.getId() || UNKNOWN;
+  const serviceAccountId = { value: accountId, from: [], dependsOn: [account.getUrn()] };
+  const key = await monitor.registerChild(
+    component,
+    "ApiKey",
+    { ...keyInputs, serviceAccountId },
+    KEY_OPTIONS,
+  );
+  const { apiKey = UNKNOWN, expiresAt = UNKNOWN } = fromStruct(key.getObject());
+  const outputs = toStruct({ serviceAccountId: accountId, apiKey, expiresAt }, ["apiKey"]);
+  await monitor.registerOutputs(component, outputs);
+  const response = new (providerMessages().ConstructResponse)();
+  const { PropertyDependencies } = providerMessages().ConstructResponse;
+  const dependencies = response.getStatedependenciesMap();
+  const urnsOf = (registered: Registered) =>
+    new PropertyDependencies().setUrnsList([registered.getUrn()]);
+  dependencies.set("serviceAccountId", urnsOf(account));
+  dependencies.set("apiKey", urnsOf(key));
+  dependencies.set("expiresAt", urnsOf(key));
+  return response.setUrn(component).setState(outputs);
+}
+
+/** The inputs of the children, without what is only known once the account is registered. */
+function childInputs(
+  request: ConstructRequest,
+): Record<"accountInputs" | "keyInputs", ChildInputs> {
+  const args = fromStruct(request.getInputs());
+  const given = (name: string): ChildInput => ({ value: args[name], from: [name] });
+  const fixed = (value: unknown): ChildInput => ({ value, from: [] });
+  const { namePrefix = request.getName(), expiresIn = LIFETIME } = args;
+  return {
+    accountInputs: {
+      name: given("name"),
+      namePrefix: { value: namePrefix, from: ["namePrefix"] },
+      roles: given("roles"),
+      connection: given("connection"),
+      forceDestroy: fixed(ACCOUNT_INPUTS.forceDestroy),
+    },
+    keyInputs: {
+      // A prefix and not a name: every rotation creates another key, and each needs a unique name.
+      namePrefix: { value: args["name"] ?? namePrefix, from: ["name", "namePrefix"] },
+      connection: given("connection"),
+      type: fixed("private_key"),
+      expiresIn: { value: expiresIn, from: ["expiresIn"] },
+      rotateBefore: {
+        value: args["rotateBefore"] ?? overlapOf(expiresIn),
+        from: ["rotateBefore", "expiresIn"],
+      },
+      rotationTriggers: given("rotationTriggers"),
+      onDelete: fixed(KEY_INPUTS.onDelete),
+    },
+  };
+}
+
+function valuesOf(inputs: ChildInputs): Properties {
+  const given = Object.entries(inputs).filter(([, { value }]) => value !== undefined);
+  return Object.fromEntries(given.map(([name, { value }]) => [name, value]));
+}
+
+function overlapOf(expiresIn: unknown): unknown {
+  return typeof expiresIn === "string" && expiresIn !== UNKNOWN
+    ? overlapWithin(expiresIn)
+    : UNKNOWN;
+}
+
+function deletedWithError(name: string): FlexpriceError {
+  return new FlexpriceError({
+    kind: "refused",
+    operation: `declare ServiceIdentity ${quoted(name)}`,
+    reason: 'the option "deletedWith" would drop the key from the state without revoking it',
+    fix: "leave it out: a key is revoked before its account is archived.",
+  });
+}
+
+/** The engine's side of a construct call: what the component registers, with the options of its request. */
+class Monitor {
+  private readonly client: InstanceType<ReturnType<typeof monitorService>["ResourceMonitorClient"]>;
+
+  constructor(
+    private readonly request: ConstructRequest,
+    private readonly version: string,
+  ) {
+    const { ResourceMonitorClient } = monitorService();
+    this.client = new ResourceMonitorClient(
+      request.getMonitorendpoint(),
+      grpc().credentials.createInsecure(),
+    );
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  registerComponent(): Promise<Registered> {
+    const { request } = this;
+    const registration = this.registration(request.getType(), request.getParent())
+      .setAliasesList(request.getAliasesList())
+      .setDependenciesList(request.getDependenciesList());
+    for (const [name, reference] of request.getProvidersMap().toArray()) {
+      registration.getProvidersMap().set(name, reference);
+    }
+    const [protect, retain] = [request.getProtect(), request.getRetainondelete()];
+    if (protect !== undefined) registration.setProtect(protect);
+    if (retain !== undefined) registration.setRetainondelete(retain);
+    return this.register(registration);
+  }
+
+  registerChild(
+    parent: string,
+    type: "ServiceAccount" | "ApiKey",
+    inputs: ChildInputs,
+    { protect }: { readonly protect?: boolean } = {},
+  ): Promise<Registered> {
+    const { request } = this;
+    const { Alias } = aliasMessages();
+    const dynamicType = type === "ApiKey" ? API_KEY_TYPE : SERVICE_ACCOUNT_TYPE;
+    const secret = secretsIn(request.getInputs());
+    const isSecret = ({ from }: ChildInput) => from.some((name) => secret.includes(name));
+    const given = Object.entries(inputs).filter(([, { value }]) => value !== undefined);
+    const secrets = given.filter(([, input]) => isSecret(input)).map(([name]) => name);
+    const registration = this.registration(`flexprice:index:${type}`, parent)
+      .setCustom(true)
+      .setObject(toStruct(valuesOf(inputs), secrets))
+      // The plugin's own version: without it, the engine would start a second default provider.
+      .setVersion(this.version)
+      .setProvider(request.getProvidersMap().get("flexprice") ?? "")
+      .setAliasesList([new Alias().setSpec(new Alias.Spec().setType(dynamicType))])
+      .setAdditionalsecretoutputsList(type === "ApiKey" ? ["apiKey"] : []);
+    if (protect !== undefined) registration.setProtect(protect);
+    const { PropertyDependencies } = monitorMessages().RegisterResourceRequest;
+    const all = new Set(request.getDependenciesList());
+    for (const [name, { from, dependsOn = [] }] of given) {
+      const urns = [...from.flatMap((input) => this.dependenciesOf(input)), ...dependsOn];
+      registration
+        .getPropertydependenciesMap()
+        .set(name, new PropertyDependencies().setUrnsList(urns));
+      for (const urn of urns) all.add(urn);
+    }
+    return this.register(registration.setDependenciesList([...all]));
+  }
+
+  registerOutputs(urn: string, outputs: ReturnType<typeof toStruct>): Promise<unknown> {
+    const { RegisterResourceOutputsRequest } = monitorMessages();
+    const request = new RegisterResourceOutputsRequest().setUrn(urn).setOutputs(outputs);
+    return called((callback) => this.client.registerResourceOutputs(request, callback));
+  }
+
+  private dependenciesOf(input: string): string[] {
+    return this.request.getInputdependenciesMap().get(input)?.getUrnsList() ?? [];
+  }
+
+  private registration(type: string, parent: string): RegisterResourceRequest {
+    return new (monitorMessages().RegisterResourceRequest)()
+      .setType(type)
+      .setName(this.request.getName())
+      .setParent(parent)
+      .setAcceptsecrets(true)
+      .setSupportspartialvalues(true)
+      .setAliasspecs(true)
+      .setParentstacktracehandle(this.request.getStackTraceHandle());
+  }
+
+  private register(registration: RegisterResourceRequest): Promise<Registered> {
+    return called((callback) => this.client.registerResource(registration, callback));
+  }
+}
+
+function called<Response>(call: (callback: sendUnaryData<Response>) => unknown): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    call((error, response) => {
+      if (error !== null || response == null) reject(error ?? new Error("no response"));
+      else resolve(response);
+    });
+  });
+}

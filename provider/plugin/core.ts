@@ -1,0 +1,103 @@
+import type { dynamic } from "@pulumi/pulumi";
+import { realPlatform } from "../api/client";
+import { unknownSettingError, unknownSettings } from "../config/keys";
+import { connectionNames, readSettings, type SettingsSource, wantsPreflight } from "../config/read";
+import { FlexpriceQueries } from "../functions/queries";
+import { ApiKeyProvider } from "../lifecycle/api-key/provider";
+import { createContext } from "../lifecycle/context";
+import type { Diff } from "../lifecycle/diff";
+import { containsUnknown } from "../lifecycle/inputs";
+import { ServiceAccountProvider } from "../lifecycle/service-account/provider";
+import type { Journal } from "../session/recovery/journal";
+import { isFailure, type Warn } from "../shared/errors";
+import type { Properties } from "./wire";
+
+/** What the engine calls for the resources of one type. */
+export interface ResourceLifecycle {
+  /** What is wrong with the inputs, whatever the state. */
+  validate(inputs: object): Promise<dynamic.CheckFailure[]>;
+  check(olds: object, news: object): Promise<dynamic.CheckResult>;
+  diff(id: string, olds: object, news: object): Promise<Diff>;
+  create(inputs: object): Promise<dynamic.CreateResult>;
+  plannedCreate(inputs: object): object;
+  read(id: string, outputs: object): Promise<dynamic.ReadResult>;
+  /** As `read`, for an object of which the state has nothing yet. The result has inputs. */
+  import(id: string): Promise<dynamic.ReadResult>;
+  update(id: string, olds: object, news: object): Promise<dynamic.UpdateResult>;
+  plannedUpdate(olds: object, news: object): object;
+  delete(id: string, outputs: object): Promise<void>;
+}
+
+/** The lifecycles and functions of one provider instance. */
+export interface Core {
+  readonly journal: Journal;
+  readonly resources: {
+    readonly ServiceAccount: ResourceLifecycle;
+    readonly ApiKey: ResourceLifecycle;
+  };
+  /** By the last part of the token. The engine only takes objects, so lists are wrapped. */
+  readonly functions: Readonly<Record<string, (args: object) => Promise<object>>>;
+}
+
+export function createCore(
+  settings: SettingsSource,
+  { warn, notify }: { readonly warn: Warn; readonly notify: Warn },
+): Core {
+  const platform = { ...realPlatform(), notify };
+  const { context, connections, journal } = createContext({
+    ...{ settings, platform, warn },
+    rejectsForeignTenant: true,
+    reportsDrift: true,
+  });
+  const queries = new FlexpriceQueries(connections);
+  return {
+    journal,
+    resources: {
+      ServiceAccount: new ServiceAccountProvider(context),
+      ApiKey: new ApiKeyProvider(context),
+    },
+    functions: functionsOf(queries),
+  };
+}
+
+function functionsOf(queries: FlexpriceQueries): Core["functions"] {
+  return {
+    getServiceAccount: (args) => queries.serviceAccount(args),
+    getServiceAccounts: async (args) => ({ accounts: await queries.serviceAccounts(args) }),
+    getApiKeys: async (args) => ({ keys: await queries.apiKeys(args) }),
+    getRoles: async (args) => ({ roles: await queries.roles(args) }),
+    getCaller: (args) => queries.caller(args),
+  };
+}
+
+/** Why no operation can work with these settings of a provider, whose names come without `flexprice:`. */
+export function settingsProblems(
+  given: Properties,
+  environment: SettingsSource["environment"],
+): string[] {
+  const config = new Map(
+    Object.entries(given).map(([name, value]) => [
+      `flexprice:${name}`,
+      typeof value === "string" ? value : JSON.stringify(value),
+    ]),
+  );
+  const unknown = unknownSettings([...config.keys()]).map(
+    (key) => unknownSettingError(key).message,
+  );
+  // What is unknown in a preview can only be checked in the up.
+  if (unknown.length > 0 || containsUnknown(given)) return unknown;
+  const settings = { config: (key: string) => config.get(key), environment };
+  const readConnections = [undefined, ...connectionNames(settings)].map(
+    (name) => () => readSettings(settings, name),
+  );
+  const problems = new Set<string>();
+  for (const read of [...readConnections, () => wantsPreflight(settings)]) {
+    try {
+      read();
+    } catch (error) {
+      if (!isFailure(error, "configuration")) throw error;
+      problems.add(error.message);
+    }
+  }
+  return [...problems];
+}

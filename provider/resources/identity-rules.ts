@@ -1,0 +1,23 @@
+import { durationMs } from "../shared/duration";
+
+/** How long a key lives by default. */
+export const LIFETIME = "90d";
+
+/** How long a key and its successor both work, unless the lifetime is short. */
+const OVERLAP = "14d";
+
+/** The inputs of a component's children that no user chooses. Its keys go with the account. */
+export const ACCOUNT_INPUTS = { forceDestroy: true } as const;
+export const KEY_INPUTS = { onDelete: "expire" } as const;
+
+/**
+ * Pulumi does not replace protected resources: every up would fail once the key is due. The component's `protect` only
+ * protects the account.
+ */
+export const KEY_OPTIONS = { protect: false } as const;
+
+/** How long before its expiry a key with this lifetime rotates by default. */
+export function overlapWithin(lifetime: string): string {
+  const half = (durationMs(lifetime) ?? Number.POSITIVE_INFINITY) / 2;
+  return half < (durationMs(OVERLAP) ?? 0) ? `${half / 1_000}s` : OVERLAP;
+}
