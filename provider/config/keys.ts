@@ -1,13 +1,29 @@
 import { FlexpriceError } from "../shared/errors";
 
-/** Every setting under `flexprice:`, with its environment variable. */
+/** Every setting under `flexprice:`, with its environment variable. The plugin's schema has these docstrings. */
 export const SETTINGS = {
+  /** The API key that Pulumi uses. It belongs to one environment of Flexprice, and so do the keys that it creates. */
   apiKey: "FLEXPRICE_API_KEY",
+  /** The access token of a user, instead of an API key. To work with keys, also set `environmentId`. */
   accessToken: "FLEXPRICE_ACCESS_TOKEN",
+  /** The environment to use with an access token. An API key ignores it. */
   environmentId: "FLEXPRICE_ENVIRONMENT_ID",
+  /** The address of the server. You can leave out `/v1`. Default: `https://us.api.flexprice.io/v1`. */
   baseUrl: "FLEXPRICE_BASE_URL",
+  /**
+   * Servers and credentials by name, for resources and functions that set `connection`. Without a `baseUrl`, a
+   * connection uses that of the other settings.
+   */
   connections: "FLEXPRICE_CONNECTIONS",
+  /**
+   * Whether to allow plain http to a host other than this machine. Credentials and keys are then sent unencrypted.
+   * Default: false.
+   */
   allowInsecure: "FLEXPRICE_ALLOW_INSECURE",
+  /**
+   * Whether `preview` and `up` ask the server before they change anything. Otherwise roles are checked against a
+   * built-in list. Default: true.
+   */
   preflight: "FLEXPRICE_PREFLIGHT",
 } as const;
 export type SettingName = keyof typeof SETTINGS;

@@ -47,11 +47,11 @@ export interface GetCallerArgs extends OverConnection {}
 
 /** A service account, as functions return it. */
 export interface ServiceAccountInfo {
-  /** `user_…` */
+  /** The account's id, `user_…`. */
   readonly id: string;
   /** The name that the dashboard shows. Not unique; empty if there is none. */
   readonly name: string;
-  /** Sorted, without duplicates. */
+  /** Roles of the account, sorted, without duplicates. */
   readonly roles: string[];
   /** Tenant of the account. */
   readonly tenantId: string;
@@ -59,23 +59,23 @@ export interface ServiceAccountInfo {
 
 /** An API key, as functions return it. Without its value, which Flexprice only shows at creation. */
 export interface ApiKeyInfo {
-  /** `secret_…` */
+  /** The key's id, `secret_…`. */
   readonly id: string;
   /** First five and last two characters of the key, e.g. `sk_01***NP`. Not unique. */
   readonly displayId: string;
   /** The name that the dashboard shows. Not unique. */
   readonly name: string;
-  /** `private_key`: Flexprice does not list others. */
+  /** Type of the key: `private_key`, since Flexprice does not list others. */
   readonly type: string;
-  /** A copy of the owner's roles at creation; sorted, without duplicates. */
+  /** Roles of the key, sorted, without duplicates: a copy of its owner's roles at creation. */
   readonly roles: string[];
   /** Id of the owner. */
   readonly userId: string;
   /** Type of the owner: `service_account` or `user`. */
   readonly userType: string;
-  /** RFC 3339; absent if the key never expires. Expired keys are listed too. */
+  /** When the key expires, RFC 3339. Absent if it never does. Expired keys are listed too. */
   readonly expiresAt?: string;
-  /** RFC 3339. */
+  /** When the key was created, RFC 3339. */
   readonly createdAt: string;
 }
 
@@ -87,7 +87,7 @@ export interface RoleInfo {
   readonly name: string;
   /** The server's description. */
   readonly description: string;
-  /** Actions by entity, e.g. `{ event: ["write"] }`; `*` stands for all. */
+  /** Actions by entity, e.g. `write` for `event`; `*` stands for all. */
   readonly permissions: Record<string, string[]>;
   /** Whether a service account can have the role. */
   readonly assignable: boolean;
@@ -95,13 +95,16 @@ export interface RoleInfo {
 
 /** Who the configured credential belongs to. */
 export interface CallerInfo {
-  /** `user_…`, for both users and service accounts. */
+  /** The owner's id, `user_…`, for both users and service accounts. */
   readonly id: string;
-  /** `user` or `service_account`. Only a user with `super_admin` can see and create the keys of others. */
+  /**
+   * Type of the owner: `user` or `service_account`. Only a user with `super_admin` can see and create the keys of
+   * others.
+   */
   readonly type: string;
-  /** Empty if there is none, as for most users. */
+  /** The owner's name. Empty if there is none, as for most users. */
   readonly name: string;
-  /** Sorted, without duplicates. */
+  /** Roles of the owner, sorted, without duplicates. */
   readonly roles: string[];
   /** Tenant of everything that is created with the credential. */
   readonly tenantId: string;

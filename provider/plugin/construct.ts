@@ -27,6 +27,9 @@ import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
 
 type Registered = RegisterResourceResponse;
 
+/** What tells the engine which plugin the children need. */
+type Plugin = Pick<typeof import("./schema.json"), "version" | "pluginDownloadURL">;
+
 /** One input of a child, and the inputs of the component that it is computed from. */
 interface ChildInput {
   readonly value: unknown;
@@ -40,14 +43,14 @@ type ChildInputs = Readonly<Record<string, ChildInput>>;
 /** Registers a ServiceIdentity with its children, as the class of the dynamic front end does. */
 export async function construct(
   request: ConstructRequest,
-  version: string,
+  plugin: Plugin,
   resources: Core["resources"],
 ): Promise<ConstructResponse> {
   if (request.getType() !== "flexprice:index:ServiceIdentity") {
     throw new Error(`Flexprice has no component of type ${request.getType()}`);
   }
   if (request.getDeletedwith() !== "") throw deletedWithError(request.getName());
-  const monitor = new Monitor(request, version);
+  const monitor = new Monitor(request, plugin);
   try {
     return await register(request, monitor, resources);
   } finally {
@@ -152,7 +155,7 @@ class Monitor {
 
   constructor(
     private readonly request: ConstructRequest,
-    private readonly version: string,
+    private readonly plugin: Plugin,
   ) {
     const { ResourceMonitorClient } = monitorService();
     this.client = new ResourceMonitorClient(
@@ -195,8 +198,9 @@ class Monitor {
     const registration = this.registration(`flexprice:index:${type}`, parent)
       .setCustom(true)
       .setObject(toStruct(valuesOf(inputs), secrets))
-      // The plugin's own version: without it, the engine would start a second default provider.
-      .setVersion(this.version)
+      // Without these, the engine would start a second default provider.
+      .setVersion(this.plugin.version)
+      .setPlugindownloadurl(this.plugin.pluginDownloadURL)
       .setProvider(request.getProvidersMap().get("flexprice") ?? "")
       .setAliasesList([new Alias().setSpec(new Alias.Spec().setType(dynamicType))])
       .setAdditionalsecretoutputsList(type === "ApiKey" ? ["apiKey"] : []);

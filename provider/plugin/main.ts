@@ -1,7 +1,5 @@
 #!/usr/bin/env node
 /** The process that the engine starts as `pulumi-resource-flexprice [flags] <engine address>`. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { onEngineExit } from "../lifecycle/engine-exit";
 import { grpc, providerService } from "../shared/grpc";
 import { ProviderServer } from "./server";
@@ -11,10 +9,7 @@ const server = new (grpc().Server)({
   "grpc.max_receive_message_length": 400 * 1024 * 1024,
   "grpc.max_send_message_length": 400 * 1024 * 1024,
 });
-const provider = new ProviderServer({
-  engineAddress: process.argv.at(-1),
-  schema: () => readFileSync(join(__dirname, "schema.json"), "utf8"),
-});
+const provider = new ProviderServer(process.argv.at(-1));
 server.addService(providerService().ResourceProviderService, provider.handlers());
 onEngineExit(() => provider.onEngineExit());
 server.bindAsync("127.0.0.1:0", grpc().ServerCredentials.createInsecure(), (error, port) => {

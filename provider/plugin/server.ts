@@ -46,20 +46,15 @@ import { escapeControlByLine, redact } from "../shared/redaction";
 import type { Core, ResourceLifecycle } from "./core";
 import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
 
+/** Only loaded by the calls that need it. */
+const packageSchema = lazy((): typeof import("./schema.json") => require("./schema.json"));
+
 /** The properties that the engine always encrypts in the state. */
 const SECRET_OUTPUTS = ["apiKey"];
 const SECRET_INPUTS = ["adopt"];
 
-export interface ServerOptions {
-  /** Of the engine that started this process; undefined if none did. */
-  readonly engineAddress: string | undefined;
-  /** The package's schema, as JSON. */
-  readonly schema: () => string;
-}
-
 /** Serves Pulumi's provider protocol for one provider instance. */
 export class ProviderServer {
-  private engineAddress: string | undefined;
   /** The settings of this instance: `flexprice:` keys as in the stack's config. */
   private config: ReadonlyMap<string, string> = new Map();
   private readonly urn = new AsyncLocalStorage<string>();
@@ -78,18 +73,12 @@ export class ProviderServer {
     return core;
   });
 
-  constructor(private readonly options: ServerOptions) {
-    this.engineAddress = options.engineAddress;
-  }
+  /** @param engineAddress - Of the engine that started this process; undefined if none did. */
+  constructor(private engineAddress: string | undefined) {}
 
   /** Call this when no result can reach the state any more. */
   onEngineExit(): void {
     this.journal?.onEngineExit();
-  }
-
-  private version(): string {
-    const { version }: { readonly version: string } = JSON.parse(this.options.schema());
-    return version;
   }
 
   /** What gRPC calls, by method. The engine takes what is missing as "not implemented". */
@@ -128,11 +117,11 @@ export class ProviderServer {
 
   private pluginInfo() {
     const { PluginInfo } = pluginMessages();
-    return new PluginInfo().setVersion(this.version());
+    return new PluginInfo().setVersion(packageSchema().version);
   }
 
   private schema(): GetSchemaResponse {
-    return new (providerMessages().GetSchemaResponse)().setSchema(this.options.schema());
+    return new (providerMessages().GetSchemaResponse)().setSchema(JSON.stringify(packageSchema()));
   }
 
   private checkConfig(request: CheckRequest): CheckResponse {
@@ -239,7 +228,7 @@ export class ProviderServer {
 
   private construct(request: ConstructRequest) {
     const { construct }: typeof import("./construct") = require("./construct");
-    return construct(request, this.version(), this.core().resources);
+    return construct(request, packageSchema(), this.core().resources);
   }
 
   private lifecycle(request: { getUrn(): string }): ResourceLifecycle {

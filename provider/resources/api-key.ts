@@ -35,7 +35,10 @@ export interface ApiKeyArgs {
    * Default: the resource's logical name. Change: only affects the next key that the resource creates.
    */
   namePrefix?: pulumi.Input<string> | undefined;
-  /** Default: `private_key`. Change: replaces. */
+  /**
+   * `private_key` authenticates to the API. `publishable_key` is for browsers.
+   * Default: `private_key`. Change: replaces.
+   */
   type?: pulumi.Input<ApiKeyType> | undefined;
   /**
    * When the key expires: an RFC 3339 instant with a zone, in the future when the key is created.
@@ -123,15 +126,15 @@ export class ApiKey extends pulumi.CustomResource {
   declare readonly name: pulumi.Output<string>;
   /** The generated name, if `name` is not set. */
   declare readonly autoName: pulumi.Output<string | undefined>;
-  /** `private_key` or `publishable_key`. */
+  /** Type of the key: `private_key` or `publishable_key`. */
   declare readonly type: pulumi.Output<string>;
   /** Roles of the key, sorted: a copy of its owner's roles at creation. */
   declare readonly roles: pulumi.Output<string[]>;
   /** Id of the service account or user that the key acts for. */
   declare readonly userId: pulumi.Output<string>;
-  /** `service_account` or `user`. */
+  /** Type of the owner: `service_account` or `user`. */
   declare readonly userType: pulumi.Output<string>;
-  /** When the key expires, RFC 3339; undefined: never. */
+  /** When the key expires, RFC 3339. Not set if it never does. */
   declare readonly expiresAt: pulumi.Output<string | undefined>;
   /** When the key was created, RFC 3339. */
   declare readonly createdAt: pulumi.Output<string>;

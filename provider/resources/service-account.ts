@@ -19,7 +19,8 @@ export interface ServiceAccountArgs {
    */
   namePrefix?: pulumi.Input<string> | undefined;
   /**
-   * Roles of the account: at least one, in any order. `super_admin` must be the only role.
+   * Roles of the account, e.g. `event_ingestor` or `event_reader`: at least one, in any order. `super_admin` must be
+   * the only role.
    * Change: replaces the account and its keys, new before old, since Flexprice fixes roles at creation.
    */
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;

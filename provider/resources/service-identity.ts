@@ -8,7 +8,8 @@ import { ServiceAccount } from "./service-account";
 /** Inputs of a {@link ServiceIdentity}. */
 export interface ServiceIdentityArgs {
   /**
-   * Roles of the service: at least one, and only those that it needs. A single service never needs `super_admin`.
+   * Roles of the service, e.g. `event_ingestor` or `event_reader`: at least one, and only those that it needs. A single
+   * service never needs `super_admin`.
    * Change: replaces account and key, new before old.
    */
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;

@@ -48,7 +48,8 @@ describe("the tarball", () => {
   it("holds the compiled code, the documents and the examples, and nothing else", () => {
     const compiled = filesIn("provider")
       .filter((path) => path.endsWith(".ts"))
-      .flatMap((source) => ["js", "d.ts"].map((ending) => `dist/${source.slice(0, -2)}${ending}`));
+      .flatMap((source) => ["js", "d.ts"].map((ending) => `dist/${source.slice(0, -2)}${ending}`))
+      .concat("dist/plugin/schema.json");
     const pages = filesIn("docs")
       .filter((path) => /\.(md|svg)$/.test(path))
       .map((path) => `docs/${path}`);

@@ -10,7 +10,7 @@ import type { Inputs, State } from "./state";
  * The value of the key to import, or those of several as `secret_…=sk_…`, separated by white space. Only an environment
  * variable keeps it out of the shell's history.
  */
-export const IMPORT_VARIABLE = "FLEXPRICE_IMPORT_API_KEY";
+const IMPORT_VARIABLE = "FLEXPRICE_IMPORT_API_KEY";
 
 /**
  * Reads a key for `pulumi import`, with the inputs that describe it. The value of the key is verified as for `adopt`.

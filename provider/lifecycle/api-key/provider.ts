@@ -36,7 +36,9 @@ import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "
 import { type Inputs, plannedState, type State, toState } from "./state";
 
 const KEY_RULE = "must be the key itself, without white space or a line break";
-const schema = lazy(() => {
+
+/** The inputs of an API key. */
+export const schema = lazy(() => {
   const lifetime = z.string(DURATION_RULE).superRefine(by(durationFailure));
   return z.strictObject({
     serviceAccountId: accountId().optional(),

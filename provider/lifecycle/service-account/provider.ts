@@ -43,7 +43,8 @@ import {
 
 const NO_ROLE = "Service accounts must have at least one role assigned";
 
-const schema = lazy(() =>
+/** The inputs of a service account. */
+export const schema = lazy(() =>
   z.strictObject({
     name: accountName().optional(),
     namePrefix: namePrefix().optional(),
