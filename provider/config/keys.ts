@@ -1,4 +1,5 @@
 import { FlexpriceError } from "../shared/errors";
+import { quoted } from "../shared/redaction";
 
 /** Every setting under `flexprice:`, with its environment variable. The plugin's schema has these docstrings. */
 export const SETTINGS = {
@@ -46,8 +47,19 @@ export function unknownSettings(keys: readonly string[]): string[] {
   );
 }
 
-/** The error for an unknown config key, most likely a typo. */
-export function unknownSettingError(key: string): FlexpriceError {
+/**
+ * The error for an unknown config key, most likely a typo.
+ * @param provider - The provider that has it as an argument, if the stack's config does not have it.
+ */
+export function unknownSettingError(key: string, provider?: string): FlexpriceError {
+  if (provider !== undefined) {
+    const name = key.slice("flexprice:".length);
+    return configError(
+      `provider ${quoted(provider)}`,
+      `argument ${quoted(name)} is unknown`,
+      `remove or correct it; valid arguments: ${Object.keys(SETTINGS).join(", ")}.`,
+    );
+  }
   return configError(
     key,
     `config key ${key} is unknown`,

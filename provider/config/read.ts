@@ -10,6 +10,8 @@ export interface SettingsSource {
   /** A value of the stack's config, by its whole key, e.g. `flexprice:apiKey`; decrypted. */
   readonly config: (key: string) => string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The provider whose arguments the config has, for errors; undefined: it is the stack's config. */
+  readonly provider?: string | undefined;
 }
 
 /** A credential. For errors, `source` says where the value was configured. */
@@ -75,18 +77,20 @@ export function wantsPreflight(source: SettingsSource): boolean {
 }
 
 /** The error if no credential is configured. */
-export function missingCredential(connection?: string): FlexpriceError {
+export function missingCredential(connection?: string, provider?: string): FlexpriceError {
   return new FlexpriceError({
     kind: "configuration",
     defaultOperation: "connect to Flexprice",
     reason:
       connection === undefined
-        ? "no Flexprice credential is configured"
+        ? `no Flexprice credential is configured${provider === undefined ? "" : ` for provider ${quoted(provider)}`}`
         : `connection "${connection}" has neither apiKey nor accessToken`,
     fix:
-      connection === undefined
-        ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.`
-        : `add one of them: "pulumi config set --secret --path ${connectionPath(connection)}.apiKey".`,
+      provider !== undefined
+        ? howToSet({ provider }, connection === undefined ? "apiKey" : "connections")
+        : connection === undefined
+          ? `run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.`
+          : `add one of them: "pulumi config set --secret --path ${connectionPath(connection)}.apiKey".`,
   });
 }
 
@@ -98,7 +102,7 @@ function readConnection(source: SettingsSource, name: string): Settings {
     throw configError(
       where,
       `${where} is not an object of named connections`,
-      example("connections"),
+      howToSet(source, "connections"),
     );
   }
   const given = Object.hasOwn(all.data, name) ? all.data[name] : undefined;
@@ -114,7 +118,7 @@ function readConnection(source: SettingsSource, name: string): Settings {
     throw configError(
       where,
       `connection ${quoted(name)} does not exist; ${names.length === 0 ? "none is configured" : `configured: ${names.join(", ")}`}`,
-      `set it, e.g. "pulumi config set --secret --path ${connectionPath(name)}.apiKey", or correct the resource's connection.`,
+      `${howToSet(source, "connections", name)} Or correct the resource's connection.`,
     );
   }
   const shape = z.strictObject({
@@ -131,7 +135,7 @@ function readConnection(source: SettingsSource, name: string): Settings {
     throw configError(
       where,
       `connection ${quoted(name)} is unusable: ${issues.join("; ")}`,
-      example("connections"),
+      howToSet(source, "connections"),
     );
   }
   const { apiKey, accessToken, environmentId, baseUrl } = parsed.data;
@@ -201,33 +205,39 @@ function oneCredential(
 function baseUrlOf(source: SettingsSource, setting: Setting | undefined): string {
   const allowInsecure = readFlag(source, "allowInsecure", false);
   return usableUrl(
+    source,
     setting?.value ?? DEFAULT_BASE_URL,
     setting?.source ?? "the default",
     allowInsecure,
   );
 }
 
-function usableUrl(text: string, source: string, allowInsecure: boolean): string {
+function usableUrl(
+  settings: SettingsSource,
+  text: string,
+  source: string,
+  allowInsecure: boolean,
+): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw configError(
       source,
       `the base URL from ${source} is not a valid http(s) URL`,
-      example("baseUrl"),
+      howToSet(settings, "baseUrl"),
     );
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
     throw configError(
       source,
       `the base URL from ${source} contains a user, a query or a fragment`,
-      `${example("baseUrl")} The credential goes into flexprice:apiKey.`,
+      `${howToSet(settings, "baseUrl")} The credential goes into flexprice:apiKey.`,
     );
   }
   if (url.protocol === "http:" && !allowInsecure && !isLoopback(url.hostname)) {
     throw configError(
       source,
       `the base URL from ${source} uses plain http to ${url.hostname}: credentials and keys would be sent unencrypted`,
-      `use https, or allow it with "pulumi config set flexprice:allowInsecure true".`,
+      `use https. To allow http, ${howToSet(settings, "allowInsecure")}`,
     );
   }
   const path = url.pathname.replace(/\/{2,}/g, "/").replace(/(?:\/v1)*\/?$/, "");
@@ -243,13 +253,22 @@ function readFlag(
   if (setting === undefined) return fallback;
   if (setting.value === "true") return true;
   if (setting.value === "false") return false;
-  throw configError(setting.source, `${setting.source} is neither true nor false`, example(name));
+  throw configError(
+    setting.source,
+    `${setting.source} is neither true nor false`,
+    howToSet(source, name),
+  );
 }
 
 function read(source: SettingsSource, name: SettingName): Setting | undefined {
   const configured = source.config(`flexprice:${name}`);
   if (configured !== undefined && configured !== "") {
-    return { value: configured, source: `config key flexprice:${name}`, origin: "config" };
+    const { provider } = source;
+    const from =
+      provider === undefined
+        ? `config key flexprice:${name}`
+        : `${name} of provider ${quoted(provider)}`;
+    return { value: configured, source: from, origin: "config" };
   }
   const variable = SETTINGS[name];
   const exported = source.environment[variable];
@@ -258,7 +277,14 @@ function read(source: SettingsSource, name: SettingName): Setting | undefined {
   return { value: exported, source: `environment variable ${variable}`, origin: "environment" };
 }
 
-function example(name: SettingName): string {
+function howToSet(
+  { provider }: Pick<SettingsSource, "provider">,
+  name: SettingName,
+  connection = "NAME",
+): string {
+  if (provider !== undefined) {
+    return `set ${name} in the arguments of provider ${quoted(provider)}, or ${SETTINGS[name]}.`;
+  }
   const secret = SECRET_SETTINGS.includes(`flexprice:${name}`) ? "--secret " : "";
   const example: Record<SettingName, string> = {
     apiKey: "",
@@ -271,7 +297,7 @@ function example(name: SettingName): string {
   };
   const command =
     name === "connections"
-      ? `pulumi config set --secret --path flexprice:connections.NAME.apiKey`
+      ? `pulumi config set --secret --path ${connectionPath(connection)}.apiKey`
       : `pulumi config set ${secret}flexprice:${name}${example[name]}`;
   return `set it with "${command}" or in ${SETTINGS[name]}.`;
 }

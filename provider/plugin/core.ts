@@ -70,10 +70,14 @@ function functionsOf(queries: FlexpriceQueries): Core["functions"] {
   };
 }
 
-/** Why no operation can work with these settings of a provider, whose names come without `flexprice:`. */
+/**
+ * Why no operation can work with these settings of a provider, whose names come without `flexprice:`.
+ * @param provider - The name of an explicit provider.
+ */
 export function settingsProblems(
   given: Properties,
   environment: SettingsSource["environment"],
+  provider: string | undefined,
 ): string[] {
   const config = new Map(
     Object.entries(given).map(([name, value]) => [
@@ -82,11 +86,11 @@ export function settingsProblems(
     ]),
   );
   const unknown = unknownSettings([...config.keys()]).map(
-    (key) => unknownSettingError(key).message,
+    (key) => unknownSettingError(key, provider).message,
   );
   // What is unknown in a preview can only be checked in the up.
   if (unknown.length > 0 || containsUnknown(given)) return unknown;
-  const settings = { config: (key: string) => config.get(key), environment };
+  const settings = { config: (key: string) => config.get(key), environment, provider };
   const readConnections = [undefined, ...connectionNames(settings)].map(
     (name) => () => readSettings(settings, name),
   );

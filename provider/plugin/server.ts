@@ -57,13 +57,19 @@ const SECRET_INPUTS = ["adopt"];
 export class ProviderServer {
   /** The settings of this instance: `flexprice:` keys as in the stack's config. */
   private config: ReadonlyMap<string, string> = new Map();
+  /** The name of this instance, if the program declares it. */
+  private provider: string | undefined;
   private readonly urn = new AsyncLocalStorage<string>();
   private journal: Core["journal"] | undefined;
 
   /** Loaded by the first call that needs it, so that the process answers at once. */
   private readonly core = lazy((): Core => {
     const { createCore }: typeof import("./core") = require("./core");
-    const settings = { config: (key: string) => this.config.get(key), environment: process.env };
+    const settings = {
+      config: (key: string) => this.config.get(key),
+      environment: process.env,
+      provider: this.provider,
+    };
     const urn = () => this.urn.getStore();
     const core = createCore(settings, {
       warn: engineLog(this.engineAddress, "warning", urn),
@@ -129,10 +135,9 @@ export class ProviderServer {
     const news = fromStruct(request.getNews());
     // Pulumi sets the version for a generated SDK.
     const { version: _, ...settings } = news;
-    const failures = settingsProblems(settings, process.env).map((reason) => ({
-      property: "",
-      reason,
-    }));
+    const provider = explicitName(resourceOf(request).name);
+    const reasons = settingsProblems(settings, process.env, provider);
+    const failures = reasons.map((reason) => ({ property: "", reason }));
     return checkResponse(news, failures, secretsIn(request.getNews()));
   }
 
@@ -148,6 +153,7 @@ export class ProviderServer {
     this.config = new Map(
       variables.map(([key, value]) => [key.replace("flexprice:config:", "flexprice:"), value]),
     );
+    this.provider = explicitName(request.getName() ?? "");
     const response = new (providerMessages().ConfigureResponse)();
     return response.setSupportspreview(true).setAcceptsecrets(true);
   }
@@ -249,6 +255,11 @@ export class ProviderServer {
 function resourceOf(request: { getUrn(): string }): { type: string; name: string } {
   const [, , types = "", ...name] = request.getUrn().split("::");
   return { type: types.slice(types.lastIndexOf("$") + 1), name: name.join("::") };
+}
+
+/** The name of a provider that the program declares. Default providers have the version and address in their name. */
+function explicitName(name: string): string | undefined {
+  return name === "" || /^default(?:_|$)/.test(name) ? undefined : name;
 }
 
 /** @param secrets - The properties that came in as secrets, and stay secret. */

@@ -29,7 +29,7 @@ export class ConnectionPool {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
     const { credential, ...settings } = readSettings(this.source, name);
-    if (credential === undefined) throw missingCredential(name);
+    if (credential === undefined) throw missingCredential(name, this.source.provider);
     const { platform, journal, managed } = this;
     const connection = new Connection({ ...settings, credential, platform }, journal, managed);
     this.byName.set(name, connection);

@@ -95,7 +95,7 @@ describe("a preview checks the settings", () => {
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://flexprice.invalid:8080";
     assert.equal(
       await refusal(account()),
-      `${unnamed}Could not use environment variable FLEXPRICE_BASE_URL.\n  Reason: the base URL from environment variable FLEXPRICE_BASE_URL uses plain http to flexprice.invalid: credentials and keys would be sent unencrypted\n  What to do: use https, or allow it with "pulumi config set flexprice:allowInsecure true".\n`,
+      `${unnamed}Could not use environment variable FLEXPRICE_BASE_URL.\n  Reason: the base URL from environment variable FLEXPRICE_BASE_URL uses plain http to flexprice.invalid: credentials and keys would be sent unencrypted\n  What to do: use https. To allow http, set it with "pulumi config set flexprice:allowInsecure true" or in FLEXPRICE_ALLOW_INSECURE.\n`,
     );
     assert.deepEqual(fixture.emulator.requests, []);
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = FLEXPRICE_BASE_URL;
