@@ -8,17 +8,18 @@ import { ApiKeyProvider } from "./lifecycle/api-key/provider";
 import { createContext } from "./lifecycle/context";
 import { onEngineExit } from "./lifecycle/engine-exit";
 import { ServiceAccountProvider } from "./lifecycle/service-account/provider";
-import { dropRepeatedErrors, engineLog } from "./shared/engine-log";
+import { asEngineAddress, dropRepeatedErrors, engineLog } from "./shared/engine-log";
 
 dropRepeatedErrors();
 
 let config: dynamic.Config | undefined;
 
-const engineAddress = process.argv[2];
+const engineAddress = asEngineAddress(process.argv[2]);
 const { context, journal } = createContext({
   settings: { config: (key) => config?.get(key), environment: process.env },
   platform: { ...realPlatform(), notify: engineLog(engineAddress, "info") },
   warn: engineLog(engineAddress),
+  engineAddress,
   reportsDrift: false,
   rejectsForeignTenant: false,
 });

@@ -47,7 +47,7 @@ export function realCommandContext(): CommandContext {
     stdout: process.stdout,
     stderr: process.stderr,
     // Without an engine, the log prints to standard error.
-    platform: { ...realPlatform(), notify: engineLog("", "info") },
+    platform: { ...realPlatform(), notify: engineLog(undefined, "info") },
     run: (command, args) => run(command, args, directory),
     untilStopped: () =>
       new Promise((resolve) => {

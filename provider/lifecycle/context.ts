@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type SettingsSource, wantsPreflight } from "../config/read";
 import type { Connection } from "../session/connection";
 import { ConnectionPool } from "../session/connection-pool";
+import { KeptIds } from "../session/kept-ids";
 import { ManagedIds } from "../session/managed-ids";
 import { Journal } from "../session/recovery/journal";
 import type { Warn } from "../shared/errors";
@@ -51,6 +52,8 @@ export interface FrontEnd {
   readonly settings: SettingsSource;
   readonly platform: Connection["platform"];
   readonly warn: Warn;
+  /** Identifies the run that this process belongs to. */
+  readonly engineAddress: string | undefined;
   /** Whether the engine learns of drift property by property, so that `replaceOnChanges` can replace because of it. */
   readonly reportsDrift: boolean;
   readonly rejectsForeignTenant: boolean;
@@ -61,6 +64,7 @@ export function createContext({
   settings,
   platform,
   warn,
+  engineAddress,
   reportsDrift,
   rejectsForeignTenant,
 }: FrontEnd): {
@@ -69,7 +73,10 @@ export function createContext({
   readonly journal: Journal;
 } {
   const pulumiHome = settings.environment["PULUMI_HOME"] || join(homedir(), ".pulumi");
-  const journal = new Journal({ directory: join(pulumiHome, "flexprice", "creates"), warn });
+  const home = join(pulumiHome, "flexprice");
+  const journal = new Journal({ directory: join(home, "creates"), warn });
+  const run = engineAddress?.replace(/\W+/g, "-");
+  const kept = new KeptIds(run && join(home, "runs"), run, warn);
   const managed = new ManagedIds(journal);
   const connections = new ConnectionPool(settings, platform, journal, managed);
   const context: ProviderContext = {
@@ -80,8 +87,8 @@ export function createContext({
     wantsPreflight: () => wantsPreflight(settings),
     managed,
     adoptedIds: new Set(),
-    diffedAccounts: new DiffedResources(reportsDrift),
-    diffedKeys: new DiffedResources(reportsDrift),
+    diffedAccounts: new DiffedResources({ kept, reportsDrift }),
+    diffedKeys: new DiffedResources({ kept, reportsDrift }),
     now: (connection) => connections.now(connection),
     sleep: platform.sleep,
     warn,

@@ -1,3 +1,4 @@
+import { KeptIds } from "../session/kept-ids";
 import { isUnknown } from "./inputs";
 
 /** A resource of the program, as the engine showed it for its diff. */
@@ -32,11 +33,21 @@ export class DiffedResources<Olds, News extends object> {
   /** Inputs that the engine had checked, by whether they equal the old inputs. */
   private readonly checked = { same: new Set<string>(), changed: new Set<string>() };
 
-  /** @param reportsDrift - Whether the engine also learns of differences that are not in the inputs. */
-  constructor(private readonly reportsDrift = false) {}
+  private readonly reportsDrift: boolean;
+  private readonly kept: KeptIds;
+
+  /**
+   * @param options.reportsDrift - Whether the engine also learns of differences that are not in the inputs.
+   * @param options.kept - Tells the other processes of the run what the program keeps.
+   */
+  constructor({ reportsDrift = false, kept = new KeptIds() } = {}) {
+    this.reportsDrift = reportsDrift;
+    this.kept = kept;
+  }
 
   note(diffed: Diffed<Olds, News>): void {
     this.byId.set(diffed.id, { ...diffed, texts: [textOf(diffed.news)] });
+    this.kept.mark(diffed.id, !diffed.isReplaced);
     this.last = diffed.id;
   }
 
@@ -58,6 +69,7 @@ export class DiffedResources<Olds, News extends object> {
     if (!isSuccessor) return undefined;
     const replaced = { ...last, news, isReplaced: true, texts: [...last.texts, text] };
     this.byId.set(last.id, replaced);
+    this.kept.mark(last.id, false);
     return replaced;
   }
 
@@ -66,6 +78,7 @@ export class DiffedResources<Olds, News extends object> {
     const entry = this.byId.get(id);
     if (entry === undefined) return;
     this.byId.set(id, { ...entry, isReplaced: false, isLeftToEngine: false });
+    this.kept.mark(id, true);
   }
 
   /** Whether the engine itself sees what differs from the state, if anything does. */
@@ -84,9 +97,14 @@ export class DiffedResources<Olds, News extends object> {
     return this.byId.get(id)?.isReplaced === false;
   }
 
+  /** Whether a resource of another provider instance, or of the other front end, keeps the object. */
+  isKeptElsewhere(id: string): boolean {
+    return this.kept.isKeptElsewhere(id);
+  }
+
   /** Whether the object belongs to a resource of the program: one that was diffed, or created in this run. */
   holds(id: string): boolean {
-    return this.byId.has(id) || this.created.has(id);
+    return this.byId.has(id) || this.created.has(id) || this.isKeptElsewhere(id);
   }
 
   /** The resources whose successor would have these inputs. */
@@ -108,6 +126,7 @@ export class DiffedResources<Olds, News extends object> {
   /** @param isSuccessor - Whether it is known what the object replaces, if anything. */
   noteCreated(id: string, inputs: News, isSuccessor: boolean): void {
     this.created.set(id, { inputs, isSuccessor });
+    this.kept.mark(id, true);
   }
 
   /** The inputs with which this run has created or adopted the object. */

@@ -2,15 +2,26 @@ import { FlexpriceError } from "../shared/errors";
 import type { ProviderContext } from "./context";
 
 /**
- * Whether another resource of the program adopts or holds the object that is to be deleted. The state then has two
+ * Whether another resource of the program adopts or holds the object that is to be deleted, in this process or in that
+ * of another provider. The state then has two
  * entries for it, and deleting the object for the older entry would break the newer one.
  */
 export async function isHandedOver(
   { adoptedIds, warn }: ProviderContext,
   id: string,
   what: string,
-  diffed: { readonly isHeld: boolean; readonly stays: boolean },
+  diffed: {
+    readonly isHeld: boolean;
+    readonly stays: boolean;
+    readonly isKeptElsewhere: boolean;
+  },
 ): Promise<boolean> {
+  if (diffed.isKeptElsewhere) {
+    await warn(
+      `${what} is not deleted: a resource of another provider manages it from now on. To move a resource between providers, use an alias.`,
+    );
+    return true;
+  }
   if (!adoptedIds.has(id) && !diffed.isHeld) return false;
   await warn(
     diffed.stays

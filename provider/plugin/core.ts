@@ -41,11 +41,13 @@ export interface Core {
 
 export function createCore(
   settings: SettingsSource,
-  { warn, notify }: { readonly warn: Warn; readonly notify: Warn },
+  engine: { readonly address: string | undefined; readonly warn: Warn; readonly notify: Warn },
 ): Core {
-  const platform = { ...realPlatform(), notify };
   const { context, connections, journal } = createContext({
-    ...{ settings, platform, warn },
+    settings,
+    platform: { ...realPlatform(), notify: engine.notify },
+    warn: engine.warn,
+    engineAddress: engine.address,
     rejectsForeignTenant: true,
     reportsDrift: true,
   });

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The process that the engine starts as `pulumi-resource-flexprice [flags] <engine address>`. */
 import { onEngineExit } from "../lifecycle/engine-exit";
+import { asEngineAddress } from "../shared/engine-log";
 import { grpc, providerService } from "../shared/grpc";
 import { ProviderServer } from "./server";
 
@@ -9,7 +10,7 @@ const server = new (grpc().Server)({
   "grpc.max_receive_message_length": 400 * 1024 * 1024,
   "grpc.max_send_message_length": 400 * 1024 * 1024,
 });
-const provider = new ProviderServer(process.argv.at(-1));
+const provider = new ProviderServer(asEngineAddress(process.argv.at(-1)));
 server.addService(providerService().ResourceProviderService, provider.handlers());
 onEngineExit(() => provider.onEngineExit());
 server.bindAsync("127.0.0.1:0", grpc().ServerCredentials.createInsecure(), (error, port) => {

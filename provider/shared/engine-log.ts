@@ -17,7 +17,7 @@ export function engineLog(
     const clean = escapeControlByLine(redact(message));
     if (shown.has(clean)) return;
     shown.add(clean);
-    if (engineAddress === undefined || !/^[\w.[\]:-]+:\d+$/.test(engineAddress)) {
+    if (engineAddress === undefined) {
       console.error(`${severity}: ${clean}`);
       return;
     }
@@ -25,6 +25,11 @@ export function engineLog(
       console.error(`${severity}: ${clean}`),
     );
   };
+}
+
+/** The argument of a provider process, if it is the address of an engine. Tests have other arguments. */
+export function asEngineAddress(argument: string | undefined): string | undefined {
+  return argument !== undefined && /^[\w.[\]:-]+:\d+$/.test(argument) ? argument : undefined;
 }
 
 async function send(

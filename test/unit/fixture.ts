@@ -19,6 +19,7 @@ import type { ProviderContext } from "../../provider/lifecycle/context";
 import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
 import { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
 import { Connection } from "../../provider/session/connection";
+import { KeptIds } from "../../provider/session/kept-ids";
 import { ManagedIds } from "../../provider/session/managed-ids";
 import { Journal } from "../../provider/session/recovery/journal";
 import { type ErrorKind, FlexpriceError } from "../../provider/shared/errors";
@@ -69,6 +70,8 @@ export interface ProcessOptions {
   /** As in the plugin. Default: false. */
   readonly isPlugin?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
+  /** The folder of the processes of one run. Default: the process is the only one. */
+  readonly runFolder?: string;
   readonly transport?: Partial<TransportLimits>;
   readonly retry?: RetryLimits;
   /** Default: one that keeps no notes. */
@@ -150,6 +153,7 @@ export class UnitFixture {
       journal,
       managed,
     );
+    const kept = new KeptIds(options.runFolder, "run");
     const context: ProviderContext = {
       connect: () => connection,
       isConfigured: () => configured,
@@ -158,8 +162,8 @@ export class UnitFixture {
       wantsPreflight: () => preflight,
       managed,
       adoptedIds: new Set(),
-      diffedAccounts: new DiffedResources(isPlugin),
-      diffedKeys: new DiffedResources(isPlugin),
+      diffedAccounts: new DiffedResources({ reportsDrift: isPlugin, kept }),
+      diffedKeys: new DiffedResources({ reportsDrift: isPlugin, kept }),
       now: () => connection.api.serverNow(),
       sleep: platform.sleep,
       rejectsForeignTenant: isPlugin,

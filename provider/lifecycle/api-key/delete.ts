@@ -32,7 +32,8 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
   const stays = diffedKeys.stays(id);
   const isHeld = stays && diffedKeys.get(id)?.olds.adoptedId === id;
   const what = `API key ${displayName(id, props.name)}`;
-  if (await isHandedOver(context, id, what, { isHeld, stays })) return;
+  const isKeptElsewhere = diffedKeys.isKeptElsewhere(id);
+  if (await isHandedOver(context, id, what, { isHeld, stays, isKeptElsewhere })) return;
   const connection = context.connect(props.connection);
   // These checks come first: a key that is left to expire has left the state after this.
   const caller = await guardTenant(connection, props.tenantId);

@@ -30,7 +30,8 @@ export async function deleteAccount(
   const stays = diffedAccounts.stays(id);
   const isHeld = stays && diffedAccounts.get(id)?.olds.adopt === id;
   const what = `Service account ${displayName(id, props.name)}`;
-  if (await isHandedOver(context, id, what, { isHeld, stays })) return;
+  const isKeptElsewhere = diffedAccounts.isKeptElsewhere(id);
+  if (await isHandedOver(context, id, what, { isHeld, stays, isKeptElsewhere })) return;
   const connection = context.connect(props.connection);
   guardOwnAccount(connection, await guardTenant(connection, props.tenantId), id);
   await connection.recover(warn);
@@ -86,7 +87,7 @@ function guardUsedKeys(
   error: FlexpriceError,
 ): void {
   const { keys } = account;
-  const used = keys.filter(({ id }) => diffedKeys.stays(id));
+  const used = keys.filter(({ id }) => diffedKeys.stays(id) || diffedKeys.isKeptElsewhere(id));
   if (used.length > 0) throw stillUsed(used, error);
   if (!account.isProgramRun) return;
   const shown = diffedKeys

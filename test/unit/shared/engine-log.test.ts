@@ -13,15 +13,15 @@ describe("shared/engine-log, where no engine listens", () => {
   });
 
   it("shows each text once, with what it is", async () => {
-    const warn = engineLog("");
-    const notify = engineLog("", "info");
+    const warn = engineLog(undefined);
+    const notify = engineLog(undefined, "info");
     for (const show of [warn, warn, notify, notify]) await show("one");
     await warn("two");
     assert.deepEqual(printed, [["warning: one"], ["info: one"], ["warning: two"]]);
   });
 
   it("shows no secret, and nothing that a terminal would obey; lines stay lines", async () => {
-    await engineLog("")("key sk_01M85FAKMEBXGA1EGXE598V41Z\n  named \x1b[2J\u202e\x07");
+    await engineLog(undefined)("key sk_01M85FAKMEBXGA1EGXE598V41Z\n  named \x1b[2J\u202e\x07");
     assert.deepEqual(printed, [["warning: key [redacted]\n  named \\u{1b}[2J\\u{202e}\\u{7}"]]);
   });
 

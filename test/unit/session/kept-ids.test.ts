@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KeptIds } from "../../../provider/session/kept-ids";
+
+const RUN = "127-0-0-1-4711";
+
+describe("session/kept-ids", () => {
+  let home: string;
+  const warnings: string[] = [];
+  const warn = async (message: string) => {
+    warnings.push(message);
+  };
+  beforeEach(() => {
+    home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-kept-"));
+    warnings.length = 0;
+  });
+  afterEach(() => rmSync(home, { recursive: true }));
+
+  const otherProcess = (text: string, hoursAgo = 0) => {
+    mkdirSync(join(home, "runs"), { recursive: true });
+    const file = join(home, "runs", `${RUN}.1.kept`);
+    writeFileSync(file, text);
+    const then = new Date(Date.now() - hoursAgo * 3_600_000);
+    utimesSync(file, then, then);
+    return file;
+  };
+
+  it("knows what another process of the run keeps, and no more once that process replaces it", () => {
+    const kept = new KeptIds(join(home, "runs"), RUN, warn);
+    assert.equal(kept.isKeptElsewhere("user_1"), false);
+    otherProcess("+user_1\n+user_2\n");
+    assert.deepEqual(
+      [kept.isKeptElsewhere("user_1"), kept.isKeptElsewhere("user_3")],
+      [true, false],
+    );
+    otherProcess("+user_1\n+user_2\n-user_1\n");
+    assert.deepEqual(
+      [kept.isKeptElsewhere("user_1"), kept.isKeptElsewhere("user_2")],
+      [false, true],
+    );
+  });
+
+  it("does not take what this process keeps for that of another", () => {
+    const kept = new KeptIds(join(home, "runs"), RUN, warn);
+    kept.mark("user_1", true);
+    assert.equal(kept.isKeptElsewhere("user_1"), false);
+  });
+
+  it("is read by the other processes of the run only", () => {
+    const kept = new KeptIds(join(home, "runs"), RUN, warn);
+    kept.mark("user_1", true);
+    kept.mark("user_2", true);
+    kept.mark("user_1", false);
+    kept.mark("user_1", false);
+    assert.equal(
+      readFileSync(join(home, "runs", `${RUN}.${process.pid}.kept`), "utf8"),
+      "+user_1\n+user_2\n-user_1\n",
+    );
+    assert.equal(new KeptIds(join(home, "runs"), "127-0-0-1-471").isKeptElsewhere("user_2"), false);
+  });
+
+  it("ignores and removes what an earlier engine with the same address left", () => {
+    const old = otherProcess("+user_1\n", 7);
+    const foreign = join(home, "runs", "notes.txt");
+    writeFileSync(foreign, "not ours");
+    utimesSync(foreign, 0, 0);
+    const kept = new KeptIds(join(home, "runs"), RUN, warn);
+    assert.equal(kept.isKeptElsewhere("user_1"), false);
+    kept.mark("user_2", true);
+    assert.deepEqual([existsSync(old), existsSync(foreign)], [false, true]);
+  });
+
+  it("warns once if it cannot write, and goes on", () => {
+    writeFileSync(join(home, "runs"), "a file in place of the folder");
+    const kept = new KeptIds(join(home, "runs"), RUN, warn);
+    kept.mark("user_1", true);
+    kept.mark("user_2", true);
+    assert.equal(warnings.length, 1);
+    assert.match(warnings.join(), /^What the program keeps cannot be recorded in .*PULUMI_HOME/s);
+    assert.equal(kept.isKeptElsewhere("user_1"), false);
+  });
+});
