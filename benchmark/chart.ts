@@ -7,6 +7,7 @@ const COLOURS: Record<Provider, string> = {
   "do-nothing": "#d0d7de",
   "requests-only": "#8c959f",
   "pulumi-flexprice": "#1f6feb",
+  plugin: "#8250df",
   naive: "#d29922",
 };
 const PAPER = "#ffffff";

@@ -5,6 +5,8 @@ import type { ProgramSource } from "../scripts/workspace";
 
 const FOLDER = join(__dirname, "program");
 
+const PLUGIN = join(__dirname, "..", "dist", "plugin", "main.js");
+
 /**
  * The program in benchmark/program as plain JavaScript. A compiler in the program's process would add to every
  * operation, and make the differences between providers look smaller than they are.
@@ -16,7 +18,8 @@ export function program(nodeargs?: string): ProgramSource {
     source,
     language: "javascript",
     project: "benchmark",
-    files: others,
+    files: { ...others, "pulumi-resource-flexprice": `#!/bin/sh\nexec node '${PLUGIN}' "$@"\n` },
+    plugins: { providers: [{ name: "flexprice", path: "." }] },
     ...(nodeargs === undefined ? {} : { runtimeOptions: { nodeargs } }),
   };
 }

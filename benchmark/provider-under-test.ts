@@ -4,8 +4,17 @@ import { ok, PulumiWorkspace, type Verb } from "../scripts/workspace";
 import { program } from "./program";
 import { type Requests, Server } from "./server";
 
-/** In the order of the tables: the engine alone, with the writes, this package, and a typical hand-written provider. */
-export const PROVIDERS = ["do-nothing", "requests-only", "pulumi-flexprice", "naive"] as const;
+/**
+ * In the order of the tables: the engine alone, with the writes, this package's dynamic provider, its plugin, and a
+ * typical hand-written provider.
+ */
+export const PROVIDERS = [
+  "do-nothing",
+  "requests-only",
+  "pulumi-flexprice",
+  "plugin",
+  "naive",
+] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** In this order, they are the whole life of a stack. */

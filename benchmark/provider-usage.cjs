@@ -6,7 +6,7 @@ const { renameSync, writeFileSync } = require("node:fs");
 
 const file = process.env.BENCHMARK_USAGE_FILE;
 
-if (file !== undefined && process.argv[1]?.includes("dynamic-provider")) {
+if (file !== undefined && /dynamic-provider|plugin.main\.js/.test(process.argv[1] ?? "")) {
   setInterval(() => {
     const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
     const usage = { peakBytes: maxRSS * 1024, cpuSeconds: (userCPUTime + systemCPUTime) / 1e6 };

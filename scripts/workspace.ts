@@ -35,6 +35,8 @@ export interface ProgramSource {
   project?: string;
   /** Further options of the Node runtime in Pulumi.yaml, e.g. `{ nodeargs: "--trace-warnings" }`. */
   runtimeOptions?: Record<string, string | boolean>;
+  /** Where Pulumi finds plugins, as in Pulumi.yaml. */
+  plugins?: { readonly providers: readonly { readonly name: string; readonly path: string }[] };
   /** Further files by their path in the folder, e.g. another module or a tsconfig.json. */
   files?: Record<string, string>;
   /** The folder to make its folder in: there its imports are looked up. Default: `.scratch` of the checkout. */
@@ -420,7 +422,11 @@ function writeProgram(directory: string, program: ProgramSource): void {
   const options = { typescript: program.language !== "javascript", ...program.runtimeOptions };
   const files: Record<string, string> = {
     // JSON is YAML.
-    "Pulumi.yaml": JSON.stringify({ name: project, runtime: { name: "nodejs", options } }),
+    "Pulumi.yaml": JSON.stringify({
+      name: project,
+      runtime: { name: "nodejs", options },
+      plugins: program.plugins,
+    }),
     // Without one, the SDK would take the checkout's own package.json, and its `exports` as program.
     "package.json": JSON.stringify({ name: project, private: true }),
     [entryOf(program)]: program.source,
@@ -431,9 +437,10 @@ function writeProgram(directory: string, program: ProgramSource): void {
   }
 }
 
+/** A text that names its interpreter can be executed. */
 function writeFile(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, text);
+  writeFileSync(path, text, { mode: text.startsWith("#!") ? 0o755 : 0o644 });
 }
 
 /** Paths below a root and texts of these files, and of all that lie in these folders. */

@@ -14,6 +14,7 @@ const contestants: Record<string, () => ProviderUnderTest> = {
   "pulumi-flexprice": () => require("pulumi-flexprice"),
   "do-nothing": () => answeredBy("./do-nothing-answers.cjs"),
   "requests-only": () => answeredBy("./requests-only-answers.cjs"),
+  plugin: () => require("./plugin"),
   naive: () => require("./naive"),
 };
 

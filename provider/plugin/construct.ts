@@ -27,8 +27,13 @@ import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
 
 type Registered = RegisterResourceResponse;
 
-/** What tells the engine which plugin the children need. */
-type Plugin = Pick<typeof import("./schema.json"), "version" | "pluginDownloadURL">;
+/** What tells the engine which provider the children need. */
+interface Self {
+  /** Of this provider instance. */
+  readonly reference: string | undefined;
+  readonly version: string;
+  readonly pluginDownloadURL: string;
+}
 
 /** One input of a child, and the inputs of the component that it is computed from. */
 interface ChildInput {
@@ -43,14 +48,14 @@ type ChildInputs = Readonly<Record<string, ChildInput>>;
 /** Registers a ServiceIdentity with its children, as the class of the dynamic front end does. */
 export async function construct(
   request: ConstructRequest,
-  plugin: Plugin,
+  self: Self,
   resources: Core["resources"],
 ): Promise<ConstructResponse> {
   if (request.getType() !== "flexprice:index:ServiceIdentity") {
     throw new Error(`Flexprice has no component of type ${request.getType()}`);
   }
   if (request.getDeletedwith() !== "") throw deletedWithError(request.getName());
-  const monitor = new Monitor(request, plugin);
+  const monitor = new Monitor(request, self);
   try {
     return await register(request, monitor, resources);
   } finally {
@@ -155,7 +160,7 @@ class Monitor {
 
   constructor(
     private readonly request: ConstructRequest,
-    private readonly plugin: Plugin,
+    private readonly self: Self,
   ) {
     const { ResourceMonitorClient } = monitorService();
     this.client = new ResourceMonitorClient(
@@ -198,10 +203,10 @@ class Monitor {
     const registration = this.registration(`flexprice:index:${type}`, parent)
       .setCustom(true)
       .setObject(toStruct(valuesOf(inputs), secrets))
-      // Without these, the engine would start a second default provider.
-      .setVersion(this.plugin.version)
-      .setPlugindownloadurl(this.plugin.pluginDownloadURL)
-      .setProvider(request.getProvidersMap().get("flexprice") ?? "")
+      .setProvider(request.getProvidersMap().get("flexprice") ?? this.self.reference ?? "")
+      // They choose a default provider, if there is no reference.
+      .setVersion(this.self.version)
+      .setPlugindownloadurl(this.self.pluginDownloadURL)
       .setAliasesList([new Alias().setSpec(new Alias.Spec().setType(dynamicType))])
       .setAdditionalsecretoutputsList(type === "ApiKey" ? ["apiKey"] : []);
     if (protect !== undefined) registration.setProtect(protect);

@@ -59,6 +59,8 @@ export class ProviderServer {
   private config: ReadonlyMap<string, string> = new Map();
   /** The name of this instance, if the program declares it. */
   private provider: string | undefined;
+  /** How resources refer to this instance; undefined with an old engine. */
+  private reference: string | undefined;
   private readonly urn = new AsyncLocalStorage<string>();
   private journal: Core["journal"] | undefined;
 
@@ -155,6 +157,8 @@ export class ProviderServer {
       variables.map(([key, value]) => [key.replace("flexprice:config:", "flexprice:"), value]),
     );
     this.provider = explicitName(request.getName() ?? "");
+    const [urn, id] = [request.getUrn(), request.getId()];
+    if (urn && id) this.reference = `${urn}::${id}`;
     const response = new (providerMessages().ConfigureResponse)();
     return response.setSupportspreview(true).setAcceptsecrets(true);
   }
@@ -235,7 +239,8 @@ export class ProviderServer {
 
   private construct(request: ConstructRequest) {
     const { construct }: typeof import("./construct") = require("./construct");
-    return construct(request, packageSchema(), this.core().resources);
+    const self = { ...packageSchema(), reference: this.reference };
+    return construct(request, self, this.core().resources);
   }
 
   private lifecycle(request: { getUrn(): string }): ResourceLifecycle {
