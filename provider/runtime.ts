@@ -33,11 +33,21 @@ async function configure(request: dynamic.ConfigureRequest): Promise<void> {
   config = request.config;
 }
 
-export const serviceAccount: dynamic.ResourceProvider = Object.assign(
-  new ServiceAccountProvider(context),
-  { configure },
-);
+/**
+ * A state that the plugin wrote does not name this code. An update changes nothing else, and lets the host find the
+ * code for a refresh or a deletion.
+ */
+function claimsState(provider: dynamic.ResourceProvider): dynamic.ResourceProvider {
+  const { diff } = provider;
+  return Object.assign(provider, {
+    diff: async (id: string, olds: object, news: object) => {
+      const found = await diff?.call(provider, id, olds, news);
+      return "__provider" in olds ? found : { ...found, changes: true };
+    },
+    configure,
+  });
+}
 
-export const apiKey: dynamic.ResourceProvider = Object.assign(new ApiKeyProvider(context), {
-  configure,
-});
+export const serviceAccount = claimsState(new ServiceAccountProvider(context));
+
+export const apiKey = claimsState(new ApiKeyProvider(context));

@@ -21,7 +21,13 @@ import {
   providerMessages,
 } from "../shared/grpc";
 import { quoted } from "../shared/redaction";
-import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import {
+  API_KEY_TYPE,
+  PLUGIN_API_KEY_TYPE,
+  PLUGIN_SERVICE_ACCOUNT_TYPE,
+  SERVICE_ACCOUNT_TYPE,
+  SERVICE_IDENTITY_TYPE,
+} from "../shared/resource-types";
 import type { Core } from "./core";
 import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
 
@@ -43,6 +49,12 @@ interface ChildInput {
   readonly dependsOn?: readonly string[];
 }
 
+/** What a child was called in the dynamic front end. */
+const DYNAMIC_TYPES = {
+  [PLUGIN_SERVICE_ACCOUNT_TYPE]: SERVICE_ACCOUNT_TYPE,
+  [PLUGIN_API_KEY_TYPE]: API_KEY_TYPE,
+} as const;
+
 type ChildInputs = Readonly<Record<string, ChildInput>>;
 
 /** Registers a ServiceIdentity with its children, as the class of the dynamic front end does. */
@@ -51,7 +63,7 @@ export async function construct(
   self: Self,
   resources: Core["resources"],
 ): Promise<ConstructResponse> {
-  if (request.getType() !== "flexprice:index:ServiceIdentity") {
+  if (request.getType() !== SERVICE_IDENTITY_TYPE) {
     throw new Error(`Flexprice has no component of type ${request.getType()}`);
   }
   if (request.getDeletedwith() !== "") throw deletedWithError(request.getName());
@@ -79,12 +91,16 @@ async function register(
     throw new InvalidInputs([...reasons].join("\n"));
   }
   const component = (await monitor.registerComponent()).getUrn();
-  const account = await monitor.registerChild(component, "ServiceAccount", accountInputs);
+  const account = await monitor.registerChild(
+    component,
+    PLUGIN_SERVICE_ACCOUNT_TYPE,
+    accountInputs,
+  );
   const accountId = account.getId() || UNKNOWN;
   const serviceAccountId = { value: accountId, from: [], dependsOn: [account.getUrn()] };
   const key = await monitor.registerChild(
     component,
-    "ApiKey",
+    PLUGIN_API_KEY_TYPE,
     { ...keyInputs, serviceAccountId },
     KEY_OPTIONS,
   );
@@ -189,26 +205,25 @@ class Monitor {
 
   registerChild(
     parent: string,
-    type: "ServiceAccount" | "ApiKey",
+    type: keyof typeof DYNAMIC_TYPES,
     inputs: ChildInputs,
     { protect }: { readonly protect?: boolean } = {},
   ): Promise<Registered> {
     const { request } = this;
     const { Alias } = aliasMessages();
-    const dynamicType = type === "ApiKey" ? API_KEY_TYPE : SERVICE_ACCOUNT_TYPE;
     const secret = secretsIn(request.getInputs());
     const isSecret = ({ from }: ChildInput) => from.some((name) => secret.includes(name));
     const given = Object.entries(inputs).filter(([, { value }]) => value !== undefined);
     const secrets = given.filter(([, input]) => isSecret(input)).map(([name]) => name);
-    const registration = this.registration(`flexprice:index:${type}`, parent)
+    const registration = this.registration(type, parent)
       .setCustom(true)
       .setObject(toStruct(valuesOf(inputs), secrets))
       .setProvider(request.getProvidersMap().get("flexprice") ?? this.self.reference ?? "")
       // They choose a default provider, if there is no reference.
       .setVersion(this.self.version)
       .setPlugindownloadurl(this.self.pluginDownloadURL)
-      .setAliasesList([new Alias().setSpec(new Alias.Spec().setType(dynamicType))])
-      .setAdditionalsecretoutputsList(type === "ApiKey" ? ["apiKey"] : []);
+      .setAliasesList([new Alias().setSpec(new Alias.Spec().setType(DYNAMIC_TYPES[type]))])
+      .setAdditionalsecretoutputsList(type === PLUGIN_API_KEY_TYPE ? ["apiKey"] : []);
     if (protect !== undefined) registration.setProtect(protect);
     const { PropertyDependencies } = monitorMessages().RegisterResourceRequest;
     const all = new Set(request.getDependenciesList());

@@ -43,6 +43,7 @@ import {
 } from "../shared/grpc";
 import { lazy } from "../shared/lazy";
 import { escapeControlByLine, redact } from "../shared/redaction";
+import { PLUGIN_API_KEY_TYPE, PLUGIN_SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
 import type { Core, ResourceLifecycle } from "./core";
 import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
 
@@ -246,8 +247,8 @@ export class ProviderServer {
   private lifecycle(request: { getUrn(): string }): ResourceLifecycle {
     const { type } = resourceOf(request);
     const { ServiceAccount, ApiKey } = this.core().resources;
-    if (type === "flexprice:index:ServiceAccount") return ServiceAccount;
-    if (type === "flexprice:index:ApiKey") return ApiKey;
+    if (type === PLUGIN_SERVICE_ACCOUNT_TYPE) return ServiceAccount;
+    if (type === PLUGIN_API_KEY_TYPE) return ApiKey;
     throw new Error(`Flexprice has no resource of type ${type}`);
   }
 

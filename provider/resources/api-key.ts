@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { API_KEY_TYPE, hasType } from "../shared/resource-types";
-import { rejectDeletedWith, rejectImport, withDefault } from "./options";
+import { API_KEY_TYPE, hasType, PLUGIN_API_KEY_TYPE } from "../shared/resource-types";
+import { rejectDeletedWith, rejectImport, withAlias, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
 /** `private_key` authenticates to the API. `publishable_key` is for browsers: it does not, and is never listed. */
@@ -157,7 +157,7 @@ export class ApiKey extends pulumi.CustomResource {
       name,
       opts?.id === undefined ? declared(name, args ?? {}) : existing(args),
       {
-        ...opts,
+        ...withAlias(opts, PLUGIN_API_KEY_TYPE),
         additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
       },
     );

@@ -57,6 +57,14 @@ export function rejectDeletedWith(
   );
 }
 
+/** The options, so that a resource that the plugin created is the same resource under this type. */
+export function withAlias(
+  opts: CustomResourceOptions | undefined,
+  type: string,
+): CustomResourceOptions {
+  return { ...opts, aliases: [...(opts?.aliases ?? []), { type }] };
+}
+
 /** The input or its default. Only creates an output if the input is one. */
 export function withDefault(
   given: Input<string> | undefined,

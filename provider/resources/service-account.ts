@@ -1,7 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
-import { hasType, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import {
+  hasType,
+  PLUGIN_SERVICE_ACCOUNT_TYPE,
+  SERVICE_ACCOUNT_TYPE,
+} from "../shared/resource-types";
 import type { ServiceAccountRole } from "../shared/roles";
-import { rejectImport, rejectMissingArgs, withDefault } from "./options";
+import { rejectImport, rejectMissingArgs, withAlias, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
 /** Inputs of a {@link ServiceAccount}. */
@@ -100,7 +104,7 @@ export class ServiceAccount extends pulumi.CustomResource {
       SERVICE_ACCOUNT_TYPE,
       name,
       opts?.id === undefined ? declared(name, args) : existing(args),
-      opts,
+      withAlias(opts, PLUGIN_SERVICE_ACCOUNT_TYPE),
     );
   }
 

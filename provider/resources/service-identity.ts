@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { SERVICE_IDENTITY_TYPE } from "../shared/resource-types";
 import type { ServiceAccountRole } from "../shared/roles";
 import { ApiKey } from "./api-key";
 import { ACCOUNT_INPUTS, KEY_INPUTS, KEY_OPTIONS, LIFETIME, overlapWithin } from "./identity-rules";
@@ -76,7 +77,7 @@ export class ServiceIdentity extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
     rejectMissingArgs("ServiceIdentity", name, args, "roles");
     rejectDeletedWith("ServiceIdentity", name, opts);
-    super("flexprice:index:ServiceIdentity", name, {}, opts);
+    super(SERVICE_IDENTITY_TYPE, name, {}, opts);
     const { roles, expiresIn = LIFETIME, rotateBefore, rotationTriggers, connection } = args;
     const namePrefix = withDefault(args.namePrefix, name);
     this.serviceAccount = new ServiceAccount(

@@ -2,6 +2,11 @@
 export const SERVICE_ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
 export const API_KEY_TYPE = "pulumi-nodejs:dynamic/flexprice:ApiKey";
 
+/** Their types in the plugin. Each front end has the other's types as aliases, so that a stack can move. */
+export const PLUGIN_SERVICE_ACCOUNT_TYPE = "flexprice:index:ServiceAccount";
+export const PLUGIN_API_KEY_TYPE = "flexprice:index:ApiKey";
+export const SERVICE_IDENTITY_TYPE = "flexprice:index:ServiceIdentity";
+
 /** Whether an object has this type in the property by which Pulumi marks resources. */
 export function hasType(object: unknown, type: string): boolean {
   return (
