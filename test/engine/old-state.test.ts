@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
-import type { StackState } from "../../scripts/workspace";
 import { sample } from "../support/sample";
 import { accountWithKey, changes, EngineFixture, succeeded } from "./fixture";
-
-/** Written by release 0.1.0 and exported with secrets. Values that vary are in capitals. Never rewrite it. */
-const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");
+import { importReleasedState, RELEASED_STATE } from "./released-state";
 
 function program(name?: string): string {
   const key = 'expiresAt: "2099-06-01T12:00:00Z"';
@@ -20,31 +15,7 @@ describe("a state written by release 0.1.0", () => {
 
   before(async () => {
     fixture = await EngineFixture.open(program());
-    const { tenantId, environmentId, apiKey } = fixture.operator;
-    const roles = ["event_ingestor"];
-    const account = fixture.emulator.createAccount(tenantId, { name: "ci", roles });
-    const key = fixture.emulator.createKey(account.id, environmentId, {
-      name: "ci",
-      expiresAt: new Date("2099-06-01T12:00:00Z"),
-    });
-    accountId = account.id;
-    keyId = key.id;
-    const places = {
-      ACCOUNT_ID: account.id,
-      KEY_ID: key.id,
-      KEY_VALUE: key.value,
-      DISPLAY_ID: key.displayId,
-      TENANT_ID: tenantId,
-      OPERATOR_KEY: apiKey,
-      SALT: saltOf(fixture.workspace.scratch),
-    };
-    const state = Object.entries(places).reduce(
-      (text, [place, value]) => text.replaceAll(place, value),
-      STATE,
-    );
-    await fixture.workspace.importState(JSON.parse(state) as StackState);
-    // It contains keys in plain text, which the provider must not write.
-    rmSync(join(fixture.workspace.scratch, "import.json"));
+    ({ accountId, keyId } = await importReleasedState(fixture));
   });
   after(() => fixture.close());
 
@@ -56,7 +27,7 @@ describe("a state written by release 0.1.0", () => {
   it("names code that this release still has", () => {
     for (const text of ["serviceAccount", "apiKey"]) {
       assert.ok(
-        STATE.includes(
+        RELEASED_STATE.includes(
           `"__provider": "exports.handler = () => require(\\"pulumi-flexprice/runtime\\").${text}"`,
         ),
       );
@@ -90,9 +61,3 @@ describe("a state written by release 0.1.0", () => {
     assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 });
-
-/** The salt of the stack's passphrase: the import encrypts the secrets again. */
-function saltOf(scratch: string): string {
-  const config = readFileSync(join(scratch, "Pulumi.test.yaml"), "utf8");
-  return /^encryptionsalt: (\S+)$/m.exec(config)?.[1] ?? "";
-}
