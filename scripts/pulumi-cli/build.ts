@@ -2,37 +2,62 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runChild } from "../child";
 import { Progress } from "../progress";
-import { type Acquire, PULUMI_VERSION } from "./acquire";
+import { type Acquire, type ProgressTarget, PULUMI_VERSION } from "./acquire";
 
 const MODULE = "github.com/pulumi/pulumi/pkg/v3";
 const VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version";
 const BUILD_MS = 40 * 60_000;
 
+/** A Go program and the version of its module. */
+export interface GoProgram {
+  /** For the lines of progress. */
+  title: string;
+  module: string;
+  version: string;
+  /** The package to build: an import path, or a path below the folder. */
+  package: string;
+  /** Name of the executable. */
+  output: string;
+  /** A variable that the linker sets, and its value. */
+  variable?: string;
+}
+
+export const buildPulumi: Acquire = (directory, target) =>
+  buildGo(directory, target, {
+    title: `Building Pulumi v${PULUMI_VERSION} from source (4 to 5 minutes on two cores, once)`,
+    module: MODULE,
+    version: PULUMI_VERSION,
+    package: `${MODULE}/cmd/pulumi`,
+    output: "pulumi",
+    variable: `${VERSION_VARIABLE}=v${PULUMI_VERSION}`,
+  });
+
 /**
- * Builds the CLI from the Go module proxy. `go install …@version` would need the proxy's version
- * list, which is not served everywhere; a module that requires the exact version does not. No
+ * Builds a program from the Go module proxy, or returns in one line why it could not. `go install …@version` would need
+ * the proxy's version list, which is not served everywhere; a module that requires the exact version does not. No
  * -trimpath: it would make every package of a warm build cache compile again.
  */
-export const buildPulumi: Acquire = async (directory, target) => {
+export async function buildGo(
+  directory: string,
+  target: ProgressTarget,
+  program: GoProgram,
+): Promise<string | undefined> {
   if (process.platform === "win32") return "not supported on Windows";
-  const found = await runChild("go", ["version"], { timeoutMs: 20_000 });
-  if (found.exitCode !== 0) return `go is not usable (${found.output.trim() || "not found"})`;
+  const missing = await goProblem();
+  if (missing !== undefined) return missing;
 
   writeFileSync(
     join(directory, "go.mod"),
-    `module pulumi-cli\n\ngo 1.24\n\nrequire ${MODULE} v${PULUMI_VERSION}\n`,
+    `module ${program.output}\n\ngo 1.24\n\nrequire ${program.module} v${program.version}\n`,
   );
-  const progress = new Progress(
-    `Building Pulumi v${PULUMI_VERSION} from source (4 to 5 minutes on two cores, once)`,
-    target.log,
-    target.inPlace,
-  );
+  const progress = new Progress(program.title, target.log, target.inPlace);
   let packages = 0;
+  const linked = ["-s -w", ...(program.variable === undefined ? [] : [`-X ${program.variable}`])];
   const { exitCode, stderr, timedOut } = await runChild(
     "go",
     [
-      ...["build", "-v", "-ldflags", `-s -w -X ${VERSION_VARIABLE}=v${PULUMI_VERSION}`],
-      ...["-o", join(directory, "pulumi"), `${MODULE}/cmd/pulumi`],
+      ...["build", "-v", "-ldflags", linked.join(" ")],
+      ...["-o", join(directory, program.output), program.package],
     ],
     {
       cwd: directory,
@@ -57,4 +82,10 @@ export const buildPulumi: Acquire = async (directory, target) => {
   progress.end("failed");
   if (timedOut) return `no result in ${BUILD_MS / 60_000} minutes`;
   return stderr.trim().split("\n").slice(-3).join(" / ");
-};
+}
+
+/** Why Go cannot be used here. */
+export async function goProblem(): Promise<string | undefined> {
+  const { exitCode, output } = await runChild("go", ["version"], { timeoutMs: 20_000 });
+  return exitCode === 0 ? undefined : `go is not usable (${output.trim() || "not found"})`;
+}

@@ -1,4 +1,5 @@
 import { mkdirSync, rmSync, statSync, utimesSync } from "node:fs";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const HEARTBEAT_MS = 2_000;
@@ -22,7 +23,7 @@ export async function withCacheLock<T>(
       continue;
     }
     if (Date.now() - reminded > REMIND_MS) {
-      log("Another process is getting the Pulumi CLI ready; waiting for it …");
+      log(`Another process is getting ${basename(lock, ".lock")} ready; waiting for it …`);
       reminded = Date.now();
     }
     await sleep(500);

@@ -1,23 +1,19 @@
-import { randomBytes } from "node:crypto";
 import {
   accessSync,
   chmodSync,
   constants,
   copyFileSync,
   existsSync,
-  mkdirSync,
-  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
-  rmSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
-import { basename, delimiter, dirname, extname, join } from "node:path";
+import { delimiter, dirname, extname, join } from "node:path";
 import { runChild } from "../child";
 import { type Acquire, type ProgressTarget, PULUMI_VERSION } from "./acquire";
 import { buildPulumi } from "./build";
+import { cacheRoot, makeAnew, removeDrafts } from "./cache";
 import { withCacheLock } from "./cache-lock";
 import { downloadPulumi } from "./download";
 
@@ -27,7 +23,6 @@ const OLDEST = [3, 200] as const;
 const EXECUTABLE_SUFFIX = process.platform === "win32" ? ".exe" : "";
 const LANGUAGE_HOST = "pulumi-language-nodejs";
 const DYNAMIC_PROVIDER = "pulumi-resource-pulumi-nodejs";
-const DRAFT_INFIX = ".draft-";
 
 export interface PulumiCli {
   /** Absolute path of the CLI. */
@@ -42,6 +37,14 @@ export interface EnsureOptions {
   log?: (line: string) => void;
 }
 
+/** Where lines of progress go. */
+export function progressOf({ log }: EnsureOptions): ProgressTarget {
+  return {
+    log: log ?? ((line) => process.stderr.write(`${line}\n`)),
+    inPlace: log === undefined && process.stderr.isTTY === true,
+  };
+}
+
 let ensured: Promise<PulumiCli> | undefined;
 
 /** Finds, downloads or builds a Pulumi CLI, and caches the result for the life of the process. */
@@ -54,10 +57,7 @@ export function ensurePulumi(options: EnsureOptions = {}): Promise<PulumiCli> {
 }
 
 async function findOrMake(options: EnsureOptions): Promise<PulumiCli> {
-  const progress: ProgressTarget = {
-    log: options.log ?? ((line) => process.stderr.write(`${line}\n`)),
-    inPlace: options.log === undefined && process.stderr.isTTY === true,
-  };
+  const progress = progressOf(options);
   const onPath = await findOnPath();
   if (typeof onPath !== "string") return onPath;
 
@@ -117,34 +117,21 @@ async function findOnPath(): Promise<PulumiCli | string> {
   return { binary, directory, origin: "path" };
 }
 
-/** Creates the result in another folder and renames it, so that no other process sees an incomplete CLI. */
 async function acquireInto(
   directory: string,
   origin: "download" | "built",
   acquire: Acquire,
   progress: ProgressTarget,
 ): Promise<string | undefined> {
-  const draft = `${directory}${DRAFT_INFIX}${randomBytes(4).toString("hex")}`;
-  mkdirSync(draft, { recursive: true });
   try {
-    const refusal = await acquire(draft, progress);
-    if (refusal !== undefined) return refusal;
-    writeFileSync(join(draft, "origin"), origin);
-    rmSync(directory, { recursive: true, force: true });
-    renameSync(draft, directory);
+    await makeAnew(directory, async (draft) => {
+      const refusal = await acquire(draft, progress);
+      if (refusal !== undefined) throw new Error(refusal);
+      writeFileSync(join(draft, "origin"), origin);
+    });
     return undefined;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
-  } finally {
-    rmSync(draft, { recursive: true, force: true });
-  }
-}
-
-/** Removes incomplete folders of killed processes. Only the holder of the lock works on them. */
-function removeDrafts(directory: string): void {
-  const prefix = `${basename(directory)}${DRAFT_INFIX}`;
-  for (const name of readdirSync(dirname(directory)).filter((name) => name.startsWith(prefix))) {
-    rmSync(join(dirname(directory), name), { recursive: true, force: true });
   }
 }
 
@@ -168,14 +155,6 @@ function placeCompanion(source: string, target: string): void {
   copyFileSync(source, draft);
   chmodSync(draft, 0o755);
   renameSync(draft, target);
-}
-
-/** The folder for what is built or downloaded once. */
-export function cacheRoot(): string {
-  const { XDG_CACHE_HOME } = process.env;
-  const directory = join(XDG_CACHE_HOME || join(homedir(), ".cache"), "pulumi-flexprice");
-  mkdirSync(directory, { recursive: true });
-  return directory;
 }
 
 function onPath(name: string): string | undefined {

@@ -9,12 +9,29 @@
 "use strict";
 
 const { spawn } = require("node:child_process");
-const { readFileSync } = require("node:fs");
+const { readFileSync, writeFileSync } = require("node:fs");
 const { createRequire } = require("node:module");
 const { join } = require("node:path");
 
 /** Exit status of a program that has reported its own failure (cmd/run of the SDK). */
 const ALREADY_REPORTED = 32;
+
+/** What runs plugins that are programs, in the SDK. */
+const PLUGIN_RUNNERS = {
+  analyzer: {
+    project: "PulumiPolicy.yaml",
+    runner: "@pulumi/pulumi/cmd/run-policy-pack",
+    args: (given, directory) => [...given, directory],
+  },
+  resource: {
+    project: "PulumiPlugin.yaml",
+    runner: "@pulumi/pulumi/cmd/run-plugin",
+    args: (given, directory) => [directory, ...given],
+  },
+};
+
+/** Writes code with Pulumi's own generators, which are no JavaScript. It lies beside this file once it is built. */
+const GENERATOR = "pulumi-generate-nodejs";
 
 const engineAddress = process.argv.at(-1);
 
@@ -25,9 +42,11 @@ const grpc = sdk("@grpc/grpc-js");
 const language = sdk("@pulumi/pulumi/proto/language_pb");
 const plugin = sdk("@pulumi/pulumi/proto/plugin_pb");
 const { Empty } = sdk("google-protobuf/google/protobuf/empty_pb");
-const { LanguageRuntimeService } = sdk("@pulumi/pulumi/proto/language_grpc_pb");
+const { LanguageRuntimeClient, LanguageRuntimeService } = sdk(
+  "@pulumi/pulumi/proto/language_grpc_pb",
+);
 
-/** Programs and policy packs that run. */
+/** Programs and plugins that run. */
 const programs = new Set();
 
 /** A `require` for the SDK that `directory` sees, and for the SDK's own dependencies. */
@@ -103,21 +122,24 @@ function run(request) {
   });
 }
 
-/** Runs a policy pack until the CLI cancels the call; over its stream goes all that the pack prints. */
+/** Runs a policy pack or a provider. */
 function runPlugin(call) {
   const { request } = call;
   const directory = request.getInfo().getProgramDirectory();
-  if (request.getKind() !== "analyzer") {
-    call.destroy({ code: grpc.status.UNIMPLEMENTED, details: "only policy packs can be run" });
+  const kind = request.getKind();
+  if (PLUGIN_RUNNERS[kind] === undefined) {
+    const details = `plugins of the kind "${kind}" cannot be run`;
+    call.destroy({ code: grpc.status.UNIMPLEMENTED, details });
     return;
   }
-  const runner = policyRunnerOf(directory);
+  const runner = pluginRunnerOf(directory, kind);
   if (runner === undefined) {
     const details = `@pulumi/pulumi cannot be found. Run \`npm install\` in ${directory}.`;
     call.destroy({ code: grpc.status.FAILED_PRECONDITION, details });
     return;
   }
-  const pack = spawn(process.execPath, [runner, ...request.getArgsList(), directory], {
+  const { args } = PLUGIN_RUNNERS[kind];
+  const child = spawn(process.execPath, [runner, ...args(request.getArgsList(), directory)], {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe"],
     env: Object.fromEntries(
@@ -127,30 +149,86 @@ function runPlugin(call) {
       }),
     ),
   });
-  programs.add(pack);
+  passOn(call, language.RunPluginResponse, child, (code, send) => {
+    send((response) => response.setExitcode(code));
+    call.end();
+  });
+}
+
+/** Sends what a process prints, until it ends or the CLI cancels the call. */
+function passOn(call, Response, child, end) {
+  programs.add(child);
   const send = (fill) => {
-    const response = new language.RunPluginResponse();
+    const response = new Response();
     fill(response);
     call.write(response);
   };
-  pack.stdout.on("data", (chunk) => send((response) => response.setStdout(chunk)));
-  pack.stderr.on("data", (chunk) => send((response) => response.setStderr(chunk)));
-  pack.once("close", (code) => {
-    programs.delete(pack);
-    send((response) => response.setExitcode(code ?? 1));
-    call.end();
+  child.stdout.on("data", (chunk) => send((response) => response.setStdout(chunk)));
+  child.stderr.on("data", (chunk) => send((response) => response.setStderr(chunk)));
+  child.once("close", (code) => {
+    programs.delete(child);
+    end(code ?? 1, send);
   });
-  call.once("cancelled", () => pack.kill("SIGTERM"));
+  call.once("cancelled", () => child.kill("SIGTERM"));
 }
 
-function policyRunnerOf(directory) {
+function pluginRunnerOf(directory, kind) {
+  const { project, runner } = PLUGIN_RUNNERS[kind];
   try {
-    return createRequire(join(directory, "PulumiPolicy.yaml")).resolve(
-      "@pulumi/pulumi/cmd/run-policy-pack",
-    );
+    return createRequire(join(directory, project)).resolve(runner);
   } catch {
     return undefined;
   }
+}
+
+/** Passes a request on to the generator, which is started for it. */
+async function generate(method, request) {
+  const generator = spawn(join(__dirname, GENERATOR), [], { stdio: ["pipe", "pipe", "inherit"] });
+  programs.add(generator);
+  let client;
+  try {
+    const port = await new Promise((resolve, reject) => {
+      generator.stdout.setEncoding("utf8").once("data", resolve);
+      generator.once("error", () => reject(new Error(`${GENERATOR} is not built`)));
+      generator.once("exit", (code) => reject(new Error(`${GENERATOR} ended with ${code}`)));
+    });
+    client = new LanguageRuntimeClient(
+      `127.0.0.1:${port.trim()}`,
+      grpc.credentials.createInsecure(),
+      { "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 },
+    );
+    return await new Promise((resolve, reject) => {
+      client[method](request, (error, response) => (error ? reject(error) : resolve(response)));
+    });
+  } finally {
+    client?.close();
+    generator.kill();
+    programs.delete(generator);
+  }
+}
+
+/** Makes the program depend on generated SDKs, by their folders. */
+function link(request) {
+  const file = join(request.getInfo().getProgramDirectory(), "package.json");
+  const manifest = JSON.parse(readFileSync(file, "utf8"));
+  for (const dependency of request.getPackagesList()) {
+    const folder = join(request.getInfo().getRootDirectory(), dependency.getPath());
+    const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    manifest.dependencies = { ...manifest.dependencies, [name]: `file:${dependency.getPath()}` };
+  }
+  writeFileSync(file, `${JSON.stringify(manifest, undefined, 2)}\n`);
+  return new language.LinkResponse();
+}
+
+function installDependencies(call) {
+  const npm = spawn("npm", ["install", "--no-audit", "--no-fund"], {
+    cwd: call.request.getInfo().getProgramDirectory(),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  passOn(call, language.InstallDependenciesResponse, npm, (code) => {
+    if (code === 0) call.end();
+    else call.destroy({ code: grpc.status.UNKNOWN, details: `npm install exited with ${code}` });
+  });
 }
 
 function about() {
@@ -208,6 +286,9 @@ const answers = {
   runtimeOptionsPrompts: () => new language.RuntimeOptionsResponse(),
   about,
   getProgramDependencies: programDependencies,
+  generatePackage: (request) => generate("generatePackage", request),
+  generateProgram: (request) => generate("generateProgram", request),
+  link,
   run,
   cancel: () => {
     endPrograms();
@@ -236,6 +317,7 @@ server.addService(LanguageRuntimeService, {
         },
       ]),
   ),
+  installDependencies,
   runPlugin,
 });
 

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { madeOnce } from "../../scripts/pulumi-cli/cache";
+import { ensurePython } from "../../scripts/pulumi-cli/python";
 import { ok, PulumiWorkspace } from "../../scripts/workspace";
 import { nightly } from "../support/sample";
 
@@ -150,6 +153,67 @@ describe("scripts", () => {
     assert.equal(existsSync(scratch), false);
     assert.equal(existsSync(programDirectory), false);
   });
+});
+
+describe("a folder of the cache", () => {
+  const lines: string[] = [];
+  const log = (line: string) => lines.push(line);
+  let root: string;
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), "pulumi-flexprice-cache-"));
+  });
+  afterEach(() => rmSync(root, { recursive: true }));
+
+  it("is made by one of those who ask for it at once, under another name until it is complete", async () => {
+    const folder = join(root, "tools", "one");
+    let times = 0;
+    const make = async (draft: string) => {
+      times += 1;
+      assert.equal(existsSync(folder), false);
+      writeFileSync(join(draft, "tool"), "");
+      await sleep(20);
+    };
+    const answers = await Promise.all([1, 2, 3].map(() => madeOnce(folder, log, make)));
+    assert.deepEqual(new Set(answers), new Set([folder]));
+    assert.equal(times, 1);
+    assert.deepEqual(readdirSync(join(root, "tools"), { recursive: true }).sort(), [
+      "one",
+      join("one", "tool"),
+    ]);
+    assert.match(lines.join("\n"), /^Another process is getting one ready; waiting for it …/);
+  });
+
+  it("is not there after a failure, and nothing of it", async () => {
+    const folder = join(root, "one");
+    const failing = madeOnce(folder, log, async (draft) => {
+      writeFileSync(join(draft, "tool"), "");
+      throw new Error("out of luck");
+    });
+    await assert.rejects(failing, /^Error: out of luck$/);
+    assert.deepEqual(readdirSync(root), []);
+  });
+
+  it("is made by the next who asks for it, who removes what a killed process has left", async () => {
+    mkdirSync(join(root, "one.draft-of-a-killed-process"));
+    await madeOnce(join(root, "one"), log, async () => {});
+    assert.deepEqual(readdirSync(root), ["one"]);
+  });
+});
+
+it("says in one line what is missing for Python programs", async () => {
+  const { PATH } = process.env;
+  process.env["PATH"] = "";
+  try {
+    await assert.rejects(ensurePython(), (error: Error) => {
+      assert.equal(
+        error.message,
+        "python3 is not usable (spawn python3 ENOENT). Install Python 3.10 or newer (https://www.python.org/downloads/).",
+      );
+      return true;
+    });
+  } finally {
+    process.env["PATH"] = PATH;
+  }
 });
 
 /** Processes take time to end, more on a busy machine. */

@@ -20,7 +20,7 @@ const DOCUMENTS = [
 
 /** The files of an example for users. The config of a stack or a key is not among them. */
 const EXAMPLE_FILES =
-  /^examples\/([\w-]+\/)*(README\.md|Pulumi(Policy)?\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml))$/;
+  /^examples\/([\w-]+\/)*(README\.md|Pulumi(Policy)?\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml|py|go)|go\.mod|requirements\.txt)$/;
 
 /** A page that only people with a clone need. */
 const NOT_PACKED = ["CONTRIBUTING.md"];

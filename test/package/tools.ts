@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { cacheRoot } from "../../scripts/pulumi-cli";
+import { cacheRoot } from "../../scripts/pulumi-cli/cache";
 import { sample } from "../support/sample";
 import { output } from "./command";
 
