@@ -366,7 +366,7 @@ function packageInfo(manifest: unknown): object {
     repository: address,
     pluginDownloadURL: `github://api.github.com/${path}`,
     publisher,
-    meta: { moduleFormat: "(.*)" },
+    meta: { moduleFormat: "(.*)", supportPack: true },
     language: {
       nodejs: { packageName: `@${publisher}/flexprice`, respectSchemaVersion: true },
       python: {

@@ -29,7 +29,7 @@ import {
   SERVICE_IDENTITY_TYPE,
 } from "../shared/resource-types";
 import type { Core } from "./core";
-import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
+import { fromStruct, type Properties, secretsIn, toStruct, withTexts } from "./wire";
 
 type Registered = RegisterResourceResponse;
 
@@ -122,7 +122,7 @@ async function register(
 function childInputs(
   request: ConstructRequest,
 ): Record<"accountInputs" | "keyInputs", ChildInputs> {
-  const args = fromStruct(request.getInputs());
+  const args = withTexts(fromStruct(request.getInputs()));
   const given = (name: string): ChildInput => ({ value: args[name], from: [name] });
   const fixed = (value: unknown): ChildInput => ({ value, from: [] });
   const { namePrefix = request.getName(), expiresIn = LIFETIME } = args;

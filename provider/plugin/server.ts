@@ -45,7 +45,7 @@ import { lazy } from "../shared/lazy";
 import { escapeControlByLine, redact } from "../shared/redaction";
 import { PLUGIN_API_KEY_TYPE, PLUGIN_SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
 import type { Core, ResourceLifecycle } from "./core";
-import { fromStruct, type Properties, secretsIn, toStruct } from "./wire";
+import { fromStruct, type Properties, secretsIn, toStruct, withTexts } from "./wire";
 
 /** Only loaded by the calls that need it. */
 const packageSchema = lazy((): typeof import("./schema.json") => require("./schema.json"));
@@ -173,8 +173,8 @@ export class ProviderServer {
   }
 
   private async check(request: CheckRequest): Promise<CheckResponse> {
-    const news = fromStruct(request.getNews());
     const { name } = resourceOf(request);
+    const news = withTexts(fromStruct(request.getNews()));
     const { inputs, failures } = await this.lifecycle(request).check(
       fromStruct(request.getOlds()),
       { ...news, namePrefix: news["namePrefix"] ?? name },

@@ -70,7 +70,7 @@ function withoutMarks(value: unknown): unknown {
       return "value" in value ? withoutMarks(value["value"]) : UNKNOWN;
     default: {
       const given = Object.entries(value).filter(([, entry]) => entry !== null);
-      return Object.fromEntries(given.map(([name, entry]) => [name, withoutMarks(entry)]));
+      return mapValues(Object.fromEntries(given), withoutMarks);
     }
   }
 }
@@ -82,13 +82,34 @@ function defined(value: unknown): JavaScriptValue {
   if (Array.isArray(value)) return value.map(defined);
   if (isObject(value)) {
     const given = Object.entries(value).filter(([, entry]) => entry !== undefined);
-    return Object.fromEntries(given.map(([name, entry]) => [name, defined(entry)]));
+    return mapValues(Object.fromEntries(given), defined);
   }
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
     return value;
   }
   if (value === null || value === undefined) return null;
   throw new Error(`a ${typeof value} cannot be sent to the engine`);
+}
+
+/**
+ * Inputs with texts in place of numbers and booleans: programs in YAML send a text as one if it looks like one. All
+ * inputs are texts, except for flags.
+ */
+export function withTexts({ forceDestroy, ...inputs }: Properties): Properties {
+  return { ...mapValues(inputs, asTexts), ...(forceDestroy === undefined ? {} : { forceDestroy }) };
+}
+
+function asTexts(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asTexts);
+  if (isObject(value)) return mapValues(value, asTexts);
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : value;
+}
+
+function mapValues<Value, Result>(
+  values: Readonly<Record<string, Value>>,
+  map: (value: Value) => Result,
+): Record<string, Result> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, map(value)]));
 }
 
 function isObject(value: unknown): value is Properties {

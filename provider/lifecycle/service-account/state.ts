@@ -70,8 +70,9 @@ export function refreshed(
   return {
     id,
     props: outs,
-    // The name is an input only if it is not the wanted one: so drift shows, and ignoreChanges can keep it.
-    inputs: (name === autoName ? others : { ...others, name }) as State,
+    // The name is an input only if it is not the wanted one: so drift shows, and ignoreChanges can keep it. An account
+    // without a name has none to import.
+    inputs: (name === (autoName ?? "") ? others : { ...others, name }) as State,
   };
 }
 
