@@ -4,7 +4,7 @@ import { z } from "zod";
 import { prefixOf } from "../session/auto-name";
 import { FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
-import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
 import type { CommandContext } from "./command-context";
 
 interface StackObject {
@@ -154,8 +154,8 @@ function adoptedId(adopt: unknown): string | undefined {
 }
 
 function kindOf(type: string): StackObject["kind"] | undefined {
-  if (type === API_KEY_TYPE) return "key";
-  return type === SERVICE_ACCOUNT_TYPE ? "account" : undefined;
+  if (isApiKeyType(type)) return "key";
+  return isServiceAccountType(type) ? "account" : undefined;
 }
 
 async function readSource({ stdin, directory }: CommandContext, source: string): Promise<string> {

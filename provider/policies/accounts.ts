@@ -1,12 +1,10 @@
-import {
-  type PolicyResource,
-  type ResourceValidationPolicy,
-  type StackValidationPolicy,
-  validateResourceOfType,
+import type {
+  PolicyResource,
+  ResourceValidationPolicy,
+  StackValidationPolicy,
 } from "@pulumi/policy";
-import { ApiKey } from "../resources/api-key";
-import { ServiceAccount } from "../resources/service-account";
-import { known, type PolicyOptions } from "./policy";
+import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
+import { known, type PolicyOptions, validateAccounts, validateKeys } from "./policy";
 
 /**
  * Rejects service accounts with `super_admin`, and private keys that do not act for a service account. A key without
@@ -22,13 +20,13 @@ export function noSuperAdmin(options: PolicyOptions = {}): ResourceValidationPol
     description: "Services do not act with super_admin.",
     ...options,
     validateResource: [
-      validateResourceOfType(ServiceAccount, ({ roles }, _args, reportViolation) => {
+      validateAccounts(({ roles }, _args, reportViolation) => {
         if (!roles.includes("super_admin")) return;
         reportViolation(
           "super_admin can do everything in the tenant, including creating keys for others. Give the account the roles that its service needs: event_ingestor to send events, event_reader to read them.",
         );
       }),
-      validateResourceOfType(ApiKey, (key, _args, reportViolation) => {
+      validateKeys((key, _args, reportViolation) => {
         if (key.type === "publishable_key" || Object.hasOwn(key, "serviceAccountId")) return;
         reportViolation(
           "Without serviceAccountId the key acts for the caller, with all permissions of the caller. Set serviceAccountId to the id of a ServiceAccount.",
@@ -55,7 +53,7 @@ export function accountPerService(options: PolicyOptions = {}): StackValidationP
     description: "Each service has its own service account.",
     ...options,
     validateStack({ resources }, reportViolation) {
-      const accounts = resources.filter((resource) => resource.isType(ServiceAccount));
+      const accounts = resources.filter(({ type }) => isServiceAccountType(type));
       for (const { names, urn } of duplicatesBy(accounts, ({ props }) => known(props, "name"))) {
         reportViolation(
           `Service accounts ${names} have the same name, and look alike in the dashboard. Name each after its service.`,
@@ -63,7 +61,7 @@ export function accountPerService(options: PolicyOptions = {}): StackValidationP
         );
       }
       const keys = resources.filter(
-        (resource) => resource.isType(ApiKey) && known(resource.props, "type") === "private_key",
+        ({ type, props }) => isApiKeyType(type) && known(props, "type") === "private_key",
       );
       for (const { names, urn } of duplicatesBy(keys, ownerOf)) {
         reportViolation(

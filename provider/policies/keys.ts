@@ -1,11 +1,7 @@
-import {
-  type ResourceValidationPolicy,
-  type StackValidationPolicy,
-  validateResourceOfType,
-} from "@pulumi/policy";
-import { ApiKey } from "../resources/api-key";
+import type { ResourceValidationPolicy, StackValidationPolicy } from "@pulumi/policy";
 import { durationMs } from "../shared/duration";
-import { known, type PolicyOptions, rawProperty } from "./policy";
+import { isApiKeyType } from "../shared/resource-types";
+import { known, type PolicyOptions, rawProperty, validateKeys } from "./policy";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
@@ -35,7 +31,7 @@ export function keysExpire(options: KeysExpireOptions = {}): ResourceValidationP
     configSchema: {
       properties: { maxDays: { type: "number", exclusiveMinimum: 0, default: defaultMaxDays } },
     },
-    validateResource: validateResourceOfType(ApiKey, (key, args, reportViolation) => {
+    validateResource: validateKeys((key, args, reportViolation) => {
       const { maxDays = defaultMaxDays } = args.getConfig<{ maxDays?: number }>();
       const { expiresIn, expiresAt } = key;
       if (expiresIn === undefined && expiresAt === undefined) {
@@ -97,7 +93,7 @@ export function keyOutputs(options: KeyOutputsOptions = {}): StackValidationPoli
       }>();
       const creators = new Map(
         resources
-          .filter((resource) => resource.isType(ApiKey))
+          .filter(({ type }) => isApiKeyType(type))
           .map(({ name, props }) => [known(props, "apiKey"), name]),
       );
       const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");

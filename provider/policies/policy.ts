@@ -1,5 +1,14 @@
-import type { EnforcementLevel } from "@pulumi/policy";
+import type {
+  EnforcementLevel,
+  ReportViolation,
+  ResourceValidation,
+  ResourceValidationArgs,
+} from "@pulumi/policy";
+import type { Unwrap } from "@pulumi/pulumi";
 import { containsUnknown } from "../lifecycle/inputs";
+import type { ApiKeyArgs } from "../resources/api-key";
+import type { ServiceAccountArgs } from "../resources/service-account";
+import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
 
 /** Options of every policy. */
 export interface PolicyOptions {
@@ -21,4 +30,31 @@ export function rawProperty(props: Props, name: string): unknown {
 export function known(props: Props, name: string): unknown {
   const value = rawProperty(props, name);
   return containsUnknown(value) ? undefined : value;
+}
+
+type Validation<Inputs> = (
+  inputs: Inputs,
+  args: ResourceValidationArgs,
+  reportViolation: ReportViolation,
+) => void;
+
+/** A rule for service accounts, whichever front end manages them. */
+export function validateAccounts(
+  validate: Validation<Unwrap<ServiceAccountArgs>>,
+): ResourceValidation {
+  return ofType(isServiceAccountType, validate);
+}
+
+/** A rule for API keys, whichever front end manages them. */
+export function validateKeys(validate: Validation<Unwrap<ApiKeyArgs>>): ResourceValidation {
+  return ofType(isApiKeyType, validate);
+}
+
+function ofType<Inputs>(
+  isOfType: (type: string) => boolean,
+  validate: Validation<Inputs>,
+): ResourceValidation {
+  return (args, reportViolation) => {
+    if (isOfType(args.type)) validate(args.props as Inputs, args, reportViolation);
+  };
 }

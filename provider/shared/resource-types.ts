@@ -7,6 +7,16 @@ export const PLUGIN_SERVICE_ACCOUNT_TYPE = "flexprice:index:ServiceAccount";
 export const PLUGIN_API_KEY_TYPE = "flexprice:index:ApiKey";
 export const SERVICE_IDENTITY_TYPE = "flexprice:index:ServiceIdentity";
 
+/** Whether it is the type of service accounts, in either front end. */
+export function isServiceAccountType(type: string): boolean {
+  return type === SERVICE_ACCOUNT_TYPE || type === PLUGIN_SERVICE_ACCOUNT_TYPE;
+}
+
+/** Whether it is the type of API keys, in either front end. */
+export function isApiKeyType(type: string): boolean {
+  return type === API_KEY_TYPE || type === PLUGIN_API_KEY_TYPE;
+}
+
 /** Whether an object has this type in the property by which Pulumi marks resources. */
 export function hasType(object: unknown, type: string): boolean {
   return (

@@ -57,6 +57,17 @@ describe("cli/stack-export", () => {
     });
   });
 
+  it("reads the same of a stack that the plugin manages", async () => {
+    const resources = [accountResource(account), keyResource(key)];
+    const ofPlugin = exported(resources).replaceAll(
+      "pulumi-nodejs:dynamic/flexprice:",
+      "flexprice:index:",
+    );
+    assert.match(ofPlugin, /"type": ?"flexprice:index:ApiKey"/);
+    assert.deepEqual((await read(ofPlugin)).objects, (await read(exported(resources))).objects);
+    assert.equal((await read(ofPlugin)).objects.length, 2);
+  });
+
   it("reads every name that an object has or had, and their prefixes", async () => {
     const [name, autoName] = [uniqueName("drifted"), uniqueName("before")];
     const names = { name, autoName, namePrefix: "now" };
