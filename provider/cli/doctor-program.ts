@@ -1,12 +1,18 @@
 import { existsSync } from "node:fs";
+import { basename, delimiter, join } from "node:path";
 import { coerce, satisfies } from "semver";
+import { z } from "zod";
 import { isFailure } from "../shared/errors";
+import { parseJson } from "../shared/json";
 import type { CommandContext } from "./command-context";
 import { type Check, ok, problem, problemOf, warning } from "./doctor-check";
 import { findPackage, manifest } from "./packages";
 import { findProjectFile, type Project, readProject } from "./pulumi";
 
 const SDK = "@pulumi/pulumi";
+/** Programs of other runtimes can only use the plugin. */
+const DYNAMIC_RUNTIMES: readonly string[] = ["nodejs", "bun"];
+
 const SDK_RANGE = manifest.peerDependencies[SDK];
 
 /** Whether a version lies in a range; a prerelease counts like its release. */
@@ -22,8 +28,13 @@ export async function* checkProgram(context: CommandContext): AsyncGenerator<Che
     ? ok("Node.js", nodeVersion)
     : problem("Node.js", `${nodeVersion} is not ${manifest.engines.node}`, "install a newer one.");
   yield await checkCli(context);
-  const programFolder = yield* checkProject(context.directory);
-  if (programFolder !== undefined) yield* checkPackages(programFolder);
+  const project = yield* checkProject(context.directory);
+  if (project === undefined) return;
+  if (project.namesPlugin || !DYNAMIC_RUNTIMES.includes(project.runtime)) {
+    yield await checkPlugin(context, project);
+  } else {
+    yield* checkPackages(project.programFolder);
+  }
 }
 
 async function checkCli(context: CommandContext): Promise<Check> {
@@ -39,8 +50,8 @@ async function checkCli(context: CommandContext): Promise<Check> {
     : problem("Pulumi CLI", `version "${version}" is not ${SDK_RANGE}`, install);
 }
 
-/** Gives the folder of the program, where there is one. */
-function* checkProject(directory: string): Generator<Check, string | undefined> {
+/** Returns the project, if there is one. */
+function* checkProject(directory: string): Generator<Check, Project | undefined> {
   const file = findProjectFile(directory);
   if (file === undefined) {
     yield problem(
@@ -53,7 +64,7 @@ function* checkProject(directory: string): Generator<Check, string | undefined> 
   try {
     const project = readProject(file);
     yield checkProjectFile(project, file);
-    return project.programFolder;
+    return project;
   } catch (error) {
     if (!isFailure(error)) throw error;
     yield problemOf("Project", error);
@@ -61,18 +72,49 @@ function* checkProject(directory: string): Generator<Check, string | undefined> 
   }
 }
 
-function checkProjectFile({ programFolder, runtime }: Project, file: string): Check {
-  if (runtime !== "nodejs" && runtime !== "bun") {
-    return problem(
-      "Project",
-      `the runtime in ${file} is ${runtime}, and dynamic providers need a program in TypeScript or JavaScript`,
-      "keep the Flexprice resources in a project with runtime: nodejs.",
-    );
-  }
+function checkProjectFile({ programFolder }: Project, file: string): Check {
   if (!existsSync(programFolder)) {
     return problem("Project", `"main" of ${file} does not exist`, "correct main in this file.");
   }
   return ok("Project", `${file}, program in ${programFolder}`);
+}
+
+/** Looks for the plugin where Pulumi looks, in the same order. */
+async function checkPlugin(context: CommandContext, { pluginPath }: Project): Promise<Check> {
+  const install =
+    'run "npm install pulumi-flexprice" in the project, and add to Pulumi.yaml: plugins: { providers: [{ name: flexprice, path: node_modules/.bin }] }.';
+  if (pluginPath !== undefined) {
+    return hasPlugin(pluginPath)
+      ? ok("Plugin", `in ${pluginPath}`)
+      : problem("Plugin", `Pulumi.yaml names ${pluginPath}, which has no ${PLUGIN}`, install);
+  }
+  const { PATH = "" } = context.environment;
+  // npx puts these folders on the PATH of this command alone.
+  const folders = PATH.split(delimiter).filter((one) => !/node_modules[\\/]\.bin$/.test(one));
+  const folder = folders.find((one) => one !== "" && hasPlugin(one));
+  if (folder !== undefined) return ok("Plugin", `in ${folder}, on the PATH`);
+  const listed = await context.run("pulumi", ["plugin", "ls", "--json"]);
+  const installed = installedPlugins.safeParse(parseJson(listed?.stdout ?? "")).data ?? [];
+  const versions = installed.filter(({ name }) => name === "flexprice").map((one) => one.version);
+  if (versions.length > 0)
+    return ok("Plugin", `${versions.join(", ")}, installed in Pulumi's home`);
+  return warning(
+    "Plugin",
+    `there is no ${PLUGIN} here: Pulumi has to download it`,
+    `${install} Or install it with "pulumi plugin install resource flexprice".`,
+  );
+}
+
+const PLUGIN = "pulumi-resource-flexprice";
+
+const installedPlugins = z.array(z.object({ name: z.string(), version: z.string() }));
+
+/** Whether a path is the plugin, or a folder that has it. Windows has a launcher with an extension. */
+function hasPlugin(path: string): boolean {
+  const names = ["", ".exe", ".cmd"].map((extension) => `${PLUGIN}${extension}`);
+  return names.includes(basename(path))
+    ? existsSync(path)
+    : names.some((name) => existsSync(join(path, name)));
 }
 
 /** The provider process runs in the program's folder, and loads what `require` finds from there. */

@@ -12,6 +12,10 @@ export interface Project {
   /** The folder in which the program and the provider run. */
   readonly programFolder: string;
   readonly runtime: string;
+  /** Whether the file names the package of the plugin, so that its program uses that front end. */
+  readonly namesPlugin: boolean;
+  /** Where the file says that the plugin is; undefined if it does not say. */
+  readonly pluginPath: string | undefined;
 }
 
 const PROJECT_FILES = ["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"];
@@ -19,6 +23,11 @@ const PROJECT_FILES = ["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"];
 const projectShape = z.object({
   main: z.string().optional(),
   runtime: z.union([z.string(), z.object({ name: z.string() }).transform(({ name }) => name)]),
+  plugins: z
+    .object({ providers: z.array(z.object({ name: z.string(), path: z.string().optional() })) })
+    .partial()
+    .nullish(),
+  packages: z.record(z.string(), z.unknown()).nullish(),
 });
 
 /** The project file that Pulumi finds from a folder: in it, or in the nearest folder above. */
@@ -31,10 +40,16 @@ export function findProjectFile(directory: string): string | undefined {
 
 /** @throws FlexpriceError of kind `configuration` if the file is not a Pulumi project. */
 export function readProject(file: string): Project {
-  const { main = ".", runtime } = parseProject(file);
+  const { main = ".", runtime, plugins, packages } = parseProject(file);
   const path = resolve(dirname(file), main);
   const isFile = existsSync(path) && !statSync(path).isDirectory();
-  return { programFolder: isFile ? dirname(path) : path, runtime };
+  const plugin = plugins?.providers?.find(({ name }) => name === "flexprice");
+  return {
+    programFolder: isFile ? dirname(path) : path,
+    runtime,
+    namesPlugin: plugin !== undefined || packages?.["flexprice"] !== undefined,
+    pluginPath: plugin?.path === undefined ? undefined : resolve(dirname(file), plugin.path),
+  };
 }
 
 function parseProject(file: string): z.infer<typeof projectShape> {

@@ -138,7 +138,6 @@ describe("cli/doctor", () => {
     });
 
     for (const [what, text, message] of [
-      ["is of another language", "runtime: python", /^the runtime in .* is python, and dynamic/],
       ["is not YAML", "a: b: c", /Nested mappings are not allowed/],
       ["names a program that does not exist", "runtime: nodejs\nmain: infra", /"main" of .* does/],
     ] as const) {
@@ -147,6 +146,45 @@ describe("cli/doctor", () => {
         await assertFaults([["Project", "problem", message]]);
       });
     }
+
+    describe("that uses the plugin", () => {
+      const FOUND = "plugins: { providers: [{ name: flexprice, path: ./bin }] }";
+
+      it("names its folder, with Node programs too, which then need no package", async () => {
+        rmSync(join(cli.directory, "node_modules"), { recursive: true });
+        cli.write("bin/pulumi-resource-flexprice", "");
+        for (const runtime of ["yaml", "nodejs"]) {
+          cli.write("Pulumi.yaml", `runtime: ${runtime}\n${FOUND}\n`);
+          assert.deepEqual(await messagesOf("Plugin"), [`in ${folder}/bin`]);
+          await assertFaults([]);
+        }
+      });
+
+      it("names a folder without it", async () => {
+        cli.write("Pulumi.yaml", `runtime: go\n${FOUND}\n`);
+        await assertFaults([
+          [
+            "Plugin",
+            "problem",
+            /^Pulumi\.yaml names .*bin, which has no pulumi-resource-flexprice$/,
+          ],
+        ]);
+      });
+
+      it("has it on the PATH, or in Pulumi's home", async () => {
+        cli.write("Pulumi.yaml", "runtime: python\n");
+        await assertFaults([["Plugin", "warning", /Pulumi has to download it$/]]);
+        cli.write("node_modules/.bin/pulumi-resource-flexprice", "");
+        cli.environment["PATH"] = join(cli.directory, "node_modules", ".bin");
+        await assertFaults([["Plugin", "warning", /Pulumi has to download it$/]]);
+        const stdout = '[{"name": "flexprice", "kind": "resource", "version": "0.1.0"}]';
+        cli.programs.set("pulumi plugin ls --json", { stdout });
+        assert.deepEqual(await messagesOf("Plugin"), ["0.1.0, installed in Pulumi's home"]);
+        cli.write("bin/pulumi-resource-flexprice.cmd", "");
+        cli.environment["PATH"] = join(cli.directory, "bin");
+        assert.deepEqual(await messagesOf("Plugin"), [`in ${folder}/bin, on the PATH`]);
+      });
+    });
 
     it("has its packages where the program is, as the provider process sees them", async () => {
       cli.write("Pulumi.yaml", "runtime: nodejs\nmain: infra/index.ts\n");

@@ -43,8 +43,20 @@ describe("cli/pulumi", () => {
         assert.deepEqual(project(`name: x\nruntime: nodejs\n${main}\n`), {
           programFolder: join(cli.directory, folder),
           runtime: "nodejs",
+          namesPlugin: false,
+          pluginPath: undefined,
         });
       }
+    });
+
+    it("names the plugin in either of two ways", () => {
+      const plugins = "plugins: { providers: [{ name: flexprice, path: ./bin }] }";
+      const named = project(`name: x\nruntime: nodejs\n${plugins}\n`);
+      assert.deepEqual([named.namesPlugin, named.pluginPath], [true, join(cli.directory, "bin")]);
+      const added = project("name: x\nruntime: nodejs\npackages: { flexprice: 0.1.0 }\n");
+      assert.deepEqual([added.namesPlugin, added.pluginPath], [true, undefined]);
+      const others = "plugins: { providers: [{ name: aws, path: ./bin }] }";
+      assert.equal(project(`name: x\nruntime: nodejs\n${others}\n`).namesPlugin, false);
     });
 
     it("names its runtime in either of two ways", () => {
