@@ -397,4 +397,44 @@ describe("config/read", () => {
       'Could not connect to Flexprice.\n  Reason: connection "india" has neither apiKey nor accessToken\n  What to do: add one of them: "pulumi config set --secret --path flexprice:connections.india.apiKey".',
     );
   });
+
+  describe("as arguments of a provider", () => {
+    const arguments_ = (config: Values) => ({ ...source(config), provider: "eu" });
+    const rejected = (config: Values, connection?: string): FlexpriceError => {
+      try {
+        readSettings(arguments_(config), connection);
+      } catch (error) {
+        assert(error instanceof FlexpriceError);
+        return error;
+      }
+      return assert.fail("the settings were accepted");
+    };
+
+    it("name the provider, and not the stack's config", () => {
+      assert.equal(
+        readSettings(arguments_({ apiKey: SECRET })).credential?.source,
+        'apiKey of provider "eu"',
+      );
+      const errors = [
+        rejected({ baseUrl: "x" }),
+        rejected({ baseUrl: "http://example.invalid" }),
+        rejected({ allowInsecure: "maybe" }),
+        rejected({ connections: "{}" }, "us"),
+        missingCredential(undefined, "eu"),
+        unknownSettingError("flexprice:apikey", "eu"),
+      ];
+      for (const { message } of errors) {
+        assert.match(message, /provider "eu"/);
+        assert.doesNotMatch(message, /pulumi config|config key/);
+      }
+    });
+
+    it("can come from the environment instead", () => {
+      const { credential } = readSettings({
+        ...source({}, { FLEXPRICE_API_KEY: SECRET }),
+        provider: "eu",
+      });
+      assert.equal(credential?.source, "environment variable FLEXPRICE_API_KEY");
+    });
+  });
 });
