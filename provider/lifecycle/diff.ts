@@ -1,5 +1,5 @@
 import type { dynamic } from "@pulumi/pulumi";
-import { isUnknown } from "./inputs";
+import { isUnknown } from "../shared/unknowns";
 
 /** What a change of one input does, and when two values count as the same. */
 interface Change {

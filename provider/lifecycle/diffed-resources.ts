@@ -1,5 +1,5 @@
 import { KeptIds } from "../session/kept-ids";
-import { isUnknown } from "./inputs";
+import { isUnknown } from "../shared/unknowns";
 
 /** A resource of the program, as the engine showed it for its diff. */
 export interface Diffed<Olds, News> {

@@ -6,8 +6,8 @@ import { seesEveryKey } from "../session/key-verification";
 import { isFailure } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
+import { isUnknown } from "../shared/unknowns";
 import type { ProviderContext } from "./context";
-import { isUnknown } from "./inputs";
 import { checkFailure } from "./validation";
 
 /** What a preview knows about the server; nothing if it could not or should not ask. */

@@ -4,7 +4,6 @@ import type {
   RegisterResourceRequest,
   RegisterResourceResponse,
 } from "@pulumi/pulumi/proto/resource_pb";
-import { UNKNOWN } from "../lifecycle/inputs";
 import {
   ACCOUNT_INPUTS,
   KEY_INPUTS,
@@ -28,6 +27,7 @@ import {
   SERVICE_ACCOUNT_TYPE,
   SERVICE_IDENTITY_TYPE,
 } from "../shared/resource-types";
+import { UNKNOWN } from "../shared/unknowns";
 import type { Core } from "./core";
 import { fromStruct, type Properties, secretsIn, toStruct, withTexts } from "./wire";
 

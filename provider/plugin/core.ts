@@ -6,10 +6,10 @@ import { FlexpriceQueries } from "../functions/queries";
 import { ApiKeyProvider } from "../lifecycle/api-key/provider";
 import { createContext } from "../lifecycle/context";
 import type { Diff } from "../lifecycle/diff";
-import { containsUnknown } from "../lifecycle/inputs";
 import { ServiceAccountProvider } from "../lifecycle/service-account/provider";
 import type { Journal } from "../session/recovery/journal";
 import { isFailure, type Warn } from "../shared/errors";
+import { containsUnknown } from "../shared/unknowns";
 import type { Properties } from "./wire";
 
 /** What the engine calls for the resources of one type. */

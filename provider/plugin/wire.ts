@@ -1,6 +1,6 @@
 import type { Struct } from "google-protobuf/google/protobuf/struct_pb";
-import { UNKNOWN } from "../lifecycle/inputs";
 import { structs } from "../shared/grpc";
+import { UNKNOWN } from "../shared/unknowns";
 
 /** Inputs or outputs of a resource, a provider or a function. Never contains undefined or null. */
 export type Properties = Readonly<Record<string, unknown>>;

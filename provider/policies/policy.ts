@@ -5,10 +5,10 @@ import type {
   ResourceValidationArgs,
 } from "@pulumi/policy";
 import type { Unwrap } from "@pulumi/pulumi";
-import { containsUnknown } from "../lifecycle/inputs";
 import type { ApiKeyArgs } from "../resources/api-key";
 import type { ServiceAccountArgs } from "../resources/service-account";
 import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
+import { containsUnknown } from "../shared/unknowns";
 
 /** Options of every policy. */
 export interface PolicyOptions {

@@ -14,9 +14,10 @@ import {
 import { FlexpriceError, operation } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { displayName, quoted, rememberSecret } from "../../shared/redaction";
+import { containsUnknown, isUnknown } from "../../shared/unknowns";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
-import { containsUnknown, isUnknown, omitProvider, pickDefined, unlessUnknown } from "../inputs";
+import { omitProvider, pickDefined, unlessUnknown } from "../inputs";
 import {
   asCheckFailures,
   assertTenantInPreview,

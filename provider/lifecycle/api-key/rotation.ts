@@ -7,7 +7,7 @@ import {
   sameInstant,
 } from "../../shared/duration";
 import { displayName } from "../../shared/redaction";
-import { isUnknown } from "../inputs";
+import { isUnknown } from "../../shared/unknowns";
 import { checkFailure } from "../validation";
 import type { Inputs, State } from "./state";
 

@@ -2,7 +2,8 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { Key } from "../../api/schemas";
 import { sameInstant } from "../../shared/duration";
 import { uniqueSorted } from "../../shared/roles";
-import { pickDefined, UNKNOWN } from "../inputs";
+import { UNKNOWN } from "../../shared/unknowns";
+import { pickDefined } from "../inputs";
 
 /** Resolved inputs of an API key, after check. */
 export interface Inputs {

@@ -9,9 +9,10 @@ import { FlexpriceError, isFailure, operation, PartlyCreated } from "../../share
 import { lazy } from "../../shared/lazy";
 import { displayName, quoted } from "../../shared/redaction";
 import { roleProblems, sameRoles, uniqueSorted } from "../../shared/roles";
+import { containsUnknown, isUnknown } from "../../shared/unknowns";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
-import { containsUnknown, isUnknown, omitProvider, unlessUnknown } from "../inputs";
+import { omitProvider, unlessUnknown } from "../inputs";
 import {
   accountCreationFailures,
   asCheckFailures,

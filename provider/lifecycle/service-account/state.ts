@@ -2,7 +2,8 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { User } from "../../api/schemas";
 import { isUniqueNameOf } from "../../session/auto-name";
 import { sameRoles, uniqueSorted } from "../../shared/roles";
-import { containsUnknown, pickDefined, UNKNOWN } from "../inputs";
+import { containsUnknown, UNKNOWN } from "../../shared/unknowns";
+import { pickDefined } from "../inputs";
 
 export interface Inputs {
   /** Absent: the account gets a unique name, which `autoName` keeps. */

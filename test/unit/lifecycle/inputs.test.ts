@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { z } from "zod";
-import { containsUnknown, isUnknown, unlessUnknown } from "../../../provider/lifecycle/inputs";
+import { unlessUnknown } from "../../../provider/lifecycle/inputs";
+import { containsUnknown, isUnknown } from "../../../provider/shared/unknowns";
 import { UNKNOWN } from "../fixture";
 
 describe("lifecycle/inputs", () => {
