@@ -19,6 +19,8 @@ const { context, journal } = createContext({
   settings: { config: (key) => config?.get(key), environment: process.env },
   platform: { ...realPlatform(), notify: engineLog(engineAddress, "info") },
   warn: engineLog(engineAddress),
+  // The host of dynamic providers does not pass it on.
+  currentUrn: () => undefined,
   engineAddress,
   reportsDrift: false,
   rejectsForeignTenant: false,

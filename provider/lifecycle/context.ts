@@ -42,6 +42,8 @@ export interface ProviderContext {
   readonly now: (connection: string | undefined) => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly warn: Warn;
+  /** The URN of the resource that the engine's current call is for; undefined if the front end does not learn it. */
+  readonly currentUrn: () => string | undefined;
   /** Whether a diff fails if the credential belongs to another tenant than the resource. If not, it warns. */
   readonly rejectsForeignTenant: boolean;
   readonly environment: SettingsSource["environment"];
@@ -52,6 +54,7 @@ export interface FrontEnd {
   readonly settings: SettingsSource;
   readonly platform: Connection["platform"];
   readonly warn: Warn;
+  readonly currentUrn: ProviderContext["currentUrn"];
   /** Identifies the run that this process belongs to. */
   readonly engineAddress: string | undefined;
   /** Whether the engine learns of drift property by property, so that `replaceOnChanges` can replace because of it. */
@@ -64,6 +67,7 @@ export function createContext({
   settings,
   platform,
   warn,
+  currentUrn,
   engineAddress,
   reportsDrift,
   rejectsForeignTenant,
@@ -92,6 +96,7 @@ export function createContext({
     now: (connection) => connections.now(connection),
     sleep: platform.sleep,
     warn,
+    currentUrn,
     rejectsForeignTenant,
     environment: settings.environment,
   };

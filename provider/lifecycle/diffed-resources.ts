@@ -4,6 +4,7 @@ import { isUnknown } from "../shared/unknowns";
 /** A resource of the program, as the engine showed it for its diff. */
 export interface Diffed<Olds, News> {
   readonly id: string;
+  readonly urn?: string | undefined;
   readonly olds: Olds;
   /** The inputs of its successor, once a replacement is due. */
   readonly news: News;
@@ -95,6 +96,13 @@ export class DiffedResources<Olds, News extends object> {
   /** Whether the program keeps the object. */
   stays(id: string): boolean {
     return this.byId.get(id)?.isReplaced === false;
+  }
+
+  /** Whether the program keeps the object for another resource than this one. */
+  staysFor(id: string, urn: string | undefined): boolean {
+    const entry = this.byId.get(id);
+    const isOther = entry?.urn !== undefined && urn !== undefined && entry.urn !== urn;
+    return isOther && !entry.isReplaced;
   }
 
   /** Whether a resource of another provider instance, or of the other front end, keeps the object. */

@@ -41,12 +41,18 @@ export interface Core {
 
 export function createCore(
   settings: SettingsSource,
-  engine: { readonly address: string | undefined; readonly warn: Warn; readonly notify: Warn },
+  engine: {
+    readonly address: string | undefined;
+    readonly warn: Warn;
+    readonly notify: Warn;
+    readonly currentUrn: () => string | undefined;
+  },
 ): Core {
   const { context, connections, journal } = createContext({
     settings,
     platform: { ...realPlatform(), notify: engine.notify },
     warn: engine.warn,
+    currentUrn: engine.currentUrn,
     engineAddress: engine.address,
     rejectsForeignTenant: true,
     reportsDrift: true,

@@ -76,6 +76,7 @@ export class ProviderServer {
     const urn = () => this.urn.getStore();
     const core = createCore(settings, {
       address: this.engineAddress,
+      currentUrn: urn,
       warn: engineLog(this.engineAddress, "warning", urn),
       notify: engineLog(this.engineAddress, "info", urn),
     });

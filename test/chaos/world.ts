@@ -127,6 +127,7 @@ export class ChaosWorld {
       now: () => connection.api.serverNow(),
       sleep: platform.sleep,
       warn,
+      currentUrn: () => undefined,
       rejectsForeignTenant: false,
       environment: {},
     };

@@ -70,6 +70,8 @@ export interface ProcessOptions {
   /** As in the plugin. Default: false. */
   readonly isPlugin?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
+  /** As in the plugin, which learns what each call of the engine is for. */
+  readonly urn?: () => string;
   /** The folder of the processes of one run. Default: the process is the only one. */
   readonly runFolder?: string;
   readonly transport?: Partial<TransportLimits>;
@@ -166,6 +168,7 @@ export class UnitFixture {
       diffedKeys: new DiffedResources({ reportsDrift: isPlugin, kept }),
       now: () => connection.api.serverNow(),
       sleep: platform.sleep,
+      currentUrn: () => options.urn?.(),
       rejectsForeignTenant: isPlugin,
       environment: options.environment ?? {},
       warn: async (message) => {

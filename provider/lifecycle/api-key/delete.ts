@@ -30,7 +30,8 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
   }
   guardSuccession(context, props);
   const stays = diffedKeys.stays(id);
-  const isHeld = stays && diffedKeys.get(id)?.olds.adoptedId === id;
+  const isAdopted = stays && diffedKeys.get(id)?.olds.adoptedId === id;
+  const isHeld = isAdopted || diffedKeys.staysFor(id, context.currentUrn());
   const what = `API key ${displayName(id, props.name)}`;
   const isKeptElsewhere = diffedKeys.isKeptElsewhere(id);
   if (await isHandedOver(context, id, what, { isHeld, stays, isKeptElsewhere })) return;

@@ -1,6 +1,7 @@
 import type { dynamic } from "@pulumi/pulumi";
-import { guardTenant } from "../../session/guards";
-import { FlexpriceError } from "../../shared/errors";
+import type { Connection } from "../../session/connection";
+import { guardOwnCredential, guardTenant } from "../../session/guards";
+import { FlexpriceError, isFailure } from "../../shared/errors";
 import type { ProviderContext } from "../context";
 import { adoptable } from "./adoption";
 import { readForeign } from "./read";
@@ -41,7 +42,7 @@ export async function importKey(
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
   if (apiKey !== undefined) {
-    await adoptable(connection, { id, apiKey }, inputs, userId, false);
+    await verified(connection, { id, apiKey }, inputs, userId);
   } else if (caller.id === userId && connection.mayBeKey(found.displayId)) {
     throw new FlexpriceError({
       kind: "refused",
@@ -51,6 +52,24 @@ export async function importKey(
   }
   const props = { ...found, ...owner, ...(apiKey === undefined ? {} : { apiKey }) };
   return { id, props, inputs: inputs as State };
+}
+
+/** As for an adoption, only that the value does not come from the program. */
+async function verified(
+  connection: Connection,
+  key: { readonly id: string; readonly apiKey: string },
+  inputs: Inputs,
+  owner: string,
+): Promise<void> {
+  guardOwnCredential(connection, key.apiKey);
+  try {
+    await adoptable(connection, key, inputs, owner, false);
+  } catch (error) {
+    if (!isFailure(error, "refused")) throw error;
+    throw error.with({
+      fix: `correct ${IMPORT_VARIABLE}, or unset it to import the key without its value.`,
+    });
+  }
 }
 
 function valueFor(id: string, given = ""): string | undefined {

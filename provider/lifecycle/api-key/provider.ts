@@ -164,7 +164,15 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const isSeenByEngine = diffedKeys.isSeenByEngine(news);
     const isReplaced = replaced.length > 0;
     const isLeftToEngine = isSeenByEngine && changed.length > 0;
-    if (this.isProgramRun) diffedKeys.note({ id, olds, news, isReplaced, isLeftToEngine });
+    if (this.isProgramRun)
+      diffedKeys.note({
+        id,
+        urn: this.context.currentUrn(),
+        olds,
+        news,
+        isReplaced,
+        isLeftToEngine,
+      });
     if (isReplaced || this.context.rejectsForeignTenant) {
       await operation(
         `${isReplaced ? "replace" : "manage"} API key ${displayName(id, olds.name)}`,

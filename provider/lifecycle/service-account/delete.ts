@@ -28,7 +28,8 @@ export async function deleteAccount(
     throw replacedByItself();
   }
   const stays = diffedAccounts.stays(id);
-  const isHeld = stays && diffedAccounts.get(id)?.olds.adopt === id;
+  const isAdopted = stays && diffedAccounts.get(id)?.olds.adopt === id;
+  const isHeld = isAdopted || diffedAccounts.staysFor(id, context.currentUrn());
   const what = `Service account ${displayName(id, props.name)}`;
   const isKeptElsewhere = diffedAccounts.isKeptElsewhere(id);
   if (await isHandedOver(context, id, what, { isHeld, stays, isKeptElsewhere })) return;

@@ -139,7 +139,14 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const isSeenByEngine = diffedAccounts.isSeenByEngine(news);
     if (this.isProgramRun) {
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
-      diffedAccounts.note({ id, olds, news, isReplaced, isLeftToEngine });
+      diffedAccounts.note({
+        id,
+        urn: this.context.currentUrn(),
+        olds,
+        news,
+        isReplaced,
+        isLeftToEngine,
+      });
     }
     const isChanged = isReplaced || changed.includes("name");
     if (isChanged || this.context.rejectsForeignTenant) {
