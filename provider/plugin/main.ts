@@ -1,9 +1,13 @@
 #!/usr/bin/env node
 /** The process that the engine starts as `pulumi-resource-flexprice [flags] <engine address>`. */
+import { setFlagsFromString } from "node:v8";
 import { onEngineExit } from "../lifecycle/engine-exit";
 import { asEngineAddress } from "../shared/engine-log";
 import { grpc, providerService } from "../shared/grpc";
 import { ProviderServer } from "./server";
+
+// Else V8 optimizes the HTTP parser of undici, for which this process needs half as much memory again.
+setFlagsFromString("--liftoff-only");
 
 const server = new (grpc().Server)({
   // Pulumi's own limit is 400 MB: the schema and large states must fit.

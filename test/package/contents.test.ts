@@ -22,6 +22,9 @@ const DOCUMENTS = [
 const EXAMPLE_FILES =
   /^examples\/([\w-]+\/)*(README\.md|Pulumi(Policy)?\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml|py|go)|go\.mod|requirements\.txt)$/;
 
+/** What no entry of the package names needs no types. */
+const WITHOUT_TYPES = /^(api|cli|config|lifecycle|plugin|session)\//;
+
 /** A page that only people with a clone need. */
 const NOT_PACKED = ["CONTRIBUTING.md"];
 
@@ -48,8 +51,14 @@ describe("the tarball", () => {
   it("holds the compiled code, the documents and the examples, and nothing else", () => {
     const compiled = filesIn("provider")
       .filter((path) => path.endsWith(".ts"))
-      .flatMap((source) => ["js", "d.ts"].map((ending) => `dist/${source.slice(0, -2)}${ending}`))
-      .concat("dist/plugin/schema.json");
+      .flatMap((source) =>
+        (WITHOUT_TYPES.test(source) ? ["js"] : ["js", "d.ts"]).map(
+          (ending) => `dist/${source.slice(0, -2)}${ending}`,
+        ),
+      )
+      .concat(
+        ["PulumiPlugin.yaml", "package.json", "schema.json"].map((file) => `dist/plugin/${file}`),
+      );
     const pages = filesIn("docs")
       .filter((path) => /\.(md|svg)$/.test(path))
       .map((path) => `docs/${path}`);

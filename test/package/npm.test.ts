@@ -7,8 +7,11 @@ import { type Consumer, install } from "./consumer";
 import { comesUp, wholeLife } from "./life";
 import { loadedByImport } from "./loaded";
 import { manifest } from "./manifest";
+import { IN_NODE_MODULES, pluginLife } from "./plugin-life";
 import { SDK_ALONE } from "./programs";
 import { allNodes, DOWNLOADS_MS, NODES, nodeFolder } from "./tools";
+
+const PLUGIN = "pulumi-resource-flexprice";
 
 describe("installed by npm beside the SDK alone, as the README says", () => {
   let consumer: Consumer;
@@ -29,6 +32,18 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
     ]);
   });
 
+  it("is the plugin that Pulumi.yaml names by its folder in node_modules", async () => {
+    const output = await pluginLife({ within: consumer.folder, project: IN_NODE_MODULES });
+    assert.doesNotMatch(output, /warning: /);
+  });
+
+  it("is the plugin that Pulumi finds on PATH, and warns of", async () => {
+    const bin = join(consumer.folder, "node_modules", ".bin");
+    const output = await pluginLife({ onPath: [bin] });
+    const warning = `warning: using ${PLUGIN} from $PATH at ${join(bin, PLUGIN)}`;
+    assert.ok(output.includes(warning), output);
+  });
+
   for (const node of NODES) {
     describe(`on Node ${node}`, () => {
       it("takes a program through its whole life", () =>
@@ -38,7 +53,7 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
         it(`serves ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));
       }
 
-      for (const command of Object.keys(manifest.bin)) {
+      for (const command of Object.keys(manifest.bin).filter((name) => name !== PLUGIN)) {
         it(`has the command ${command}`, async () => {
           const { PATH = "" } = process.env;
           const help = await output(

@@ -5,6 +5,7 @@ import { type Consumer, install } from "./consumer";
 import { comesUp, wholeLife } from "./life";
 import { namesOf } from "./loaded";
 import { entries, optionalPeers } from "./manifest";
+import { IN_NODE_MODULES, pluginLife } from "./plugin-life";
 import { OWN_COMPILER } from "./programs";
 import { allNodes, DOWNLOADS_MS, NODES } from "./tools";
 import { RESOLUTIONS, templateProblems, typeProblems } from "./types";
@@ -34,6 +35,10 @@ describe("installed by pnpm beside everything that it may use", () => {
       assert.deepEqual(templateProblems(consumer.folder, module, resolution), []);
     });
   }
+
+  it("is the plugin that Pulumi.yaml names by its folder in node_modules", async () => {
+    await pluginLife({ within: consumer.folder, project: IN_NODE_MODULES });
+  });
 
   for (const node of NODES) {
     describe(`on Node ${node}`, () => {

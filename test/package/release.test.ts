@@ -127,9 +127,16 @@ describe("the workflow release, step by step", () => {
     }
   });
 
-  it("makes a release of the tag with its notes and what was published", async () => {
+  it("builds the plugin into the folder that is kept for the release", () => {
+    assert.equal(scriptOf(RELEASE, "Pack the plugin"), "npm run plugin:archive -- release");
+    assert.match(manifest.scripts["plugin:archive"] ?? "", / scripts\/plugin-archive\/index\.ts$/);
+  });
+
+  it("makes a release of the tag with its notes, what was published, and the plugin", async () => {
+    const plugin = `pulumi-resource-flexprice-v${version}-linux-amd64.tar.gz`;
     writeFileSync(join(folder, "notes.md"), "What is new.\n");
     writeFileSync(join(folder, `pulumi-flexprice-${version}.tgz`), "");
+    writeFileSync(join(folder, plugin), "");
     // The GitHub CLI only talks to GitHub. This stub prints its arguments.
     const gh = join(folder, "gh");
     writeFileSync(gh, '#!/bin/sh\nprintf "%s\\n" "$@" > asked\n');
@@ -142,11 +149,12 @@ describe("the workflow release, step by step", () => {
     });
     assert.equal(exitCode, 0, output);
     const asked = readFileSync(join(folder, "asked"), "utf8").trim().split("\n");
-    assert.deepEqual(asked.slice(0, 4), [
+    assert.deepEqual(asked.slice(0, 5), [
       "release",
       "create",
       `v${version}`,
       `./pulumi-flexprice-${version}.tgz`,
+      `./${plugin}`,
     ]);
     const notes = asked[asked.indexOf("--notes-file") + 1] ?? "";
     assert.ok(existsSync(join(folder, notes)), notes);
