@@ -67,7 +67,8 @@ const englishOnly: Plugin = {
 function licensesOf(inputs: readonly string[]): string {
   const licenses = new Map<string, string>();
   for (const input of inputs) {
-    const [folder, name] = /^(?:.*[\\/])?node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(input) ?? [];
+    const [folder, name] =
+      /^(?:.*[\\/])?node_modules[\\/]((?:@[^\\/]+[\\/])?[^\\/]+)/.exec(input) ?? [];
     if (folder === undefined || name === undefined || licenses.has(name)) continue;
     const files = readdirSync(join(CHECKOUT, folder));
     const file = files.find((file) => /^licen[cs]e(\.|$)/i.test(file));

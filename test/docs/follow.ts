@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ensureLanguage } from "../../scripts/pulumi-cli/languages";
 import { assertExcerpt, assertShown, exchangesOf, type } from "../engine/console";
 import { EngineFixture } from "../engine/fixture";
+import { LAUNCHER, launcherText } from "../engine/languages/program";
 import { asModule } from "./module";
 import { type Block, readPage } from "./page";
 
@@ -45,11 +49,17 @@ export interface Circumstances {
 export class DocSession {
   private constructor(readonly fixture: EngineFixture) {}
 
-  static async open(program: string): Promise<DocSession> {
+  /** @param project - A Pulumi.yaml that is a whole program. */
+  static async open(program: string, project?: string): Promise<DocSession> {
+    const files = { [`node_modules/.bin/${LAUNCHER}`]: launcherText() };
+    if (project !== undefined) await ensureLanguage("yaml");
     const fixture = await EngineFixture.open(program, {
       stack: "dev",
       ownProcess: true,
-      program: { project: "billing" },
+      program: {
+        project: "billing",
+        files: project === undefined ? files : { ...files, "Pulumi.yaml": project },
+      },
       env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
     });
     fixture.workspace.env["OPERATOR_KEY"] = fixture.operator.apiKey;
@@ -74,21 +84,28 @@ export class DocSession {
     return outputs.slice(1);
   }
 
+  /** Replaces the program by one in YAML. */
+  setProject(text: string): void {
+    writeFileSync(join(this.fixture.workspace.programDirectory, "Pulumi.yaml"), text);
+  }
+
   async close(): Promise<void> {
     await this.fixture.close(this.fixture.workspace.programDirectory);
   }
 }
 
 /**
- * Follows a page from top to bottom. Each program is deployed to its own stack and Flexprice. Commands run there, and
- * the output blocks must match what was printed since.
+ * Follows a page from top to bottom. Each program has its own stack and Flexprice, and programs in TypeScript are
+ * deployed at once. Commands run there, and the output blocks must match what was printed since.
  */
 export function follow(path: string, circumstances: Circumstances = {}): void {
   const { blocks } = readPage(path);
   const { notRun = {}, edits = [], run = {}, before = {}, after = {}, status = {} } = circumstances;
   const isEdit = ({ text }: Block) => edits.some((name) => text.includes(name));
   const isProgram = (block: Block) =>
-    block.language === "ts" && !isEdit(block) && named(run, block) === undefined;
+    (block.language === "ts" || isYamlProgram(block)) &&
+    !isEdit(block) &&
+    named(run, block) === undefined;
 
   describe(path, () => {
     let session: DocSession | undefined;
@@ -99,7 +116,9 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
       const ended = session;
       session = undefined;
       await ended?.close();
-      session = await DocSession.open(isProgram(block) ? asModule(block.text) : "");
+      session = isYamlProgram(block)
+        ? await DocSession.open("", block.text)
+        : await DocSession.open(isProgram(block) ? asModule(block.text) : "");
       return session;
     }
 
@@ -109,7 +128,7 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
         assert.ok(act, `nobody knows how to follow a block of ${block.language}`);
         const present = await sceneFor(block);
         await named(before, block)?.(present);
-        if (isEdit(block)) present.fixture.setSource(asModule(block.text));
+        if (isEdit(block)) edit(present, block);
         else await act(present, block.text, named(status, block));
         await named(after, block)?.(present);
       });
@@ -130,6 +149,7 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
 const ACTS: ByBlock<
   (session: DocSession, text: string, status: number | undefined) => Promise<unknown>
 > = {
+  yaml: async () => {},
   ts: (session, _text, status) => session.type(["pulumi up --yes --skip-preview"], status),
   sh: (session, text, status) => session.type([text], status),
   console: async (session, text, status) => {
@@ -143,6 +163,15 @@ const ACTS: ByBlock<
   },
   "": async (session, text) => assertExcerpt(text, session.transcript),
 };
+
+function isYamlProgram({ language, text }: Block): boolean {
+  return language === "yaml" && /^runtime: yaml$/m.test(text);
+}
+
+function edit(session: DocSession, block: Block): void {
+  if (isYamlProgram(block)) session.setProject(block.text);
+  else session.fixture.setSource(asModule(block.text));
+}
 
 function named<What>(table: ByBlock<What>, { text }: Block): What | undefined {
   return Object.entries(table).find(([name]) => text.includes(name))?.[1];

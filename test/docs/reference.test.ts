@@ -4,6 +4,7 @@ import { join } from "node:path";
 import ts from "typescript";
 import { SETTINGS } from "../../provider/config/keys";
 import * as functions from "../../provider/functions";
+import schema from "../../provider/plugin/schema.json";
 import { CHECKOUT, readPage } from "./page";
 import { cellsOf } from "./table";
 
@@ -52,6 +53,27 @@ describe("reference pages", () => {
     }
   });
 
+  it("name every function in other languages, with the property that has its list", () => {
+    const rows = cellsOf(readPage("docs/plugin.md").prose, "### Names in other languages");
+    const expected = Object.entries(schema.functions).map(([token, { outputs }]) => {
+      const name = token.replace("flexprice:index:", "");
+      const [property = "", ...others] = Object.keys(outputs.properties);
+      const list = others.length === 0 ? property : undefined;
+      const python = `${snakeCase(name)}(…)${list === undefined ? "" : `.${list}`}`;
+      return [name, `flexprice:${name}`, python, list && `.${pascalCase(list)}`];
+    });
+    assert.deepEqual(
+      rows
+        .map(([name = "", yaml = "", python = "", go = ""]) => [
+          ...[codeIn(name), codeIn(yaml), codeIn(python)],
+          /`(\.\w+)`/.exec(go)?.[1],
+        ])
+        .filter(([name]) => name?.startsWith("get"))
+        .sort(),
+      expected.sort(),
+    );
+  });
+
   for (const [page, heading] of [
     ["README.md", "## Configuration"],
     ["docs/installation-configuration.md", "## Settings"],
@@ -69,6 +91,14 @@ describe("reference pages", () => {
     });
   }
 });
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function pascalCase(name: string): string {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+}
 
 function codeIn(cell: string): string {
   return /`([^`]+)`/.exec(cell)?.[1] ?? cell;

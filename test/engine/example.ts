@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { assertShown, type Exchange, exchangesOf, type } from "./console";
 import { EngineFixture } from "./fixture";
+import { placePlugin } from "./languages/program";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
+
+/** What somebody who has tried an example has there. */
+const MADE: readonly string[] = ["node_modules", "sdks", "venv", "go.sum"];
 
 /** A copy of an example, whose README is followed section by section. */
 export class Example {
@@ -29,8 +33,12 @@ export class Example {
     const folder = join(copy, "examples", name);
     cpSync(join(CHECKOUT, "examples"), join(copy, "examples"), {
       recursive: true,
-      filter: (source) => basename(source) !== "node_modules",
+      filter: (source) => !MADE.includes(basename(source)),
     });
+    // Where `npm install` puts it.
+    const commands = join(copy, "node_modules", ".bin");
+    mkdirSync(commands, { recursive: true });
+    placePlugin(commands);
     // A policy pack checks another example.
     const isProgram = existsSync(join(folder, "Pulumi.yaml"));
     const project = isProgram ? folder : join(copy, "examples", "quickstart");

@@ -9,7 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, join } from "node:path";
-import { parseDocument } from "yaml";
+import { type Document, parseDocument } from "yaml";
 import { goProblem } from "../../../scripts/pulumi-cli/build";
 import { ensureLanguage, type Language } from "../../../scripts/pulumi-cli/languages";
 import { ensurePython } from "../../../scripts/pulumi-cli/python";
@@ -27,7 +27,7 @@ interface Preparation {
 }
 
 /** Gives a copy of a program what `pulumi install` would. */
-const PREPARE: Record<Language, (folder: string) => Promise<Preparation>> = {
+const PREPARE: Record<Language, (folder: string, kind: string) => Promise<Preparation>> = {
   yaml: async () => {
     await ensureLanguage("yaml");
     return {};
@@ -36,8 +36,8 @@ const PREPARE: Record<Language, (folder: string) => Promise<Preparation>> = {
     symlinkSync(await ensurePython(), join(folder, "venv"));
     return { env: { PYTHONPATH: join(await generatedSdk("python"), "installed") } };
   },
-  go: async (folder) => {
-    cpSync(await compiledGo(folder), folder, { recursive: true });
+  go: async (folder, kind) => {
+    cpSync(await compiledGo(folder, kind), folder, { recursive: true });
     // Otherwise the host would compile the program in each operation.
     return { options: { binary: GO_BINARY } };
   },
@@ -54,13 +54,22 @@ export interface LanguageProgram {
   close: () => Promise<void>;
 }
 
-/** Opens the example in this language. For Node, whose examples use this package, it is one with generated classes. */
-export async function openProgram(language: Language): Promise<LanguageProgram> {
+/**
+ * Opens the example in this language. For Node, whose examples use this package, it is one with generated classes.
+ * @param files - Replace those of the example, by name.
+ * @param kind - Programs of one kind replace each other where compiled ones are kept.
+ */
+export async function openProgram(
+  language: Language,
+  files: Readonly<Record<string, string>> = {},
+  kind = "program",
+): Promise<LanguageProgram> {
   const folder = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
     copyProgram(language, folder);
-    const { env = {}, options = {} } = await PREPARE[language](folder);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+    const { env = {}, options = {} } = await PREPARE[language](folder, kind);
     amendProject(folder, options);
     const fixture = await EngineFixture.on(folder, { env });
     return { fixture, folder, close: () => fixture.close().finally(remove) };
@@ -83,27 +92,42 @@ export function copyProgram(language: Language, folder: string): void {
     recursive: true,
     filter: (source) => !made.includes(basename(source)),
   });
+  // The example names a folder that is not beside the copy.
+  editProject(folder, (project) => project.delete("plugins"));
 }
 
 /** Puts the plugin of this checkout into a folder. */
 export function placePlugin(folder: string): void {
-  const launcher = `#!/bin/sh\nexec "${process.execPath}" "${join(PLUGIN, "main.js")}" "$@"\n`;
-  writeFileSync(join(folder, "pulumi-resource-flexprice"), launcher, { mode: 0o755 });
+  writeFileSync(join(folder, LAUNCHER), launcherText(), { mode: 0o755 });
+}
+
+/** The command that Pulumi looks for. */
+export const LAUNCHER = "pulumi-resource-flexprice";
+
+/** A script that starts the plugin of this checkout. */
+export function launcherText(): string {
+  return `#!/bin/sh\nexec "${process.execPath}" "${join(PLUGIN, "main.js")}" "$@"\n`;
 }
 
 /** Brings the plugin. If it were on PATH, a warning of that would be in every output. */
 function amendProject(folder: string, options: Record<string, unknown>): void {
-  const file = join(folder, "Pulumi.yaml");
-  const project = parseDocument(readFileSync(file, "utf8"));
-  const runtime = project.get("runtime");
-  if (typeof runtime === "string") project.set("runtime", { name: runtime, options });
-  project.set("plugins", { providers: [{ name: "flexprice", path: "." }] });
-  writeFileSync(file, project.toString());
+  editProject(folder, (project) => {
+    const runtime = project.get("runtime");
+    if (typeof runtime === "string") project.set("runtime", { name: runtime, options });
+    project.set("plugins", { providers: [{ name: "flexprice", path: "." }] });
+  });
   placePlugin(folder);
 }
 
+function editProject(folder: string, edit: (project: Document) => void): void {
+  const file = join(folder, "Pulumi.yaml");
+  const project = parseDocument(readFileSync(file, "utf8"));
+  edit(project);
+  writeFileSync(file, project.toString());
+}
+
 /** Compiles a program once for all runs. Go needs the network only for modules that it has never seen. */
-async function compiledGo(folder: string): Promise<string> {
+async function compiledGo(folder: string, kind: string): Promise<string> {
   const missing = await goProblem();
   if (missing !== undefined)
     throw new Error(`${missing}. Install Go (https://go.dev/doc/install).`);
@@ -112,7 +136,7 @@ async function compiledGo(folder: string): Promise<string> {
     sdk,
     ...readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8")),
   );
-  return await kept("go-program", key, async (draft) => {
+  return await kept(`go-${kind}`, key, async (draft) => {
     cpSync(folder, draft, { recursive: true });
     link(draft, sdk);
     await mustRun("go", ["build", "-o", GO_BINARY, "."], {
