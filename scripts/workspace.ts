@@ -68,7 +68,7 @@ export interface WorkspaceOptions {
 }
 
 /** The verbs that work on the stack's resources. */
-export type Verb = "preview" | "up" | "refresh" | "destroy";
+export type Verb = "preview" | "up" | "refresh" | "destroy" | "import";
 
 export interface OperationResult extends ChildResult, EngineLog {
   /** From the start of the CLI to its end. */
@@ -115,12 +115,18 @@ const EMPTY_DEPLOYMENT: StackState["deployment"] = { manifest: { time: "", versi
 /** Tells what a workspace has started, whatever else is in its environment: several may share one PULUMI_HOME. */
 const MARK = "PULUMI_WORKSPACE_SCRATCH";
 
+/** The command of a provider process: Pulumi's host of dynamic providers, or the plugin. */
+const PROVIDER = /dynamic-provider|plugin\/main\.js/;
+
 const VERB_ARGUMENTS: Record<Verb, readonly string[]> = {
   preview: ["--diff=false"],
   up: ["--yes", "--skip-preview"],
   refresh: ["--yes", "--skip-preview"],
   destroy: ["--yes", "--skip-preview"],
+  import: ["--yes", "--skip-preview", "--protect=false"],
 };
+
+const RUNS_PROGRAM: ReadonlySet<Verb> = new Set(["preview", "up"]);
 
 /** What `stack init` has written, by project and stack: it would write the same again, and takes half a second. */
 const newStacks = new Map<string, readonly [path: string, text: string][]>();
@@ -346,7 +352,7 @@ export class PulumiWorkspace {
 
   /** How the CLI finds what runs the program of this operation. */
   #languageHost(verb: Verb): string[] {
-    if (this.#inlineHost === undefined || verb === "refresh" || verb === "destroy") return [];
+    if (this.#inlineHost === undefined || !RUNS_PROGRAM.has(verb)) return [];
     this.#inlineHost.load(this.programDirectory, this.env);
     return [`--client=${this.#inlineHost.address}`];
   }
@@ -374,7 +380,7 @@ export class PulumiWorkspace {
   }
 
   #providers(): ProcessInfo[] {
-    return this.processes().filter(({ command }) => command.includes("dynamic-provider"));
+    return this.processes().filter(({ command }) => PROVIDER.test(command));
   }
 
   #environment(): NodeJS.ProcessEnv {

@@ -65,10 +65,15 @@ export function fingerprint({ baseUrl, credential, environmentId }: Settings): s
 
 /** The names of all connections. Empty if they cannot be read: using one then throws the error. */
 export function connectionNames(source: SettingsSource): string[] {
-  const all = z
-    .record(z.string(), z.unknown())
-    .safeParse(parseJson(read(source, "connections")?.value ?? "{}"));
-  return Object.keys(all.data ?? {});
+  return Object.keys(parseConnections(read(source, "connections")).data ?? {});
+}
+
+/**
+ * As {@link connectionNames}, for settings that must be usable.
+ * @throws FlexpriceError of kind `configuration`.
+ */
+export function readConnectionNames(source: SettingsSource): string[] {
+  return Object.keys(readConnections(source));
 }
 
 /** Whether previews query the server; `flexprice:preflight`, on by default. */
@@ -94,18 +99,31 @@ export function missingCredential(connection?: string, provider?: string): Flexp
   });
 }
 
+function parseConnections(setting: Setting | undefined) {
+  return z.record(z.string(), z.unknown()).safeParse(parseJson(setting?.value ?? "{}"));
+}
+
+function readConnections(source: SettingsSource): Readonly<Record<string, unknown>> {
+  const setting = read(source, "connections");
+  const all = parseConnections(setting);
+  if (all.success) return all.data;
+  const where = connectionsSource(setting);
+  throw configError(
+    where,
+    `${where} is not an object of named connections`,
+    howToSet(source, "connections"),
+  );
+}
+
+function connectionsSource(setting: Setting | undefined): string {
+  return setting?.source ?? "config key flexprice:connections";
+}
+
 function readConnection(source: SettingsSource, name: string): Settings {
   const setting = read(source, "connections");
-  const where = setting?.source ?? "config key flexprice:connections";
-  const all = z.record(z.string(), z.unknown()).safeParse(parseJson(setting?.value ?? "{}"));
-  if (!all.success) {
-    throw configError(
-      where,
-      `${where} is not an object of named connections`,
-      howToSet(source, "connections"),
-    );
-  }
-  const given = Object.hasOwn(all.data, name) ? all.data[name] : undefined;
+  const where = connectionsSource(setting);
+  const all = readConnections(source);
+  const given = Object.hasOwn(all, name) ? all[name] : undefined;
   if (UNUSABLE_NAMES.includes(name)) {
     throw configError(
       where,
@@ -114,7 +132,7 @@ function readConnection(source: SettingsSource, name: string): Settings {
     );
   }
   if (given === undefined) {
-    const names = Object.keys(all.data);
+    const names = Object.keys(all);
     throw configError(
       where,
       `connection ${quoted(name)} does not exist; ${names.length === 0 ? "none is configured" : `configured: ${names.join(", ")}`}`,

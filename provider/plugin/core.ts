@@ -1,7 +1,12 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { realPlatform } from "../api/client";
 import { unknownSettingError, unknownSettings } from "../config/keys";
-import { connectionNames, readSettings, type SettingsSource, wantsPreflight } from "../config/read";
+import {
+  readConnectionNames,
+  readSettings,
+  type SettingsSource,
+  wantsPreflight,
+} from "../config/read";
 import { FlexpriceQueries } from "../functions/queries";
 import { ApiKeyProvider } from "../lifecycle/api-key/provider";
 import { createContext } from "../lifecycle/context";
@@ -99,17 +104,18 @@ export function settingsProblems(
   // What is unknown in a preview can only be checked in the up.
   if (unknown.length > 0 || containsUnknown(given)) return unknown;
   const settings = { config: (key: string) => config.get(key), environment, provider };
-  const readConnections = [undefined, ...connectionNames(settings)].map(
-    (name) => () => readSettings(settings, name),
-  );
   const problems = new Set<string>();
-  for (const read of [...readConnections, () => wantsPreflight(settings)]) {
+  const attempt = <Result>(read: () => Result): Result | undefined => {
     try {
-      read();
+      return read();
     } catch (error) {
       if (!isFailure(error, "configuration")) throw error;
       problems.add(error.message);
+      return undefined;
     }
-  }
+  };
+  const names = attempt(() => readConnectionNames(settings)) ?? [];
+  for (const name of [undefined, ...names]) attempt(() => readSettings(settings, name));
+  attempt(() => wantsPreflight(settings));
   return [...problems];
 }

@@ -52,7 +52,8 @@ const packageSchema = lazy((): typeof import("./schema.json") => require("./sche
 
 /** The properties that the engine always encrypts in the state. */
 const SECRET_OUTPUTS = ["apiKey"];
-const SECRET_INPUTS = ["adopt"];
+/** `apiKey` is one of `ApiKey.get`. */
+const SECRET_INPUTS = ["adopt", "apiKey"];
 
 /** Serves Pulumi's provider protocol for one provider instance. */
 export class ProviderServer {

@@ -39,7 +39,9 @@ export function secretsIn(struct: Struct | undefined): string[] {
 function containsSecret(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(containsSecret);
   if (!isObject(value)) return false;
-  return value[SIGNATURE] === SECRET || Object.values(value).some(containsSecret);
+  const isSecret =
+    value[SIGNATURE] === SECRET || (value[SIGNATURE] === OUTPUT && value["secret"] === true);
+  return isSecret || Object.values(value).some(containsSecret);
 }
 
 /** Writes properties to the wire. The engine encrypts the named ones in the state. */

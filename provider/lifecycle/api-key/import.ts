@@ -2,6 +2,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import type { Connection } from "../../session/connection";
 import { guardOwnCredential, guardTenant } from "../../session/guards";
 import { FlexpriceError, isFailure } from "../../shared/errors";
+import { rememberSecret } from "../../shared/redaction";
 import type { ProviderContext } from "../context";
 import { adoptable } from "./adoption";
 import { readForeign } from "./read";
@@ -23,9 +24,11 @@ export async function importKey(
   id: string,
 ): Promise<dynamic.ReadResult<State>> {
   const apiKey = valueFor(id, context.environment[IMPORT_VARIABLE]);
+  rememberSecret(apiKey);
   const connection = context.connect(undefined);
   const caller = await guardTenant(connection, undefined);
-  const found = await readForeign(connection, id, {}, caller);
+  const given = apiKey === undefined ? {} : { apiKey };
+  const found = await readForeign(connection, id, given, caller);
   const { name, type, userId, userType, expiresAt } = found;
   if (userType !== "service_account" && userId !== caller.id) {
     throw new FlexpriceError({
@@ -42,7 +45,7 @@ export async function importKey(
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
   if (apiKey !== undefined) {
-    await verified(connection, { id, apiKey }, inputs, userId);
+    await verifyValue(connection, { id, apiKey }, inputs);
   } else if (caller.id === userId && connection.mayBeKey(found.displayId)) {
     throw new FlexpriceError({
       kind: "refused",
@@ -50,25 +53,22 @@ export async function importKey(
       fix: "configure another credential, or leave this key out of the program.",
     });
   }
-  const props = { ...found, ...owner, ...(apiKey === undefined ? {} : { apiKey }) };
-  return { id, props, inputs: inputs as State };
+  return { id, props: { ...found, ...owner }, inputs: inputs as State };
 }
 
-/** As for an adoption, only that the value does not come from the program. */
-async function verified(
+/** Verifies the value as for `adopt`. An import has none of the inputs that those errors ask to correct. */
+async function verifyValue(
   connection: Connection,
   key: { readonly id: string; readonly apiKey: string },
   inputs: Inputs,
-  owner: string,
 ): Promise<void> {
   guardOwnCredential(connection, key.apiKey);
   try {
-    await adoptable(connection, key, inputs, owner, false);
+    await adoptable(connection, key, inputs, undefined, false);
   } catch (error) {
     if (!isFailure(error, "refused")) throw error;
-    throw error.with({
-      fix: `correct ${IMPORT_VARIABLE}, or unset it to import the key without its value.`,
-    });
+    const fix = `set ${IMPORT_VARIABLE} to the value of this key, or unset it to import the key without its value.`;
+    throw error.with({ fix });
   }
 }
 

@@ -68,12 +68,13 @@ export function refreshed(
   const isAsKnown = !isRenamed && autoName === undefined && sameRoles(props.roles, account.roles);
   if (isComplete(props) && isAsKnown) return { id, props: outs };
   const { name, tenantId: _t, autoName: _a, ...others } = outs;
+  const isInput = name !== autoName && (name !== "" || isComplete(props));
   return {
     id,
     props: outs,
-    // The name is an input only if it is not the wanted one: so drift shows, and ignoreChanges can keep it. An account
-    // without a name has none to import.
-    inputs: (name === (autoName ?? "") ? others : { ...others, name }) as State,
+    // The name is an input only if it is not the wanted one: so drift shows, and ignoreChanges can keep it. No program
+    // can set a blank one, so an import has none.
+    inputs: (isInput ? { ...others, name } : others) as State,
   };
 }
 

@@ -17,12 +17,13 @@ import {
   endProcess,
   type OperationResult,
   ok,
+  type ProgramSource,
   PulumiWorkspace,
   type RunningOperation,
   type StateResource,
   type Verb,
 } from "../../../scripts/workspace";
-import { failed, succeeded } from "../fixture";
+import { failed, isOurs, succeeded } from "../fixture";
 import { Gateway, type Interception } from "./gateway";
 
 export const ACCOUNT_POST = { method: "POST", path: /^\/v1\/users$/ } as const;
@@ -89,9 +90,13 @@ export class SharedTenant {
   }
 
   /** A new stack with a program. Stacks on one machine share its PULUMI_HOME. */
-  async stack(source: string, machine = "laptop"): Promise<Stack> {
+  async stack(
+    source: string,
+    machine = "laptop",
+    program: Partial<ProgramSource> = {},
+  ): Promise<Stack> {
     const workspace = await PulumiWorkspace.create({
-      program: { source },
+      program: { source, ...program },
       inline: true,
       env: {
         FLEXPRICE_BASE_URL: this.gateway.url,
@@ -274,10 +279,8 @@ export class Stack {
   async held(): Promise<(StateResource & { id: string })[]> {
     const { deployment } = await this.workspace.exportState();
     return (deployment.resources ?? []).flatMap((resource) => {
-      const { id, type } = resource;
-      return id !== undefined && id !== "" && type.includes("/flexprice:")
-        ? [{ ...resource, id }]
-        : [];
+      const { id } = resource;
+      return id !== undefined && id !== "" && isOurs(resource) ? [{ ...resource, id }] : [];
     });
   }
 
