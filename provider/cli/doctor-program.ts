@@ -98,11 +98,7 @@ async function checkPlugin(context: CommandContext, { pluginPath }: Project): Pr
   const versions = installed.filter(({ name }) => name === "flexprice").map((one) => one.version);
   if (versions.length > 0)
     return ok("Plugin", `${versions.join(", ")}, installed in Pulumi's home`);
-  return warning(
-    "Plugin",
-    `there is no ${PLUGIN} here: Pulumi has to download it`,
-    `${install} Or install it with "pulumi plugin install resource flexprice".`,
-  );
+  return warning("Plugin", `there is no ${PLUGIN} here: Pulumi has to download it`, install);
 }
 
 const PLUGIN = "pulumi-resource-flexprice";

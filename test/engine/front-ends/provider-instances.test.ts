@@ -130,15 +130,12 @@ describe("several provider instances in one program", () => {
     const unknown = errorOf(await fixture.preview());
     assert.match(
       unknown,
-      /^pulumi:providers:flexprice resource 'wrong' has a problem: Could not use flexprice:apikey\./,
+      /^pulumi:providers:flexprice resource 'wrong' has a problem: Could not use provider "wrong"\.\n {2}Reason: argument "apikey" is unknown\n/,
     );
     fixture.setSource(declared('baseUrl: "ftp://flexprice.example"'));
     const malformed = errorOf(await fixture.preview());
     assert.match(malformed, /^pulumi:providers:flexprice resource 'wrong' has a problem: /);
-    assert.match(
-      malformed,
-      /Reason: the base URL from config key flexprice:baseUrl is not a valid/,
-    );
+    assert.match(malformed, /Reason: the base URL from baseUrl of provider "wrong" is not a valid/);
     fixture.setSource(PROGRAM);
   });
 
