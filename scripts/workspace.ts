@@ -387,7 +387,9 @@ export class PulumiWorkspace {
     const inherited = Object.entries(process.env).filter(
       ([name]) => !name.startsWith("PULUMI_") && !name.startsWith("FLEXPRICE_"),
     );
-    const { PATH = "" } = process.env;
+    // npm puts its folders of commands on the PATH, and one of them has the plugin. No user's shell has them.
+    const path = (process.env["PATH"] ?? "").split(delimiter);
+    const PATH = path.filter((folder) => !/node_modules[\\/]\.bin$/.test(folder)).join(delimiter);
     return {
       ...Object.fromEntries(inherited),
       // Programs and providers run under the same Node as the caller.

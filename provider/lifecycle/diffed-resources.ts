@@ -137,6 +137,12 @@ export class DiffedResources<Olds, News extends object> {
     this.kept.mark(id, true);
   }
 
+  /** As {@link noteCreated}, for an object that another resource may have managed until now. */
+  async noteAdopted(id: string, inputs: News): Promise<void> {
+    this.created.set(id, { inputs, isSuccessor: true });
+    await this.kept.markAdopted(id);
+  }
+
   /** The inputs with which this run has created or adopted the object. */
   createdWith(id: string): News | undefined {
     return this.created.get(id)?.inputs;

@@ -17,7 +17,7 @@ export class KeptIds {
   private readonly own = new Set<string>();
   private readonly others = new Map<string, { size: number; ids: ReadonlySet<string> }>();
   private isPrepared = false;
-  private isBroken = false;
+  private failure: string | undefined;
 
   /**
    * @param directory - The folder that the processes of all runs share; undefined: there are no others.
@@ -37,6 +37,15 @@ export class KeptIds {
     this.append(`${isKept ? "+" : "-"}${id}\n`);
   }
 
+  /** As {@link mark}, for an object that another resource may have managed until now. */
+  async markAdopted(id: string): Promise<void> {
+    this.mark(id, true);
+    if (this.failure === undefined) return;
+    await this.warn(
+      `The adoption of ${id} cannot be recorded in ${this.directory} (${this.failure}). If a resource of another provider managed it until now, this run may delete it: make the folder writable for this user, or set PULUMI_HOME to one that is.`,
+    );
+  }
+
   /** Whether a resource that another process manages keeps the object. */
   isKeptElsewhere(id: string): boolean {
     const { directory, run, ownFile } = this;
@@ -52,16 +61,14 @@ export class KeptIds {
 
   private append(line: string): void {
     const { directory } = this;
-    if (directory === undefined || this.isBroken) return;
+    if (directory === undefined || this.failure !== undefined) return;
     try {
       if (!this.isPrepared) prepare(directory);
       this.isPrepared = true;
       appendFileSync(join(directory, this.ownFile), line);
     } catch (error) {
-      this.isBroken = true;
-      void this.warn(
-        `What the program keeps cannot be recorded in ${directory} (${error instanceof Error ? error.message : String(error)}). If you move a resource between providers without an alias in this run, its object may be deleted: make the folder writable for this user, or set PULUMI_HOME to one that is.`,
-      );
+      // Few programs have several providers, so this only matters for an adoption.
+      this.failure = error instanceof Error ? error.message : String(error);
     }
   }
 

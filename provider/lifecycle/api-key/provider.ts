@@ -279,7 +279,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       managed.add(listed.id);
       adoptedIds.add(listed.id);
       const replaced = diffedKeys.claim(inputs);
-      diffedKeys.noteCreated(listed.id, inputs, true);
+      await diffedKeys.noteAdopted(listed.id, inputs);
       // The adopted key may be one of the predecessors.
       const predecessors = predecessorsOf(replaced, inputs, connection.api.serverNow()).filter(
         ({ id }) => id !== listed.id,

@@ -252,7 +252,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     inputs: Inputs,
     tenantId: string,
   ): Promise<User> {
-    const { adoptedIds, managed } = this.context;
+    const { adoptedIds, diffedAccounts, managed } = this.context;
     const account = await this.findAdoptable(connection, id, inputs);
     const { name = account.name } = inputs;
     connection.forgetPending(tenantId, account);
@@ -264,6 +264,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
             rename(connection, id, name),
           );
     adoptedIds.add(id);
+    await diffedAccounts.noteAdopted(id, inputs);
     return named;
   }
 

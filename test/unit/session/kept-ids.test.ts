@@ -80,13 +80,15 @@ describe("session/kept-ids", () => {
     assert.deepEqual([existsSync(old), existsSync(foreign)], [false, true]);
   });
 
-  it("warns once if it cannot write, and goes on", () => {
+  it("goes on if it cannot write, and warns of an adoption that others do not learn of", async () => {
     writeFileSync(join(home, "runs"), "a file in place of the folder");
     const kept = new KeptIds(join(home, "runs"), RUN, warn);
     kept.mark("user_1", true);
     kept.mark("user_2", true);
+    assert.deepEqual(warnings, []);
+    await kept.markAdopted("user_3");
     assert.equal(warnings.length, 1);
-    assert.match(warnings.join(), /^What the program keeps cannot be recorded in .*PULUMI_HOME/s);
+    assert.match(warnings.join(), /^The adoption of user_3 cannot be recorded in .*PULUMI_HOME/s);
     assert.equal(kept.isKeptElsewhere("user_1"), false);
   });
 });
