@@ -89,6 +89,18 @@ describe("runtime", () => {
     );
   });
 
+  it("updates what the plugin created, so that its state names this code", async () => {
+    const { apiKey } = fixture.operator;
+    await configure({ "flexprice:baseUrl": fixture.emulator.url, "flexprice:apiKey": apiKey });
+    const inputs = { namePrefix: "ci", roles: ["event_ingestor"] };
+    const created = await runtime.serviceAccount.create?.(inputs);
+    assert(created);
+    const diff = (state: object) => runtime.serviceAccount.diff?.(created.id, state, inputs);
+    assert.equal((await diff({ ...created.outs }))?.changes, true);
+    const known = await diff({ ...created.outs, __provider: "exports.handler = …" });
+    assert.equal(known?.changes, false);
+  });
+
   it("keeps notes of creates under way in Pulumi's home", async () => {
     await configure({
       "flexprice:baseUrl": fixture.emulator.url,

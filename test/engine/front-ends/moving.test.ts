@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { nightly } from "../../support/sample";
 import { use } from "../consumer";
 import { changes, type EngineFixture, messages, succeeded } from "../fixture";
 import { importReleasedState } from "../released-state";
@@ -73,28 +74,34 @@ describe("a stack that moves between the front ends", () => {
     assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 
-  it("that the plugin created goes to the dynamic provider by updates without a request", async () => {
-    await upBy("plugin-classes");
-    const before = await identity();
-    fixture.takeWrites();
-    assert.deepEqual(
-      await upBy("pulumi-flexprice"),
-      RESOURCES.map((resource) => `update ${resource}`),
-    );
-    assert.deepEqual(await upBy("pulumi-flexprice"), []);
-    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
-    assert.deepEqual(await identity(), before);
-    assert.deepEqual(fixture.takeWrites(), []);
-    succeeded(await fixture.destroy());
-    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
-  });
+  nightly(
+    "that the plugin created goes to the dynamic provider by updates without a request",
+    async () => {
+      await upBy("plugin-classes");
+      const before = await identity();
+      fixture.takeWrites();
+      assert.deepEqual(
+        await upBy("pulumi-flexprice"),
+        RESOURCES.map((resource) => `update ${resource}`),
+      );
+      assert.deepEqual(await upBy("pulumi-flexprice"), []);
+      assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+      assert.deepEqual(await identity(), before);
+      assert.deepEqual(fixture.takeWrites(), []);
+      succeeded(await fixture.destroy());
+      assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
+    },
+  );
 
-  it("is deleted by the front end of its state, even if the program already uses the other", async () => {
-    await upBy("plugin-classes");
-    fixture.setSource(stack("pulumi-flexprice"));
-    succeeded(await fixture.destroy());
-    assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
-  });
+  nightly(
+    "is deleted by the front end of its state, even if the program already uses the other",
+    async () => {
+      await upBy("plugin-classes");
+      fixture.setSource(stack("pulumi-flexprice"));
+      succeeded(await fixture.destroy());
+      assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
+    },
+  );
 
   it("keeps a key that a resource of the other front end adopts in the same run", async () => {
     fixture.setSource(`
@@ -129,7 +136,7 @@ export const adopted = new flexprice.ApiKey("new", {
     assert.equal(await use(fixture, value), 401);
   });
 
-  it("written by release 0.1.0 goes to the plugin unchanged, and back", async () => {
+  nightly("written by release 0.1.0 goes to the plugin unchanged, and back", async () => {
     await importReleasedState(fixture);
     const before = await identity();
     for (const from of ["plugin-classes", "pulumi-flexprice"] as const) {
