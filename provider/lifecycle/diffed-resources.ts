@@ -1,6 +1,9 @@
 import { KeptIds } from "../session/kept-ids";
 import { isUnknown } from "../shared/unknowns";
 
+/** Distinguishes what a rotation leaves to its expiry from what the program keeps. */
+const LEFT = "left:";
+
 /** A resource of the program, as the engine showed it for its diff. */
 export interface Diffed<Olds, News> {
   readonly id: string;
@@ -108,6 +111,16 @@ export class DiffedResources<Olds, News extends object> {
   /** Whether a resource of another provider instance, or of the other front end, keeps the object. */
   isKeptElsewhere(id: string): boolean {
     return this.kept.isKeptElsewhere(id);
+  }
+
+  /** @param isLeft - Whether a rotation leaves the object to its expiry. Another process may delete its resource. */
+  noteLeft(id: string, isLeft: boolean): void {
+    this.kept.mark(`${LEFT}${id}`, isLeft);
+  }
+
+  /** Whether a rotation in another process leaves the object to its expiry. */
+  isLeftElsewhere(id: string): boolean {
+    return this.kept.isKeptElsewhere(`${LEFT}${id}`);
   }
 
   /** Whether the object belongs to a resource of the program: one that was diffed, or created in this run. */

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { isDeepStrictEqual } from "node:util";
 import type {
   handleUnaryCall,
+  Metadata,
   ServiceError,
   StatusObject,
   UntypedServiceImplementation,
@@ -43,7 +44,7 @@ import {
 } from "../shared/grpc";
 import { lazy } from "../shared/lazy";
 import { escapeControlByLine, redact } from "../shared/redaction";
-import { PLUGIN_API_KEY_TYPE, PLUGIN_SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
 import type { Core, ResourceLifecycle } from "./core";
 import { fromStruct, type Properties, secretsIn, toStruct, withTexts } from "./wire";
 
@@ -202,7 +203,9 @@ export class ProviderServer {
     if (request.getPreview()) {
       return response.setProperties(outputs(lifecycle.plannedCreate(inputs), secrets));
     }
-    const { id, outs } = await lifecycle.create(inputs);
+    const { id, outs } = await lifecycle.create(inputs).catch((error: unknown) => {
+      throw error instanceof PartlyCreated ? new DetailedError(error, secrets) : error;
+    });
     return response.setId(id).setProperties(outputs(outs, secrets));
   }
 
@@ -249,8 +252,9 @@ export class ProviderServer {
   private lifecycle(request: { getUrn(): string }): ResourceLifecycle {
     const { type } = resourceOf(request);
     const { ServiceAccount, ApiKey } = this.core().resources;
-    if (type === PLUGIN_SERVICE_ACCOUNT_TYPE) return ServiceAccount;
-    if (type === PLUGIN_API_KEY_TYPE) return ApiKey;
+    // If a move to the dynamic front end is interrupted, what it has replaced already has that type.
+    if (isServiceAccountType(type)) return ServiceAccount;
+    if (isApiKeyType(type)) return ApiKey;
     throw new Error(`Flexprice has no resource of type ${type}`);
   }
 
@@ -273,7 +277,8 @@ function explicitName(name: string): string | undefined {
 
 /** @param secrets - The properties that came in as secrets, and stay secret. */
 function outputs(properties: object | undefined, secrets: readonly string[] = []) {
-  return toStruct({ ...properties }, [...SECRET_OUTPUTS, ...secrets]);
+  const derived = secrets.includes("namePrefix") ? ["name", "autoName"] : [];
+  return toStruct({ ...properties }, [...SECRET_OUTPUTS, ...secrets, ...derived]);
 }
 
 function checkResponse(
@@ -341,20 +346,34 @@ function unary<Request, Response>(
 /** The error as gRPC sends it. The engine shows it beside the resource, once. */
 function toStatus(error: unknown): Partial<StatusObject> | ServiceError {
   const code = grpc().status.UNKNOWN;
-  if (error instanceof PartlyCreated)
-    return { code, details: error.message, metadata: partial(error) };
+  if (error instanceof DetailedError) {
+    return { code, details: error.message, metadata: error.metadata };
+  }
   if (isFailure(error) || error instanceof InvalidInputs) return { code, details: error.message };
   // A defect of the provider: its stack helps to find it.
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { code, details: escapeControlByLine(redact(text)) };
 }
 
+/** An error with which the engine keeps what was created. */
+class DetailedError extends Error {
+  readonly metadata: Metadata;
+
+  constructor(created: PartlyCreated, secrets: readonly string[]) {
+    super(created.message);
+    this.metadata = partial(created, secrets);
+  }
+}
+
 /** Tells the engine to keep an object that was only created in part. */
-function partial({ id, properties, reasons, message }: PartlyCreated) {
+function partial(
+  { id, properties, reasons, message }: PartlyCreated,
+  secrets: readonly string[],
+): Metadata {
   const { ErrorResourceInitFailed } = providerMessages();
   const detail = new ErrorResourceInitFailed()
     .setId(id)
-    .setProperties(outputs(properties))
+    .setProperties(outputs(properties, secrets))
     .setReasonsList([...reasons]);
   const any = new (anys().Any)();
   any.pack(detail.serializeBinary(), "pulumirpc.ErrorResourceInitFailed");

@@ -74,7 +74,7 @@ export class KeptIds {
 
   private idsIn(file: string): ReadonlySet<string> {
     const found = statSync(file, { throwIfNoEntry: false });
-    if (found === undefined || isOver(found)) return new Set();
+    if (found === undefined || isOver(found) || isOfEarlierRun(file, found)) return new Set();
     const known = this.others.get(file);
     if (known?.size === found.size) return known.ids;
     const ids = new Set<string>();
@@ -98,6 +98,20 @@ function prepare(directory: string): void {
 
 function isOver({ mtimeMs }: { readonly mtimeMs: number }): boolean {
   return Date.now() - mtimeMs > MAX_RUN_MS;
+}
+
+/** A later engine may get the same address again. By then, the process that wrote the file has ended. */
+function isOfEarlierRun(file: string, { mtimeMs }: { readonly mtimeMs: number }): boolean {
+  return mtimeMs < performance.timeOrigin && !isRunning(Number(file.split(".").at(-2)));
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // It runs as another user.
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
 }
 
 /** Empty if the folder does not exist, or this user may not read it. */

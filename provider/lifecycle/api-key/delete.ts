@@ -92,6 +92,7 @@ function isLeftToExpire(context: ProviderContext, id: string, props: State): boo
   if (replaced !== undefined) return isRotation(replaced.olds, replaced.news);
   // An interrupted run may have created the successor.
   const isFollowed =
+    diffedKeys.isLeftElsewhere(id) ||
     successorsOf(context, id).length > 0 ||
     diffedKeys.all().some(({ olds }) => isOldSuccessor(olds, props));
   // With --replace the engine asks for no diff.
@@ -105,6 +106,7 @@ function isCarriedOn(context: ProviderContext, id: string, predecessor: Predeces
   return (
     (replaced !== undefined && isRotation(replaced.olds, replaced.news)) ||
     diffedKeys.holds(predecessor.id) ||
+    diffedKeys.isLeftElsewhere(predecessor.id) ||
     successorsOf(context, predecessor.id).some((other) => other.id !== id)
   );
 }

@@ -8,6 +8,16 @@ export function isRotation(olds: State, news: Inputs): boolean {
   return olds.serviceAccountId === news.serviceAccountId && olds.connection === news.connection;
 }
 
+/** Tells the other processes which keys go on until their expiry: a key that moves is deleted by its old provider. */
+export function noteLeftKeys(
+  { diffedKeys }: Pick<ProviderContext, "diffedKeys">,
+  { id, olds, news, isReplaced }: Diffed<State, Inputs>,
+): void {
+  const isLeft = !isReplaced || isRotation(olds, news);
+  for (const predecessor of olds.predecessors ?? []) diffedKeys.noteLeft(predecessor.id, isLeft);
+  if (isReplaced) diffedKeys.noteLeft(id, isLeft);
+}
+
 /** The keys left to their expiry once the key with these inputs is created; `now` by the server's clock. */
 export function predecessorsOf(
   replaced: Diffed<State, Inputs> | undefined,

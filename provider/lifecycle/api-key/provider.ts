@@ -31,7 +31,7 @@ import { accountId, connectionName, keyName, namePrefix, toCheckFailures } from 
 import { adoptable } from "./adoption";
 import { deleteKey } from "./delete";
 import { importKey } from "./import";
-import { isRotation, predecessorsOf, successorsOf } from "./predecessors";
+import { isRotation, noteLeftKeys, predecessorsOf, successorsOf } from "./predecessors";
 import { readKey } from "./read";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
 import { type Inputs, plannedState, type State, toState } from "./state";
@@ -113,7 +113,10 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     rememberSecret(news.adopt?.apiKey);
     const inputs: Inputs = { ...omitProvider(news), type: news.type ?? "private_key" };
     const replaced = this.context.diffedKeys.recheck(olds, inputs);
-    if (replaced !== undefined) this.context.adoptedIds.delete(replaced.id);
+    if (replaced !== undefined) {
+      this.context.adoptedIds.delete(replaced.id);
+      noteLeftKeys(this.context, replaced);
+    }
     const isCreate =
       Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
     const adoptId: unknown = inputs.adopt?.id;
@@ -164,15 +167,12 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const isSeenByEngine = diffedKeys.isSeenByEngine(news);
     const isReplaced = replaced.length > 0;
     const isLeftToEngine = isSeenByEngine && changed.length > 0;
-    if (this.isProgramRun)
-      diffedKeys.note({
-        id,
-        urn: this.context.currentUrn(),
-        olds,
-        news,
-        isReplaced,
-        isLeftToEngine,
-      });
+    if (this.isProgramRun) {
+      const urn = this.context.currentUrn();
+      const diffed = { id, urn, olds, news, isReplaced, isLeftToEngine };
+      diffedKeys.note(diffed);
+      noteLeftKeys(this.context, diffed);
+    }
     if (isReplaced || this.context.rejectsForeignTenant) {
       await operation(
         `${isReplaced ? "replace" : "manage"} API key ${displayName(id, olds.name)}`,

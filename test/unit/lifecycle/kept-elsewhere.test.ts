@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -52,6 +52,75 @@ describe("lifecycle: an object that a resource of another provider manages", () 
       fixture.emulator.accounts().find(({ id }) => id === accountId)?.status,
       "published",
     );
+  });
+
+  /** All processes of a test have one pid. */
+  const asOfAnotherProcess = () => {
+    for (const file of readdirSync(runFolder)) {
+      renameSync(join(runFolder, file), join(runFolder, "run.1.kept"));
+    }
+  };
+
+  /** Deletes the entry of a key that the process of its new provider replaces. */
+  const deleteMoved = async (changes: object, onDelete: "expire" | "revoke" = "expire") => {
+    const inputs = { serviceAccountId: accountId, onDelete, expiresIn: "90d" } as const;
+    const earlier = fixture.emulator.createKey(accountId, fixture.operator.environmentId, {
+      name: "earlier",
+    });
+    const first = { ...inputs, namePrefix: "ci", rotationTriggers: { a: "1" } };
+    const { id, state } = await createKey(fixture.process(), first);
+    const expiresAt = state.expiresAt ?? "";
+    const predecessors = [{ id: earlier.id, expiresAt }];
+    const olds = { ...state, predecessors };
+    const mover = fixture.process({ runFolder, isPlugin: true });
+    const news = { ...first, type: "private_key", ...changes } as const;
+    await mover.keys.check({ ...first, type: "private_key" }, news);
+    const { replaces = [] } = await mover.keys.diff(id, olds, news);
+    // With replaceOnChanges, the engine replaces for any change.
+    if (replaces.length === 0) await mover.keys.check({}, news);
+    asOfAnotherProcess();
+    await fixture.process({ runFolder, isPlugin: true }).keys.delete(id, olds);
+    return fixture.emulator
+      .keys()
+      .filter((key) => [id, earlier.id].includes(key.id))
+      .map(({ status }) => status);
+  };
+
+  it("is left to expire with its predecessors by a rotation that moves it: a key", async () => {
+    const statuses = await deleteMoved({ rotationTriggers: { a: "2" } });
+    assert.deepEqual(statuses, ["published", "published"]);
+  });
+
+  it("is left to expire by a rotation that only the engine asks for and that moves it: a key", async () => {
+    assert.deepEqual(await deleteMoved({ rotateBefore: "20d" }), ["published", "published"]);
+  });
+
+  it("is revoked without its predecessors by a rotation that moves it: a key with onDelete revoke", async () => {
+    const statuses = await deleteMoved({ rotationTriggers: { a: "2" } }, "revoke");
+    assert.deepEqual(statuses.sort(), ["deleted", "published"]);
+    assert.equal(
+      fixture.emulator.keys().find(({ name }) => name === "earlier")?.status,
+      "published",
+    );
+  });
+
+  it("is left to expire if an interrupted run has moved and rotated it: a key", async () => {
+    const inputs = { serviceAccountId: accountId, expiresIn: "90d", namePrefix: "ci" } as const;
+    const old = await createKey(fixture.process(), { ...inputs, onDelete: "expire" });
+    const { id, state } = await createKey(fixture.process(), inputs);
+    const predecessors = [{ id: old.id, expiresAt: old.state.expiresAt ?? "" }];
+    const mover = fixture.process({ runFolder, isPlugin: true });
+    const same = { ...inputs, type: "private_key" } as const;
+    await mover.keys.check(same, same);
+    await mover.keys.diff(id, { ...state, predecessors }, same);
+    asOfAnotherProcess();
+    await fixture.process({ runFolder, isPlugin: true }).keys.delete(old.id, old.state);
+    assert.equal(fixture.emulator.keys().find((key) => key.id === old.id)?.status, "published");
+  });
+
+  it("is revoked with its predecessors if it moves to another account: a key", async () => {
+    const serviceAccountId = (await createAccount(process, { name: "other", roles })).id;
+    assert.deepEqual(await deleteMoved({ serviceAccountId }), ["deleted", "deleted"]);
   });
 
   it("is not revoked by forceDestroy: a key with a name of the program", async () => {

@@ -9,6 +9,7 @@ import {
   providerService,
   statusMessages,
 } from "../../../provider/shared/grpc";
+import { SERVICE_ACCOUNT_TYPE } from "../../../provider/shared/resource-types";
 import { UNKNOWN } from "../fixture";
 import { ACCOUNT, KEY, PluginFixture, urn } from "./fixture";
 
@@ -236,6 +237,34 @@ describe("plugin/server", () => {
         /^Could not rename .*\n {2}Reason: .*403.*\n {2}What to do: run "pulumi up" again/,
       );
       assert.equal(error.details, reason);
+    });
+
+    it("that succeeds in part keeps secret inputs secret", async () => {
+      fixture.emulator.faults.add({
+        ...{ kind: "status", status: 403, when: "before", times: 1 },
+        match: { method: "PUT", path: /\/users\// },
+      });
+      const inputs = { name: "hidden", namePrefix: "ci", roles: ["event_reader"] };
+      const created = fixture.create(urn(ACCOUNT), inputs, { secrets: ["name"] });
+      const [encoded] = (await failureOf(created)).metadata.get("grpc-status-details-bin");
+      assert.ok(Buffer.isBuffer(encoded));
+      const [any] = statusMessages().Status.deserializeBinary(encoded).getDetailsList();
+      const { ErrorResourceInitFailed } = providerMessages();
+      const type = "pulumirpc.ErrorResourceInitFailed";
+      const detail = any?.unpack(ErrorResourceInitFailed.deserializeBinary, type);
+      assert.deepEqual(secretsIn(detail?.getProperties()), ["name"]);
+    });
+
+    it("keeps a name secret that begins with a secret prefix", async () => {
+      const inputs = { namePrefix: "hidden", roles: ["event_reader"] };
+      const { wire } = await fixture.create(urn(ACCOUNT), inputs, { secrets: ["namePrefix"] });
+      assert.deepEqual(secretsIn(wire).sort(), ["autoName", "name", "namePrefix"]);
+    });
+
+    it("serves a resource that an interrupted move has given the type of the dynamic front end", async () => {
+      const inputs = { namePrefix: "ci", roles: ["event_reader"] };
+      const { id } = await fixture.create(urn(SERVICE_ACCOUNT_TYPE), inputs);
+      assert.match(id, /^user_/);
     });
 
     it("that fails shows three parts without a stack", async () => {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -26,9 +27,9 @@ describe("session/kept-ids", () => {
   });
   afterEach(() => rmSync(home, { recursive: true }));
 
-  const otherProcess = (text: string, hoursAgo = 0) => {
+  const otherProcess = (text: string, hoursAgo = 0, pid = 1) => {
     mkdirSync(join(home, "runs"), { recursive: true });
-    const file = join(home, "runs", `${RUN}.1.kept`);
+    const file = join(home, "runs", `${RUN}.${pid}.kept`);
     writeFileSync(file, text);
     const then = new Date(Date.now() - hoursAgo * 3_600_000);
     utimesSync(file, then, then);
@@ -78,6 +79,19 @@ describe("session/kept-ids", () => {
     assert.equal(kept.isKeptElsewhere("user_1"), false);
     kept.mark("user_2", true);
     assert.deepEqual([existsSync(old), existsSync(foreign)], [false, true]);
+  });
+
+  it("ignores what a process wrote that ended before this one began", () => {
+    const { pid: ended } = spawnSync(process.execPath, ["--version"]);
+    const kept = new KeptIds(join(home, "runs"), RUN, warn);
+    otherProcess("+ended_earlier\n", 1, ended);
+    otherProcess("+runs\n", 1, process.ppid);
+    assert.deepEqual(
+      [kept.isKeptElsewhere("ended_earlier"), kept.isKeptElsewhere("runs")],
+      [false, true],
+    );
+    otherProcess("+ended_meanwhile\n", 0, ended);
+    assert.equal(kept.isKeptElsewhere("ended_meanwhile"), true);
   });
 
   it("goes on if it cannot write, and warns of an adoption that others do not learn of", async () => {
