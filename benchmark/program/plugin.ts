@@ -1,9 +1,16 @@
 /** This package's plugin, by classes as Pulumi generates them from its schema. */
 import * as pulumi from "@pulumi/pulumi";
 
+function options(type: string, secrets: string[]): pulumi.CustomResourceOptions {
+  return {
+    aliases: [{ type: `pulumi-nodejs:dynamic/flexprice:${type}` }],
+    additionalSecretOutputs: secrets,
+  };
+}
+
 export class ServiceAccount extends pulumi.CustomResource {
   constructor(name: string, args: { roles: pulumi.Input<string>[] }) {
-    super("flexprice:index:ServiceAccount", name, {
+    const inputs = {
       name: undefined,
       namePrefix: undefined,
       forceDestroy: undefined,
@@ -12,7 +19,8 @@ export class ServiceAccount extends pulumi.CustomResource {
       ...args,
       autoName: undefined,
       tenantId: undefined,
-    });
+    };
+    super("flexprice:index:ServiceAccount", name, inputs, options("ServiceAccount", []));
   }
 }
 
@@ -42,7 +50,7 @@ export class ApiKey extends pulumi.CustomResource {
         userId: undefined,
         userType: undefined,
       },
-      { additionalSecretOutputs: ["apiKey"] },
+      options("ApiKey", ["apiKey"]),
     );
   }
 }

@@ -157,7 +157,7 @@ export class ApiKey extends pulumi.CustomResource {
       name,
       opts?.id === undefined ? declared(name, args ?? {}) : existing(args),
       {
-        ...withAlias(opts, PLUGIN_API_KEY_TYPE),
+        ...withAlias(opts, PLUGIN_API_KEY_TYPE, name),
         additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
       },
     );

@@ -1,6 +1,8 @@
 import {
   all,
   type CustomResourceOptions,
+  getProject,
+  getStack,
   type Input,
   type ResourceOptions,
   RunError,
@@ -57,12 +59,18 @@ export function rejectDeletedWith(
   );
 }
 
-/** The options, so that a resource that the plugin created is the same resource under this type. */
+/**
+ * The options, so that a resource that the plugin created with this type is the same resource. Without a parent, the
+ * alias is the whole URN: the SDK takes long to make one of a type.
+ */
 export function withAlias(
   opts: CustomResourceOptions | undefined,
   type: string,
+  name: string,
 ): CustomResourceOptions {
-  return { ...opts, aliases: [...(opts?.aliases ?? []), { type }] };
+  const urn = `urn:pulumi:${getStack()}::${getProject()}::${type}::${name}`;
+  const alias = opts?.parent === undefined ? urn : { type };
+  return { ...opts, aliases: [...(opts?.aliases ?? []), alias] };
 }
 
 /** The input or its default. Only creates an output if the input is one. */

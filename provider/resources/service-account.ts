@@ -104,7 +104,7 @@ export class ServiceAccount extends pulumi.CustomResource {
       SERVICE_ACCOUNT_TYPE,
       name,
       opts?.id === undefined ? declared(name, args) : existing(args),
-      withAlias(opts, PLUGIN_SERVICE_ACCOUNT_TYPE),
+      withAlias(opts, PLUGIN_SERVICE_ACCOUNT_TYPE, name),
     );
   }
 

@@ -62,6 +62,27 @@ describe("the seconds on the performance page", () => {
     );
   });
 
+  it("compare the plugin with the dynamic provider", () => {
+    const plugin = measured("plugin");
+    const both = ["pulumi-flexprice", "plugin"] as const;
+    for (const operation of OPERATIONS) {
+      const cells = both.map((provider) =>
+        rowAt(plugin, operation, provider).timesNothing.toFixed(2),
+      );
+      const line = `| ${[NAMES[operation], ...cells].join(" | ")} |`;
+      assert(page.includes(line), line);
+    }
+    const [dynamic, own] = both.map((provider) => rowAt(plugin, "up", provider).stateBytes);
+    assert(dynamic !== undefined && own !== undefined);
+    assert(page.includes(`${Math.round((1 - own / dynamic) * 100)} % smaller`));
+    const [peak, ownPeak] = both.map((provider) =>
+      Math.max(...OPERATIONS.map((one) => rowAt(plugin, one, provider).peakBytes)),
+    );
+    const mebibytes = (bytes = 0) => Math.round(bytes / 2 ** 20);
+    const peaks = `${mebibytes(ownPeak)} MiB at most, the dynamic one ${mebibytes(peak)} MiB`;
+    assert(page.includes(peaks), peaks);
+  });
+
   it("say what the engine's checkpoints cost", () => {
     const [slow, fast] = [afterEachStep, atTheEnd].map((results) =>
       Math.round(rowAt(results, "up", "do-nothing").seconds),
