@@ -1,30 +1,31 @@
 import { FlexpriceError } from "../shared/errors";
 import type { ProviderContext } from "./context";
+import type { DiffedResources } from "./diffed-resources";
 
 /**
  * Whether another resource of the program adopts or holds the object that is to be deleted, in this process or in that
- * of another provider. The state then has two
- * entries for it, and deleting the object for the older entry would break the newer one.
+ * of another provider. The state then has two entries for it, and deleting the object for the older entry would break
+ * the newer one.
+ * @param adoptedId - The id that a resource with this state has adopted.
  */
-export async function isHandedOver(
-  { adoptedIds, warn }: ProviderContext,
+export async function isHandedOver<Olds, News extends object>(
+  { adoptedIds, currentUrn, warn }: ProviderContext,
   id: string,
   what: string,
-  diffed: {
-    readonly isHeld: boolean;
-    readonly stays: boolean;
-    readonly isKeptElsewhere: boolean;
-  },
+  diffed: DiffedResources<Olds, News>,
+  adoptedId: (olds: Olds) => string | undefined,
 ): Promise<boolean> {
-  if (diffed.isKeptElsewhere) {
+  if (diffed.isKeptElsewhere(id)) {
     await warn(
       `${what} is not deleted: a resource of another provider manages it from now on. To move a resource between providers, use an alias.`,
     );
     return true;
   }
-  if (!adoptedIds.has(id) && !diffed.isHeld) return false;
+  const kept = diffed.stays(id) ? diffed.get(id) : undefined;
+  const isAdopted = kept !== undefined && adoptedId(kept.olds) === id;
+  if (!adoptedIds.has(id) && !isAdopted && !diffed.staysFor(id, currentUrn())) return false;
   await warn(
-    diffed.stays
+    kept !== undefined
       ? `${what} is not deleted: the program still has it. An earlier run that was replacing or renaming its resource left a second entry in the state, which is dropped.`
       : `${what} is not deleted: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
   );

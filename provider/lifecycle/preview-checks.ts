@@ -3,7 +3,7 @@ import type { Role, User } from "../api/schemas";
 import type { Connection } from "../session/connection";
 import { describeCaller, guardTenant } from "../session/guards";
 import { seesEveryKey } from "../session/key-verification";
-import { isFailure } from "../shared/errors";
+import { isFailure, operation } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import { isUnknown } from "../shared/unknowns";
@@ -99,16 +99,33 @@ function fingerprintOf(
   }
 }
 
+/** What the check of the tenant needs of a state. */
+interface OfTenant {
+  readonly connection?: string;
+  readonly tenantId: string;
+}
+
 /**
- * Rejects a credential of another tenant in the preview, before a change or deletion would fail with it.
+ * Checks in a preview that the credential belongs to the tenant of a resource. With a credential of another tenant, a
+ * change or deletion would fail; without a change, a warning is enough, unless the front end rejects it too.
+ * @param what - The resource, e.g. `service account "ci" (user_…)`.
+ * @param change - What the diff is about to do to it; undefined: nothing on the server.
  * @throws FlexpriceError of kind `wrong_tenant`.
  */
-export async function assertTenantInPreview(
+export async function checkTenant(
   context: ProviderContext,
-  { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
+  state: OfTenant,
+  what: string,
+  change: "change" | "replace" | undefined,
 ): Promise<void> {
-  const { connection } = await loadPreviewContext(context, name);
-  if (connection !== undefined) await guardTenant(connection, tenantId);
+  if (change === undefined && !context.rejectsForeignTenant) {
+    await warnOfForeignTenant(context, state, `${what.charAt(0).toUpperCase()}${what.slice(1)}`);
+    return;
+  }
+  await operation(`${change ?? "manage"} ${what}`, async () => {
+    const { connection } = await loadPreviewContext(context, state.connection);
+    if (connection !== undefined) await guardTenant(connection, state.tenantId);
+  });
 }
 
 /** The foreign tenants that each connection has already warned of. */
@@ -118,9 +135,9 @@ const warnedTenants = new WeakMap<Connection, Set<string>>();
  * Warns that the credential belongs to another tenant than a resource, which is therefore only compared. Warns once
  * per tenant, since usually the whole stack is affected.
  */
-export async function warnOfForeignTenant(
+async function warnOfForeignTenant(
   context: ProviderContext,
-  { connection: name, tenantId }: { readonly connection?: string; readonly tenantId: string },
+  { connection: name, tenantId }: OfTenant,
   what: string,
 ): Promise<void> {
   const { connection, caller } = await loadPreviewContext(context, name);

@@ -9,6 +9,7 @@ import {
   KEY_INPUTS,
   KEY_OPTIONS,
   LIFETIME,
+  NO_DELETED_WITH,
   overlapWithin,
 } from "../resources/identity-rules";
 import { FlexpriceError, InvalidInputs } from "../shared/errors";
@@ -165,8 +166,7 @@ function deletedWithError(name: string): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
     operation: `declare ServiceIdentity ${quoted(name)}`,
-    reason: 'the option "deletedWith" would drop the key from the state without revoking it',
-    fix: "leave it out: a key is revoked before its account is archived.",
+    ...NO_DELETED_WITH,
   });
 }
 

@@ -16,6 +16,12 @@ export const KEY_INPUTS = { onDelete: "expire" } as const;
  */
 export const KEY_OPTIONS = { protect: false } as const;
 
+/** Why keys, and a component with a key, cannot have the option "deletedWith". */
+export const NO_DELETED_WITH = {
+  reason: 'the option "deletedWith" would drop the key from the state without revoking it',
+  fix: "leave it out: a key is revoked before its account is archived.",
+} as const;
+
 /** How long before its expiry a key with this lifetime rotates by default. */
 export function overlapWithin(lifetime: string): string {
   const half = (durationMs(lifetime) ?? Number.POSITIVE_INFINITY) / 2;

@@ -8,6 +8,7 @@ import {
   RunError,
 } from "@pulumi/pulumi";
 import { quoted } from "../shared/redaction";
+import { NO_DELETED_WITH } from "./identity-rules";
 
 /** Throws a RunError, which Pulumi shows without the program's stack. */
 function reject(what: string, reason: string, fix: string): never {
@@ -52,11 +53,7 @@ export function rejectDeletedWith(
   opts: ResourceOptions | undefined,
 ): void {
   if (opts?.deletedWith === undefined) return;
-  reject(
-    `${type} ${quoted(name)}`,
-    'the option "deletedWith" would drop the key from the state without revoking it',
-    "leave it out: a key is revoked before its account is archived.",
-  );
+  reject(`${type} ${quoted(name)}`, NO_DELETED_WITH.reason, NO_DELETED_WITH.fix);
 }
 
 /**

@@ -29,12 +29,8 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
     throw replacedByItself();
   }
   guardSuccession(context, props);
-  const stays = diffedKeys.stays(id);
-  const isAdopted = stays && diffedKeys.get(id)?.olds.adoptedId === id;
-  const isHeld = isAdopted || diffedKeys.staysFor(id, context.currentUrn());
   const what = `API key ${displayName(id, props.name)}`;
-  const isKeptElsewhere = diffedKeys.isKeptElsewhere(id);
-  if (await isHandedOver(context, id, what, { isHeld, stays, isKeptElsewhere })) return;
+  if (await isHandedOver(context, id, what, diffedKeys, ({ adoptedId }) => adoptedId)) return;
   const connection = context.connect(props.connection);
   // These checks come first: a key that is left to expire has left the state after this.
   const caller = await guardTenant(connection, props.tenantId);

@@ -20,12 +20,11 @@ import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff"
 import { omitProvider, pickDefined, unlessUnknown } from "../inputs";
 import {
   asCheckFailures,
-  assertTenantInPreview,
+  checkTenant,
   functionSettingsFailures,
   keyCreationFailures,
   loadPreviewContext,
   type PreviewContext,
-  warnOfForeignTenant,
 } from "../preview-checks";
 import { accountId, connectionName, keyName, namePrefix, toCheckFailures } from "../validation";
 import { adoptable } from "./adoption";
@@ -173,14 +172,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       diffedKeys.note(diffed);
       noteLeftKeys(this.context, diffed);
     }
-    if (isReplaced || this.context.rejectsForeignTenant) {
-      await operation(
-        `${isReplaced ? "replace" : "manage"} API key ${displayName(id, olds.name)}`,
-        () => assertTenantInPreview(this.context, olds),
-      );
-    } else {
-      await warnOfForeignTenant(this.context, olds, `API key ${displayName(id, olds.name)}`);
-    }
+    const what = `API key ${displayName(id, olds.name)}`;
+    await checkTenant(this.context, olds, what, isReplaced ? "replace" : undefined);
     if (isReplaced) {
       for (const warning of this.replacementWarnings(id, olds, news, changed, now))
         await warn(warning);

@@ -27,12 +27,8 @@ export async function deleteAccount(
   if (isReplacedByItself(context, { id, namePrefix }, diffedAccounts.createdWith(id))) {
     throw replacedByItself();
   }
-  const stays = diffedAccounts.stays(id);
-  const isAdopted = stays && diffedAccounts.get(id)?.olds.adopt === id;
-  const isHeld = isAdopted || diffedAccounts.staysFor(id, context.currentUrn());
   const what = `Service account ${displayName(id, props.name)}`;
-  const isKeptElsewhere = diffedAccounts.isKeptElsewhere(id);
-  if (await isHandedOver(context, id, what, { isHeld, stays, isKeptElsewhere })) return;
+  if (await isHandedOver(context, id, what, diffedAccounts, ({ adopt }) => adopt)) return;
   const connection = context.connect(props.connection);
   guardOwnAccount(connection, await guardTenant(connection, props.tenantId), id);
   await connection.recover(warn);

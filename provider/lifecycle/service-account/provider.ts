@@ -16,11 +16,10 @@ import { omitProvider, unlessUnknown } from "../inputs";
 import {
   accountCreationFailures,
   asCheckFailures,
-  assertTenantInPreview,
+  checkTenant,
   functionSettingsFailures,
   loadPreviewContext,
   type PreviewContext,
-  warnOfForeignTenant,
 } from "../preview-checks";
 import {
   accountId,
@@ -149,15 +148,8 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       });
     }
     const isChanged = isReplaced || changed.includes("name");
-    if (isChanged || this.context.rejectsForeignTenant) {
-      await operation(
-        `${isChanged ? "change" : "manage"} service account ${displayName(id, olds.name)}`,
-        () => assertTenantInPreview(this.context, olds),
-      );
-    } else {
-      const what = `Service account ${displayName(id, olds.name)}`;
-      await warnOfForeignTenant(this.context, olds, what);
-    }
+    const what = `service account ${displayName(id, olds.name)}`;
+    await checkTenant(this.context, olds, what, isChanged ? "change" : undefined);
     if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
