@@ -193,17 +193,15 @@ class SchemaGenerator {
   private customResource(name: string, dynamicType: string, state: string): object {
     const inputs = this.properties(`${name}Args`);
     const outputs = this.properties(name);
-    const kept = Object.entries(inputs.properties)
-      // The state does not keep the value of an adopted key a second time.
-      .filter(([, { secret }]) => secret !== true)
-      .map(([input, spec]) => [input, asOutput(spec)] as const);
     return {
       description: this.doc(name) + exampleOf(name),
       inputProperties: Object.fromEntries(
         Object.entries(inputs.properties).map(([input, spec]) => [input, asInput(spec)]),
       ),
       requiredInputs: inputs.required,
-      properties: { ...Object.fromEntries(kept), ...outputs.properties },
+      properties: Object.fromEntries(
+        Object.entries(outputs.properties).map(([output, spec]) => [output, asOutput(spec)]),
+      ),
       required: outputs.required,
       stateInputs: { description: this.doc(state), ...this.properties(state) },
       aliases: [{ type: dynamicType }],

@@ -140,6 +140,20 @@ export class ApiKey extends pulumi.CustomResource {
   declare readonly createdAt: pulumi.Output<string>;
   /** Tenant of the key. Deletions with a credential of another tenant fail. */
   declare readonly tenantId: pulumi.Output<string>;
+  /** Id of the service account that the key acts for. Not set if it acts for a user. */
+  declare readonly serviceAccountId: pulumi.Output<string | undefined>;
+  /** Prefix of the unique name. */
+  declare readonly namePrefix: pulumi.Output<string | undefined>;
+  /** Lifetime of the key from its creation, if the program sets it. */
+  declare readonly expiresIn: pulumi.Output<string | undefined>;
+  /** How long before expiry `pulumi up` replaces the key. Not set: once it has expired. */
+  declare readonly rotateBefore: pulumi.Output<string | undefined>;
+  /** The key-value pairs whose change replaces the key. */
+  declare readonly rotationTriggers: pulumi.Output<Record<string, string> | undefined>;
+  /** What happens to the key when it is replaced. Not set: `revoke`. */
+  declare readonly onDelete: pulumi.Output<OnDelete | undefined>;
+  /** Name of the connection in `flexprice:connections`. Not set: the other settings. */
+  declare readonly connection: pulumi.Output<string | undefined>;
 
   /**
    * Declares an API key.
@@ -186,15 +200,24 @@ export class ApiKey extends pulumi.CustomResource {
   }
 }
 
-/** Outputs that are not inputs. The engine only resolves outputs that are named. */
+/** The SDK only resolves outputs that are named. */
 const OUTPUTS = {
+  serviceAccountId: undefined,
+  name: undefined,
+  namePrefix: undefined,
+  type: undefined,
+  expiresAt: undefined,
+  expiresIn: undefined,
+  rotateBefore: undefined,
+  rotationTriggers: undefined,
+  onDelete: undefined,
+  connection: undefined,
   apiKey: undefined,
   autoName: undefined,
   displayId: undefined,
   roles: undefined,
   userId: undefined,
   userType: undefined,
-  expiresAt: undefined,
   createdAt: undefined,
   tenantId: undefined,
   __provider: PROVIDER,
@@ -204,7 +227,6 @@ function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
   return {
     ...OUTPUTS,
     ...args,
-    name: args.name,
     namePrefix: withDefault(args.namePrefix, logicalName),
     ...functionSettings(),
     type: withDefault(args.type, "private_key"),
@@ -215,8 +237,6 @@ function declared(logicalName: string, args: ApiKeyArgs): pulumi.Inputs {
 function existing({ apiKey, connection }: ApiKeyArgs & ApiKeyState): pulumi.Inputs {
   return {
     ...OUTPUTS,
-    name: undefined,
-    type: undefined,
     connection,
     ...(apiKey === undefined ? {} : { apiKey: pulumi.secret(apiKey) }),
   };

@@ -88,6 +88,14 @@ export class ServiceAccount extends pulumi.CustomResource {
   declare readonly roles: pulumi.Output<string[]>;
   /** Tenant of the account. Updates and deletions with a credential of another tenant fail. */
   declare readonly tenantId: pulumi.Output<string>;
+  /** Prefix of the unique name. */
+  declare readonly namePrefix: pulumi.Output<string | undefined>;
+  /** Whether deleting the account first revokes the keys that block it. Not set: false. */
+  declare readonly forceDestroy: pulumi.Output<boolean | undefined>;
+  /** Id of the account that the resource has adopted. */
+  declare readonly adopt: pulumi.Output<string | undefined>;
+  /** Name of the connection in `flexprice:connections`. Not set: the other settings. */
+  declare readonly connection: pulumi.Output<string | undefined>;
 
   /**
    * Declares a service account.
@@ -126,25 +134,28 @@ export class ServiceAccount extends pulumi.CustomResource {
   }
 }
 
+/** The SDK only resolves outputs that are named. */
+const OUTPUTS = {
+  name: undefined,
+  namePrefix: undefined,
+  roles: undefined,
+  forceDestroy: undefined,
+  adopt: undefined,
+  connection: undefined,
+  autoName: undefined,
+  tenantId: undefined,
+  __provider: PROVIDER,
+};
+
 function declared(logicalName: string, args: ServiceAccountArgs): pulumi.Inputs {
   return {
+    ...OUTPUTS,
     ...args,
-    name: args.name,
     namePrefix: withDefault(args.namePrefix, logicalName),
     ...functionSettings(),
-    autoName: undefined,
-    tenantId: undefined,
-    __provider: PROVIDER,
   };
 }
 
 function existing({ connection }: ServiceAccountArgs): pulumi.Inputs {
-  return {
-    connection,
-    name: undefined,
-    autoName: undefined,
-    roles: undefined,
-    tenantId: undefined,
-    __provider: PROVIDER,
-  };
+  return { ...OUTPUTS, connection };
 }

@@ -27,7 +27,7 @@ const account = flexprice.ServiceAccount.get("account", "${account}");
 const key = flexprice.ApiKey.get("key", "${ids.key}", { apiKey: "${apiKey}" });
 const bare = flexprice.ApiKey.get("bare", "${ids.key}");
 export const { name, roles, tenantId } = account;
-export const { displayId, userId, userType, type, apiKey } = key;
+export const { displayId, userId, userType, type, apiKey, serviceAccountId } = key;
 export const keyName = key.name;
 export const bareKey = bare.apiKey;
 `;
@@ -51,6 +51,7 @@ export const bareKey = bare.apiKey;
           displayId,
           userId: ids.account,
           userType: "service_account",
+          serviceAccountId: ids.account,
           type: "private_key",
           apiKey: value,
           keyName: "theirs",

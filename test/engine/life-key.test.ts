@@ -28,6 +28,7 @@ describe("the life of a key", () => {
 const widget = new flexprice.ApiKey("widget", { serviceAccountId: account.id, type: "publishable_key" });
 export const widgetKey = widget.apiKey;
 export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
+export const { serviceAccountId, namePrefix, rotateBefore, rotationTriggers, onDelete } = key;
 `,
     });
   }
@@ -53,6 +54,8 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
     assert.equal(others["type"], "private_key");
     assert.equal(others["owner"], accountId);
     assert.equal(others["expiry"], NOON);
+    assert.equal(others["serviceAccountId"], accountId);
+    assert.equal(others["namePrefix"], "ci");
   });
 
   it("stays when its expiry is the same instant in another zone", async () => {
@@ -72,7 +75,8 @@ export const [type, owner, expiry] = [key.type, key.userId, key.expiresAt];
       ),
     );
     assert.deepEqual(changes(succeeded(await fixture.up())), ["update ApiKey ci"]);
-    assert.deepEqual(await fixture.outputs(), before);
+    const given = { rotateBefore: "14d", rotationTriggers: { epoch: "1" } };
+    assert.deepEqual(await fixture.outputs(), { ...before, ...given });
     assert.deepEqual(fixture.takeWrites(), []);
   });
 

@@ -45,6 +45,10 @@ describe("index", () => {
     );
   });
 
+  function valueOf(output: pulumi.Output<unknown>): Promise<unknown> {
+    return new Promise((resolve) => output.apply(resolve));
+  }
+
   /** The registration of the resource that the function creates. */
   async function registration(make: () => pulumi.CustomResource): Promise<Registered> {
     registered.length = 0;
@@ -112,6 +116,47 @@ describe("index", () => {
     const prefixed = { ...args, namePrefix: "robot" };
     const other = await registration(() => new flexprice.ServiceAccount("ci", prefixed));
     assert.deepEqual(other.inputs, { ...prefixed, __provider: ACCOUNT_PROVIDER });
+  });
+
+  it("resolves every input as an output", async () => {
+    const account = {
+      name: "CI",
+      namePrefix: "ci",
+      roles: ["event_ingestor"],
+      forceDestroy: true,
+      adopt: "user_1",
+      connection: "india",
+    };
+    const key = {
+      serviceAccountId: "user_1",
+      name: "CI",
+      namePrefix: "ci",
+      type: "private_key" as const,
+      expiresAt: "2099-01-01T00:00:00Z",
+      expiresIn: "90d",
+      rotateBefore: "14d",
+      rotationTriggers: { epoch: "1" },
+      onDelete: "expire" as const,
+      connection: "india",
+    };
+    const resources = {
+      account: [account, new flexprice.ServiceAccount("ci", account)],
+      key: [key, new flexprice.ApiKey("ci", key)],
+      absent: [
+        Object.fromEntries(
+          Object.keys(key)
+            .filter((name) => !["name", "namePrefix", "type"].includes(name))
+            .map((name) => [name, undefined]),
+        ),
+        new flexprice.ApiKey("bare"),
+      ],
+    } as const;
+    for (const [args, resource] of Object.values(resources)) {
+      for (const [name, value] of Object.entries(args)) {
+        const output: pulumi.Output<unknown> = Reflect.get(resource, name);
+        assert.deepEqual(await valueOf(output), value, name);
+      }
+    }
   });
 
   describe("names", () => {

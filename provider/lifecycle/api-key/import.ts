@@ -4,6 +4,7 @@ import { guardOwnCredential, guardTenant } from "../../session/guards";
 import { FlexpriceError, isFailure } from "../../shared/errors";
 import { rememberSecret } from "../../shared/redaction";
 import type { ProviderContext } from "../context";
+import { pickDefined } from "../inputs";
 import { adoptable } from "./adoption";
 import { readForeign } from "./read";
 import type { Inputs, State } from "./state";
@@ -29,7 +30,7 @@ export async function importKey(
   const caller = await guardTenant(connection, undefined);
   const given = apiKey === undefined ? {} : { apiKey };
   const found = await readForeign(connection, id, given, caller);
-  const { name, type, userId, userType, expiresAt } = found;
+  const { name, type, userId, userType } = found;
   if (userType !== "service_account" && userId !== caller.id) {
     throw new FlexpriceError({
       kind: "refused",
@@ -37,13 +38,7 @@ export async function importKey(
       fix: "import it with a credential of its owner, or leave it out of the program.",
     });
   }
-  const owner = userType === "service_account" ? { serviceAccountId: userId } : {};
-  const inputs: Inputs = {
-    ...owner,
-    name,
-    type,
-    ...(expiresAt === undefined ? {} : { expiresAt }),
-  };
+  const inputs: Inputs = { name, type, ...pickDefined(found, "serviceAccountId", "expiresAt") };
   if (apiKey !== undefined) {
     await verifyValue(connection, { id, apiKey }, inputs);
   } else if (caller.id === userId && connection.mayBeKey(found.displayId)) {
@@ -53,7 +48,7 @@ export async function importKey(
       fix: "configure another credential, or leave this key out of the program.",
     });
   }
-  return { id, props: { ...found, ...owner }, inputs: inputs as State };
+  return { id, props: found, inputs: inputs as State };
 }
 
 /** Verifies the value as for `adopt`. An import has none of the inputs that those errors ask to correct. */

@@ -111,7 +111,8 @@ export async function readForeign(
       fix: "correct the id or the apiKey.",
     });
   }
-  return toState({ ...props, name: listed.name }, listed, {
+  const owner = listed.user_type === "service_account" ? { serviceAccountId: listed.user_id } : {};
+  return toState({ ...props, ...owner, name: listed.name }, listed, {
     apiKey: props.apiKey,
     tenantId: caller.tenant.id,
     environmentId: connection.chosenEnvironment,

@@ -346,7 +346,7 @@ describe("lifecycle/api-key: read", () => {
   describe("of a key that is managed elsewhere", () => {
     const foreign = (props: Partial<KeyState>, by = process) => by.keys.read(id, props);
     const seen = () => {
-      const { serviceAccountId: _, createdAt, ...rest } = state;
+      const { createdAt, ...rest } = state;
       return { ...rest, createdAt: createdAt.replace(/\d{3}Z$/, "Z") };
     };
 
