@@ -37,11 +37,16 @@ export {
   type ApiKeyType,
   type OnDelete,
 } from "./resources/api-key";
+export { setConnection } from "./resources/connection";
 export {
   ServiceAccount,
   type ServiceAccountArgs,
   type ServiceAccountGetOptions,
 } from "./resources/service-account";
-export { ServiceIdentity, type ServiceIdentityArgs } from "./resources/service-identity";
+export {
+  type AdoptedIdentity,
+  ServiceIdentity,
+  type ServiceIdentityArgs,
+} from "./resources/service-identity";
 export type { ErrorKind } from "./shared/errors";
 export type { ServiceAccountRole } from "./shared/roles";

@@ -59,7 +59,9 @@ export function readSettings(source: SettingsSource, connection?: string): Setti
 
 /** Identifies a set of settings without revealing them. */
 export function fingerprint({ baseUrl, credential, environmentId }: Settings): string {
-  const parts = [baseUrl, credential?.kind, credential?.value, environmentId];
+  // An API key has an environment of its own.
+  const chosen = credential?.kind === "accessToken" ? environmentId : undefined;
+  const parts = [baseUrl, credential?.kind, credential?.value, chosen];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
 }
 

@@ -42,6 +42,8 @@ export interface ProviderContext {
   readonly now: (connection: string | undefined) => number;
   readonly sleep: (ms: number) => Promise<void>;
   readonly warn: Warn;
+  /** Shows what is no problem, but what the engine's own output does not say. */
+  readonly inform: Warn;
   /** The URN of the resource that the engine's current call is for; undefined if the front end does not learn it. */
   readonly currentUrn: () => string | undefined;
   /** Whether a diff fails if the credential belongs to another tenant than the resource. If not, it warns. */
@@ -96,6 +98,7 @@ export function createContext({
     now: (connection) => connections.now(connection),
     sleep: platform.sleep,
     warn,
+    inform: platform.notify ?? (async () => {}),
     currentUrn,
     rejectsForeignTenant,
     environment: settings.environment,

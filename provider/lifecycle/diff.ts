@@ -1,9 +1,11 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { isUnknown } from "../shared/unknowns";
 
+type Effect = "update" | "replace";
+
 /** What a change of one input does, and when two values count as the same. */
-interface Change {
-  readonly change: "update" | "replace";
+export interface Change {
+  readonly change: Effect | ((before: unknown, now: unknown) => Effect);
   /** Whether the new input matches the state; by default strict equality. */
   readonly same?: (before: unknown, now: unknown) => boolean;
 }
@@ -24,7 +26,11 @@ export function diffByTable<Field extends string>(
     const same = table[field].same ?? Object.is;
     return !same(before[field], now[field]);
   });
-  return { changed, replaced: changed.filter((field) => table[field].change === "replace") };
+  const replaced = changed.filter((field) => {
+    const { change } = table[field];
+    return (typeof change === "string" ? change : change(before[field], now[field])) === "replace";
+  });
+  return { changed, replaced };
 }
 
 /** What a diff found. The engine of a dynamic provider only learns what is replaced. */

@@ -7,6 +7,7 @@ import { isFailure, operation } from "../shared/errors";
 import { quoted } from "../shared/redaction";
 import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import { isUnknown } from "../shared/unknowns";
+import { fingerprintOf } from "./connections";
 import type { ProviderContext } from "./context";
 import { checkFailure } from "./validation";
 
@@ -85,18 +86,6 @@ export function functionSettingsFailures(
         `this program's functions and resources have different settings${which}: the server, credential or environment differs. An inline program of the Automation API reads the environment variables of its own process, its resources those of the workspace: set the same FLEXPRICE_ variables in both, or use the stack's config`,
       );
     });
-}
-
-function fingerprintOf(
-  context: Pick<ProviderContext, "fingerprint">,
-  name: string | undefined,
-): string | undefined {
-  try {
-    return context.fingerprint(name);
-  } catch (error) {
-    if (isFailure(error, "configuration")) return undefined;
-    throw error;
-  }
 }
 
 /** What the check of the tenant needs of a state. */

@@ -5,11 +5,11 @@ import type {
   RegisterResourceResponse,
 } from "@pulumi/pulumi/proto/resource_pb";
 import {
-  ACCOUNT_INPUTS,
-  KEY_INPUTS,
+  FORCE_DESTROY,
   KEY_OPTIONS,
   LIFETIME,
   NO_DELETED_WITH,
+  ON_DELETE,
   overlapWithin,
 } from "../resources/identity-rules";
 import { FlexpriceError, InvalidInputs } from "../shared/errors";
@@ -30,7 +30,14 @@ import {
 } from "../shared/resource-types";
 import { UNKNOWN } from "../shared/unknowns";
 import type { Core } from "./core";
-import { fromStruct, type Properties, secretsIn, toStruct, withTexts } from "./wire";
+import {
+  containsSecret,
+  fromStruct,
+  type Properties,
+  secretsIn,
+  toStruct,
+  withTexts,
+} from "./wire";
 
 type Registered = RegisterResourceResponse;
 
@@ -48,6 +55,8 @@ interface ChildInput {
   readonly from: readonly string[];
   /** The resources that it is an output of. */
   readonly dependsOn?: readonly string[];
+  /** Default: whether one of the inputs in `from` is a secret. */
+  readonly isSecret?: boolean;
 }
 
 /** What a child was called in the dynamic front end. */
@@ -55,6 +64,11 @@ const DYNAMIC_TYPES = {
   [PLUGIN_SERVICE_ACCOUNT_TYPE]: SERVICE_ACCOUNT_TYPE,
   [PLUGIN_API_KEY_TYPE]: API_KEY_TYPE,
 } as const;
+
+/** In the URN of the parent of a component without a parent. */
+const STACK = "::pulumi:pulumi:Stack::";
+
+type AliasMessage = InstanceType<ReturnType<typeof aliasMessages>["Alias"]>;
 
 type ChildInputs = Readonly<Record<string, ChildInput>>;
 
@@ -126,14 +140,21 @@ function childInputs(
   const args = withTexts(fromStruct(request.getInputs()));
   const given = (name: string): ChildInput => ({ value: args[name], from: [name] });
   const fixed = (value: unknown): ChildInput => ({ value, from: [] });
-  const { namePrefix = request.getName(), expiresIn = LIFETIME } = args;
+  const { namePrefix = request.getName(), expiresIn = LIFETIME, adopt } = args;
+  const isAdoptKnown = adopt !== UNKNOWN;
+  const { key: _, ...adoptedAccount } = Object(request.getInputs()?.toJavaScript()["adopt"]);
   return {
     accountInputs: {
       name: given("name"),
       namePrefix: { value: namePrefix, from: ["namePrefix"] },
       roles: given("roles"),
       connection: given("connection"),
-      forceDestroy: fixed(ACCOUNT_INPUTS.forceDestroy),
+      forceDestroy: { value: args["forceDestroy"] ?? FORCE_DESTROY, from: ["forceDestroy"] },
+      adopt: {
+        value: isAdoptKnown ? Object(adopt).serviceAccountId : adopt,
+        from: ["adopt"],
+        isSecret: containsSecret(adoptedAccount),
+      },
     },
     keyInputs: {
       // A prefix and not a name: every rotation creates another key, and each needs a unique name.
@@ -146,7 +167,8 @@ function childInputs(
         from: ["rotateBefore", "expiresIn"],
       },
       rotationTriggers: given("rotationTriggers"),
-      onDelete: fixed(KEY_INPUTS.onDelete),
+      onDelete: { value: args["onDelete"] ?? ON_DELETE, from: ["onDelete"] },
+      adopt: { value: isAdoptKnown ? Object(adopt).key : adopt, from: ["adopt"], isSecret: true },
     },
   };
 }
@@ -210,9 +232,9 @@ class Monitor {
     { protect }: { readonly protect?: boolean } = {},
   ): Promise<Registered> {
     const { request } = this;
-    const { Alias } = aliasMessages();
     const secret = secretsIn(request.getInputs());
-    const isSecret = ({ from }: ChildInput) => from.some((name) => secret.includes(name));
+    const isSecret = (input: ChildInput) =>
+      input.isSecret ?? input.from.some((name) => secret.includes(name));
     const given = Object.entries(inputs).filter(([, { value }]) => value !== undefined);
     const secrets = given.filter(([, input]) => isSecret(input)).map(([name]) => name);
     const registration = this.registration(type, parent)
@@ -222,7 +244,7 @@ class Monitor {
       // They choose a default provider, if there is no reference.
       .setVersion(this.self.version)
       .setPlugindownloadurl(this.self.pluginDownloadURL)
-      .setAliasesList([new Alias().setSpec(new Alias.Spec().setType(DYNAMIC_TYPES[type]))])
+      .setAliasesList(this.aliasesOf(type))
       .setAdditionalsecretoutputsList(type === PLUGIN_API_KEY_TYPE ? ["apiKey"] : []);
     if (protect !== undefined) registration.setProtect(protect);
     const { PropertyDependencies } = monitorMessages().RegisterResourceRequest;
@@ -235,6 +257,17 @@ class Monitor {
       for (const urn of urns) all.add(urn);
     }
     return this.register(registration.setDependenciesList([...all]));
+  }
+
+  /** A child is also the one that the dynamic front end created, and the one that stood in the component's place. */
+  private aliasesOf(type: keyof typeof DYNAMIC_TYPES): AliasMessage[] {
+    const { Alias } = aliasMessages();
+    const parent = this.request.getParent();
+    const flat = new Alias.Spec();
+    if (parent.includes(STACK)) flat.setNoparent(true);
+    else flat.setParenturn(parent);
+    const moved = new Alias.Spec().setType(DYNAMIC_TYPES[type]);
+    return [moved, flat].map((spec) => new Alias().setSpec(spec));
   }
 
   registerOutputs(urn: string, outputs: ReturnType<typeof toStruct>): Promise<unknown> {

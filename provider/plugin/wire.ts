@@ -36,7 +36,8 @@ export function secretsIn(struct: Struct | undefined): string[] {
   return entries.filter(([, value]) => containsSecret(value)).map(([name]) => name);
 }
 
-function containsSecret(value: unknown): boolean {
+/** Whether a value on the wire is a secret, or contains one. */
+export function containsSecret(value: unknown): boolean {
   if (Array.isArray(value)) return value.some(containsSecret);
   if (!isObject(value)) return false;
   const isSecret =

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { API_KEY_TYPE, hasType, PLUGIN_API_KEY_TYPE } from "../shared/resource-types";
+import { connectionOf, setConnection } from "./connection";
 import { rejectDeletedWith, rejectImport, withAlias, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
@@ -73,7 +74,11 @@ export interface ApiKeyArgs {
    * Change: another id replaces. Removing it changes nothing.
    */
   adopt?: pulumi.Input<AdoptedApiKey> | undefined;
-  /** Name of a connection in `flexprice:connections`. Default: the other settings. Change: replaces. */
+  /**
+   * Name of a connection in `flexprice:connections`. Default: the other settings.
+   * Change: replaces, unless both have the same server, credential and environment.
+   * @remarks Resources inherit the connection of their parent, see {@link setConnection}.
+   */
   connection?: pulumi.Input<string> | undefined;
 }
 
@@ -166,15 +171,12 @@ export class ApiKey extends pulumi.CustomResource {
     rejectUnknownSettings();
     rejectImport("ApiKey", name, opts);
     rejectDeletedWith("ApiKey", name, opts);
-    super(
-      API_KEY_TYPE,
-      name,
-      opts?.id === undefined ? declared(name, args ?? {}) : existing(args),
-      {
-        ...withAlias(opts, PLUGIN_API_KEY_TYPE, name),
-        additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
-      },
-    );
+    const given = { ...args, connection: connectionOf(args?.connection, opts) };
+    super(API_KEY_TYPE, name, opts?.id === undefined ? declared(name, given) : existing(given), {
+      ...withAlias(opts, PLUGIN_API_KEY_TYPE, name),
+      additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
+    });
+    setConnection(this, given.connection);
   }
 
   /**

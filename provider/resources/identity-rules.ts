@@ -6,9 +6,11 @@ export const LIFETIME = "90d";
 /** How long a key and its successor both work, unless the lifetime is short. */
 const OVERLAP = "14d";
 
-/** The inputs of a component's children that no user chooses. Its keys go with the account. */
-export const ACCOUNT_INPUTS = { forceDestroy: true } as const;
-export const KEY_INPUTS = { onDelete: "expire" } as const;
+/** By default, the account's keys go with it. */
+export const FORCE_DESTROY = true;
+
+/** By default, consumers have time to switch over to a new key. */
+export const ON_DELETE = "expire";
 
 /**
  * Pulumi does not replace protected resources: every up would fail once the key is due. The component's `protect` only

@@ -1,5 +1,7 @@
 import {
+  type Alias,
   all,
+  type ComponentResourceOptions,
   type CustomResourceOptions,
   getProject,
   getStack,
@@ -57,17 +59,29 @@ export function rejectDeletedWith(
 }
 
 /**
- * The options, so that a resource that the plugin created with this type is the same resource. Without a parent, the
- * alias is the whole URN: the SDK takes long to make one of a type.
+ * The options, so that a resource that the plugin created with this type is the same resource.
  */
 export function withAlias(
   opts: CustomResourceOptions | undefined,
   type: string,
   name: string,
 ): CustomResourceOptions {
-  const urn = `urn:pulumi:${getStack()}::${getProject()}::${type}::${name}`;
-  const alias = opts?.parent === undefined ? urn : { type };
+  const alias = opts?.parent === undefined ? topLevelUrn(type, name) : { type };
   return { ...opts, aliases: [...(opts?.aliases ?? []), alias] };
+}
+
+/** The alias of a component's child, so that it is the resource that stood in the component's place before. */
+export function flatAlias(
+  opts: ComponentResourceOptions | undefined,
+  type: string,
+  name: string,
+): Alias | string {
+  return opts?.parent === undefined ? topLevelUrn(type, name) : { parent: opts.parent };
+}
+
+/** The URN of a resource without a parent. The SDK takes long to make one of an alias. */
+function topLevelUrn(type: string, name: string): string {
+  return `urn:pulumi:${getStack()}::${getProject()}::${type}::${name}`;
 }
 
 /** The input or its default. Only creates an output if the input is one. */

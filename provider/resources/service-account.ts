@@ -5,6 +5,7 @@ import {
   SERVICE_ACCOUNT_TYPE,
 } from "../shared/resource-types";
 import type { ServiceAccountRole } from "../shared/roles";
+import { connectionOf, setConnection } from "./connection";
 import { rejectImport, rejectMissingArgs, withAlias, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
@@ -44,7 +45,9 @@ export interface ServiceAccountArgs {
    */
   adopt?: pulumi.Input<string> | undefined;
   /**
-   * Name of a connection in `flexprice:connections`. Default: the other settings. Change: replaces.
+   * Name of a connection in `flexprice:connections`. Default: the other settings.
+   * Change: replaces, unless both have the same server, credential and environment.
+   * @remarks Resources inherit the connection of their parent, see {@link setConnection}.
    */
   connection?: pulumi.Input<string> | undefined;
 }
@@ -108,12 +111,14 @@ export class ServiceAccount extends pulumi.CustomResource {
     rejectUnknownSettings();
     rejectImport("ServiceAccount", name, opts);
     rejectMissingArgs("ServiceAccount", name, args, "roles");
+    const given = { ...args, connection: connectionOf(args.connection, opts) };
     super(
       SERVICE_ACCOUNT_TYPE,
       name,
-      opts?.id === undefined ? declared(name, args) : existing(args),
+      opts?.id === undefined ? declared(name, given) : existing(given),
       withAlias(opts, PLUGIN_SERVICE_ACCOUNT_TYPE, name),
     );
+    setConnection(this, given.connection);
   }
 
   /**

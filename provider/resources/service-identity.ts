@@ -1,10 +1,23 @@
 import * as pulumi from "@pulumi/pulumi";
-import { SERVICE_IDENTITY_TYPE } from "../shared/resource-types";
+import {
+  API_KEY_TYPE,
+  SERVICE_ACCOUNT_TYPE,
+  SERVICE_IDENTITY_TYPE,
+} from "../shared/resource-types";
 import type { ServiceAccountRole } from "../shared/roles";
-import { ApiKey } from "./api-key";
-import { ACCOUNT_INPUTS, KEY_INPUTS, KEY_OPTIONS, LIFETIME, overlapWithin } from "./identity-rules";
-import { rejectDeletedWith, rejectMissingArgs, withDefault } from "./options";
+import { type AdoptedApiKey, ApiKey, type OnDelete } from "./api-key";
+import { connectionOf, setConnection } from "./connection";
+import { FORCE_DESTROY, KEY_OPTIONS, LIFETIME, ON_DELETE, overlapWithin } from "./identity-rules";
+import { flatAlias, rejectDeletedWith, rejectMissingArgs, withDefault } from "./options";
 import { ServiceAccount } from "./service-account";
+
+/** An existing account and key to adopt. */
+export interface AdoptedIdentity {
+  /** The account's id, `user_…`. It must have the same roles. */
+  serviceAccountId: pulumi.Input<string>;
+  /** A key of the account that expires, with its value. Default: a key is created. */
+  key?: pulumi.Input<AdoptedApiKey> | undefined;
+}
 
 /** Inputs of a {@link ServiceIdentity}. */
 export interface ServiceIdentityArgs {
@@ -33,7 +46,23 @@ export interface ServiceIdentityArgs {
   rotateBefore?: pulumi.Input<string> | undefined;
   /** Arbitrary key-value pairs. Changing any value replaces the key. Adding the map for the first time does not. */
   rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
-  /** Name of a connection in `flexprice:connections`. Default: the other settings. Change: replaces both. */
+  /**
+   * What happens to a replaced key. `expire` keeps it until its expiry, so that the service can switch over; `revoke`
+   * revokes it once its successor is created. Default: `expire`. Change: updates in place, without a request.
+   */
+  onDelete?: pulumi.Input<OnDelete> | undefined;
+  /**
+   * Whether deleting the account first revokes the keys that block it, such as keys created by hand. See
+   * {@link ServiceAccountArgs.forceDestroy}. Default: true. Change: updates in place, without a request.
+   */
+  forceDestroy?: pulumi.Input<boolean> | undefined;
+  /** An existing account to adopt, with a key or without. Change: another id replaces. Removing it changes nothing. */
+  adopt?: AdoptedIdentity | undefined;
+  /**
+   * Name of a connection in `flexprice:connections`. Default: the other settings.
+   * Change: replaces both, unless both have the same server, credential and environment.
+   * @remarks Resources inherit the connection of their parent, see {@link setConnection}.
+   */
   connection?: pulumi.Input<string> | undefined;
 }
 
@@ -78,26 +107,33 @@ export class ServiceIdentity extends pulumi.ComponentResource {
     rejectMissingArgs("ServiceIdentity", name, args, "roles");
     rejectDeletedWith("ServiceIdentity", name, opts);
     super(SERVICE_IDENTITY_TYPE, name, {}, opts);
-    const { roles, expiresIn = LIFETIME, rotateBefore, rotationTriggers, connection } = args;
+    setConnection(this, connectionOf(args.connection, opts));
+    const { roles, expiresIn = LIFETIME, rotateBefore, rotationTriggers, adopt } = args;
     const namePrefix = withDefault(args.namePrefix, name);
     this.serviceAccount = new ServiceAccount(
       name,
-      { name: args.name, namePrefix, roles, connection, ...ACCOUNT_INPUTS },
-      { parent: this },
+      {
+        name: args.name,
+        namePrefix,
+        roles,
+        forceDestroy: args.forceDestroy ?? FORCE_DESTROY,
+        adopt: adopt?.serviceAccountId,
+      },
+      { parent: this, aliases: [flatAlias(opts, SERVICE_ACCOUNT_TYPE, name)] },
     );
     this.key = new ApiKey(
       name,
       {
         // A prefix and not a name: every rotation creates another key, and each needs a unique name.
         namePrefix: withDefault(args.name, namePrefix),
-        connection,
         serviceAccountId: this.serviceAccount.id,
         expiresIn,
         rotateBefore: rotateBefore ?? overlapOf(expiresIn),
         rotationTriggers,
-        ...KEY_INPUTS,
+        onDelete: args.onDelete ?? ON_DELETE,
+        adopt: adopt?.key,
       },
-      { parent: this, ...KEY_OPTIONS },
+      { parent: this, aliases: [flatAlias(opts, API_KEY_TYPE, name)], ...KEY_OPTIONS },
     );
     this.serviceAccountId = this.serviceAccount.id;
     this.apiKey = this.key.apiKey;

@@ -121,6 +121,7 @@ export class ChaosWorld {
       managed,
       adoptedIds: new Set(),
       connectionNames: () => [],
+      inform: async () => {},
       fingerprint: () => "0123456789abcdef",
       diffedAccounts: new DiffedResources(),
       diffedKeys: new DiffedResources(),

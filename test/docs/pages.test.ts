@@ -21,6 +21,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   'pulumi config set --path key.id "$KEY_ID"': "typed in test/engine/example-adopt.test.ts",
   "keysExpire({ maxDays: 30 }),": "compiled; packs like it run in test/engine/policies.test.ts",
   '"flexprice-account-per-service": "disabled"': "settings as in test/engine/policies.test.ts",
+  "-const relay = new flexprice.ServiceAccount": "test/engine/front-ends/moving-in.test.ts",
   "✔ rejects a misspelled role in a preview": "test/engine/example-testing.test.ts",
 };
 

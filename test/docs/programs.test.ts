@@ -77,6 +77,9 @@ function existingObjects({ emulator, operator }: EngineFixture): Record<string, 
   const toAdopt = key(shared);
   const relay = account("relay by hand");
   const relayKey = key(relay);
+  const worker = account("worker by hand");
+  const expiresAt = new Date(Date.now() + 90 * 24 * 3_600_000);
+  const workerKey = emulator.createKey(worker.id, environmentId, { name: "theirs", expiresAt });
   const secret = (value: unknown): ConfigValue => ({ value: JSON.stringify(value), secret: true });
   return {
     "test:tenantId": { value: tenantId },
@@ -87,6 +90,8 @@ function existingObjects({ emulator, operator }: EngineFixture): Record<string, 
     "test:keyToAdopt": secret({ id: toAdopt.id, apiKey: toAdopt.value }),
     "test:account": { value: relay.id },
     "test:key": secret({ id: relayKey.id, apiKey: relayKey.value }),
+    "test:workerAccount": { value: worker.id },
+    "test:workerKey": secret({ id: workerKey.id, apiKey: workerKey.value }),
     "flexprice:connections": secret({ sandbox: { apiKey }, production: { apiKey } }),
   };
 }

@@ -144,3 +144,82 @@ describe("connections", () => {
     assert.ok(fixture.emulator.accounts().every(({ status }) => status === "archived"));
   });
 });
+
+describe("a stack that moves from settings without a name to a connection", () => {
+  let fixture: EngineFixture;
+  const MAIN = "flexprice:connections.main";
+  before(async () => {
+    fixture = await EngineFixture.open(component(""));
+  });
+  after(() => fixture.close());
+
+  /** A component whose resources name no connection. One of them is two levels below it. */
+  function component(start: string): string {
+    return `
+import * as flexprice from "pulumi-flexprice";
+import * as pulumi from "@pulumi/pulumi";
+class Shop extends pulumi.ComponentResource {
+  constructor(name: string) {
+    super("example:Shop", name);
+    ${start}
+    const roles = ["event_reader"];
+    const account = new flexprice.ServiceAccount("flat", { roles }, { parent: this });
+    const key = new flexprice.ApiKey("flat", { serviceAccountId: account.id }, { parent: account });
+    const group = new pulumi.ComponentResource("example:Group", name, {}, { parent: this });
+    const service = new flexprice.ServiceIdentity("service", { roles }, { parent: group });
+    values.push(key.apiKey, service.apiKey);
+    connections.push(account.connection, key.connection, service.key.connection);
+  }
+}
+const values: pulumi.Output<string>[] = [];
+const connections: pulumi.Output<string | undefined>[] = [];
+new Shop("shop");
+export { values, connections };`;
+  }
+
+  it("keeps every object while both have the same settings", async () => {
+    succeeded(await fixture.up());
+    const { values } = await fixture.outputs();
+    fixture.takeWrites();
+    for (const [name, value] of [
+      ["apiKey", fixture.operator.apiKey],
+      ["baseUrl", fixture.emulator.url],
+    ] as const) {
+      const path = ["--secret", "--path", `${MAIN}.${name}`, value];
+      const set = await fixture.workspace.run(["config", "set", ...path]);
+      assert.equal(set.exitCode, 0, set.output);
+    }
+    fixture.setSource(component('flexprice.setConnection(this, "main");'));
+    const moved = ["flat", "service"].flatMap((name) => [
+      `update ApiKey ${name}`,
+      `update ServiceAccount ${name}`,
+    ]);
+    assert.deepEqual(changes(succeeded(await fixture.preview())).sort(), moved.sort());
+    assert.deepEqual(changes(succeeded(await fixture.up())).sort(), moved);
+    assert.deepEqual(fixture.takeWrites(), []);
+    const connections = ["main", "main", "main"];
+    assert.deepEqual(await fixture.outputs(), { values, connections });
+  });
+
+  it("needs the settings without a name no longer", async () => {
+    for (const name of ["FLEXPRICE_API_KEY", "FLEXPRICE_BASE_URL"]) {
+      delete fixture.workspace.env[name];
+    }
+    assert.deepEqual(changes(succeeded(await fixture.up())), []);
+    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+  });
+
+  it("cannot leave a connection that the configuration no longer has: a preview says so", async () => {
+    const settings = JSON.stringify({ other: { apiKey: fixture.operator.apiKey } });
+    await fixture.unsetConfig("flexprice:connections");
+    fixture.workspace.env["FLEXPRICE_CONNECTIONS"] = settings;
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
+    fixture.setSource(component('flexprice.setConnection(this, "other");'));
+    const preview = failed(await fixture.preview());
+    assert.match(
+      preview.output,
+      /Could not replace service account .*\n +Reason: it was created through connection "main", which the configuration no longer has/,
+    );
+    assert.deepEqual(fixture.takeWrites(), []);
+  });
+});

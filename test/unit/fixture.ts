@@ -67,6 +67,10 @@ export interface ProcessOptions {
   readonly preflight?: boolean;
   /** Default: true. */
   readonly configured?: boolean;
+  /** What identifies the settings of connections, by name. Default: no two have the same settings. */
+  readonly fingerprints?: Readonly<Record<string, string>>;
+  /** The names of connections that are not configured; "" is the default one. */
+  readonly unconfigured?: readonly string[];
   /** As in the plugin. Default: false. */
   readonly isPlugin?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
@@ -80,7 +84,7 @@ export interface ProcessOptions {
   readonly journal?: Journal;
 }
 
-/** The fingerprint of the settings of every process of a fixture. */
+/** The fingerprint of the settings of the default connection. */
 export const FINGERPRINT = "0123456789abcdef";
 
 /** One provider process, which lives for one operation of Pulumi. */
@@ -90,6 +94,7 @@ export interface ProviderProcess {
   readonly connection: Connection;
   readonly managed: ManagedIds;
   readonly warnings: string[];
+  readonly infos: string[];
   /** All pauses, in milliseconds. None of them takes time. */
   readonly pauses: number[];
 }
@@ -142,6 +147,7 @@ export class UnitFixture {
     const { journal = new Journal() } = options;
     const managed = new ManagedIds(journal);
     const warnings: string[] = [];
+    const infos: string[] = [];
     const pauses: number[] = [];
     const platform = this.platform(options.transport, pauses);
     const connection = new Connection(
@@ -158,9 +164,9 @@ export class UnitFixture {
     const kept = new KeptIds(options.runFolder, "run");
     const context: ProviderContext = {
       connect: () => connection,
-      isConfigured: () => configured,
+      isConfigured: (name = "") => configured && options.unconfigured?.includes(name) !== true,
       connectionNames: () => [],
-      fingerprint: () => FINGERPRINT,
+      fingerprint: (name = "") => options.fingerprints?.[name] ?? `${FINGERPRINT}${name}`,
       wantsPreflight: () => preflight,
       managed,
       adoptedIds: new Set(),
@@ -174,6 +180,9 @@ export class UnitFixture {
       warn: async (message) => {
         warnings.push(message);
       },
+      inform: async (message) => {
+        infos.push(message);
+      },
     };
     return {
       accounts: new ServiceAccountProvider(context),
@@ -181,6 +190,7 @@ export class UnitFixture {
       connection,
       managed,
       warnings,
+      infos,
       pauses,
     };
   }

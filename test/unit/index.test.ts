@@ -45,7 +45,7 @@ describe("index", () => {
     );
   });
 
-  function valueOf(output: pulumi.Output<unknown>): Promise<unknown> {
+  function resolved(output: pulumi.Output<unknown>): Promise<unknown> {
     return new Promise((resolve) => output.apply(resolve));
   }
 
@@ -75,6 +75,7 @@ describe("index", () => {
       "getServiceAccountOutput",
       "getServiceAccounts",
       "getServiceAccountsOutput",
+      "setConnection",
     ]);
   });
 
@@ -154,9 +155,47 @@ describe("index", () => {
     for (const [args, resource] of Object.values(resources)) {
       for (const [name, value] of Object.entries(args)) {
         const output: pulumi.Output<unknown> = Reflect.get(resource, name);
-        assert.deepEqual(await valueOf(output), value, name);
+        assert.deepEqual(await resolved(output), value, name);
       }
     }
+  });
+
+  describe("connections", () => {
+    class Shop extends pulumi.ComponentResource {
+      constructor(connection: pulumi.Input<string> | undefined, opts?: pulumi.ResourceOptions) {
+        super("example:Shop", "shop", {}, opts);
+        flexprice.setConnection(this, connection);
+      }
+    }
+
+    const connectionBelow = (parent: pulumi.Resource, own: { connection?: string } = {}) =>
+      resolved(new flexprice.ApiKey("k", own, { parent }).connection);
+
+    it("are inherited from the nearest ancestor that has one", async () => {
+      const shop = new Shop("eu");
+      const group = new Shop(undefined, { parent: shop });
+      assert.equal(await connectionBelow(shop), "eu");
+      assert.equal(await connectionBelow(group), "eu");
+      assert.equal(await connectionBelow(group, { connection: "india" }), "india");
+      assert.equal(await connectionBelow(new Shop(pulumi.output("us"), { parent: group })), "us");
+      const service = new flexprice.ServiceIdentity("s", { roles: [] }, { parent: group });
+      assert.equal(await resolved(service.serviceAccount.connection), "eu");
+      assert.equal(await resolved(service.key.connection), "eu");
+      const read = flexprice.ServiceAccount.get("a", "user_1", { parent: group });
+      assert.equal(await connectionBelow(read), "eu");
+      assert.equal(
+        await connectionBelow(new pulumi.ComponentResource("example:Other", "o")),
+        undefined,
+      );
+    });
+
+    it("of a resource are inherited by its children", async () => {
+      const account = new flexprice.ServiceAccount("a", { roles: [], connection: "eu" });
+      const key = new flexprice.ApiKey("b", {}, { parent: account });
+      assert.equal(await connectionBelow(key), "eu");
+      const args = { roles: [], connection: "india" };
+      assert.equal(await connectionBelow(new flexprice.ServiceIdentity("c", args)), "india");
+    });
   });
 
   describe("names", () => {
@@ -396,15 +435,27 @@ describe("index", () => {
         expiresIn: "30d",
         rotateBefore: "7d",
         rotationTriggers: { release: "1" },
-      };
+        onDelete: "revoke",
+      } as const;
       const roles = ["event_ingestor"];
-      assert.deepEqual(await registrations({ roles, connection, ...names, ...ofKey }), [
+      const forceDestroy = false;
+      const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+      const adopt = { serviceAccountId: "user_1", key: { id: "secret_1", apiKey } };
+      const args = { roles, connection, forceDestroy, adopt, ...names, ...ofKey };
+      assert.deepEqual(await registrations(args), [
         { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
-        { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, connection, ...names } },
+        {
+          type: ACCOUNT_TYPE,
+          name: "ingestor",
+          inputs: { ...account, connection, forceDestroy, adopt: "user_1", ...names },
+        },
         {
           type: KEY_TYPE,
           name: "ingestor",
-          inputs: { ...key, connection, namePrefix: "Ingestor", ...ofKey },
+          inputs: {
+            ...{ ...key, connection, namePrefix: "Ingestor", ...ofKey },
+            adopt: { [SECRET_MARK]: SECRET_VALUE, value: adopt.key },
+          },
         },
       ]);
     });

@@ -85,14 +85,14 @@ function isLeftToExpire(context: ProviderContext, id: string, props: State): boo
   if (props.onDelete !== "expire" || props.expiresAt === undefined) return false;
   // If the engine deletes a key that the program has, it replaces the key.
   const replaced = diffedKeys.get(id);
-  if (replaced !== undefined) return isRotation(replaced.olds, replaced.news);
+  if (replaced !== undefined) return isRotation(context, replaced.olds, replaced.news);
   // An interrupted run may have created the successor.
   const isFollowed =
     diffedKeys.isLeftElsewhere(id) ||
     successorsOf(context, id).length > 0 ||
-    diffedKeys.all().some(({ olds }) => isOldSuccessor(olds, props));
+    diffedKeys.all().some(({ olds }) => isOldSuccessor(context, olds, props));
   // With --replace the engine asks for no diff.
-  return isFollowed || diffedKeys.takeSuccessor((inputs) => isSuccessor(inputs, props));
+  return isFollowed || diffedKeys.takeSuccessor((inputs) => isSuccessor(context, inputs, props));
 }
 
 /** Whether another key of the program is responsible for this predecessor. */
@@ -100,7 +100,7 @@ function isCarriedOn(context: ProviderContext, id: string, predecessor: Predeces
   const { diffedKeys } = context;
   const replaced = diffedKeys.get(id);
   return (
-    (replaced !== undefined && isRotation(replaced.olds, replaced.news)) ||
+    (replaced !== undefined && isRotation(context, replaced.olds, replaced.news)) ||
     diffedKeys.holds(predecessor.id) ||
     diffedKeys.isLeftElsewhere(predecessor.id) ||
     successorsOf(context, predecessor.id).some((other) => other.id !== id)
@@ -183,21 +183,21 @@ async function proveUnusable(
 }
 
 /** Whether a key with these inputs was created to replace the other one. */
-function isSuccessor(inputs: Inputs, props: State): boolean {
+function isSuccessor(context: ProviderContext, inputs: Inputs, props: State): boolean {
   const isNamedAlike =
     inputs.name === undefined
       ? inputs.namePrefix === (props.namePrefix ?? props.name)
       : inputs.name === props.name;
-  return isNamedAlike && inputs.type === props.type && isRotation(props, inputs);
+  return isNamedAlike && inputs.type === props.type && isRotation(context, props, inputs);
 }
 
 /** As {@link isSuccessor}, for states of older releases: they list no predecessors, and all keys have one name. */
-function isOldSuccessor(olds: State, props: State): boolean {
+function isOldSuccessor(context: ProviderContext, olds: State, props: State): boolean {
   return (
     props.namePrefix === undefined &&
     olds.namePrefix === undefined &&
     olds.name === props.name &&
     Date.parse(olds.createdAt) > Date.parse(props.createdAt) &&
-    isRotation(props, olds)
+    isRotation(context, props, olds)
   );
 }

@@ -1,30 +1,43 @@
 import { hasPassed } from "../../shared/duration";
+import { isSameConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import type { Diffed } from "../diffed-resources";
 import type { Inputs, Predecessor, State } from "./state";
 
-/** Whether a replacement keeps the key's owner and connection, so that the old key may work beside its successor. */
-export function isRotation(olds: State, news: Inputs): boolean {
-  return olds.serviceAccountId === news.serviceAccountId && olds.connection === news.connection;
+/**
+ * Whether a replacement keeps the key's owner and the connection's settings, so that the old key may work beside its
+ * successor.
+ */
+export function isRotation(
+  context: Pick<ProviderContext, "fingerprint">,
+  olds: State,
+  news: Inputs,
+): boolean {
+  return (
+    olds.serviceAccountId === news.serviceAccountId &&
+    isSameConnection(context, olds.connection, news.connection)
+  );
 }
 
 /** Tells the other processes which keys go on until their expiry: a key that moves is deleted by its old provider. */
 export function noteLeftKeys(
-  { diffedKeys }: Pick<ProviderContext, "diffedKeys">,
+  context: Pick<ProviderContext, "diffedKeys" | "fingerprint">,
   { id, olds, news, isReplaced }: Diffed<State, Inputs>,
 ): void {
-  const isLeft = !isReplaced || isRotation(olds, news);
+  const { diffedKeys } = context;
+  const isLeft = !isReplaced || isRotation(context, olds, news);
   for (const predecessor of olds.predecessors ?? []) diffedKeys.noteLeft(predecessor.id, isLeft);
   if (isReplaced) diffedKeys.noteLeft(id, isLeft);
 }
 
 /** The keys left to their expiry once the key with these inputs is created; `now` by the server's clock. */
 export function predecessorsOf(
+  context: Pick<ProviderContext, "fingerprint">,
   replaced: Diffed<State, Inputs> | undefined,
   inputs: Inputs,
   now: number,
 ): Predecessor[] {
-  if (replaced === undefined || !isRotation(replaced.olds, inputs)) return [];
+  if (replaced === undefined || !isRotation(context, replaced.olds, inputs)) return [];
   const { id, olds } = replaced;
   const before = unexpired(olds.predecessors, now);
   return olds.onDelete === "expire" && olds.expiresAt !== undefined

@@ -15,6 +15,7 @@ import { FlexpriceError, operation } from "../../shared/errors";
 import { lazy } from "../../shared/lazy";
 import { displayName, quoted, rememberSecret } from "../../shared/redaction";
 import { containsUnknown, isUnknown } from "../../shared/unknowns";
+import { connectionChange, guardOldConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
 import { omitProvider, pickDefined, unlessUnknown } from "../inputs";
@@ -90,15 +91,20 @@ function by(rule: (text: string) => string | undefined) {
 const NAME_PREFIX = "api-key";
 
 // namePrefix has no row: it only counts when the key is created.
-const CHANGES: ChangeTable<
-  "serviceAccountId" | "type" | "rotateBefore" | "onDelete" | "connection"
-> = {
-  serviceAccountId: { change: "replace" },
-  type: { change: "replace" },
-  rotateBefore: { change: "update", same: sameDuration },
-  onDelete: { change: "update", same: (before, now) => (before ?? "revoke") === (now ?? "revoke") },
-  connection: { change: "replace" },
-};
+function changeTable(
+  context: ProviderContext,
+): ChangeTable<"serviceAccountId" | "type" | "rotateBefore" | "onDelete" | "connection"> {
+  return {
+    serviceAccountId: { change: "replace" },
+    type: { change: "replace" },
+    rotateBefore: { change: "update", same: sameDuration },
+    onDelete: {
+      change: "update",
+      same: (before, now) => (before ?? "revoke") === (now ?? "revoke"),
+    },
+    connection: connectionChange(context),
+  };
+}
 
 /** The provider of API keys that the engine calls. */
 export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
@@ -175,6 +181,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const what = `API key ${displayName(id, olds.name)}`;
     await checkTenant(this.context, olds, what, isReplaced ? "replace" : undefined);
     if (isReplaced) {
+      await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));
       for (const warning of this.replacementWarnings(id, olds, news, changed, now))
         await warn(warning);
     } else if (this.isProgramRun && news.adopt?.id === id) {
@@ -195,7 +202,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     if (hasPassed(olds.expiresAt, now)) return [];
     const isExpiring = olds.onDelete === "expire" && olds.expiresAt !== undefined;
     const warnings: string[] = [];
-    if (isExpiring && !isRotation(olds, news)) {
+    if (isExpiring && !isRotation(this.context, olds, news)) {
       warnings.push(
         `${key} is revoked once its successor is created, although its onDelete is "expire": ${this.endOf(olds, news)}.`,
       );
@@ -274,9 +281,12 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       const replaced = diffedKeys.claim(inputs);
       await diffedKeys.noteAdopted(listed.id, inputs);
       // The adopted key may be one of the predecessors.
-      const predecessors = predecessorsOf(replaced, inputs, connection.api.serverNow()).filter(
-        ({ id }) => id !== listed.id,
-      );
+      const predecessors = predecessorsOf(
+        this.context,
+        replaced,
+        inputs,
+        connection.api.serverNow(),
+      ).filter(({ id }) => id !== listed.id);
       return {
         id: listed.id,
         outs: toState(inputs, listed, {
@@ -320,7 +330,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       outs: toState(inputs, secret, {
         ...origin,
         apiKey: api_key,
-        predecessors: predecessorsOf(replaced, inputs, Date.parse(secret.created_at)),
+        predecessors: predecessorsOf(this.context, replaced, inputs, Date.parse(secret.created_at)),
       }),
     };
   }
@@ -348,12 +358,26 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
 
   /** The outputs of {@link update}, which concerns only the provider: nothing of the key changes on the server. */
   plannedUpdate(olds: State, news: Inputs): State {
-    const { rotateBefore: _r, rotationTriggers: _t, onDelete: _o, autoName: _a, ...rest } = olds;
+    const {
+      rotateBefore: _r,
+      rotationTriggers: _t,
+      onDelete: _o,
+      connection: _c,
+      autoName: _a,
+      ...rest
+    } = olds;
     const autoName = news.name === undefined ? { autoName: olds.name } : {};
     return {
       ...rest,
       ...autoName,
-      ...pickDefined(news, "namePrefix", "rotateBefore", "rotationTriggers", "onDelete"),
+      ...pickDefined(
+        news,
+        "namePrefix",
+        "rotateBefore",
+        "rotationTriggers",
+        "onDelete",
+        "connection",
+      ),
     };
   }
 
@@ -369,7 +393,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     olds: Partial<State>,
     news: Inputs,
   ): { changed: string[]; replaced: string[] } {
-    const { changed, replaced } = diffByTable(CHANGES, olds, news);
+    const { changed, replaced } = diffByTable(changeTable(this.context), olds, news);
     // Without a name in the program, the key keeps its name.
     const isRenamed = news.name !== undefined && news.name !== olds.name;
     const triggers = changedTriggers(olds.rotationTriggers, news.rotationTriggers);
@@ -416,9 +440,12 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     if (connection === undefined || adopt === undefined || containsUnknown([adopt, others]))
       return [];
     const owner = isUnknown(serviceAccountId) ? undefined : serviceAccountId;
-    return await asCheckFailures("adopt", () =>
-      this.findAdoptable(connection, adopt, inputs, owner),
-    );
+    return await asCheckFailures("adopt", async () => {
+      const { id, name } = await this.findAdoptable(connection, adopt, inputs, owner);
+      await this.context.inform(
+        `Takes over API key ${displayName(id, name)} instead of creating one.`,
+      );
+    });
   }
 
   private findAdoptable(

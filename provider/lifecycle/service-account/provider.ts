@@ -10,6 +10,7 @@ import { lazy } from "../../shared/lazy";
 import { displayName, quoted } from "../../shared/redaction";
 import { roleProblems, sameRoles, uniqueSorted } from "../../shared/roles";
 import { containsUnknown, isUnknown } from "../../shared/unknowns";
+import { connectionChange, guardOldConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
 import { omitProvider, unlessUnknown } from "../inputs";
@@ -66,12 +67,16 @@ export const schema = lazy(() =>
 const NAME_PREFIX = "service-account";
 
 // namePrefix has no row: it only counts when the account is created.
-const CHANGES: ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> = {
-  name: { change: "update" },
-  roles: { change: "replace", same: sameRoles },
-  forceDestroy: { change: "update", same: (before, now) => (before ?? false) === (now ?? false) },
-  connection: { change: "replace" },
-};
+function changeTable(
+  context: ProviderContext,
+): ChangeTable<"name" | "roles" | "forceDestroy" | "connection"> {
+  return {
+    name: { change: "update" },
+    roles: { change: "replace", same: sameRoles },
+    forceDestroy: { change: "update", same: (before, now) => (before ?? false) === (now ?? false) },
+    connection: connectionChange(context),
+  };
+}
 
 /** The provider of service accounts that the engine calls. */
 export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, State> {
@@ -91,7 +96,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     failures.push(...functionSettingsFailures(this.context, news));
     const roles = knownRoles(inputs);
     const checked = failures.length === 0 ? normalized(inputs) : inputs;
-    if (failures.length === 0 && willCreate(olds, inputs)) {
+    if (failures.length === 0 && willCreate(this.context, olds, inputs)) {
       failures.push(
         ...(inputs.adopt === olds.adopt ||
         inputs.adopt === undefined ||
@@ -122,7 +127,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const { managed, adoptedIds, diffedAccounts, warn } = this.context;
     managed.add(id);
     const name = desiredName(olds, news);
-    const byTable = diffByTable(CHANGES, olds, { ...news, name });
+    const byTable = diffByTable(changeTable(this.context), olds, { ...news, name });
     // Once the adoption is done, replacements create new accounts.
     const adoptsDifferentId =
       news.adopt !== undefined && news.adopt !== id && news.adopt !== olds.adopt;
@@ -150,6 +155,9 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const isChanged = isReplaced || changed.includes("name");
     const what = `service account ${displayName(id, olds.name)}`;
     await checkTenant(this.context, olds, what, isChanged ? "change" : undefined);
+    if (isReplaced) {
+      await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));
+    }
     if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
@@ -279,9 +287,14 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     news: Inputs,
   ): Promise<dynamic.CheckFailure[]> {
     if (connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
-    return await asCheckFailures("adopt", () =>
-      this.findAdoptable(connection, String(news.adopt), news),
-    );
+    return await asCheckFailures("adopt", async () => {
+      const { id, name } = await this.findAdoptable(connection, String(news.adopt), news);
+      const isRenamed = isKnownText(news.name) && news.name !== name;
+      const renamed = isRenamed ? `, and renames it to ${quoted(news.name)}` : "";
+      await this.context.inform(
+        `Takes over service account ${displayName(id, name)} instead of creating one${renamed}.`,
+      );
+    });
   }
 }
 
@@ -334,10 +347,10 @@ async function adoptable(
 }
 
 /** Whether the engine will create: for a new resource, or a change that replaces. */
-function willCreate(olds: Partial<Inputs>, news: Inputs): boolean {
+function willCreate(context: ProviderContext, olds: Partial<Inputs>, news: Inputs): boolean {
   if (olds.roles === undefined) return true;
   return (
-    diffByTable(CHANGES, olds, news).replaced.length > 0 ||
+    diffByTable(changeTable(context), olds, news).replaced.length > 0 ||
     (news.adopt !== undefined && news.adopt !== olds.adopt)
   );
 }

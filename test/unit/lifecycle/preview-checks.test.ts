@@ -306,7 +306,7 @@ describe("lifecycle/preview-checks", () => {
 
     it("pass where its resources have the same, and are no input", async () => {
       const { accounts, keys } = fixture.process();
-      const __functions = { "": FINGERPRINT, eu: FINGERPRINT };
+      const __functions = { "": FINGERPRINT, eu: `${FINGERPRINT}eu` };
       const checks = [
         await accounts.check({}, { roles: ["event_reader"], __functions } as AccountInputs),
         await keys.check({}, { type: "private_key", __functions } as KeyInputs),

@@ -196,11 +196,47 @@ describe("plugin/construct", () => {
     ] as const) {
       const child = registrationOf(type);
       assert.equal(child.getProvider(), "urn of eu::id");
-      assert.deepEqual(
-        child.getAliasesList().map((alias) => alias.getSpec()?.getType()),
-        [dynamicType],
-      );
+      const [moved, flat, ...others] = child.getAliasesList().map((alias) => alias.getSpec());
+      assert.deepEqual(others, []);
+      assert.equal(moved?.getType(), dynamicType);
+      assert.equal(flat?.getParenturn(), "urn of the stack");
     }
+  });
+
+  it("takes the place of an account and a key without a parent", async () => {
+    await construct({ roles: ROLES }, (request) =>
+      request.setParent("urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"),
+    );
+    for (const type of [ACCOUNT, KEY]) {
+      const [, flat] = registrationOf(type).getAliasesList();
+      assert.equal(flat?.getSpec()?.getNoparent(), true);
+    }
+  });
+
+  it("adopts an account and a key, whose value is always a secret", async () => {
+    const key = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
+    const adopt = { serviceAccountId: "user_1", key };
+    const more = { roles: ROLES, onDelete: "revoke", forceDestroy: false };
+    await construct({ ...more, adopt });
+    const { adopt: adoptedAccount, forceDestroy } = inputsOf(ACCOUNT);
+    assert.deepEqual([adoptedAccount, forceDestroy], ["user_1", false]);
+    const { adopt: adoptedKey, onDelete } = inputsOf(KEY);
+    assert.deepEqual([adoptedKey, onDelete], [key, "revoke"]);
+    assert.deepEqual(secretsIn(registrationOf(ACCOUNT).getObject()), []);
+    assert.deepEqual(secretsIn(registrationOf(KEY).getObject()), ["adopt"]);
+  });
+
+  it("keeps the id of an adopted account secret if the program does", async () => {
+    const adopt = { serviceAccountId: "user_1" };
+    await construct({ roles: ROLES, adopt }, () => {}, ["adopt"]);
+    assert.deepEqual(inputsOf(ACCOUNT)["adopt"], "user_1");
+    assert.deepEqual(secretsIn(registrationOf(ACCOUNT).getObject()), ["adopt"]);
+    assert.equal(inputsOf(KEY)["adopt"], undefined);
+  });
+
+  it("does not know in a preview what an unknown adoption adopts", async () => {
+    await construct({ roles: ROLES, adopt: UNKNOWN });
+    assert.deepEqual([inputsOf(ACCOUNT)["adopt"], inputsOf(KEY)["adopt"]], [UNKNOWN, UNKNOWN]);
   });
 
   it("leaves the children to the provider instance that constructs them", async () => {

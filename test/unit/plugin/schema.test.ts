@@ -154,6 +154,7 @@ describe("plugin/schema.json", () => {
         "flexprice:index:ApiKey state: apiKey",
         "flexprice:index:ServiceIdentity outputs: apiKey",
         "flexprice:index:AdoptedApiKey: apiKey",
+        "flexprice:index:AdoptedIdentity: key",
         "flexprice:index:Connection: accessToken",
         "flexprice:index:Connection: apiKey",
       ].sort(),
