@@ -75,13 +75,13 @@ interface Plan<Created> {
   readonly pending: (name: string) => PendingCreate;
   readonly post: (name: string) => Promise<Attempt<Created>>;
   /**
-   * Searches once for what a POST without a response has created. `cleared`: it was unusable, and has been removed.
+   * Searches once for what a POST without a response has created. `removed`: it was unusable, and is gone.
    * @throws FlexpriceError where nothing may be sent again.
    */
   readonly findCreated: (
     name: string,
     lost: FlexpriceError,
-  ) => Promise<Created | "cleared" | "nothing">;
+  ) => Promise<Created | "removed" | "nothing">;
   /** The last steps before the object is handed over. Undefined: the object was unusable, and has been removed. */
   readonly finish: (created: Created, note: Note) => Promise<Finished<Created> | undefined>;
   /** Whether the error can come from a replica that does not know yet what this process has just done. */
@@ -108,7 +108,8 @@ interface Attempts {
 /**
  * Creates exactly one object per call. Flexprice has no idempotency key, and names are not unique. So each POST,
  * repeats included, carries a unique name, and a note on disk records the name before the POST is sent. Whatever has
- * this name was created by this POST, whenever it is found.
+ * this name was created by this POST, whenever it is found. A key that the program names is the exception: nothing is
+ * sent again for it, and nothing is removed.
  */
 export class Creates {
   constructor(
@@ -158,7 +159,7 @@ export class Creates {
    */
   async key(spec: KeySpec, caller: User): Promise<CreatedKey> {
     const ownerId = spec.accountId ?? caller.id;
-    const isExact = spec.name === undefined && spec.type === "private_key";
+    const isUniquelyNamed = spec.name === undefined && spec.type === "private_key";
     /** How far the server's clock is ahead, once a created key has shown it. */
     let serverAheadMs: number | undefined;
     let wrongExpiries = 0;
@@ -171,7 +172,7 @@ export class Creates {
         name,
         ownerId,
         keyType: spec.type,
-        settle: isExact ? "remove" : "report",
+        settle: isUniquelyNamed ? "remove" : "report",
       }),
       post: (name) => {
         const now =
@@ -184,7 +185,7 @@ export class Creates {
         return this.api.createKey({ name, type, expiresAt, accountId });
       },
       findCreated: async (name, lost) => {
-        if (!isExact) throw await this.unresolvable({ ...spec, name }, ownerId, lost);
+        if (!isUniquelyNamed) throw await this.unresolvable({ ...spec, name }, ownerId, lost);
         return await this.revokeFound(name, ownerId);
       },
       finish: async (created, note) => {
@@ -228,7 +229,7 @@ export class Creates {
         const created = await this.post(plan, note, attempts);
         const finished = created === undefined ? undefined : await plan.finish(created, note);
         if (finished === undefined) continue;
-        const isOurs = await this.journal.handOver(note, plan.idOf(finished.created));
+        const isOurs = await this.journal.complete(note, plan.idOf(finished.created));
         // Nobody removes anything for a note that only reports.
         if (isOurs || pending.settle === "report") {
           this.managed.add(plan.idOf(finished.created));
@@ -271,8 +272,8 @@ export class Creates {
     }
     if (!isFailure(error, "outcome_unknown")) throw error;
     const found = await this.resolveUnknownOutcome(plan, note.pending, error);
-    if (found !== "cleared" && found !== "nothing") return found;
-    if (found === "cleared") this.journal.close(note);
+    if (found !== "removed" && found !== "nothing") return found;
+    if (found === "removed") this.journal.close(note);
     attempts.unknown += 1;
     if (attempts.unknown >= MAX_UNKNOWN) throw error;
     attempts.attempt = 1;
@@ -285,7 +286,7 @@ export class Creates {
     plan: Plan<Created>,
     { name, settle }: PendingCreate,
     lost: FlexpriceError,
-  ): Promise<Created | "cleared" | "nothing"> {
+  ): Promise<Created | "removed" | "nothing"> {
     for (const delay of LOOKUP_DELAYS_MS) {
       if (delay > MAX_SILENT_MS) {
         await this.platform.notify?.(
@@ -317,10 +318,10 @@ export class Creates {
     return first ?? "nothing";
   }
 
-  private async revokeFound(name: string, ownerId: string): Promise<"cleared" | "nothing"> {
+  private async revokeFound(name: string, ownerId: string): Promise<"removed" | "nothing"> {
     const lost = (await this.reads.freshKeys(ownerId)).filter((row) => row.name === name);
     for (const { id } of lost) await this.revoke(id, "whose value was lost with the response");
-    return lost.length > 0 ? "cleared" : "nothing";
+    return lost.length > 0 ? "removed" : "nothing";
   }
 
   private async revoke(id: string, which: string): Promise<void> {

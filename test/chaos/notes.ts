@@ -159,8 +159,8 @@ export class ChaosJournal extends Journal {
     if (this.own.delete(note) && note.file !== undefined) this.folder.left(note.file.path);
   }
 
-  override async handOver(note: Note, id: string): Promise<boolean> {
-    const work = this.timeline.hold(super.handOver(note, id));
+  override async complete(note: Note, id: string): Promise<boolean> {
+    const work = this.timeline.hold(super.complete(note, id));
     this.handingOver.add(work);
     this.writer.midway();
     try {

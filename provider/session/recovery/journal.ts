@@ -31,7 +31,7 @@ export const LEASE_MS = 2 * 60_000;
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
 /** An object handed over this shortly before the engine ended may not be in the state, in milliseconds. */
-const HANDED_OVER_MS = 15_000;
+const COMPLETED_MS = 15_000;
 
 const pendingCreate = lazy(() =>
   z.object({
@@ -96,8 +96,8 @@ interface Look {
 
 /**
  * Keeps one note on disk for each POST that creates something. The note is written before the POST is sent, and removed
- * before the result is handed to the engine. So an existing note means: no state has an object of this name. A later
- * process claims a note by renaming it, which only one can do. The writer then finds its note gone, and does not hand
+ * before the result is handed to the engine. So an existing note means: no state has an object of this name, unless the
+ * note only reports. A later process claims a note by renaming it, which only one can do. The writer then finds its note gone, and does not hand
  * over an object that another process may remove.
  *
  * A note is a lease: its age, by the clock of its folder, decides when it may be claimed.
@@ -108,7 +108,7 @@ export class Journal {
   private readonly monotonic: () => number;
   private readonly held = new Set<Note>();
   private readonly looks = new Map<string, Look>();
-  private handedOver: { readonly pending: PendingCreate; readonly at: number }[] = [];
+  private completed: { readonly pending: PendingCreate; readonly at: number }[] = [];
   /** The paths of reports, by the id of the object. */
   private reportsById: Map<string, string> | undefined;
   private renewal: NodeJS.Timeout | undefined;
@@ -165,7 +165,7 @@ export class Journal {
    * @returns False if another process has claimed the note, or it cannot be removed. Then another process may remove
    *   the object, and it must not be handed over.
    */
-  async handOver(note: Note, id: string): Promise<boolean> {
+  async complete(note: Note, id: string): Promise<boolean> {
     const { file, pending } = note;
     this.release(note);
     if (file !== undefined) {
@@ -178,8 +178,8 @@ export class Journal {
     }
     // If the engine ends now, nothing else knows of the object.
     const now = this.monotonic();
-    this.handedOver = this.handedOver.filter(({ at }) => now - at <= HANDED_OVER_MS);
-    this.handedOver.push({ pending: { ...pending, id, settle: "report" }, at: now });
+    this.completed = this.completed.filter(({ at }) => now - at <= COMPLETED_MS);
+    this.completed.push({ pending: { ...pending, id, settle: "report" }, at: now });
     // Without this, a power cut could bring the note back although a state has the object.
     if (file !== undefined) await this.sync(dirname(file.path));
     return true;
@@ -190,8 +190,8 @@ export class Journal {
     const { directory } = this;
     if (directory === undefined) return;
     const now = this.monotonic();
-    for (const { pending, at } of this.handedOver) {
-      if (now - at > HANDED_OVER_MS) continue;
+    for (const { pending, at } of this.completed) {
+      if (now - at > COMPLETED_MS) continue;
       tryTo(() => closeSync(write(directory, pending).descriptor));
     }
   }

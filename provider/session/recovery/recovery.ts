@@ -25,8 +25,8 @@ const GRACE_MS = 2_000;
 const WAIT_PAUSE_MS = 5_000;
 
 /**
- * Cleans up after killed runs. An object with the name or id of an open note is in no state, so it is removed. Nothing
- * else is removed.
+ * Cleans up after killed runs. An object with the name or id of an open note is in no state, so it is removed, unless
+ * the note only reports. Nothing else is removed.
  */
 export class Recovery {
   private hasReminded = false;
@@ -47,8 +47,8 @@ export class Recovery {
     const now = this.platform.now();
     if (this.lookedAt === undefined || Math.abs(now - this.lookedAt) >= LOOK_EVERY_MS) {
       this.lookedAt = now;
-      const settle = () => this.settleAll(caller, warn);
-      this.running = this.running.then(settle, settle);
+      const recover = () => this.recoverAll(caller, warn);
+      this.running = this.running.then(recover, recover);
     }
     await this.running;
   }
@@ -83,21 +83,21 @@ export class Recovery {
       `API key ${quoted(first.name)} blocks the archiving of its service account. It was created by a run that was interrupted, or is still running: waiting up to two minutes to find out.`,
     );
     for (let waited = 0; open().length > 0 && waited <= LEASE_MS; waited += WAIT_PAUSE_MS) {
-      await this.settleAll(caller, warn);
+      await this.recoverAll(caller, warn);
       if (open().length > 0) await this.platform.sleep(WAIT_PAUSE_MS);
     }
     return true;
   }
 
-  private async settleAll(caller: User, warn: Warn): Promise<void> {
+  private async recoverAll(caller: User, warn: Warn): Promise<void> {
     const claimed = this.journal.claimAbandoned(this.origin.server, caller.tenant.id);
     await Promise.all([
-      ...claimed.map((note) => this.settle(note, caller, warn)),
+      ...claimed.map((note) => this.recoverNote(note, caller, warn)),
       this.report(caller, warn),
     ]);
   }
 
-  private async settle(note: AbandonedNote, caller: User, warn: Warn): Promise<void> {
+  private async recoverNote(note: AbandonedNote, caller: User, warn: Warn): Promise<void> {
     const { pending } = note;
     if (note.isStale) {
       this.journal.drop(note);

@@ -32,7 +32,7 @@ describe("session/managed-ids", () => {
           name: `ci-${id}`,
           settle: "remove",
         });
-        await killed.handOver(note, id);
+        await killed.complete(note, id);
       }
       killed.onEngineExit();
       assert.equal(readdirSync(directory).length, 2);

@@ -98,7 +98,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual([inode, born], [String(ino), String(birthtimeNs)]);
       assert.equal(statSync(path).mode & 0o777, 0o600);
       assert.equal(statSync(directory).mode & 0o777, 0o700);
-      assert.equal(await writer.handOver(note, "user_1"), true);
+      assert.equal(await writer.complete(note, "user_1"), true);
       assert.deepEqual(files(), []);
     });
 
@@ -120,7 +120,7 @@ describe("session/recovery/journal", () => {
       journal.identify(note, "user_1");
       journal.release(note);
       journal.close(note);
-      assert.equal(await journal.handOver(note, "user_1"), true);
+      assert.equal(await journal.complete(note, "user_1"), true);
       journal.onEngineExit();
       journal.stateHolds("user_1");
       journal.forget(SERVER, "tenant_1", { id: "user_1", name: "ci" });
@@ -133,7 +133,7 @@ describe("session/recovery/journal", () => {
       const note = await writer.begin(ACCOUNT);
       age(LEASE_OVER);
       assert.equal(claim().length, 1);
-      assert.equal(await writer.handOver(note, "user_1"), false);
+      assert.equal(await writer.complete(note, "user_1"), false);
       assert.deepEqual(warnings, []);
       writer.onEngineExit();
       assert.equal(files().length, 1, "what is not handed over needs no report");
@@ -144,7 +144,7 @@ describe("session/recovery/journal", () => {
       for (const note of notes) {
         unlinkSync(pathOf(note));
         mkdirSync(join(pathOf(note), "full"), { recursive: true });
-        assert.equal(await writer.handOver(note, "user_1"), false);
+        assert.equal(await writer.complete(note, "user_1"), false);
       }
       assert.match(
         warnings[0] ?? "",
@@ -186,7 +186,7 @@ describe("session/recovery/journal", () => {
         throw Object.assign(new Error("disk quota exceeded"), { code: "EDQUOT" });
       });
       try {
-        assert.equal(await writer.handOver(note, "user_1"), true);
+        assert.equal(await writer.complete(note, "user_1"), true);
       } finally {
         full.mock.restore();
       }
@@ -194,9 +194,9 @@ describe("session/recovery/journal", () => {
 
     it("leaves a report where the engine ends while the folder is being synced", async () => {
       const note = await writer.begin(ACCOUNT);
-      const handedOver = writer.handOver(note, "user_1");
+      const completed = writer.complete(note, "user_1");
       writer.onEngineExit();
-      assert.equal(await handedOver, true);
+      assert.equal(await completed, true);
       assert.equal(reader.reports(SERVER, "tenant_1")[0]?.pending.id, "user_1");
     });
   });
@@ -420,7 +420,7 @@ describe("session/recovery/journal", () => {
         ["user_3", 16 * SECOND],
       ] as const) {
         clock = at;
-        await writer.handOver(await writer.begin(ACCOUNT), id);
+        await writer.complete(await writer.begin(ACCOUNT), id);
       }
       clock = 17 * SECOND;
       writer.onEngineExit();
@@ -433,7 +433,7 @@ describe("session/recovery/journal", () => {
 
     it("cannot be left where notes cannot be kept, and that is no error", async () => {
       const note = await writer.begin(ACCOUNT);
-      await writer.handOver(note, "user_1");
+      await writer.complete(note, "user_1");
       rmSync(directory, { recursive: true });
       writeFileSync(directory, "a file");
       writer.onEngineExit();
@@ -441,7 +441,7 @@ describe("session/recovery/journal", () => {
     });
 
     it("are dropped once a state shows the object; notes that are no reports stay", async () => {
-      await writer.handOver(await writer.begin(ACCOUNT), "user_1");
+      await writer.complete(await writer.begin(ACCOUNT), "user_1");
       writer.onEngineExit();
       const note = await writer.begin(ACCOUNT);
       writer.identify(note, "user_2");
@@ -459,10 +459,10 @@ describe("session/recovery/journal", () => {
 
   it("hands over although the folder cannot be synced", async () => {
     const note = await writer.begin(ACCOUNT);
-    const handedOver = writer.handOver(note, "user_1");
+    const completed = writer.complete(note, "user_1");
     // Its note is removed by now, but the folder is not opened yet.
     rmSync(directory, { recursive: true });
-    assert.equal(await handedOver, true);
+    assert.equal(await completed, true);
   });
 
   it("hands over once the folder is on disk without the note, with one sync for all who wait", async () => {
@@ -470,11 +470,11 @@ describe("session/recovery/journal", () => {
     try {
       const notes = await Promise.all(Array.from({ length: 20 }, () => writer.begin(ACCOUNT)));
       const last = await writer.begin(ACCOUNT);
-      const [first, ...others] = notes.map((note, i) => writer.handOver(note, `user_${i}`));
+      const [first, ...others] = notes.map((note, i) => writer.complete(note, `user_${i}`));
       assert.equal(open.mock.callCount(), 0);
       assert.equal(await first, true);
       assert.equal(open.mock.callCount(), 1);
-      const late = writer.handOver(last, "user_late");
+      const late = writer.complete(last, "user_late");
       assert((await Promise.all([...others, late])).every(Boolean));
       assert.deepEqual(
         open.mock.calls.map(({ arguments: [path] }) => path),
