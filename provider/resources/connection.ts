@@ -24,6 +24,7 @@ const CONNECTION = Symbol.for("pulumi-flexprice.connection");
  * ```
  */
 export function setConnection(component: Resource, connection: Input<string> | undefined): void {
+  if (connection === undefined) return;
   Object.defineProperty(component, CONNECTION, { value: connection, configurable: true });
 }
 
