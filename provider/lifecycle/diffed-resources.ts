@@ -49,10 +49,13 @@ export class DiffedResources<Olds, News extends object> {
     this.kept = kept;
   }
 
-  note(diffed: Diffed<Olds, News>): void {
+  /** @returns The URN of another resource of the program that has the object, too. */
+  note(diffed: Diffed<Olds, News>): string | undefined {
+    const other = this.byId.get(diffed.id)?.urn;
     this.byId.set(diffed.id, { ...diffed, texts: [textOf(diffed.news)] });
     this.kept.mark(diffed.id, !diffed.isReplaced);
     this.last = diffed.id;
+    return other === diffed.urn ? undefined : other;
   }
 
   /**

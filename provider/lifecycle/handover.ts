@@ -1,4 +1,5 @@
 import { FlexpriceError } from "../shared/errors";
+import { quoted } from "../shared/redaction";
 import type { ProviderContext } from "./context";
 import type { DiffedResources } from "./diffed-resources";
 
@@ -30,6 +31,15 @@ export async function isHandedOver<Olds, News extends object>(
       : `${what} is not deleted: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
   );
   return true;
+}
+
+/** Two resources of one program cannot share an object for long: the first that is replaced or destroyed ends it. */
+export function sharedWarning(what: string, urn: string | undefined, other: string): string {
+  return `${what} is managed by two resources of this program, ${nameIn(other)} and ${nameIn(urn ?? "")}. If Pulumi replaces one of them, or destroys it with --target, the other has a key or account that no longer works. Remove one of them from the program: the object stays.`;
+}
+
+function nameIn(urn: string): string {
+  return quoted(urn.slice(urn.lastIndexOf("::") + 2));
 }
 
 /**

@@ -18,6 +18,7 @@ import { containsUnknown, isUnknown } from "../../shared/unknowns";
 import { connectionChange, guardOldConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
+import { sharedWarning } from "../handover";
 import { omitProvider, pickDefined, unlessUnknown } from "../inputs";
 import {
   asCheckFailures,
@@ -172,13 +173,14 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const isSeenByEngine = diffedKeys.isSeenByEngine(news);
     const isReplaced = replaced.length > 0;
     const isLeftToEngine = isSeenByEngine && changed.length > 0;
+    const what = `API key ${displayName(id, olds.name)}`;
     if (this.isProgramRun) {
       const urn = this.context.currentUrn();
       const diffed = { id, urn, olds, news, isReplaced, isLeftToEngine };
-      diffedKeys.note(diffed);
+      const other = diffedKeys.note(diffed);
       noteLeftKeys(this.context, diffed);
+      if (other !== undefined) await warn(sharedWarning(what, urn, other));
     }
-    const what = `API key ${displayName(id, olds.name)}`;
     await checkTenant(this.context, olds, what, isReplaced ? "replace" : undefined);
     if (isReplaced) {
       await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));

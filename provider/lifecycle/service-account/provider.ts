@@ -13,6 +13,7 @@ import { containsUnknown, isUnknown } from "../../shared/unknowns";
 import { connectionChange, guardOldConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
+import { sharedWarning } from "../handover";
 import { omitProvider, unlessUnknown } from "../inputs";
 import {
   accountCreationFailures,
@@ -141,19 +142,15 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     }
     const isReplaced = replaced.length > 0;
     const isSeenByEngine = diffedAccounts.isSeenByEngine(news);
+    const what = `service account ${displayName(id, olds.name)}`;
     if (this.isProgramRun) {
+      const urn = this.context.currentUrn();
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
-      diffedAccounts.note({
-        id,
-        urn: this.context.currentUrn(),
-        olds,
-        news,
-        isReplaced,
-        isLeftToEngine,
-      });
+      const other = diffedAccounts.note({ id, urn, olds, news, isReplaced, isLeftToEngine });
+      if (other !== undefined)
+        await warn(sharedWarning(`Service account ${displayName(id, olds.name)}`, urn, other));
     }
     const isChanged = isReplaced || changed.includes("name");
-    const what = `service account ${displayName(id, olds.name)}`;
     await checkTenant(this.context, olds, what, isChanged ? "change" : undefined);
     if (isReplaced) {
       await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));

@@ -19,7 +19,7 @@ const pending = (name) => ({
 });
 (async () => {
   const journal = new Journal({ directory: process.env.NOTES });
-  await journal.handOver(await journal.begin(pending("handed over")), "user_1");
+  await journal.complete(await journal.begin(pending("handed over")), "user_1");
   await journal.begin(pending("under way"));
   onEngineExit(() => journal.onEngineExit());
   console.log("ready");

@@ -143,6 +143,28 @@ describe("lifecycle: an object with two entries in the state of a plugin stack",
   });
   afterEach(() => fixture.stop());
 
+  it("is named by a warning that says what to do", async () => {
+    const first = fixture.process();
+    const account = await createAccount(first, { name: "ci", roles });
+    const key = await createKey(first, { name: "k", serviceAccountId: account.id });
+    const later = fixture.process({ isPlugin: true, urn: () => urn });
+    const { tenantId: _, ...accountInputs } = account.state;
+    const keyInputs = { name: "k", type: "private_key", serviceAccountId: account.id };
+    for (const name of ["one", "one", "other"]) {
+      urn = `urn:pulumi:dev::shop::flexprice:index:ApiKey::${name}`;
+      await later.accounts.check(accountInputs, accountInputs);
+      await later.accounts.diff(account.id, account.state, accountInputs);
+      await later.keys.check(keyInputs, keyInputs);
+      await later.keys.diff(key.id, key.state, keyInputs);
+    }
+    const shared =
+      'is managed by two resources of this program, "one" and "other". If Pulumi replaces one of them, or destroys it with --target, the other has a key or account that no longer works. Remove one of them from the program: the object stays.';
+    assert.deepEqual(later.warnings, [
+      `Service account "ci" (${account.id}) ${shared}`,
+      `API key "k" (${key.id}) ${shared}`,
+    ]);
+  });
+
   it("is not deleted with the entry that the program no longer has", async () => {
     const first = fixture.process();
     const account = await createAccount(first, { name: "ci", roles });
