@@ -8,8 +8,11 @@ import { SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus } from "./exit-status";
 import { type Program, renderProgram } from "./generate-program";
+import { select } from "./generate-selection";
 import { pluralize } from "./listing";
+import { isForeign } from "./orphans-report";
 import { type ConnectOptions, connect } from "./session";
+import { readStackExport, type StackExport } from "./stack-export";
 import { withProgress, writeParagraph } from "./terminal";
 
 export interface GenerateOptions extends ConnectOptions {
@@ -17,33 +20,45 @@ export interface GenerateOptions extends ConnectOptions {
   readonly out?: string;
   /** Whether to overwrite an existing file. */
   readonly force?: boolean;
+  /** Files, or "-" for standard input: what these stacks have is left out. */
+  readonly stackExport?: readonly string[];
+  /** Only accounts with this name, in which `*` stands for any text. */
+  readonly name?: string;
+  /** Only accounts with this role. */
+  readonly role?: string;
+  /** Whether to declare a component for each account. */
+  readonly component?: boolean;
 }
+
+const GENERATE = "generate a program from the service accounts";
 
 /** Writes a program that adopts the existing service accounts. */
 export async function generate(
   options: GenerateOptions,
   context: CommandContext,
 ): Promise<ExitStatus> {
-  const { out, force = false } = options;
+  const { out, force = false, component = false, stackExport = [], name, role } = options;
   const path = out === undefined ? undefined : resolve(context.directory, out);
   if (path !== undefined && !force && existsSync(path)) throw fileExists(path);
-  const { connection, baseUrl } = await operation(
-    "generate a program from the service accounts",
-    () => connect(context, options),
-  );
+  const exports: StackExport[] = [];
+  for (const source of stackExport) exports.push(await readStackExport(context, source));
+  const { connection, baseUrl } = await operation(GENERATE, () => connect(context, options));
   const program = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
     const preflight = await connection.preflight();
     if (preflight.kind !== "ready") throw preflight.error;
     const { caller, assignable } = preflight;
+    rejectOtherTenant(exports, caller);
     show("Listing the service accounts …");
     const accounts = await connection.reads.freshAccounts();
     show("Listing the API keys …");
+    const { keys, keysMissing } = await visibleKeys(connection, caller);
     return renderProgram({
-      ...(await visibleKeys(connection, caller)),
+      ...select(accounts, keys, { exports, name, role }),
+      keysMissing,
+      component,
       baseUrl,
       caller,
-      accounts,
       offered: assignable?.map(({ id }) => id) ?? SERVICE_ACCOUNT_ROLES,
       now: connection.api.serverNow(),
       connection: options.connection,
@@ -53,6 +68,18 @@ export async function generate(
   else writeProgram(path, program.text, force);
   writeParagraph(context.stderr, "", summary(program, out));
   return EXIT.done;
+}
+
+/** Otherwise nothing would be left out, and the program would adopt what other stacks manage. */
+function rejectOtherTenant(exports: readonly StackExport[], caller: User): void {
+  const hasObjects = exports.some(({ objects }) => objects.length > 0);
+  if (!hasObjects || !exports.every((one) => isForeign(one, caller))) return;
+  throw new FlexpriceError({
+    kind: "wrong_tenant",
+    operation: GENERATE,
+    reason: `the stack exports hold no resource of tenant ${caller.tenant.id}, to which the credential belongs`,
+    fix: "name the exports of stacks of this tenant, or use the credential of theirs.",
+  });
 }
 
 async function visibleKeys(
@@ -97,11 +124,15 @@ function fileExists(path: string): FlexpriceError {
   });
 }
 
-function summary({ adopted, skipped, keys }: Program, out: string | undefined): string {
+function summary({ adopted, skipped, keys, leftOut }: Program, out: string | undefined): string {
   const parts = [
     `${pluralize(adopted, "service account")} to adopt`,
     ...(skipped === 0 ? [] : [`${skipped} in comments that say why not`]),
     `${pluralize(keys, "API key")} in comments that say what to do`,
   ];
-  return `${out ?? "The program"}: ${parts.join(", ")}. Next: pulumi preview.`;
+  return [
+    `${out ?? "The program"}: ${parts.join(", ")}.`,
+    ...leftOut.map((sentence) => `Left out: ${sentence}`),
+    "Next: pulumi preview.",
+  ].join(" ");
 }

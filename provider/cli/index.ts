@@ -72,6 +72,13 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .description("write a TypeScript program that adopts the existing service accounts")
     .option("--out <file>", "write to a new file; default: standard output")
     .option("--force", "overwrite an existing file")
+    .option(
+      "--stack-export <files...>",
+      'leave out what stacks have: outputs of "pulumi stack export"; "-": standard input',
+    )
+    .option("--name <pattern>", 'only accounts with this name; "*" stands for any text')
+    .option("--role <role>", "only accounts with this role")
+    .option("--component", "declare one ServiceIdentity for each account and its key")
     .action(runs<GenerateOptions>(generate));
 
   withServerOptions(program.command("orphans"))

@@ -180,7 +180,7 @@ function hasExpired({ expires_at }: Key, now: number): boolean {
  * switched yet still use it. A stack holds its successor, which has the same name or another unique name of the same
  * prefix.
  */
-function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean {
+export function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean {
   if (!key.expires_at) return false;
   return known.some(
     (successor) =>
@@ -191,7 +191,11 @@ function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean {
 }
 
 /** Ids of what pending operations may have created, with the keys of pending accounts and the owners of pending keys. */
-function findPending({ accounts, keys, pending }: OrphanCriteria): ReadonlySet<string> {
+export function findPending({
+  accounts,
+  keys,
+  pending,
+}: Pick<OrphanCriteria, "accounts" | "keys" | "pending">): ReadonlySet<string> {
   const pendingAccounts = pending.filter(({ kind }) => kind === "account");
   const pendingKeys = pending.filter(({ kind }) => kind === "key");
   const accountIds = accounts

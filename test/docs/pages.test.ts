@@ -10,8 +10,17 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "npx pulumi-flexprice doctor": "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice generate --out index.ts": "test/unit/cli/page.test.ts",
   "const accountDemo1": "test/unit/cli/page.test.ts",
+  "npx pulumi-flexprice generate --stack-export": "test/unit/cli/generate.test.ts",
+  "npx pulumi-flexprice generate --component": "test/unit/cli/page.test.ts",
+  'new flexprice.ServiceIdentity("demo-1"': "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice orphans --stack-export": "test/unit/cli/page.test.ts",
   "warning: No Flexprice credential is configured": "test/engine/preview-settings.test.ts",
+  "kubectl create secret generic":
+    "asks for a cluster; test/docs/deployments.test.ts compares it with stack.yaml",
+  "kubectl apply --dry-run=server": "asks for a cluster",
+  "kubectl annotate stack/": "asks for a cluster; test/docs/deployments.test.ts compares its name",
+  "kubectl delete workspace/": "asks for a cluster",
+  "pulumi stack init dev\npulumi up": "test/engine/example-delivery.test.ts runs the programs",
   "pulumi stack init production": "test/engine/ci-suite.ts makes a stack of that kind",
   '- cron: "17 5 * * *"':
     "a workflow; its command is typed in test/engine/example-rotation.test.ts",

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EmulatedKey } from "../../provider/emulator";
 import { ok } from "../../scripts/workspace";
-import { nightly } from "../support/sample";
+import { atNight, nightly } from "../support/sample";
 import { runCli } from "./command-line";
 import { changes, EngineFixture, failed, succeeded } from "./fixture";
 
@@ -212,3 +212,57 @@ describe("generate, and then orphans", () => {
     assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   });
 });
+
+atNight(() =>
+  describe("generate --component", () => {
+    let fixture: EngineFixture;
+    before(async () => {
+      fixture = await EngineFixture.open("", {
+        program: { files: { "tsconfig.json": JSON.stringify(TSCONFIG) } },
+        ownProcess: true,
+      });
+    });
+    after(() => fixture.close());
+
+    it("writes a program that adopts accounts and keys as they are, and creates missing keys", async () => {
+      const { emulator, operator } = fixture;
+      const roles = ["event_ingestor"];
+      const [first, second] = ["with a key", "without one"].map((name) =>
+        emulator.createAccount(operator.tenantId, { name, roles }),
+      );
+      const expiresAt = new Date(Date.now() + 30 * 86_400_000);
+      const key = emulator.createKey(String(first?.id), operator.environmentId, {
+        name: "by hand",
+        expiresAt,
+      });
+      const { exitCode, stderr } = await runCli(fixture, [
+        ...["generate", "--stack", "test", "--component", "--out", "index.ts", "--force"],
+      ]);
+      assert.equal(exitCode, 0, stderr);
+      const file = join(fixture.workspace.programDirectory, "index.ts");
+      const program = readFileSync(file, "utf8");
+      writeFileSync(
+        file,
+        program.replace(/^( *)\/\/ (?=import \* as pulumi|const config|key:)/gm, "$1"),
+      );
+      await fixture.workspace.setConfig({ [key.id]: { value: key.value, secret: true } });
+      emulator.clearRequests();
+
+      // With type checks, which are Pulumi's default.
+      delete fixture.workspace.env["PULUMI_NODEJS_TRANSPILE_ONLY"];
+      succeeded(await fixture.up());
+      assert.deepEqual(
+        fixture.takeWrites().map(({ request }) => request),
+        ["POST /v1/secrets/api/keys"],
+      );
+      const owners = fixture.keys().map(({ userId }) => userId);
+      assert.deepEqual(owners, [first?.id, second?.id]);
+      const held = (await fixture.resources()).map(({ id }) => id);
+      assert.deepEqual(
+        held.sort(),
+        [...fixture.accounts(), ...fixture.keys()].map(({ id }) => id).sort(),
+      );
+      succeeded(await fixture.preview("--refresh", "--expect-no-changes"));
+    });
+  }),
+);

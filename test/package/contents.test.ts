@@ -20,7 +20,7 @@ const DOCUMENTS = [
 
 /** The files of an example for users. The config of a stack or a key is not among them. */
 const EXAMPLE_FILES =
-  /^examples\/([\w-]+\/)*(README\.md|Pulumi(Policy)?\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml|py|go)|go\.mod|requirements\.txt)$/;
+  /^examples\/([\w-]+\/)*(README\.md|[\w-]+\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml|py|go)|go\.mod|requirements\.txt)$/;
 
 /** What no entry of the package names needs no types. */
 const WITHOUT_TYPES = /^(api|cli|config|lifecycle|plugin|session)\//;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import ts from "typescript";
 import { DAY, START, type UnitFixture } from "../fixture";
+import { accountResource, exported, keyResource, pendingCreate, resource } from "./exported";
 import { CliFixture } from "./fixture";
 
 describe("cli/generate", () => {
@@ -106,7 +107,7 @@ describe("cli/generate", () => {
     const { out, err } = await cli.command("generate");
     const comments = body(out).split("\n").slice(4);
     const patterns = [
-      /^\/\/ API key "dead", .*, has expired: there is nothing to adopt\.$/,
+      /^\/\/ API key "dead", .*: it has expired, and there is nothing to adopt\.$/,
       /^$/,
       /^\/\/ API keys of archived accounts\. They still work/,
       new RegExp(`^// - "orphan", .* \\(${orphan.id}\\), created on [-0-9]{10}, of ${archived}$`),
@@ -283,6 +284,243 @@ describe("cli/generate", () => {
       const { status, err } = await cli.command("generate", "--out", "no/such/folder.ts");
       assert.equal(status, 3);
       assert.match(err, /^Could not write .*folder\.ts\.\n {2}Reason: ENOENT: /);
+    });
+  });
+
+  describe("leaves out what the given stacks have", () => {
+    it("with a count, and keeps keys of their accounts that no stack has", async () => {
+      const [full, held] = [cli.account("full"), cli.account("held")];
+      const heldKey = key(held.id, "held");
+      const byHand = key(held.id, "by hand");
+      const free = account("free");
+      const freeKey = key(free, "theirs");
+      cli.write("prod.json", exported([full, held].map(accountResource)));
+      cli.write("dev.json", exported([heldKey, freeKey].map((one) => keyResource(one))));
+      const { status, out, err } = await cli.command(
+        "generate",
+        ...["--stack-export", "prod.json", "dev.json"],
+      );
+      assert.equal(status, 0);
+      assert.equal(
+        body(out),
+        `new flexprice.ServiceAccount("free", {
+  roles: ["event_ingestor"],
+  adopt: "${free}",
+});
+
+// Of "held" (${held.id}), which a given stack has:
+// API key "by hand", ${byHand.displayId} (${byHand.id}), created on 2026-11-24:
+// new flexprice.ApiKey("by-hand", {
+//   serviceAccountId: "${held.id}",
+//   adopt: {
+//     id: "${byHand.id}",
+//     apiKey: config.requireSecret("${byHand.id}"),
+//   },
+// });
+`,
+      );
+      const leftOut = "Left out: 2 service accounts and 2 API keys, which the given stacks have.";
+      assert.ok(out.includes(`// ${leftOut}\n`));
+      assert.equal(
+        err,
+        `The program: 1 service account to adopt, 1 API key in comments that say what to do. ${leftOut} Next: pulumi preview.\n`,
+      );
+      assert.deepEqual(statementsOf(out), ["ImportDeclaration", "ExpressionStatement"]);
+    });
+
+    it("and keys that a rotation left to expire", async () => {
+      const held = cli.account("ci");
+      const old = key(held.id, "ci-7k3d9x2m4p", new Date(START + 10 * DAY));
+      const current = key(held.id, "ci-8k3d9x2m4p", new Date(START + 90 * DAY));
+      const state = keyResource(current, { onDelete: "expire", namePrefix: "ci" });
+      cli.write("prod.json", exported([accountResource(held), state]));
+      const { out, err } = await cli.command("generate", "--stack-export", "prod.json");
+      assert(!out.includes(old.id));
+      assert.match(
+        err,
+        /Left out: 1 service account and 2 API keys, which the given stacks have\./,
+      );
+    });
+
+    it("and adopts nothing that an interrupted operation may have created", async () => {
+      const [made, other] = [cli.account("ci-7k3d9x2m4p"), cli.account("other")];
+      const pending = [
+        pendingCreate("ServiceAccount", { namePrefix: "ci", roles: made.roles }),
+        pendingCreate("ApiKey", { namePrefix: "k", serviceAccountId: "user_elsewhere" }),
+      ];
+      const own = key(made.id, "mine");
+      cli.write("prod.json", exported([], { pending_operations: pending }));
+      const { out, err } = await cli.command("generate", "--stack-export", "prod.json");
+      assert.match(
+        out,
+        /^\/\/ Not adopted: an interrupted operation of a given stack may have created it\. Run "pulumi up" there/m,
+      );
+      assert.match(out, new RegExp(`\\(${own.id}\\), .*: an interrupted operation`));
+      assert.match(out, new RegExp(`^ {2}adopt: "${other.id}",$`, "m"));
+      assert.match(err, /1 service account to adopt, 1 in comments that say why not/);
+    });
+
+    it("but fails for the stacks of another tenant, where it would leave out nothing", async () => {
+      account("a");
+      cli.write("prod.json", exported([resource("ServiceAccount", "user_1", { tenantId: "t" })]));
+      const { status, out, err } = await cli.command("generate", "--stack-export", "prod.json");
+      assert.deepEqual([status, out], [3, ""]);
+      assert.match(err, /Reason: the stack exports hold no resource of tenant tenant_/);
+    });
+
+    it("but fails for a file that is not an export, before any request", async () => {
+      cli.write("prod.json", "{}");
+      const { status, err } = await cli.command("generate", "--stack-export", "prod.json");
+      assert.equal(status, 3);
+      assert.match(err, /^Could not read the stack export prod\.json\./);
+      assert.deepEqual(fixture.log, []);
+    });
+
+    it("and accepts a stack without resources", async () => {
+      account("a");
+      cli.write("new.json", exported([]));
+      const { status, err } = await cli.command("generate", "--stack-export", "new.json");
+      assert.equal(status, 0);
+      assert.match(err, /Left out: 0 service accounts and 0 API keys, which the given stacks have/);
+    });
+  });
+
+  describe("chooses accounts", () => {
+    const namesOf = (program: string) =>
+      [...program.matchAll(/^new flexprice.*\("(.*)", \{$/gm)].map(([, name]) => name);
+
+    const patterns: Record<string, string[]> = {
+      "ci-*": ["ci-bot", "ci-x"],
+      "*-bot": ["ci-bot"],
+      "ci*bot": ["ci-bot"],
+      "*": ["ci-bot", "ci-x", "CI-x", "a.b"],
+      "ci-bot": ["ci-bot"],
+      "ci-bo": [],
+      "a.b": ["a.b"],
+      "c.-bot": [],
+      "": [],
+    };
+    for (const [pattern, expected] of Object.entries(patterns)) {
+      it(`whose name matches ${JSON.stringify(pattern)}`, async () => {
+        for (const name of ["ci-bot", "ci-x", "CI-x", "a.b"]) account(name);
+        const { out } = await cli.command("generate", `--name=${pattern}`);
+        // A logical name for each, in the order of their age.
+        assert.deepEqual(namesOf(out), expected);
+      });
+    }
+
+    it("with a role, and says how many are left out, with their keys", async () => {
+      const reader = account("ci-reader", ["event_reader"]);
+      const both = account("ci-both", ["event_ingestor", "event_reader"]);
+      const neither = account("neither");
+      const [readers] = [key(reader, "r"), key(neither, "n"), key(neither, "n")];
+      const archived = account("gone");
+      key(archived, "orphan");
+      fixture.emulator.archiveAccount(archived);
+      const { out, err } = await cli.command("generate", "--role", "event_reader", "--name=ci*");
+      for (const id of [reader, both, String(readers?.id)]) assert.ok(out.includes(id));
+      for (const id of [neither, archived]) assert.ok(!out.includes(id));
+      const leftOut =
+        'Left out: 1 service account and 3 API keys, which do not match --name "ci*" and --role "event_reader".';
+      assert.ok(out.includes(`// ${leftOut}\n`), out);
+      assert.ok(err.includes(leftOut), err);
+    });
+
+    it("and counts what does not match apart from what a stack has", async () => {
+      const [held] = [cli.account("ci-held"), account("ci-free"), account("other")];
+      cli.write("prod.json", exported([accountResource(held)]));
+      const { out, err } = await cli.command(
+        "generate",
+        ...["--name", "ci-*", "--stack-export", "prod.json"],
+      );
+      assert.deepEqual(namesOf(out), ["ci-free"]);
+      assert.match(err, /: 1 service account and 0 API keys, which the given stacks have\. Left/);
+      assert.match(err, /: 1 service account and 0 API keys, which do not match --name "ci-\*"\. /);
+    });
+  });
+
+  describe("with --component", () => {
+    const generated = (...args: string[]) => cli.command("generate", "--component", ...args);
+    const soon = new Date(START + 30 * DAY);
+
+    it("declares a component for an account and its key", async () => {
+      const id = account("ci-bot", ["event_reader"]);
+      const one = key(id, "one", soon);
+      const { out, err } = await generated();
+      assert.equal(
+        body(out),
+        `new flexprice.ServiceIdentity("ci-bot", {
+  roles: ["event_reader"],
+  adopt: {
+    serviceAccountId: "${id}",
+    // API key "one", ${one.displayId} (${one.id}), created on 2026-11-24, expires ${one.expiresAt}:
+    // key: { id: "${one.id}", apiKey: config.requireSecret("${one.id}") },
+  },
+});
+`,
+      );
+      assert.match(err, /1 service account to adopt, 1 API key in comments that say what to do/);
+      assert.match(out, /^\/\/ {3}line with "key:" and the two lines about "config" below:$/m);
+    });
+
+    it("is a program with and without its comments", async () => {
+      for (const name of ["a", "b"]) key(account(name), "k", soon);
+      const { out } = await generated();
+      assert.deepEqual(statementsOf(out), [
+        "ImportDeclaration",
+        ...["ExpressionStatement", "ExpressionStatement"],
+      ]);
+      const uncommented = out.replace(/^( *)\/\/ (key:|import|const config)/gm, "$1$2");
+      assert.deepEqual(statementsOf(uncommented), [
+        ...["ImportDeclaration", "ImportDeclaration", "FirstStatement"],
+        ...["ExpressionStatement", "ExpressionStatement"],
+      ]);
+      assert.equal(uncommented.match(/^ {4}key: \{ id: .*\},$/gm)?.length, 2);
+    });
+
+    it("says what becomes of an account without a key, or with keys that cannot be adopted", async () => {
+      const id = account("a");
+      const old = key(id, "forever");
+      const dead = key(id, "dead", new Date(START - DAY));
+      const { out } = await generated();
+      const comments = body(out).match(/^ {4}\/\/ .*$/gm);
+      assert.deepEqual(comments, [
+        "    // The component creates a key, because none can be adopted.",
+        `    // API key "forever", ${old.displayId} (${old.id}), created on 2026-11-24:`,
+        "    // it never expires, so a component cannot adopt it. A ServiceAccount with an ApiKey can.",
+        `    // API key "dead", ${dead.displayId} (${dead.id}), created on 2026-11-24, expires ${dead.expiresAt}:`,
+        "    // it has expired, and there is nothing to adopt.",
+      ]);
+    });
+
+    it("lets the reader choose between several keys", async () => {
+      const id = account("a");
+      const ids = [key(id, "one", soon), key(id, "two", soon)].map((one) => one.id);
+      const { out } = await generated();
+      assert.match(out, /^ {4}\/\/ It adopts one key: the one that its service uses\./m);
+      const offered = [...out.matchAll(/^ {4}\/\/ key: \{ id: "(.*?)"/gm)].map(([, one]) => one);
+      assert.deepEqual(offered, ids);
+    });
+
+    it("adopts no account of which a stack has a key: its destroy would revoke that key", async () => {
+      const id = account("a");
+      const theirs = key(id, "theirs", soon);
+      cli.write("prod.json", exported([keyResource(theirs)]));
+      const { out, err } = await generated("--stack-export", "prod.json");
+      assert.match(
+        out,
+        new RegExp(`^// Not adopted: a given stack has its key ${theirs.id}, which a destroy`, "m"),
+      );
+      assert.match(err, /0 service accounts to adopt, 1 in comments that say why not/);
+      assert.deepEqual(statementsOf(out), ["ExportDeclaration"]);
+    });
+
+    it("sets the connection that it was given", async () => {
+      account("a");
+      const { FLEXPRICE_BASE_URL: baseUrl, FLEXPRICE_API_KEY: apiKey } = cli.environment;
+      cli.environment["FLEXPRICE_CONNECTIONS"] = JSON.stringify({ eu: { baseUrl, apiKey } });
+      const { out } = await generated("--connection", "eu");
+      assert.match(body(out), /^ {2}\},\n {2}connection: "eu",\n\}\);$/m);
     });
   });
 

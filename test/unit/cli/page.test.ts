@@ -82,6 +82,14 @@ describe("the page of the command line", () => {
     assertShown(first);
   });
 
+  it("shows a program with a component", async () => {
+    await use("--accounts", "2");
+    const given = PAGE.match(/^\$ npx pulumi-flexprice (generate --component .*)$/m)?.[1] ?? "";
+    await cli.command(...given.split(" "));
+    const [, component = ""] = cli.read("identities.ts").split(/\n\n/);
+    assertShown(component);
+  });
+
   it("shows orphans", async () => {
     const { url, apiKey, tenantId } = await use("--accounts", "2");
     const found = await new EmulatorClient(url, { apiKey }).send("POST", "/users/search", {
