@@ -99,7 +99,7 @@ describe("generate, and then orphans", () => {
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("which previews and takes over, and changes nothing", async () => {
+  it("writes a program whose up takes over the accounts and changes nothing", async () => {
     const expected = NAMES.map(() => "create ServiceAccount");
     // With type checks, which are Pulumi's default.
     delete fixture.workspace.env["PULUMI_NODEJS_TRANSPILE_ONLY"];
@@ -115,12 +115,12 @@ describe("generate, and then orphans", () => {
     );
   });
 
-  it("and then has nothing more to do, nor is anything different", async () => {
+  it("writes a program that shows no change and no drift after its first up", async () => {
     succeeded(await fixture.drift());
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("with keys whose values are there it does the same", async () => {
+  it("writes a program that takes over keys too, once their values are in the config", async () => {
     const bared = program().replace(/^\/\/ (?=import \* as pulumi|const config)/gm, "");
     const adopted = bared.replace(/^\/\/ new flexprice\.ApiKey(?:.|\n)*?^\/\/ \}\);$/gm, (block) =>
       keys.some(({ id }) => block.includes(id)) ? block.replace(/^\/\/ /gm, "") : block,
@@ -150,7 +150,7 @@ describe("generate, and then orphans", () => {
     );
   }
 
-  it("orphans finds what the program left out, by the stack's real export", async () => {
+  it("leaves out what orphans then finds with the stack's real export", async () => {
     const { exitCode, stdout, stderr } = await orphans();
     assert.equal(exitCode, 1, stdout);
     assert.match(stderr, ONLY_OF_ITS_AGE);
@@ -165,7 +165,7 @@ describe("generate, and then orphans", () => {
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("removes that and nothing else", async () => {
+  it("removes with orphans --revoke what the stack does not have, and nothing else", async () => {
     const refused = await orphans("--revoke");
     assert.equal(refused.exitCode, 2);
     assert.match(refused.stderr, /Reason: there is no terminal on which to ask/);
@@ -189,7 +189,7 @@ describe("generate, and then orphans", () => {
     assert.equal((await orphans()).exitCode, 0);
   });
 
-  nightly("knows what waits to be deleted", async () => {
+  nightly("does not list with orphans what an interrupted up still has to delete", async () => {
     // Other roles replace the account, and the publishable key keeps the old one from being archived.
     const owner = String(accounts[5]?.id);
     const blocks = program().split(/^(?=new |const )/m);

@@ -11,7 +11,7 @@ new flexprice.ServiceAccount("ci", { roles: ${roles} });
 `;
 }
 
-describe("a preview checks the settings", () => {
+describe("settings in a preview", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open(account(), { withoutCredential: true, ownProcess: true });
@@ -31,7 +31,7 @@ describe("a preview checks the settings", () => {
 
   const unnamed = "pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'ci' has a problem: ";
 
-  it("and goes on without a credential, with a warning", async () => {
+  it("without a credential lead to a warning, and the preview continues", async () => {
     const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), ["create ServiceAccount ci"]);
     assert.deepEqual(messages(preview, "warning"), [
@@ -41,7 +41,7 @@ describe("a preview checks the settings", () => {
     assert.match(await refusal(account('["custom_role"]')), /Invalid role: custom_role/);
   });
 
-  nightly("while up needs one, and says which", async () => {
+  nightly("without a credential make up fail, with what to set", async () => {
     fixture.setSource(account());
     const up = failed(await fixture.up());
     assert.equal(
@@ -52,7 +52,7 @@ describe("a preview checks the settings", () => {
     assert.deepEqual(await fixture.resources(), []);
   });
 
-  it("and names where a rejected credential comes from: environment, then config, which wins", async () => {
+  it("with a rejected credential fail, naming its source: environment, then config, which wins", async () => {
     fixture.workspace.env["FLEXPRICE_API_KEY"] = WRONG;
     const environment = await refusal(account());
     assert.match(environment, /Reason: Flexprice answered 401: Unauthorized \(GET http:/);
@@ -66,7 +66,7 @@ describe("a preview checks the settings", () => {
     delete fixture.workspace.env["FLEXPRICE_API_KEY"];
   });
 
-  it("and names a config key that means nothing", async () => {
+  it("with an unknown config key fail, naming the key", async () => {
     await fixture.workspace.setConfig({ "flexprice:apikey": { value: "a slip" } });
     const preview = failed(await fixture.preview());
     assert.match(preview.output, /config key flexprice:apikey is unknown/);
@@ -75,22 +75,19 @@ describe("a preview checks the settings", () => {
     await fixture.unsetConfig("flexprice:apikey");
   });
 
-  nightly(
-    "and warns of a credential that is stored in the stack's file in plain text",
-    async () => {
-      await fixture.workspace.setConfig({ "flexprice:apiKey": { value: "sk_readable" } });
-      fixture.workspace.env["FLEXPRICE_PREFLIGHT"] = "false";
-      fixture.setSource(account());
-      const preview = succeeded(await fixture.preview());
-      delete fixture.workspace.env["FLEXPRICE_PREFLIGHT"];
-      assert.deepEqual(messages(preview, "warning"), [
-        'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".\n',
-      ]);
-      await fixture.unsetConfig("flexprice:apiKey");
-    },
-  );
+  nightly("with a credential in plain text in the stack's file lead to a warning", async () => {
+    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: "sk_readable" } });
+    fixture.workspace.env["FLEXPRICE_PREFLIGHT"] = "false";
+    fixture.setSource(account());
+    const preview = succeeded(await fixture.preview());
+    delete fixture.workspace.env["FLEXPRICE_PREFLIGHT"];
+    assert.deepEqual(messages(preview, "warning"), [
+      'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".\n',
+    ]);
+    await fixture.unsetConfig("flexprice:apiKey");
+  });
 
-  nightly("and sends nothing by plain http to another machine", async () => {
+  nightly("with plain http to another machine fail before anything is sent", async () => {
     const { FLEXPRICE_BASE_URL } = fixture.workspace.env;
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://flexprice.invalid:8080";
     assert.equal(
@@ -101,55 +98,61 @@ describe("a preview checks the settings", () => {
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = FLEXPRICE_BASE_URL;
   });
 
-  nightly("and refuses an account id that the tenant does not have", async () => {
-    await fixture.workspace.setConfig({
-      "flexprice:apiKey": { value: fixture.operator.apiKey, secret: true },
-    });
-    const key = (id: string) => `
+  nightly(
+    "are checked with the account ids of the program: an unknown one is rejected",
+    async () => {
+      await fixture.workspace.setConfig({
+        "flexprice:apiKey": { value: fixture.operator.apiKey, secret: true },
+      });
+      const key = (id: string) => `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ApiKey("ci", { serviceAccountId: "${id}" });
 `;
-    const id = "user_01M86HSRMGQP18MFHQCQGFJ1F6";
-    const text = await refusal(key(id));
-    assert.match(text, /^pulumi-nodejs:dynamic\/flexprice:ApiKey resource 'ci' has a problem: /);
-    assert.match(text, /serviceAccountId: Could not create a key for user_01M86HSRMGQP18MFHQ/);
-    assert.match(text, /Reason: the credential's tenant has no service account user_01M86HSRM/);
-    const other = fixture.emulator.createTenant();
-    const foreign = fixture.emulator.createAccount(other.tenantId, { roles: ["event_reader"] });
-    // A replica may not show objects younger than ten minutes. Then the create finds out.
-    fixture.clock.advance("11m");
-    assert.match(await refusal(key(foreign.id)), /has no service account/);
-    fixture.emulator.clearRequests();
-    assert.match(await refusal(key("ci-bot")), /serviceAccountId: must be the id of a service/);
-  });
+      const id = "user_01M86HSRMGQP18MFHQCQGFJ1F6";
+      const text = await refusal(key(id));
+      assert.match(text, /^pulumi-nodejs:dynamic\/flexprice:ApiKey resource 'ci' has a problem: /);
+      assert.match(text, /serviceAccountId: Could not create a key for user_01M86HSRMGQP18MFHQ/);
+      assert.match(text, /Reason: the credential's tenant has no service account user_01M86HSRM/);
+      const other = fixture.emulator.createTenant();
+      const foreign = fixture.emulator.createAccount(other.tenantId, { roles: ["event_reader"] });
+      // A replica may not show objects younger than ten minutes. Then the create finds out.
+      fixture.clock.advance("11m");
+      assert.match(await refusal(key(foreign.id)), /has no service account/);
+      fixture.emulator.clearRequests();
+      assert.match(await refusal(key("ci-bot")), /serviceAccountId: must be the id of a service/);
+    },
+  );
 
-  nightly("and what an all_writer may grant and make", async () => {
-    const { tenantId, environmentId } = fixture.operator;
-    const { userId, accessToken } = fixture.emulator.createUser(tenantId, ["all_writer"]);
-    fixture.hide(accessToken);
-    await fixture.unsetConfig("flexprice:apiKey");
-    await fixture.workspace.setConfig({
-      "flexprice:accessToken": { value: accessToken, secret: true },
-    });
-    assert.match(
-      await refusal(accountWithKey()),
-      /The credential from config key flexprice:accessToken is an access token, and keys belong to an environment: set flexprice:environmentId/,
-    );
-    await fixture.workspace.setConfig({ "flexprice:environmentId": { value: environmentId } });
-    assert.equal(
-      await refusal(account('["super_admin"]')),
-      `${unnamed}roles: The credential from config key flexprice:accessToken (user ${userId} with all_writer) cannot grant super_admin, which holds "*" on "*": callers can only grant permissions that they have.\n`,
-    );
-    assert.match(
-      await refusal(accountWithKey()),
-      /serviceAccountId: The credential from config key flexprice:accessToken is user \w+ with all_writer: only a user with super_admin can create keys for a service account\.\n$/,
-    );
-    fixture.setSource(account());
-    succeeded(await fixture.preview());
-    await fixture.unsetConfig("flexprice:accessToken");
-  });
+  nightly(
+    "with the credential of an all_writer reject what it cannot grant or create",
+    async () => {
+      const { tenantId, environmentId } = fixture.operator;
+      const { userId, accessToken } = fixture.emulator.createUser(tenantId, ["all_writer"]);
+      fixture.hide(accessToken);
+      await fixture.unsetConfig("flexprice:apiKey");
+      await fixture.workspace.setConfig({
+        "flexprice:accessToken": { value: accessToken, secret: true },
+      });
+      assert.match(
+        await refusal(accountWithKey()),
+        /The credential from config key flexprice:accessToken is an access token, and keys belong to an environment: set flexprice:environmentId/,
+      );
+      await fixture.workspace.setConfig({ "flexprice:environmentId": { value: environmentId } });
+      assert.equal(
+        await refusal(account('["super_admin"]')),
+        `${unnamed}roles: The credential from config key flexprice:accessToken (user ${userId} with all_writer) cannot grant super_admin, which holds "*" on "*": callers can only grant permissions that they have.\n`,
+      );
+      assert.match(
+        await refusal(accountWithKey()),
+        /serviceAccountId: The credential from config key flexprice:accessToken is user \w+ with all_writer: only a user with super_admin can create keys for a service account\.\n$/,
+      );
+      fixture.setSource(account());
+      succeeded(await fixture.preview());
+      await fixture.unsetConfig("flexprice:accessToken");
+    },
+  );
 
-  nightly("and that an event key creates no account", async () => {
+  nightly("with an event key reject a service account, which it cannot create", async () => {
     const { tenantId, environmentId } = fixture.operator;
     const reader = fixture.emulator.createAccount(tenantId, { roles: ["event_reader"] });
     const { value } = fixture.emulator.createKey(reader.id, environmentId, { name: "reader" });
@@ -161,7 +164,7 @@ new flexprice.ApiKey("ci", { serviceAccountId: "${id}" });
   });
 });
 
-describe("with a server that is down", () => {
+describe("a server that is down", () => {
   const LOST = "http://127.0.0.1:9/v1";
   let fixture: EngineFixture;
   let held: unknown;
@@ -176,7 +179,7 @@ describe("with a server that is down", () => {
   });
   after(() => fixture.close());
 
-  it("a preview warns once and checks roles by the built-in list", async () => {
+  it("makes a preview warn once, and check roles by the built-in list", async () => {
     const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), ["create ApiKey ci"]);
     const [warning, ...others] = messages(preview, "warning");
@@ -192,7 +195,7 @@ describe("with a server that is down", () => {
     fixture.setSource(accountWithKey());
   });
 
-  nightly("up fails in three parts and leaves the state as it was", async () => {
+  nightly("makes up fail in three parts, and leaves the state as it was", async () => {
     const up = failed(await fixture.up());
     assert.deepEqual(changes(up), ["create ApiKey ci"]);
     assert.match(
@@ -203,12 +206,12 @@ describe("with a server that is down", () => {
     assert.deepEqual(await fixture.held(), held);
   });
 
-  it("so does refresh: not reachable is not gone", async () => {
+  it("makes refresh fail and leaves the state as it was: not reachable is not gone", async () => {
     failed(await fixture.refresh());
     assert.deepEqual(await fixture.held(), held);
   });
 
-  it("and one that finds no path, as a proxy does: that is not gone either", async () => {
+  it("makes refresh fail as well if a proxy responds with 404 to every path", async () => {
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
     fixture.emulator.faults.add({
       kind: "status",
@@ -224,7 +227,7 @@ describe("with a server that is down", () => {
     fixture.emulator.faults.clear();
   });
 
-  it("and the next up with a server completes", async () => {
+  it("is forgotten by the next up with a server, which completes", async () => {
     const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), ["create ApiKey ci"]);
     assert.equal(fixture.keys().length, 1);

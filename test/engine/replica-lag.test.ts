@@ -22,7 +22,7 @@ async function findsNothingToDo(fixture: EngineFixture, verb: "refresh" | "up"):
   return messages(result, "warning");
 }
 
-describe("a server that shows what was done 300 ms later", () => {
+describe("a read replica that lags by 300 ms", () => {
   let fixture: EngineFixture;
   before(async () => {
     const more =
@@ -31,7 +31,7 @@ describe("a server that shows what was done 300 ms later", () => {
   });
   after(() => fixture.close());
 
-  it("gets an account, its key, and one with a name of its own by one up", async () => {
+  it("lets one up create an account with a key, and one with an explicit name", async () => {
     succeeded(await fixture.up());
     const { accountId, apiKey } = await fixture.outputs();
     assert.equal(fixture.accounts().length, 2);
@@ -42,7 +42,7 @@ describe("a server that shows what was done 300 ms later", () => {
     );
   });
 
-  it("shows a refresh and a further up what is there", async () => {
+  it("changes nothing in a refresh and another up", async () => {
     await findsNothingToDo(fixture, "refresh");
     await findsNothingToDo(fixture, "up");
   });
@@ -54,7 +54,7 @@ describe("a server that shows what was done 300 ms later", () => {
   });
 });
 
-describe("a server that shows what was done long after", () => {
+describe("a read replica that lags by a minute", () => {
   const LAG_SECONDS = 60;
   let fixture: EngineFixture;
   before(async () => {
@@ -68,7 +68,7 @@ new flexprice.ApiKey("own");
   });
   after(() => fixture.close());
 
-  it("makes a refresh right after up forget nothing, and say why", async () => {
+  it("keeps the state of a refresh right after up, and says why", async () => {
     const warnings = await findsNothingToDo(fixture, "refresh");
     const about = warnings.map((warning) => warning.replace(/".*?" \(\w+\)/, "…")).sort();
     assert.deepEqual(about, [

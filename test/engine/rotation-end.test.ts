@@ -76,7 +76,7 @@ describe("the end of a key that its rotation leaves to its expiry", () => {
     await assertOneAccount(now["accountId"]);
   });
 
-  it("does not come by forceDestroy while the stack goes on using the key, as with --target", async () => {
+  it("does not come by forceDestroy while the stack still uses the key, as with --target", async () => {
     fixture.setSource(program("event_reader", "forceDestroy: true"));
     succeeded(await fixture.up());
     const before = await fixture.outputs();
@@ -93,7 +93,7 @@ describe("the end of a key that its rotation leaves to its expiry", () => {
     assert.equal(await use(fixture, before["apiKey"]), 200);
   });
 
-  it("comes by forceDestroy for keys that were made by hand, each with a warning", async () => {
+  it("comes by forceDestroy for keys created by hand, each with a warning", async () => {
     const before = await fixture.outputs();
     const replaced = (await fixture.resources()).find((resource) => resource.delete);
     const foreign = fixture.emulator.createKey(

@@ -14,7 +14,7 @@ describe("rotation before the expiry, with an overlap", () => {
   });
   after(() => fixture.close());
 
-  it("begins with a key whose end is fixed when it is made", async () => {
+  it("begins with a key whose expiry is fixed at its creation", async () => {
     const made = fixture.clock.now().getTime();
     succeeded(await fixture.up());
     first = await fixture.outputs();
@@ -28,7 +28,7 @@ describe("rotation before the expiry, with an overlap", () => {
     assert.equal(await use(fixture, first["apiKey"]), 200);
   });
 
-  it("shows nothing as long as it is not due, in whatever words the lifetime is given", async () => {
+  it("shows no change while no rotation is due, however the lifetime is written", async () => {
     fixture.clock.advance("75d");
     const same = 'expiresIn: "2160h", rotateBefore: "2w", onDelete: "expire"';
     fixture.setSource(withConsumer(same));
@@ -37,7 +37,7 @@ describe("rotation before the expiry, with an overlap", () => {
     fixture.setSource(withConsumer(overlapping));
   });
 
-  it("is due from 14 days before its end on: a preview shows it, and says when and why", async () => {
+  it("is due 14 days before the expiry: a preview shows it, and says when and why", async () => {
     fixture.clock.advance("25h");
     fixture.takeWrites();
     const preview = await fixture.preview("--diff");
@@ -52,7 +52,7 @@ describe("rotation before the expiry, with an overlap", () => {
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("makes the new key, updates what depends on it, and leaves the old one", async () => {
+  it("creates the new key, updates what depends on it, and leaves the old one", async () => {
     takeTraffic(fixture);
     const up = succeeded(await fixture.up());
     assert.deepEqual(changes(up), KEY_REPLACED);
@@ -74,7 +74,7 @@ describe("rotation before the expiry, with an overlap", () => {
     assert.ok(Date.parse(String(expiresAt)) > firstExpiry + 75 * 86_400_000);
   });
 
-  it("leaves both keys working, and of the old one nothing but its id and its end in the state", async () => {
+  it("leaves both keys working, and only the id and expiry of the old one in the state", async () => {
     assert.equal(await use(fixture, first["apiKey"]), 200);
     assert.equal(await use(fixture, second["apiKey"]), 200);
     assert.deepEqual((await fixture.resources()).length, 2);
@@ -95,7 +95,7 @@ describe("rotation before the expiry, with an overlap", () => {
     assert.equal(await use(fixture, second["apiKey"]), 200);
   });
 
-  it("leaves nothing behind that works, once the last key is over too", async () => {
+  it("leaves no working key after the destroy", async () => {
     fixture.clock.advance("90d");
     fixture.takeWrites();
     succeeded(await fixture.destroy());

@@ -7,7 +7,7 @@ const LIFETIME = 90 * DAY;
 /** Inputs of a key that do not make it rotate. */
 type More = Readonly<Record<string, unknown>>;
 
-describe("lifecycle/api-key: a rotation that leaves the predecessor to its expiry", () => {
+describe("lifecycle/api-key: a rotation with onDelete expire", () => {
   let fixture: UnitFixture;
   let process: ProviderProcess;
   let engine: Engine;
@@ -74,8 +74,8 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     return [first, second] as const;
   };
 
-  describe("leaves it", () => {
-    it("and says until when", async () => {
+  describe("leaves the old key to its expiry", () => {
+    it("and the state says until when", async () => {
       const [first, second] = await rotated();
       assert.deepEqual([isAlive(first), isAlive(second), lost()], [true, true, []]);
       const { name, expiresAt } =
@@ -88,7 +88,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       );
     });
 
-    it("where it is due", async () => {
+    it("if the rotation is due", async () => {
       const due = { rotateBefore: "14d" };
       await up(program(due));
       const first = engine.get("key").id;
@@ -98,7 +98,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), lost()], [true, []]);
     });
 
-    it("where the engine does so before it makes the successor", async () => {
+    it("if the engine deletes it before it creates the successor", async () => {
       const options = { deleteBeforeReplace: true };
       await up(program(release("1"), options));
       const first = engine.get("key").id;
@@ -106,7 +106,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), lost()], [true, []]);
     });
 
-    it("in the run after one that was cut off once the successor was made", async () => {
+    it("in the run after one that was interrupted once the successor existed", async () => {
       const [first, second] = await rotated({}, { isCutOff: true });
       assert.deepEqual(
         engine.pending.map(({ id }) => id),
@@ -117,7 +117,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual(engine.pending, []);
     });
 
-    it("where changes are ignored, which the successor is not made by", async () => {
+    it("if the program ignores changes that the successor has", async () => {
       const ignoring = { ignoreChanges: ["rotateBefore"] };
       await up(program({ ...release("1"), rotateBefore: "14d" }, ignoring));
       const first = engine.get("key").id;
@@ -126,7 +126,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), lost()], [true, []]);
     });
 
-    it("where replaceOnChanges has it replaced", async () => {
+    it("if replaceOnChanges replaces it", async () => {
       const marked = { replaceOnChanges: ["rotateBefore"] };
       await up(program({ rotateBefore: "14d" }, marked));
       const first = engine.get("key").id;
@@ -135,7 +135,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), lost()], [true, []]);
     });
 
-    it("of each of two keys with the very same inputs", async () => {
+    it("for each of two keys with the same inputs", async () => {
       const twins = (value: string): Program => ({
         account: account(),
         one: key(release(value)),
@@ -150,7 +150,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual(before.map(isAlive), [true, false]);
     });
 
-    it("with --replace, for which no diff is asked", async () => {
+    it("with --replace, for which the engine asks for no diff", async () => {
       await up(program());
       const first = engine.get("key").id;
       await up(program(), { replace: ["key"] });
@@ -158,7 +158,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.equal(isAlive(first), true);
     });
 
-    it("once with --replace: another that is removed ends", async () => {
+    it("once with --replace: another key that the program removes is revoked", async () => {
       const twins = { account: account(), one: key(), two: key() };
       await up(twins);
       const [one, two] = [engine.get("one").id, engine.get("two").id];
@@ -166,13 +166,13 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(one), isAlive(two)].sort(), [false, true]);
     });
 
-    it("in a state of an older release, which tells neither prefix nor predecessors", async () => {
+    it("in a state of an older release, which has neither prefix nor predecessors", async () => {
       const old = { namePrefix: undefined, name: "key" };
       const [first] = await rotated(old);
       assert.deepEqual([isAlive(first), lost()], [true, []]);
     });
 
-    it("in a run of an older release that was cut off", async () => {
+    it("after an interrupted run of an older release", async () => {
       const old = { namePrefix: undefined, name: "key" };
       const [first, second] = await rotated(old, { isCutOff: true });
       // That release did not write predecessors.
@@ -202,7 +202,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert(left.includes(third.id));
     });
 
-    it("also where the one after it is revoked, onDelete having changed since", async () => {
+    it("if its successor is revoked, because onDelete has changed since", async () => {
       const [first] = await rotated();
       await up(program({ ...release("2"), onDelete: "revoke" }));
       const second = engine.get("key").id;
@@ -212,7 +212,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), lost()], [false, []]);
     });
 
-    it("also of the operator's own credential, which it does not end, nor does a destruction", async () => {
+    it("if it is the operator's own credential, which a destroy does not revoke either", async () => {
       const own = { namePrefix: "own", expiresIn: "90d", onDelete: "expire" };
       const declared = (value: string): Program => ({
         key: { type: "key", inputs: () => ({ ...own, ...release(value) }) },
@@ -235,7 +235,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(id), isAlive(second)], [false, false]);
     });
 
-    it("where a key that is adopted takes its place", async () => {
+    it("if an adopted key takes its place", async () => {
       const [first, second] = await rotated();
       const { environmentId } = fixture.operator;
       const expiresAt = new Date(fixture.clock.now + LIFETIME);
@@ -251,7 +251,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       );
     });
 
-    it("where it comes back itself, adopted", async () => {
+    it("until it is adopted again itself", async () => {
       await up(program(release("1")));
       const { id, state } = engine.get("key");
       await up(program(release("2")));
@@ -265,8 +265,8 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     });
   });
 
-  describe("ends it and its predecessors", () => {
-    it("with the destruction of all, without forceDestroy", async () => {
+  describe("revokes the key and its predecessors", () => {
+    it("in a destroy, without forceDestroy", async () => {
       const [first, second] = await rotated();
       const { id } = engine.get("account");
       await destroy();
@@ -280,7 +280,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       );
     });
 
-    it("with a destruction that refreshes first", async () => {
+    it("in a destroy that refreshes first", async () => {
       const [first, second] = await rotated();
       const { id } = engine.get("account");
       process = fixture.process();
@@ -289,13 +289,13 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), isAlive(second), isArchived(id)], [false, false, true]);
     });
 
-    it("with the destruction after a run that was cut off", async () => {
+    it("in a destroy after an interrupted run", async () => {
       const [first, second] = await rotated({}, { isCutOff: true });
       await destroy();
       assert.deepEqual([isAlive(first), isAlive(second), engine.entries], [false, false, []]);
     });
 
-    it("when it is removed from the program, its account staying", async () => {
+    it("if the program removes the key and keeps its account", async () => {
       for (const isRefreshed of [false, true]) {
         const [first, second] = await rotated();
         await up({ account: account() }, { isRefreshed });
@@ -304,14 +304,14 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       }
     });
 
-    it("when it is removed from a state of an older release", async () => {
+    it("if the program removes the key from a state of an older release", async () => {
       await up(program({ namePrefix: undefined, name: "key" }));
       const { id } = engine.get("key");
       await up({ account: account() });
       assert.equal(isAlive(id), false);
     });
 
-    it("when its account is replaced, and the preview says so", async () => {
+    it("if its account is replaced, and the preview says so", async () => {
       const [first, second] = await rotated();
       const { id } = engine.get("account");
       await up({ account: account(["event_ingestor"]), key: key(release("2")) });
@@ -325,7 +325,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       );
     });
 
-    it("when its account was replaced by a run that was cut off", async () => {
+    it("if an interrupted run has replaced its account", async () => {
       const [first, second] = await rotated();
       const { id } = engine.get("account");
       const replaced = { account: account(["event_ingestor"]), key: key(release("2")) };
@@ -335,14 +335,14 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual(lost(), []);
     });
 
-    it("when its account is replaced with --replace", async () => {
+    it("if --replace replaces its account", async () => {
       const [first, second] = await rotated();
       const { id } = engine.get("account");
       await up({ account: account(), key: key(release("2")) }, { replace: ["account"] });
       assert.deepEqual([isAlive(first), isAlive(second), isArchived(id)], [false, false, true]);
     });
 
-    it("when its successor is made for another account, which stays", async () => {
+    it("if its successor is created for another account, which stays", async () => {
       const others = { account: account(), other: account(["event_ingestor"]) };
       await up({ ...others, key: key() });
       const first = engine.get("key").id;
@@ -354,7 +354,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.deepEqual([isAlive(first), lost()], [false, []]);
     });
 
-    it("and lets no other resource adopt one, which would end with it all the same", async () => {
+    it("and no other resource can adopt a predecessor, which would be revoked with it", async () => {
       const [first] = await rotated();
       const adopt = {
         id: first,
@@ -367,7 +367,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       );
     });
 
-    it("and goes on where the server knows a predecessor no more: it ends by itself", async () => {
+    it("and continues if the server no longer knows a predecessor", async () => {
       const [first, second] = await rotated();
       fixture.clock.now += DAY;
       const body = { code: "not_found", message: "Secret not found" };
@@ -381,7 +381,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       );
     });
 
-    it("and asks a replica again that does not know a predecessor yet", async () => {
+    it("and retries if a replica does not know a predecessor yet", async () => {
       const [first] = await rotated();
       const body = { code: "not_found", message: "Secret not found" };
       const path = new RegExp(`keys/${first}`);
@@ -391,7 +391,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     });
   });
 
-  describe("takes none for a predecessor that goes on as it is", () => {
+  describe("does not treat a key as a predecessor that the program keeps", () => {
     const twins = (more: More = {}): Program => ({
       account: account(),
       one: key(more),
@@ -416,11 +416,11 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     }
   });
 
-  describe("names those of which no state tells any more", () => {
+  describe("names the keys that no state has any more", () => {
     const told = (id: string) =>
       new RegExp(`no state lists them any more: ${id} \\(until .*Z\\)\\. To end one earlier`);
 
-    it("when the key that does is revoked outside of the program", async () => {
+    it("if the key whose state has them was revoked outside of the program", async () => {
       const [first, second] = await rotated();
       fixture.clock.now += DAY;
       fixture.emulator.revokeKey(second);
@@ -429,7 +429,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
       assert.match(process.warnings.join("\n"), told(first));
     });
 
-    it("but none of those that have ended", async () => {
+    it("without those that have expired", async () => {
       const [first, second] = await rotated();
       fixture.clock.now += DAY;
       for (const id of [first, second]) fixture.emulator.revokeKey(id);
@@ -445,7 +445,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     });
   });
 
-  it("lets an account with forceDestroy go that is removed together with a key which --replace has replaced", async () => {
+  it("archives an account with forceDestroy that is removed together with a key that --replace has replaced", async () => {
     const forced = account(["event_reader"], { forceDestroy: true });
     for (const rest of [
       { other: account() },
@@ -462,7 +462,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     }
   });
 
-  it("does not count among them, for forceDestroy, a key of the same prefix that --target does not show", async () => {
+  it("does not let forceDestroy revoke a key of the same prefix that --target does not show", async () => {
     const forced = account(["event_reader"], { forceDestroy: true });
     const endless = { expiresIn: undefined, onDelete: undefined };
     for (const [first, other] of [
@@ -483,7 +483,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     }
   });
 
-  it("goes on where the credential may not revoke a predecessor: it ends by itself", async () => {
+  it("continues if the credential may not revoke a predecessor, which expires by itself", async () => {
     const [first, second] = await rotated();
     const error = "Ask a tenant super_admin to revoke this API key";
     const path = new RegExp(`keys/${first}`);
@@ -499,7 +499,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     );
   });
 
-  it("lets go of nothing that a deletion would refuse", async () => {
+  it("keeps in the state what a deletion would reject", async () => {
     await up(program(release("1")));
     const { id, state } = engine.get("key");
     const other = fixture.emulator.createTenant();
@@ -508,7 +508,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     assert.deepEqual([engine.get("key").state, isAlive(id)], [state, true]);
   });
 
-  it("lets go of nothing while the server is away", async () => {
+  it("keeps the key in the state while the server is unreachable", async () => {
     await up(program(release("1")));
     await fixture.stop();
     process = fixture.process();
@@ -516,7 +516,7 @@ describe("lifecycle/api-key: a rotation that leaves the predecessor to its expir
     assert.equal(engine.entries.length, 2);
   });
 
-  it("does not go by a clock that is far ahead", async () => {
+  it("does not rely on a local clock that is far ahead", async () => {
     await fixture.stop();
     fixture = await UnitFixture.start({ serverAheadMs: -100 * DAY });
     const [first] = await rotated();
