@@ -5,25 +5,23 @@
  * @example
  * ```ts
  * import assert from "node:assert/strict";
- * import { LocalWorkspace } from "@pulumi/pulumi/automation";
  * import { startFlexprice } from "pulumi-flexprice/testing";
  *
  * const flexprice = await startFlexprice();
- * const stack = await LocalWorkspace.createOrSelectStack(
- *   { stackName: "test", workDir: "." },
- *   { envVars: { ...flexprice.environment } },
- * );
+ * const stack = await flexprice.stack("."); // the folder with your Pulumi.yaml
  * await stack.up();
  * assert.equal(flexprice.accounts().length, 1);
- * await flexprice.stop();
+ * await flexprice.stop(); // destroys and removes the stack
  * ```
  *
  * @module
  */
 
+import type { PulumiFn, Stack } from "@pulumi/pulumi/automation";
 import { ENVIRONMENT_VARIABLES } from "./config/keys";
 import { Emulator, type Operator } from "./emulator";
 import { durationMs } from "./shared/duration";
+import { ScratchStack } from "./testing/scratch-stack";
 
 export type {
   EmulatedKey,
@@ -75,6 +73,26 @@ export interface EmbeddedFlexprice extends Emulator, AsyncDisposable {
    * @throws Error if the text is not a number with a unit.
    */
   advance(duration: string): void;
+  /**
+   * Creates an empty stack that uses this Flexprice, ready for `up`, `preview`, `refresh` and `destroy` of Pulumi's
+   * Automation API. It has a temporary backend, without a login, and changes neither your login nor the stack that you
+   * have selected. {@link stop} destroys and removes it. You can create several.
+   *
+   * It needs a Pulumi CLI on `PATH`.
+   *
+   * @param program - The folder with the Pulumi.yaml of your program, in any language, or a function that creates
+   * resources. The stack of a folder has its config in a file `Pulumi.test-….yaml` there until `stop()`.
+   * @throws Error if there is no usable Pulumi CLI.
+   */
+  stack(program: string | PulumiFn): Promise<Stack>;
+  /**
+   * Ends all faults, destroys and removes the stacks of {@link stack}, and then stops the server. You can call it more
+   * than once.
+   *
+   * @throws Error if a stack cannot be destroyed. Its temporary folder is removed, and the server stopped, all the
+   * same.
+   */
+  stop(): Promise<void>;
 }
 
 /** Starts a new Flexprice on 127.0.0.1 that contains only the operator. */
@@ -83,21 +101,56 @@ export async function startFlexprice(options: FlexpriceOptions = {}): Promise<Em
   const clock = () => new Date(Date.now() + aheadMs);
   const emulator = await Emulator.start({ ...options, clock });
   const operator = emulator.createTenant();
+  const environment = {
+    ...Object.fromEntries(ENVIRONMENT_VARIABLES.map((name) => [name, ""])),
+    FLEXPRICE_BASE_URL: emulator.url,
+    FLEXPRICE_API_KEY: operator.apiKey,
+    // `advance` moves the server's clock alone, further than a gateway's Date header is believed.
+    FLEXPRICE_TRUST_DATE_HEADER: "true",
+  };
+  const stacks: ScratchStack[] = [];
+  const stopServer = emulator.stop.bind(emulator);
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    emulator.faults.clear();
+    stopped ??= disposeAll(stacks).finally(stopServer);
+    return stopped;
+  };
   return Object.assign(emulator, {
     operator,
-    environment: {
-      ...Object.fromEntries(ENVIRONMENT_VARIABLES.map((name) => [name, ""])),
-      FLEXPRICE_BASE_URL: emulator.url,
-      FLEXPRICE_API_KEY: operator.apiKey,
-      // `advance` moves the server's clock alone, further than a gateway's Date header is believed.
-      FLEXPRICE_TRUST_DATE_HEADER: "true",
-    },
+    environment,
     advance(duration: string): void {
       const ms = durationMs(duration);
       if (ms === undefined)
         throw new Error(`"${duration}" is not a duration such as "76d" or "12h"`);
       aheadMs += ms;
     },
-    [Symbol.asyncDispose]: () => emulator.stop(),
+    async stack(program: string | PulumiFn): Promise<Stack> {
+      const config = {
+        "flexprice:baseUrl": { value: emulator.url },
+        "flexprice:apiKey": { value: operator.apiKey, secret: true },
+        // The functions of a program in this process see the shell's, and resources do not.
+        "flexprice:environmentId": { value: operator.environmentId },
+      };
+      const scratch = await ScratchStack.create(program, { environment, config });
+      stacks.push(scratch);
+      return scratch.stack;
+    },
+    stop,
+    [Symbol.asyncDispose]: stop,
   });
+}
+
+/** Newest first: a stack can use what an earlier one created. */
+async function disposeAll(stacks: readonly ScratchStack[]): Promise<void> {
+  const errors: unknown[] = [];
+  for (const scratch of [...stacks].reverse()) {
+    try {
+      await scratch.dispose();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 1) throw new AggregateError(errors, errors.map(String).join("\n"));
+  if (errors.length === 1) throw errors[0];
 }

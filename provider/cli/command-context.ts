@@ -21,13 +21,19 @@ export interface CommandContext {
   readonly directory: string;
   readonly nodeVersion: string;
   readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdin: NodeJS.ReadableStream & {
+    readonly isTTY?: boolean;
+    /** Delivers each key at once, and makes Ctrl-C a key. */
+    setRawMode?(isRaw: boolean): unknown;
+  };
   readonly stdout: Screen;
   readonly stderr: Screen;
   /** Network and clock. */
   readonly platform: Platform;
   /** Runs a program to its end; undefined if there is no such program. */
   readonly run: (command: string, args: readonly string[]) => Promise<Finished | undefined>;
+  /** Calls `run` after this time, unless the returned function cancels it. */
+  readonly schedule: (ms: number, run: () => void) => () => void;
   /** Resolves on Ctrl-C or SIGTERM. */
   readonly untilStopped: () => Promise<void>;
 }
@@ -49,6 +55,10 @@ export function realCommandContext(): CommandContext {
     // Without an engine, the log prints to standard error.
     platform: { ...realPlatform(), notify: engineLog(undefined, "info") },
     run: (command, args) => run(command, args, directory),
+    schedule: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
     untilStopped: () =>
       new Promise((resolve) => {
         for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());

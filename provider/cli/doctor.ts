@@ -6,6 +6,7 @@ import { checkSettings } from "./doctor-settings";
 import { EXIT, type ExitStatus } from "./exit-status";
 import { pluralize } from "./listing";
 import type { ConnectOptions } from "./session";
+import { withProgress } from "./terminal";
 
 export interface DoctorOptions extends ConnectOptions {
   readonly json?: boolean;
@@ -14,9 +15,15 @@ export interface DoctorOptions extends ConnectOptions {
 /** Checks everything that a program needs to work, and says how to fix what does not. */
 export async function doctor(options: DoctorOptions, context: CommandContext): Promise<ExitStatus> {
   const checks: Check[] = [];
-  for await (const check of runChecks(options, context)) {
-    checks.push(check);
-    if (options.json !== true) printCheck(check, context);
+  const running = runChecks(options, context);
+  const next = () =>
+    withProgress(context, (show) => {
+      show("Checking …");
+      return running.next();
+    });
+  for (let step = await next(); step.done !== true; step = await next()) {
+    checks.push(step.value);
+    if (options.json !== true) printCheck(step.value, context);
   }
   const countOf = (wanted: Check["status"]) =>
     checks.filter(({ status }) => status === wanted).length;

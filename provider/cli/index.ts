@@ -1,15 +1,17 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { durationMs } from "../shared/duration";
 import { isFailure } from "../shared/errors";
 import { escapeControlByLine, redact } from "../shared/redaction";
 import { type CommandContext, realCommandContext } from "./command-context";
+import { completionScript, SHELLS, type Shell } from "./completion";
 import { type DevServerOptions, devServer } from "./dev-server";
 import { type DoctorOptions, doctor } from "./doctor";
 import { EXIT, EXIT_STATUSES, type ExitStatus, UsageError } from "./exit-status";
 import { type GenerateOptions, generate } from "./generate";
 import { type OrphansOptions, orphans } from "./orphans";
 import { manifest } from "./packages";
+import { copyable, paragraph, writeLines } from "./terminal";
 
 /** Runs the command line `npx pulumi-flexprice`; gives the exit status. */
 export async function main(args: readonly string[], context: CommandContext): Promise<ExitStatus> {
@@ -23,7 +25,7 @@ export async function main(args: readonly string[], context: CommandContext): Pr
   } catch (error) {
     // Commander has printed it already.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    context.stderr.write(`${isFailure(error) ? error.message : unexpected(error)}\n`);
+    writeLines(context.stderr, isFailure(error) ? error.message : unexpected(error));
     return error instanceof UsageError ? EXIT.usage : EXIT.failed;
   }
 }
@@ -34,11 +36,14 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .version(manifest.version)
     .addHelpText("afterAll", EXIT_STATUSES)
     .exitOverride()
+    // Otherwise a narrow terminal breaks the words of the descriptions.
+    .configureHelp({ minWidthToWrap: 16 })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
-      writeErr: (text) => context.stderr.write(escapeControlByLine(redact(text))),
-      getOutHelpWidth: () => context.stdout.columns ?? 80,
-      getErrHelpWidth: () => context.stderr.columns ?? 80,
+      writeErr: (text) =>
+        writeLines(context.stderr, escapeControlByLine(redact(text.replace(/\n$/, "")))),
+      getOutHelpWidth: () => context.stdout.columns || 80,
+      getErrHelpWidth: () => context.stderr.columns || 80,
     })
     .showHelpAfterError("(run with --help for usage)");
 
@@ -47,8 +52,20 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     async (options: Options) =>
       end(await command(options, context));
 
-  program
-    .command("dev-server")
+  /** Appends examples to the help: what each is for, and the words after `npx pulumi-flexprice`. */
+  const withExamples = (command: Command, ...examples: readonly [string, string][]): Command => {
+    const shown = examples.flatMap(([purpose, args]) => [
+      paragraph(context.stdout, "  # ", purpose),
+      copyable(context.stdout, `npx ${manifest.name} ${command.name()} ${args}`.trimEnd()),
+    ]);
+    return command.addHelpText("after", `\nExamples:\n${shown.join("\n")}`);
+  };
+
+  withExamples(
+    program.command("dev-server"),
+    ["the same tenant and key in every run, and 20 accounts:", "--seed 1 --accounts 20"],
+    ["keep the data, and start 77 days ahead:", "--state flexprice.dev.json --advance 77d"],
+  )
     .description("run an embedded Flexprice to try programs without an account")
     .option("--port <number>", "port to listen on; 0: any free port", wholeNumber, 8080)
     .option("--host <address>", "address to listen on", "127.0.0.1")
@@ -59,16 +76,26 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
       wholeNumber,
       0,
     )
+    .option("--advance <duration>", "move the clock ahead, such as 77d", duration)
+    .option("--state <file>", "keep data and clock in this file, with all keys in plain text")
     .option("--log", "log each request to standard error")
     .option("--json", "print one line of JSON instead of text")
     .action(runs<DevServerOptions>(devServer));
 
-  withServerOptions(program.command("doctor"))
+  withExamples(
+    withServerOptions(program.command("doctor")),
+    ["check the selected stack:", ""],
+    ["check a connection of another stack:", "--stack prod --connection eu"],
+  )
     .description("check the tools, packages, settings and credential of the program in this folder")
     .option("--json", "print JSON instead of text")
     .action(runs<DoctorOptions>(doctor));
 
-  withServerOptions(program.command("generate"))
+  withExamples(
+    withServerOptions(program.command("generate")),
+    ["adopt everything in a new program:", "--out index.ts"],
+    ["connect with environment variables alone:", "--no-stack --out index.ts"],
+  )
     .description("write a TypeScript program that adopts the existing service accounts")
     .option("--out <file>", "write to a new file; default: standard output")
     .option("--force", "overwrite an existing file")
@@ -81,7 +108,12 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .option("--component", "declare one ServiceIdentity for each account and its key")
     .action(runs<GenerateOptions>(generate));
 
-  withServerOptions(program.command("orphans"))
+  withExamples(
+    withServerOptions(program.command("orphans")),
+    ["list what two stacks do not know:", "--stack-export prod.json dev.json"],
+    ["remove it, after a question:", "--stack-export prod.json dev.json --revoke"],
+    ["remove it in a script:", "--stack-export prod.json dev.json --stacks 2 --revoke --yes"],
+  )
     .description("list keys and service accounts that no given stack knows")
     .requiredOption(
       "--stack-export <files...>",
@@ -98,10 +130,26 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .option("--keep <ids...>", "ids of keys and accounts to leave alone")
     .option("--user-keys", "include keys of users, such as people and pipelines")
     .option("--expired", "include expired keys")
-    .option("--revoke", "revoke the keys and archive the accounts, after a confirmation")
-    .option("--yes", "skip the confirmation")
+    .option(
+      "--stacks <number>",
+      "fail unless the exports are of this many stacks with resources of the tenant",
+      wholeNumber,
+    )
+    .option("--revoke", "revoke the keys and archive the accounts, after a question")
+    .option("--yes", "skip the question, for at most 20 objects; needs --stacks")
+    .option("--yes-revoke <number>", "as --yes, for exactly this many objects", wholeNumber)
     .option("--json", "print JSON instead of text")
     .action(runs<OrphansOptions>(orphans));
+
+  withExamples(program.command("completion"), [
+    "complete commands and options in bash:",
+    "bash > ~/.pulumi-flexprice.bash",
+  ])
+    .description("print a script that completes commands and options in your shell")
+    .addArgument(new Argument("<shell>", "the shell to complete them in").choices(SHELLS))
+    .action((shell: Shell) => {
+      context.stdout.write(completionScript(shell, program));
+    });
 
   return program;
 }

@@ -103,20 +103,21 @@ export function printOrphans(context: CommandContext, orphans: Orphans, now: num
   printTitle(keys.length, "API key");
   for (const key of keys) {
     const { id, displayId, name } = key;
-    stdout.write(`  ${escapeControl(id)}  ${escapeControl(displayId)}  ${quoteShort(name)}\n`);
+    const ids = `${escapeControl(id)}  ${escapeControl(displayId)}`;
+    writeParagraph(stdout, "  ", `${ids}  ${quoteShort(name)}`);
     writeParagraph(stdout, "    ", `of ${ownerText(key)}`);
     const expiry = expiryText(key, now);
     writeParagraph(stdout, "    ", `${rolesText(key)}, ${ageText(key, now)}, ${expiry}`);
   }
   printTitle(accounts.length, "service account");
   for (const account of accounts) {
-    stdout.write(`  ${escapeControl(account.id)}  ${quoteShort(account.name)}\n`);
+    writeParagraph(stdout, "  ", `${escapeControl(account.id)}  ${quoteShort(account.name)}`);
     const ownKeys =
       account.keys.length === 0 ? "" : `, with ${account.keys.length} of the keys above`;
     writeParagraph(stdout, "    ", `${rolesText(account)}, ${ageText(account, now)}${ownKeys}`);
   }
   if (keys.length + accounts.length === 0) {
-    stdout.write("\nNo orphans: the given stacks know everything that counts.\n");
+    writeParagraph(stdout, "", "\nNo orphans: the given stacks know everything that counts.");
   }
   stdout.write("\n");
   const reasons = [...skipped].map(([reason, count]) => SKIP_REASONS[reason](count));

@@ -7,13 +7,19 @@ import { escapeControl, redact } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { pluralize, quoteShort } from "./listing";
+import {
+  type ConfirmOptions,
+  isConfirmed,
+  rejectMissingExports,
+  rejectUnconfirmable,
+} from "./orphans-confirm";
 import { ageOf, isForeign, printOrphans, warningsOf } from "./orphans-report";
 import { findOrphans, type Orphans } from "./orphans-search";
 import { type ConnectOptions, connect, type Session } from "./session";
 import { readStackExport, STDIN, type StackExport } from "./stack-export";
-import { canAsk, confirm, withProgress, writeParagraph } from "./terminal";
+import { withProgress, writeParagraph } from "./terminal";
 
-export interface OrphansOptions extends ConnectOptions {
+export interface OrphansOptions extends ConnectOptions, ConfirmOptions {
   /** Files, or "-" for standard input. */
   readonly stackExport: readonly string[];
   /** In milliseconds. */
@@ -22,9 +28,6 @@ export interface OrphansOptions extends ConnectOptions {
   readonly expired?: boolean;
   /** Ids of keys and accounts to leave alone. */
   readonly keep?: readonly string[];
-  readonly revoke?: boolean;
-  readonly yes?: boolean;
-  readonly json?: boolean;
 }
 
 /** What was found, and where. */
@@ -59,38 +62,30 @@ export async function orphans(
   const found = await scan(options, context);
   const count = found.orphans.keys.length + found.orphans.accounts.length;
   if (options.json !== true) print(found, context);
+  const { session, orphans, ...rest } = found;
+  const removable = { ...rest, ...orphans, baseUrl: session.baseUrl };
   const mayRemove =
-    options.revoke === true && count > 0 && (await isConfirmed(found, options, context));
+    options.revoke === true && count > 0 && (await isConfirmed(removable, options, context));
   const removal = mayRemove ? await remove(found, options, context) : undefined;
   if (options.json === true) {
     context.stdout.write(`${redact(JSON.stringify(asJson(found, removal), null, 2))}\n`);
   } else if (count > 0 && options.revoke !== true) {
-    context.stdout.write("\nTo revoke and archive them, run the same command with --revoke.\n");
+    const hint = "\nTo revoke and archive them, run the same command with --revoke.";
+    writeParagraph(context.stdout, "", hint);
   }
   if (removal?.stoppedBy !== undefined) throw removal.stoppedBy;
   return removedCount(removal) === count ? EXIT.done : EXIT.found;
 }
 
-function rejectUnusable(
-  { stackExport, revoke, yes, json }: OrphansOptions,
-  context: CommandContext,
-): void {
-  if (stackExport.filter((source) => source === STDIN).length > 1) {
+function rejectUnusable(options: OrphansOptions, context: CommandContext): void {
+  if (options.stackExport.filter((source) => source === STDIN).length > 1) {
     throw new UsageError({
       operation: SCAN,
       reason: '"-" was given more than once, and standard input can be read only once',
       fix: "write the exports to files.",
     });
   }
-  if (revoke !== true || yes === true || (json !== true && canAsk(context))) return;
-  throw new UsageError({
-    operation: "revoke what no stack knows",
-    reason:
-      json === true
-        ? "--json shows no list before it asks for a confirmation"
-        : "there is no terminal on which to ask for a confirmation",
-    fix: "check the list without --revoke first. Then revoke without a confirmation: --yes.",
-  });
+  rejectUnconfirmable(options, context);
 }
 
 /** Compares the tenant with the stacks. */
@@ -104,6 +99,7 @@ async function scan(options: OrphansOptions, context: CommandContext): Promise<S
     progress("Asking who the credential belongs to …");
     const caller = await connection.caller();
     rejectOtherTenant(exports, caller, credential.source);
+    rejectMissingExports(options, { exports, caller });
     progress("Listing the service accounts …");
     const accounts = await connection.reads.freshAccounts();
     progress("Listing the API keys …");
@@ -172,43 +168,13 @@ function print(found: Scan, context: CommandContext): void {
   printOrphans(context, found.orphans, found.now);
 }
 
-async function isConfirmed(
-  { exports, caller, session, orphans: { keys, accounts } }: Scan,
-  { yes }: OrphansOptions,
-  context: CommandContext,
-): Promise<boolean> {
-  const operation = [
-    ...(keys.length > 0 ? [`revoke ${pluralize(keys.length, "API key")}`] : []),
-    ...(accounts.length > 0 ? [`archive ${pluralize(accounts.length, "service account")}`] : []),
-  ].join(" and ");
-  if (yes === true) {
-    const foreign = exports.filter((one) => isForeign(one, caller)).map(({ source }) => source);
-    if (foreign.length === 0) return true;
-    // Nobody reads a warning in a script, and the export of a wrong stack would have a whole stack revoked.
-    throw new FlexpriceError({
-      kind: "refused",
-      operation,
-      reason: `${foreign.join(", ")} has no resource of tenant ${caller.tenant.id}. If it is the export of a wrong stack, everything in the right one would be taken for an orphan`,
-      fix: "leave out exports without Flexprice resources, or confirm on a terminal, without --yes.",
-    });
-  }
-  writeParagraph(
-    context.stderr,
-    "",
-    `\nThis will ${operation} of tenant ${escapeControl(caller.tenant.id)} at ${session.baseUrl}. Anything that uses them stops working, and they cannot be restored.`,
-  );
-  if (await confirm(context, 'Type "yes" to continue: ')) return true;
-  context.stderr.write("Nothing was changed.\n");
-  return false;
-}
-
 /** Revokes the keys and then archives the accounts, one by one. An account is left alone while it keeps a key. */
 async function remove(
   { session: { connection }, orphans: { keys, accounts } }: Scan,
   { json }: OrphansOptions,
-  { stdout }: CommandContext,
+  context: CommandContext,
 ): Promise<Removal> {
-  const report = (text: string) => json !== true && writeParagraph(stdout, "", text);
+  const report = (text: string) => json !== true && writeParagraph(context.stdout, "", text);
   const outcomes = new Map<string, Outcome>();
   const isRemoved = (id: string) => outcomes.get(id)?.removed === true;
   const steps = [
@@ -224,9 +190,12 @@ async function remove(
   report("");
   let stoppedBy: FlexpriceError | undefined;
   try {
-    for (const { id, keys: ownKeys, title, verb, run } of steps) {
+    for (const [index, { id, keys: ownKeys, title, verb, run }] of steps.entries()) {
       const outcome = ownKeys.every(isRemoved)
-        ? await outcomeOf(() => run(connection))
+        ? await withProgress(context, (show) => {
+            show(`${index + 1} of ${steps.length}: ${title} …`);
+            return outcomeOf(() => run(connection));
+          })
         : { removed: false as const, reason: "not all of its keys could be revoked" };
       outcomes.set(id, outcome);
       const object = `${title} (${escapeControl(id)})`;

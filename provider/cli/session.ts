@@ -10,6 +10,7 @@ import { Connection } from "../session/connection";
 import { FlexpriceError } from "../shared/errors";
 import type { CommandContext } from "./command-context";
 import { readStackConfig, type StackChoice, type StackConfig } from "./pulumi";
+import { withProgress } from "./terminal";
 
 /** Options that choose the Flexprice server and credential. */
 export interface ConnectOptions {
@@ -46,7 +47,10 @@ export async function connect(
   context: CommandContext,
   { stack, connection }: ConnectOptions,
 ): Promise<Session> {
-  const config = await readStackConfig(context, stack);
+  const config = await withProgress(context, (show) => {
+    show("Reading the stack's config …");
+    return readStackConfig(context, stack);
+  });
   rejectUnknownSettings(config);
   const { credential, ...settings } = readSettings(settingsSource(context, config), connection);
   if (credential === undefined) throw noCredential(config, connection);

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { createHmac, timingSafeEqual } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import { inaccessibleEnvironment, Refusal, unauthorized } from "./answers";
 import type { Key } from "./database";
@@ -32,7 +32,6 @@ interface Claims {
 
 /** Checks tokens and keys. A cache keeps revoked keys working for a while. */
 export class Authentication {
-  private readonly secret = randomBytes(32);
   private readonly loadedAt = new Map<string, number>();
 
   constructor(
@@ -139,7 +138,9 @@ export class Authentication {
   }
 
   private sign(text: string): string {
-    return createHmac("sha256", this.secret).update(text).digest("base64url");
+    return createHmac("sha256", Buffer.from(this.state.tokenSecret, "hex"))
+      .update(text)
+      .digest("base64url");
   }
 
   private chosenEnvironment(requested: string, tenantId: string, isNeeded: boolean): string {

@@ -29,7 +29,7 @@ export interface User {
   readonly createdAt: bigint;
   readonly name: string;
   readonly roles: readonly string[];
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly status: "published" | "archived";
 }
 
@@ -44,7 +44,7 @@ export interface Key {
   readonly value: string;
   readonly roles: readonly string[];
   readonly createdAt: bigint;
-  readonly expiresAt?: Instant;
+  readonly expiresAt?: Instant | undefined;
   readonly status: "published" | "deleted";
 }
 
@@ -58,6 +58,14 @@ export class Tables {
   readonly keysByValue = new Map<string, string>();
 }
 
+/** The rows of all tables, oldest first. */
+export interface Rows {
+  readonly tenants: readonly Tenant[];
+  readonly environments: readonly Environment[];
+  readonly users: readonly User[];
+  readonly keys: readonly Key[];
+}
+
 type Write = (tables: Tables) => void;
 
 /** A database with a read replica, which shows changes this many milliseconds later. */
@@ -66,10 +74,13 @@ export class Database {
   private readonly replica: Tables;
   private readonly underWay: { readonly arrivesAt: number; readonly write: Write }[] = [];
   private serving: "from replica" | "from primary" | undefined;
+  private hasChanged = false;
 
+  /** @param onChange - Called after each request with changes, before its response, and after each other change. */
   constructor(
     private readonly now: () => number,
     private readonly lagMs: number,
+    private readonly onChange: () => void = () => {},
   ) {
     this.replica = lagMs > 0 ? new Tables() : this.primary;
   }
@@ -87,16 +98,37 @@ export class Database {
       return request();
     } finally {
       this.serving = undefined;
+      this.announceChange();
     }
   }
 
   /** Changes by a test, without a request, are on the replica at once, with everything before them. */
   write(write: Write): void {
     write(this.primary);
-    if (this.replica === this.primary) return;
-    this.underWay.push({ arrivesAt: this.now() + this.lagMs, write });
-    if (this.serving === undefined) this.catchUp(Number.POSITIVE_INFINITY);
+    this.hasChanged = true;
+    if (this.replica !== this.primary) {
+      this.underWay.push({ arrivesAt: this.now() + this.lagMs, write });
+      if (this.serving === undefined) this.catchUp(Number.POSITIVE_INFINITY);
+    }
+    if (this.serving === undefined) this.announceChange();
     else this.serving = "from primary";
+  }
+
+  /** The rows of the primary. */
+  rows(): Rows {
+    const { tenants, environments, users, keys } = this.primary;
+    return {
+      tenants: [...tenants.values()],
+      environments: [...environments.values()],
+      users: [...users.values()],
+      keys: [...keys.values()],
+    };
+  }
+
+  private announceChange(): void {
+    if (!this.hasChanged) return;
+    this.hasChanged = false;
+    this.onChange();
   }
 
   private catchUp(now: number): void {

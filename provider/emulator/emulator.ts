@@ -7,7 +7,7 @@ import { formatInstant, nanosOf, utc } from "./instant";
 import { isWrite, type RecordedRequest } from "./recording";
 import { RequestHandler } from "./server";
 import { addTenantWithAdministrator } from "./sign-in";
-import { displayId, State } from "./state";
+import { displayId, type Snapshot, State } from "./state";
 
 /** Options of {@link Emulator.start}. */
 export interface EmulatorOptions {
@@ -37,6 +37,10 @@ export interface EmulatorOptions {
   replicaLagMs?: number;
   /** Called with each request after its response. */
   onResponse?: (request: RecordedRequest) => void;
+  /** What an earlier emulator had stored. Default: an empty database. */
+  snapshot?: Snapshot | undefined;
+  /** Called with all data after each change. A change by a request calls it before the response. */
+  onChange?: (snapshot: Snapshot) => void;
 }
 
 /** A tenant's first super_admin user, with its credentials. */
@@ -112,7 +116,7 @@ const MAX_HEAD_BYTES = 1024 * 1024;
 
 /** Flexprice in memory, over real HTTP. */
 export class Emulator {
-  /** Starts an emulator with an empty database. */
+  /** Starts an emulator, by default with an empty database. */
   static async start(options: EmulatorOptions = {}): Promise<Emulator> {
     const host = options.host ?? "127.0.0.1";
     const server = createServer({
@@ -151,8 +155,9 @@ export class Emulator {
     const { port } = server.address() as AddressInfo;
     this.url = `http://${host.includes(":") ? `[${host}]` : host}:${port}/v1`;
     const { clock = () => new Date(), random = Math.random } = options;
-    const { revocationDelayMs = 0, replicaLagMs } = options;
-    this.state = new State(clock, random, () => this.faults.outage, replicaLagMs);
+    const { revocationDelayMs = 0, replicaLagMs, snapshot, onChange } = options;
+    const isDown = () => this.faults.outage;
+    this.state = new State({ clock, random, isDown, replicaLagMs, snapshot, onChange });
     this.authentication = new Authentication(this.state, revocationDelayMs);
     const handler = new RequestHandler(
       this.state,

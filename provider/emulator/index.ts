@@ -15,4 +15,4 @@ export {
 export type { Fault, FaultKind, FaultPlan, FaultRule, RawResponse } from "./faults";
 export { seeded } from "./random";
 export type { RecordedRequest } from "./recording";
-export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID } from "./state";
+export { CONFIGURED_API_KEY, DEFAULT_TENANT_ID, type Snapshot } from "./state";

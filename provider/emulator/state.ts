@@ -1,9 +1,11 @@
+import { randomBytes } from "node:crypto";
 import { refuse } from "./answers";
 import {
   Database,
   type Environment,
   type Key,
   type KeyType,
+  type Rows,
   type Tables,
   type Tenant,
   type User,
@@ -39,24 +41,65 @@ export const CONFIGURED_API_KEY = "sk_local_flexprice_test_key";
 
 const MAX_NAME_LENGTH = 255;
 
+/** What a server has stored, for another one that continues with it. Holds passwords and the values of keys. */
+export interface Snapshot extends Rows {
+  /** Signs the access tokens. In hexadecimal. */
+  readonly tokenSecret: string;
+}
+
+export interface StateOptions {
+  readonly clock: () => Date;
+  readonly random: () => number;
+  readonly isDown: () => boolean;
+  readonly replicaLagMs?: number | undefined;
+  /** What to start with. Default: the tenant in the default configuration of the server. */
+  readonly snapshot?: Snapshot | undefined;
+  readonly onChange?: ((snapshot: Snapshot) => void) | undefined;
+}
+
 /** Everything that the server stores, with its clock and its source of random numbers. */
 export class State {
+  readonly clock: () => Date;
+  readonly random: () => number;
+  /** In hexadecimal. */
+  readonly tokenSecret: string;
+  private readonly isDown: () => boolean;
   private readonly database: Database;
   private lastNanos = 0n;
 
-  constructor(
-    readonly clock: () => Date,
-    readonly random: () => number,
-    private readonly isDown: () => boolean,
-    replicaLagMs = 0,
-  ) {
-    this.database = new Database(() => clock().getTime(), replicaLagMs);
+  constructor({ clock, random, isDown, replicaLagMs = 0, snapshot, onChange }: StateOptions) {
+    this.clock = clock;
+    this.random = random;
+    this.isDown = isDown;
+    this.tokenSecret = snapshot?.tokenSecret ?? randomBytes(32).toString("hex");
+    this.database = new Database(
+      () => clock().getTime(),
+      replicaLagMs,
+      onChange && (() => onChange({ ...this.database.rows(), tokenSecret: this.tokenSecret })),
+    );
+    if (snapshot === undefined) this.addDefaultTenant();
+    else this.restore(snapshot);
+  }
+
+  private addDefaultTenant(): void {
     this.addTenant("Default Tenant", DEFAULT_TENANT_ID);
     this.addEnvironment(DEFAULT_TENANT_ID, "Sandbox", "development", DEFAULT_TENANT_ID);
     this.addUser(
       { tenantId: DEFAULT_TENANT_ID, type: "user", roles: ["super_admin"] },
       DEFAULT_TENANT_ID,
     );
+  }
+
+  private restore({ tenants, environments, users, keys }: Snapshot): void {
+    this.database.write((tables) => {
+      for (const row of tenants) tables.tenants.set(row.id, row);
+      for (const row of environments) tables.environments.set(row.id, row);
+      for (const row of users) tables.users.set(row.id, row);
+      for (const row of keys) {
+        tables.keys.set(row.id, row);
+        tables.keysByValue.set(row.value, row.id);
+      }
+    });
   }
 
   get environments(): Tables["environments"] {

@@ -7,6 +7,7 @@ import { type Block, CHECKOUT, pagePaths, parsePage, readPage } from "./page";
 const ELSEWHERE: Readonly<Record<string, string>> = {
   "provider/index.ts        the entry for programs": "a list of folders",
   "npx pulumi-flexprice dev-server --seed 1": "test/unit/cli/page.test.ts",
+  "dev-server --state flexprice.dev.json": "test/engine/example-rotation.test.ts",
   "npx pulumi-flexprice doctor": "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice generate --out index.ts": "test/unit/cli/page.test.ts",
   "const accountDemo1": "test/unit/cli/page.test.ts",

@@ -75,7 +75,7 @@ describe("orphans of a stack", () => {
       await sleep(1_100);
       succeeded(await fixture.refresh());
       assert.deepEqual((await orphans()).leftOut, { own: 1, pending: 1 });
-      assert.deepEqual((await orphans("--revoke", "--yes")).ids, []);
+      assert.deepEqual((await orphans("--revoke", "--yes", "--stacks", "0")).ids, []);
       assert.equal(fixture.accounts().length, 1);
 
       const notes = join(fixture.workspace.scratch, "home", "flexprice", "creates");

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import type { RunningChild } from "../../scripts/child";
+import { nightly } from "../support/sample";
+import { startCli } from "./command-line";
 import { takeTraffic, use } from "./consumer";
 import { Example } from "./example";
 
@@ -79,5 +82,48 @@ describe("the example rotation", () => {
       "the operator's, the first and the second",
     );
     assert.equal(existsSync(file()), false);
+  });
+});
+
+describe("the example rotation, with the server that its README starts", () => {
+  let example: Example;
+  let server: RunningChild | undefined;
+  before(async () => {
+    example = await Example.open("rotation");
+  });
+  after(async () => {
+    await stop();
+    await example.close();
+  });
+
+  async function stop(): Promise<void> {
+    server?.kill("SIGTERM");
+    await server?.done;
+  }
+
+  /** Runs the command of a section that starts the server, and the `export` lines that it prints. */
+  async function serve(section: string, port: string): Promise<string> {
+    await stop();
+    const [, after = ""] = example.readme.split(`\n## ${section}\n`);
+    const [, args = ""] = /\nnpx pulumi-flexprice (dev-server .*)\n/.exec(after) ?? [];
+    const printed = await new Promise<string>((resolve, reject) => {
+      server = startCli([...args.split(" "), "--port", port], {
+        cwd: example.folder,
+        onOutput: (text, stream) => (stream === "stdout" ? resolve : reject)(text),
+      });
+    });
+    const exports = [...printed.matchAll(/^ {2}export (\w+)=(.*)$/gm)];
+    for (const [, name = "", value] of exports) example.fixture.workspace.env[name] = value;
+    return new URL(example.fixture.workspace.env["FLEXPRICE_BASE_URL"] ?? "").port;
+  }
+
+  nightly("can be followed to its end", async () => {
+    const port = await serve("Set-up", "0");
+    await example.follow("Day 0");
+    await serve("Day 76", port);
+    await example.follow("Day 76");
+    await serve("Day 90", port);
+    await example.follow("Day 90");
+    await example.cleanUp();
   });
 });

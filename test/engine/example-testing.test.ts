@@ -31,19 +31,16 @@ describe("the example of a program's test", () => {
       this.timeout(TIMEOUT_MS);
       const files = readdirSync(folder, { recursive: true }).sort();
       const { directory } = await ensurePulumi();
-      const { exitCode, output } = await runChild("npm", ["test"], {
-        cwd: folder,
-        timeoutMs: TIMEOUT_MS,
-        env: {
-          ...process.env,
-          PATH: [directory, process.env["PATH"]].join(delimiter),
-          PULUMI_HOME: home,
-          PULUMI_SKIP_UPDATE_CHECK: "true",
-          PULUMI_NODEJS_TRANSPILE_ONLY: "true",
-          FLEXPRICE_ACCESS_TOKEN: "a-token-of-the-surrounding-shell",
-          FLEXPRICE_PREFLIGHT: "false",
-        },
-      });
+      const env = {
+        ...process.env,
+        PATH: [directory, process.env["PATH"]].join(delimiter),
+        PULUMI_HOME: home,
+        PULUMI_NODEJS_TRANSPILE_ONLY: "true",
+        FLEXPRICE_ACCESS_TOKEN: "a-token-of-the-surrounding-shell",
+        FLEXPRICE_PREFLIGHT: "false",
+      };
+      const options = { cwd: folder, timeoutMs: TIMEOUT_MS, env };
+      const { exitCode, output } = await runChild("npm", ["test"], options);
       assert.equal(exitCode, 0, output);
       const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
       const [, shown = ""] = /\$ npm test\n…\n(.*?)\n```/s.exec(readme) ?? [];
@@ -51,7 +48,13 @@ describe("the example of a program's test", () => {
       // Mocha colours its marks wherever CI is set.
       const printed = stripVTControlCharacters(output).replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
       assert.ok(printed.includes(shown), output);
+      assert(readme.includes("`npm run test:node`"));
+      const withNode = await runChild("npm", ["run", "test:node"], options);
+      assert.equal(withNode.exitCode, 0, withNode.output);
+      assert.match(withNode.output, /pass 1\n/);
       assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), files);
+      // The CLI writes a log even to print its version.
+      assert.deepEqual(readdirSync(home), ["logs"]);
     },
   );
 });

@@ -7,7 +7,7 @@ import { CHECKOUT, manifest } from "./manifest";
 import { pack, type Tarball } from "./tarball";
 
 /** In bytes. If the package outgrows these, look for the reason before you raise them. */
-const LIMITS = { packed: 280_000, unpacked: 1_000_000 };
+const LIMITS = { packed: 280_000, unpacked: 1_100_000 };
 
 const DOCUMENTS = [
   "package.json",
@@ -23,7 +23,7 @@ const EXAMPLE_FILES =
   /^examples\/([\w-]+\/)*(README\.md|[\w-]+\.yaml|\.?[\w-]+\.json|[\w.-]+\.(ts|yml|py|go)|go\.mod|requirements\.txt)$/;
 
 /** What no entry of the package names needs no types. */
-const WITHOUT_TYPES = /^(api|cli|config|lifecycle|plugin|session)\//;
+const WITHOUT_TYPES = /^(api|cli|config|lifecycle|plugin|session|testing)\//;
 
 /** A page that only people with a clone need. */
 const NOT_PACKED = ["CONTRIBUTING.md"];

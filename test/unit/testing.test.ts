@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { readSettings } from "../../provider/config/read";
 import { type EmbeddedFlexprice, startFlexprice } from "../../provider/testing";
 import { EmulatorClient } from "../support/emulator-client";
@@ -95,6 +99,48 @@ describe("testing", () => {
     assert.equal(await client.status("POST", "/secrets/api/keys", key), 404);
     late.advance("1h");
     assert.equal(await client.status("POST", "/secrets/api/keys", key), 201);
+  });
+
+  it("says how to get a Pulumi CLI if a stack needs one, and leaves no folder", async () => {
+    const { PATH, TMPDIR } = process.env;
+    const folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-unit-"));
+    Object.assign(process.env, { PATH: folder, TMPDIR: folder });
+    try {
+      await assert.rejects(flexprice.stack("."), (error: Error) => {
+        const lines = error.message.split("\n");
+        assert.equal(lines[0], "Could not create a stack for the test.");
+        assert.match(
+          String(lines[1]),
+          /^ {2}Reason: no usable Pulumi CLI is on the PATH: .*ENOENT/,
+        );
+        assert.match(String(lines[2]), /^ {2}What to do: install a current one: https:/);
+        assert.equal(lines.length, 3);
+        return true;
+      });
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      process.env["PATH"] = PATH;
+      if (TMPDIR === undefined) delete process.env["TMPDIR"];
+      else process.env["TMPDIR"] = TMPDIR;
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it("needs no Pulumi SDK as long as no stack is used", () => {
+    const script = `
+      const { startFlexprice } = require("./provider/testing");
+      startFlexprice().then((flexprice) => flexprice.stop()).then(() => {
+        console.log(Object.keys(require.cache).filter((file) => file.includes("@pulumi")).length);
+      });`;
+    const args = ["--require", "ts-node/register/transpile-only", "--eval", script];
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+    assert.equal(stdout, "0\n", stderr);
+  });
+
+  it("can be stopped twice", async () => {
+    await flexprice.stop();
+    await flexprice.stop();
+    await assert.rejects(me(flexprice.operator.apiKey));
   });
 
   it("stops at the end of a block", async () => {

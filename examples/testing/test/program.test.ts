@@ -1,36 +1,18 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { LocalWorkspace, type Stack } from "@pulumi/pulumi/automation";
+import { resolve } from "node:path";
+import type { Stack } from "@pulumi/pulumi/automation";
 import { type EmbeddedFlexprice, startFlexprice } from "pulumi-flexprice/testing";
 
 describe("the program", () => {
   let flexprice: EmbeddedFlexprice;
-  let backend: string;
   let stack: Stack;
 
   before(async () => {
     flexprice = await startFlexprice();
-    backend = mkdtempSync(join(tmpdir(), "program-test-"));
-    stack = await LocalWorkspace.createOrSelectStack(
-      { stackName: "test", workDir: resolve(__dirname, "..") },
-      {
-        envVars: {
-          ...flexprice.environment,
-          PULUMI_BACKEND_URL: pathToFileURL(backend).href,
-          PULUMI_CONFIG_PASSPHRASE: "only for this test",
-        },
-      },
-    );
+    stack = await flexprice.stack(resolve(__dirname, ".."));
   });
 
-  after(async () => {
-    await stack?.workspace.removeStack("test", { force: true });
-    await flexprice.stop();
-    rmSync(backend, { recursive: true, force: true });
-  });
+  after(() => flexprice.stop());
 
   /** The keys that the program created and nobody revoked, without the operator's key. */
   const liveKeys = () =>

@@ -28,6 +28,20 @@ describe("cli/command-context", () => {
     assert.equal(killed?.status, 128);
   });
 
+  it("calls a function later, unless that is cancelled", async () => {
+    const calls: string[] = [];
+    const cancel = context.schedule(0, () => calls.push("cancelled"));
+    cancel();
+    await new Promise<void>((resolve) => {
+      context.schedule(0, () => {
+        calls.push("called");
+        resolve();
+      });
+      assert.deepEqual(calls, []);
+    });
+    assert.deepEqual(calls, ["called"]);
+  });
+
   it("prints notices to standard error", async () => {
     const { error } = console;
     const printed: unknown[] = [];

@@ -31,6 +31,8 @@ export class CliFixture implements CommandContext {
   readonly programs = new Map<string, Partial<Finished>>();
   /** Ends a command that waits for a signal. */
   stop = () => {};
+  /** Whether work takes longer than a command waits before it shows progress. */
+  isSlow = false;
   private readonly stopped = new Promise<void>((resolve) => {
     this.stop = resolve;
   });
@@ -44,6 +46,12 @@ export class CliFixture implements CommandContext {
   }
 
   readonly untilStopped = () => this.stopped;
+
+  /** Later, or at once where work is slow. */
+  readonly schedule = (_ms: number, run: () => void) => {
+    if (this.isSlow) run();
+    return () => {};
+  };
 
   readonly run = async (
     command: string,

@@ -37,20 +37,53 @@ describe("cli", () => {
     assert.match(out, /\nExit status:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 .*\n$/);
   });
 
-  for (const name of ["dev-server", "doctor", "generate", "orphans"]) {
+  for (const name of ["dev-server", "doctor", "generate", "orphans", "completion"]) {
     it(`prints the usage of ${name}, wrapped to a narrow terminal`, async () => {
-      cli.onTerminal(72);
+      cli.onTerminal(60);
       const { status, out } = await cli.command(name, "--help");
       assert.equal(status, 0);
-      assert.match(out, new RegExp(`^Usage: pulumi-flexprice ${name} \\[options\\]\\n`));
+      assert.match(
+        out,
+        new RegExp(`^Usage: pulumi-flexprice ${name} \\[options\\](?: <shell>)?\\n`),
+      );
       assert.match(out, /\nExit status:\n/);
-      const help = out.slice(0, out.indexOf("Exit status"));
       assert.deepEqual(
-        help.split("\n").filter((line) => line.length > 72),
+        out.split("\n").filter((line) => line.length > 60),
         [],
       );
     });
+
+    it(`shows examples of ${name} that it understands`, async () => {
+      const { out } = await cli.command(name, "--help");
+      const examples = [...out.matchAll(/^ {2}# .*\n {2}npx pulumi-flexprice (.*)$/gm)];
+      assert(examples.length >= 1);
+      cli.onTerminal(80, "");
+      cli.stop();
+      for (const [, example = ""] of examples) {
+        const [command = "", ...args] = example.replace(/ > .*/, "").split(" ");
+        assert.equal(command, name);
+        const port = name === "dev-server" ? ["--port", "0"] : [];
+        const { status, err } = await cli.command(command, ...args, ...port);
+        assert.notEqual(status, 2, err);
+      }
+    });
   }
+
+  it("wraps errors to a narrow terminal", async () => {
+    cli.onTerminal(60);
+    const { err } = await cli.command("orphans", "--stack-export", "-", "-");
+    const lines = err.trimEnd().split("\n");
+    assert.deepEqual(lines.slice(0, 3), [
+      "Could not look for keys and accounts that no stack knows.",
+      '  Reason: "-" was given more than once, and standard input',
+      "  can be read only once",
+    ]);
+    const unknown = await cli.command("dev-server", "--advance", "soon");
+    assert.match(
+      unknown.err,
+      /^error: option '--advance <duration>' argument 'soon' is\ninvalid\. It must/,
+    );
+  });
 
   it("rejects a missing command, unknown commands and unknown options", async () => {
     assert.equal((await cli.command()).status, 2);

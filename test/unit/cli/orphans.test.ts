@@ -5,6 +5,9 @@ import { DAY, HOUR, MINUTE, type UnitFixture } from "../fixture";
 import { accountResource, exported, keyResource, pendingCreate, writtenAt } from "./exported";
 import { CliFixture } from "./fixture";
 
+/** What a script needs, which has the exports of one stack. */
+const YES = ["--yes", "--stacks", "1"];
+
 interface Found {
   keys: string[];
   accounts: string[];
@@ -401,6 +404,22 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     for (const [i, warning] of warnings.entries()) assert.match(String(lines[i]), warning);
   });
 
+  it("fits a narrow terminal", async () => {
+    const account = cli.account("a bot with a rather long name of many words");
+    cli.key(account.id, "a key with a rather long name of many words");
+    put("empty.json", exported([]));
+    pass(2 * DAY);
+    cli.onTerminal(60, "2\n");
+    const { out, err } = await run("empty.json", "--revoke");
+    assert.match(err, /You count 2 stacks/);
+    // Where the terminal shows the Enter of the answer.
+    const lines = `${out}${err}`.split(/\n|(?<=tenant\? )/);
+    assert.deepEqual(
+      lines.filter((line) => line.length > 60),
+      [],
+    );
+  });
+
   describe("removes", () => {
     let extra: EmulatedKey;
     let bot: { account: EmulatedUser; key: EmulatedKey };
@@ -423,8 +442,8 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
         times: 99,
       });
 
-    it("the keys and then the accounts, after a yes on a terminal", async () => {
-      cli.onTerminal(100, "yes\n");
+    it("the keys and then the accounts, after the number of stacks on a terminal", async () => {
+      cli.onTerminal(100, "1\n");
       const { status, out, err } = await run("--revoke");
       assert.equal(status, 0);
       assert.deepEqual(fixture.writes, [...revoke(), archive()]);
@@ -439,34 +458,100 @@ Archived service account "bot" (${bot.account.id})
 to two minutes.
 `,
       );
-      const question = err.slice(err.lastIndexOf("\u001b[K") + 3);
       assert.equal(
-        question.replaceAll(/\s+/g, " "),
-        ` This will revoke 2 API keys and archive 1 service account of tenant ${fixture.operator.tenantId} at ${fixture.emulator.url}. Anything that uses them stops working, and they cannot be restored. Type "yes" to continue: `,
+        err.replaceAll(/\s+/g, " "),
+        ` This will revoke 2 API keys and archive 1 service account of tenant ${fixture.operator.tenantId} at ${fixture.emulator.url}. Anything that uses them stops working, and they cannot be restored. If the export of a stack is missing, this includes the keys of that stack. How many stacks have resources of this tenant? `,
       );
     });
 
-    it("nothing after any other answer", async () => {
-      cli.onTerminal(100, "y\n");
-      const { status, err } = await run("--revoke");
-      assert.equal(status, 1);
-      assert.match(err, /Nothing was changed\.\n$/);
-      assert.deepEqual(fixture.writes, []);
+    const answers: [string, RegExp][] = [
+      ["yes", /\? Nothing was changed\.\n$/],
+      ["", /\? Nothing was changed\.\n$/],
+      [
+        "2",
+        /\? You count 2 stacks, and the exports have .* tenant from 1\. Nothing was changed\.\n$/,
+      ],
+      ["0", /\? You count 0 stacks, .* from 1\. Nothing was changed\.\n$/],
+    ];
+    for (const [answer, expected] of answers) {
+      it(`nothing after the answer "${answer}"`, async () => {
+        cli.onTerminal(100, `${answer}\n`);
+        const { status, err } = await run("--revoke");
+        assert.equal(status, 1);
+        assert.match(err.replaceAll(/[ \n]+(?=.)/g, " "), expected);
+        assert.deepEqual(fixture.writes, []);
+      });
+    }
+
+    it("what the exports of several stacks do not know, each stack counted once", async () => {
+      const again = exported([accountResource(known.account)]);
+      put("again.json", again);
+      put("dev.json", exported([keyResource(extra)]).replaceAll("prod", "dev"));
+      put("empty.json", exported([]));
+      cli.onTerminal(100, "2\n");
+      const { status } = await run("again.json", "dev.json", "empty.json", "--revoke");
+      assert.equal(status, 0);
+      assert.deepEqual(removed(), { keys: 1, accounts: 1 });
+    });
+
+    it("nothing if the exports are of another number of stacks than --stacks", async () => {
+      put("again.json", exported([accountResource(known.account)]));
+      for (const more of [["--revoke", "--yes"], ["--json"], []]) {
+        const { status, out, err } = await run("again.json", "--stacks", "2", ...more);
+        assert.deepEqual([status, out], [3, ""]);
+        assert.match(err, /Reason: you count 2 stacks, and the exports have .* tenant from 1\n/);
+        assert.deepEqual(fixture.writes, []);
+      }
     });
 
     it("nothing without a terminal or with --json, unless --yes is given", async () => {
       const { status, out, err } = await run("--revoke");
       assert.deepEqual([status, out], [2, ""]);
       assert.match(err, /Reason: there is no terminal/);
-      cli.onTerminal(100, "yes\n");
+      cli.onTerminal(100, "1\n");
       const json = await run("--revoke", "--json");
       assert.equal(json.status, 2);
       assert.match(json.err, /Reason: --json shows no list/);
       assert.deepEqual(fixture.log, []);
     });
 
+    it("nothing without a question, unless the stacks were counted", async () => {
+      for (const yes of [["--yes"], ["--yes-revoke", "3"]]) {
+        const { status, out, err } = await run("--revoke", ...yes);
+        assert.deepEqual([status, out], [2, ""]);
+        assert.match(err, /What to do: .*--yes --stacks N/);
+      }
+      assert.deepEqual(fixture.log, []);
+    });
+
+    it("more than twenty objects only with their number", async () => {
+      for (let i = 0; i < 18; i++) cli.key(known.account.id, `more-${i}`);
+      pass(2 * DAY);
+      const refused = await run("--revoke", ...YES);
+      assert.equal(refused.status, 3);
+      assert.match(refused.err, /^Could not revoke 20 API keys and archive 1 service account\.$/m);
+      assert.match(refused.err, /Reason: these are 21 objects, and --yes alone removes at most 20/);
+      assert.match(refused.err, /What to do: .*: --yes-revoke 21\./);
+      const wrong = await run("--revoke", ...YES, "--yes-revoke", "20");
+      assert.equal(wrong.status, 3);
+      assert.match(wrong.err, /Reason: these are 21 objects, and --yes-revoke allows 20/);
+      assert.deepEqual(removed(), { keys: 0, accounts: 0 });
+      const { status } = await run("--revoke", "--stacks", "1", "--yes-revoke", "21");
+      assert.equal(status, 0);
+      assert.deepEqual(removed(), { keys: 20, accounts: 1 });
+    });
+
+    it("twenty objects with --yes, and a few not with another number", async () => {
+      assert.equal((await run("--revoke", "--stacks", "1", "--yes-revoke", "4")).status, 3);
+      assert.deepEqual(removed(), { keys: 0, accounts: 0 });
+      for (let i = 0; i < 17; i++) cli.key(known.account.id, `more-${i}`);
+      pass(2 * DAY);
+      assert.equal((await run("--revoke", ...YES)).status, 0);
+      assert.deepEqual(removed(), { keys: 19, accounts: 1 });
+    });
+
     it("without a question with --yes, and reports it as JSON", async () => {
-      const { status, out, err } = await run("--revoke", "--yes", "--json");
+      const { status, out, err } = await run("--revoke", ...YES, "--json");
       assert.deepEqual([status, err], [0, ""]);
       assert.deepEqual(fixture.writes, [...revoke(), archive()]);
       const { keys, accounts } = JSON.parse(out);
@@ -477,8 +562,8 @@ to two minutes.
     });
 
     it("nothing if there are no orphans", async () => {
-      await run("--revoke", "--yes");
-      const { status, out } = await run("--revoke", "--yes");
+      await run("--revoke", ...YES);
+      const { status, out } = await run("--revoke", ...YES);
       assert.equal(status, 0);
       assert.match(out, /No orphans/);
       assert.deepEqual(fixture.writes, []);
@@ -488,20 +573,33 @@ to two minutes.
       put("empty.json", exported([]));
       put("other.json", exported([accountResource({ ...known.account, tenantId: "t_2" })]));
       for (const file of ["empty.json", "other.json"]) {
-        const { status, err } = await run(file, "--revoke", "--yes");
+        const { status, err } = await run(file, "--revoke", ...YES);
         assert.equal(status, 3);
         assert.match(err, /^Could not revoke 2 API keys and archive 1 service account\.$/m);
         assert.match(err, new RegExp(`Reason: ${file} has no resource of tenant`));
         assert.deepEqual(fixture.writes, []);
       }
-      cli.onTerminal(80, "yes\n");
+      cli.onTerminal(80, "1\n");
       assert.equal((await run("empty.json", "--revoke")).status, 0);
       assert.deepEqual(removed(), { keys: 2, accounts: 1 });
     });
 
+    it("with progress on a terminal, if the server is slow", async () => {
+      cli.onTerminal(60, "1\n");
+      cli.isSlow = true;
+      const { out, err } = await run("--revoke");
+      const shown = err.split("\r\u001b[K").filter((line) => line.includes(" …"));
+      assert.deepEqual(shown.slice(-3), [
+        '1 of 3: API key "extra" …',
+        '2 of 3: API key "bot" …',
+        '3 of 3: service account "bot" …',
+      ]);
+      assert.match(out, /^Revoked API key "bot"/m);
+    });
+
     it("only what the server confirms with 204: a proxy's page does not count", async () => {
       fail(extra.id, { kind: "status", status: 200, body: "<html>ok</html>" });
-      const { status, out, err } = await run("--revoke", "--yes");
+      const { status, out, err } = await run("--revoke", ...YES);
       assert.equal(status, 3);
       assert.match(err, /^Could not revoke API key secret_\w+\.\n.* should be 204 without a body/);
       assert.doesNotMatch(out, /^(Revoked|Archived)/m);
@@ -511,7 +609,7 @@ to two minutes.
 
     it("until the server fails, and reports what was done", async () => {
       fail(bot.key.id, { kind: "status", status: 403, body: { message: "no" } });
-      const { status, out, err } = await run("--revoke", "--yes", "--json");
+      const { status, out, err } = await run("--revoke", ...YES, "--json");
       assert.equal(status, 3);
       assert.match(err, new RegExp(`^Could not revoke API key ${bot.key.id}\\.\\n.* 403`));
       const { keys, accounts } = JSON.parse(out);
@@ -525,7 +623,7 @@ to two minutes.
     it("the rest if one object is gone already", async () => {
       const body = { code: "not_found", message: "Secret not found", http_status_code: 404 };
       fail(bot.key.id, { kind: "status", status: 404, body });
-      const { status, out } = await run("--revoke", "--yes");
+      const { status, out } = await run("--revoke", ...YES);
       assert.equal(status, 1);
       const lines = out.slice(out.indexOf("Revoked")).split("\n");
       assert.equal(lines[0], `Revoked API key "extra" (${extra.id})`);
@@ -546,7 +644,7 @@ to two minutes.
         name: "widget",
         type: "publishable_key",
       });
-      const { status, out } = await run("--revoke", "--yes");
+      const { status, out } = await run("--revoke", ...YES);
       assert.equal(status, 1);
       assert.match(
         out,

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
-import { canAsk, confirm, withProgress, writeParagraph } from "../../../provider/cli/terminal";
+import {
+  canAsk,
+  confirm,
+  copyable,
+  withProgress,
+  writeParagraph,
+} from "../../../provider/cli/terminal";
 import { UnitFixture } from "../fixture";
 import { CliFixture } from "./fixture";
 
@@ -36,10 +42,34 @@ describe("cli/terminal", () => {
       assert.equal(context.out, "- a\n  user_01M85F3VN6K63X2SZKSCVMP5X7\n  b\n");
     });
 
+    it("are not wrapped to a width that the terminal does not know", () => {
+      context.onTerminal(0);
+      writeParagraph(context.stdout, "mark ", "one two");
+      assert.equal(context.out, "mark one two\n");
+      assert.equal(copyable(context.stdout, "pulumi up"), "  pulumi up");
+    });
+
     it("are not broader than is pleasant to read", () => {
       context.onTerminal(300);
       writeParagraph(context.stdout, "", "word ".repeat(60).trim());
       assert.equal(Math.max(...context.out.split("\n").map((line) => line.length)), 99);
+    });
+  });
+
+  describe("commands to copy", () => {
+    const COMMAND = "pulumi config set --secret flexprice:apiKey value";
+
+    it("are one line where they fit, and where no terminal is", () => {
+      assert.equal(copyable(context.stdout, COMMAND), `  ${COMMAND}`);
+      context.onTerminal(COMMAND.length + 2);
+      assert.equal(copyable(context.stdout, COMMAND), `  ${COMMAND}`);
+    });
+
+    it("are lines that a shell joins on a narrow terminal", () => {
+      context.onTerminal(30);
+      const text = copyable(context.stdout, COMMAND);
+      const lines = ["  pulumi config set \\", "    --secret \\", "    flexprice:apiKey value"];
+      assert.deepEqual(text.split("\n"), lines);
     });
   });
 
@@ -51,28 +81,57 @@ describe("cli/terminal", () => {
         return 7;
       });
 
-    it("shows on a terminal, and leaves nothing behind", async () => {
+    const clear = "\r\u001b[K";
+
+    it("of long work shows on a terminal, and leaves nothing behind", async () => {
       context.onTerminal(20);
+      context.isSlow = true;
       assert.equal(await step(), 7);
-      const clear = "\r\u001b[K";
-      assert.equal(context.err, `${clear}first${clear}a second step with ${clear}`);
+      assert.equal(context.err, `${clear}${clear}first${clear}a second step with ${clear}`);
       assert.equal(context.out, "");
     });
 
+    it("of short work does not show", async () => {
+      context.onTerminal(80);
+      assert.equal(await step(), 7);
+      assert.equal(context.err, "");
+    });
+
+    it("begins after two seconds with the step that is running then", async () => {
+      context.onTerminal(80);
+      const scheduled = new Map<() => void, number>();
+      const schedule = (ms: number, run: () => void) => {
+        scheduled.set(run, ms);
+        return () => scheduled.delete(run);
+      };
+      await withProgress({ ...context, stderr: context.stderr, schedule }, async (show) => {
+        show("first");
+        show("second");
+        assert.deepEqual([...scheduled.values()], [2_000]);
+        for (const run of scheduled.keys()) run();
+        assert.equal(context.err, `${clear}second`);
+        show("third");
+      });
+      assert.equal(context.err, `${clear}third${clear}`);
+      assert.equal(scheduled.size, 0, "nothing keeps the process alive");
+    });
+
     it("shows nowhere else", async () => {
+      context.isSlow = true;
       assert.equal(await step(), 7);
       assert.equal(context.err, "");
     });
 
     it("is cleared when the step fails", async () => {
       context.onTerminal(80);
+      context.isSlow = true;
       await assert.rejects(
         withProgress(context, async () => {
           throw new Error("no");
         }),
         /no/,
       );
-      assert.equal(context.err, "\r\u001b[K");
+      assert.equal(context.err, `${clear}${clear}`);
     });
   });
 
