@@ -45,6 +45,7 @@ export {
 } from "./resources/service-account";
 export {
   type AdoptedIdentity,
+  type MovedIdentity,
   ServiceIdentity,
   type ServiceIdentityArgs,
 } from "./resources/service-identity";

@@ -44,23 +44,26 @@ export function guardOldConnection(
   olds: { readonly connection?: string },
   news: { readonly connection?: string },
 ): void {
-  if (olds.connection === news.connection || isConfigured(context, olds.connection)) return;
-  const [which, settings] =
+  if (olds.connection === news.connection) return;
+  const problem = problemWith(context, olds.connection);
+  if (problem === undefined) return;
+  const which =
     olds.connection === undefined
-      ? ["the settings outside of flexprice:connections", "them"]
-      : [`connection ${quoted(olds.connection)}`, "it"];
+      ? "the settings outside of flexprice:connections"
+      : `connection ${quoted(olds.connection)}`;
   throw new FlexpriceError({
     kind: "configuration",
-    reason: `it was created through ${which}, which the configuration no longer has, and could not be deleted`,
-    fix: `configure ${settings} again until "pulumi up" has moved the resource to its new connection. If both have the same server, credential and environment, nothing is replaced. If that tenant is gone for good, remove the resource from the state with "pulumi state delete".`,
+    reason: `it was created through ${which}, and could not be deleted: ${problem}`,
+    fix: 'configure the old settings again until "pulumi up" has moved the resource to its new connection. If both have the same server, credential and environment, nothing is replaced. If that tenant is gone for good, remove the resource from the state with "pulumi state delete".',
   });
 }
 
-function isConfigured(context: ProviderContext, name: string | undefined): boolean {
+/** Why a connection cannot be used. */
+function problemWith(context: ProviderContext, name: string | undefined): string | undefined {
   try {
-    return context.isConfigured(name);
+    return context.isConfigured(name) ? undefined : "no credential is configured there any more";
   } catch (error) {
-    if (isFailure(error, "configuration")) return false;
+    if (isFailure(error, "configuration")) return error.reason;
     throw error;
   }
 }

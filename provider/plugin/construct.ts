@@ -5,10 +5,12 @@ import type {
   RegisterResourceResponse,
 } from "@pulumi/pulumi/proto/resource_pb";
 import {
-  FORCE_DESTROY,
+  forcesDestroy,
   KEY_OPTIONS,
   LIFETIME,
+  NO_ADOPTED_ACCOUNT,
   NO_DELETED_WITH,
+  NOTHING_MOVED,
   ON_DELETE,
   overlapWithin,
 } from "../resources/identity-rules";
@@ -95,7 +97,10 @@ async function register(
   monitor: Monitor,
   { ServiceAccount, ApiKey }: Core["resources"],
 ): Promise<ConstructResponse> {
-  const { accountInputs, keyInputs } = childInputs(request);
+  const args = withTexts(fromStruct(request.getInputs()));
+  rejectUnusable(request.getName(), args);
+  const { accountInputs, keyInputs } = childInputs(request, args);
+  const aliases = aliasesFor(request, Object(args["movedFrom"]));
   // If a child failed, the engine would end this call, and show a second error that says nothing.
   const failures = [
     ...(await ServiceAccount.validate(valuesOf(accountInputs))),
@@ -110,6 +115,7 @@ async function register(
     component,
     PLUGIN_SERVICE_ACCOUNT_TYPE,
     accountInputs,
+    { aliases: aliases.account },
   );
   const accountId = account.getId() || UNKNOWN;
   const serviceAccountId = { value: accountId, from: [], dependsOn: [account.getUrn()] };
@@ -117,7 +123,7 @@ async function register(
     component,
     PLUGIN_API_KEY_TYPE,
     { ...keyInputs, serviceAccountId },
-    KEY_OPTIONS,
+    { aliases: aliases.key, ...KEY_OPTIONS },
   );
   const { apiKey = UNKNOWN, expiresAt = UNKNOWN } = fromStruct(key.getObject());
   const outputs = toStruct({ serviceAccountId: accountId, apiKey, expiresAt }, ["apiKey"]);
@@ -136,8 +142,8 @@ async function register(
 /** The inputs of the children, without what is only known once the account is registered. */
 function childInputs(
   request: ConstructRequest,
+  args: Properties,
 ): Record<"accountInputs" | "keyInputs", ChildInputs> {
-  const args = withTexts(fromStruct(request.getInputs()));
   const given = (name: string): ChildInput => ({ value: args[name], from: [name] });
   const fixed = (value: unknown): ChildInput => ({ value, from: [] });
   const { namePrefix = request.getName(), expiresIn = LIFETIME, adopt } = args;
@@ -149,7 +155,7 @@ function childInputs(
       namePrefix: { value: namePrefix, from: ["namePrefix"] },
       roles: given("roles"),
       connection: given("connection"),
-      forceDestroy: { value: args["forceDestroy"] ?? FORCE_DESTROY, from: ["forceDestroy"] },
+      forceDestroy: { value: args["forceDestroy"] ?? forcesDestroy(adopt), from: ["forceDestroy"] },
       adopt: {
         value: isAdoptKnown ? Object(adopt).serviceAccountId : adopt,
         from: ["adopt"],
@@ -170,6 +176,37 @@ function childInputs(
       onDelete: { value: args["onDelete"] ?? ON_DELETE, from: ["onDelete"] },
       adopt: { value: isAdoptKnown ? Object(adopt).key : adopt, from: ["adopt"], isSecret: true },
     },
+  };
+}
+
+/** What is not understood would be created instead. */
+function rejectUnusable(name: string, { adopt, movedFrom }: Properties): void {
+  const what = `declare ServiceIdentity ${quoted(name)}`;
+  if (adopt !== undefined && adopt !== UNKNOWN && Object(adopt).serviceAccountId === undefined) {
+    throw new FlexpriceError({ kind: "refused", operation: what, ...NO_ADOPTED_ACCOUNT });
+  }
+  const { serviceAccount, key } = Object(movedFrom);
+  const isUnusable = [serviceAccount, key].every((one) => one === undefined || one === UNKNOWN);
+  if (movedFrom !== undefined && isUnusable) {
+    throw new FlexpriceError({ kind: "refused", operation: what, ...NOTHING_MOVED });
+  }
+}
+
+/** The aliases of the children, so that they are the resources that had the component's parent before. */
+function aliasesFor(
+  request: ConstructRequest,
+  { serviceAccount, key }: Readonly<Record<string, unknown>>,
+): Record<"account" | "key", AliasMessage[]> {
+  const parent = request.getParent();
+  const isTopLevel = parent.includes(STACK);
+  const start = `urn:pulumi:${request.getStack()}::${request.getProject()}::`;
+  const path = isTopLevel ? "" : `${parent.slice(start.length).split("::")[0]}$`;
+  const urn = (type: string, name: unknown) =>
+    new (aliasMessages().Alias)().setUrn(`${start}${path}${type}::${name}`);
+  const below = `${PLUGIN_SERVICE_ACCOUNT_TYPE}$${PLUGIN_API_KEY_TYPE}`;
+  return {
+    account: serviceAccount === undefined ? [] : [urn(PLUGIN_SERVICE_ACCOUNT_TYPE, serviceAccount)],
+    key: key === undefined ? [] : [urn(PLUGIN_API_KEY_TYPE, key), urn(below, key)],
   };
 }
 
@@ -229,9 +266,10 @@ class Monitor {
     parent: string,
     type: keyof typeof DYNAMIC_TYPES,
     inputs: ChildInputs,
-    { protect }: { readonly protect?: boolean } = {},
+    { aliases, protect }: { readonly aliases: AliasMessage[]; readonly protect?: boolean },
   ): Promise<Registered> {
     const { request } = this;
+    const { Alias } = aliasMessages();
     const secret = secretsIn(request.getInputs());
     const isSecret = (input: ChildInput) =>
       input.isSecret ?? input.from.some((name) => secret.includes(name));
@@ -244,7 +282,10 @@ class Monitor {
       // They choose a default provider, if there is no reference.
       .setVersion(this.self.version)
       .setPlugindownloadurl(this.self.pluginDownloadURL)
-      .setAliasesList(this.aliasesOf(type))
+      .setAliasesList([
+        new Alias().setSpec(new Alias.Spec().setType(DYNAMIC_TYPES[type])),
+        ...aliases,
+      ])
       .setAdditionalsecretoutputsList(type === PLUGIN_API_KEY_TYPE ? ["apiKey"] : []);
     if (protect !== undefined) registration.setProtect(protect);
     const { PropertyDependencies } = monitorMessages().RegisterResourceRequest;
@@ -257,17 +298,6 @@ class Monitor {
       for (const urn of urns) all.add(urn);
     }
     return this.register(registration.setDependenciesList([...all]));
-  }
-
-  /** A child is also the one that the dynamic front end created, and the one that stood in the component's place. */
-  private aliasesOf(type: keyof typeof DYNAMIC_TYPES): AliasMessage[] {
-    const { Alias } = aliasMessages();
-    const parent = this.request.getParent();
-    const flat = new Alias.Spec();
-    if (parent.includes(STACK)) flat.setNoparent(true);
-    else flat.setParenturn(parent);
-    const moved = new Alias.Spec().setType(DYNAMIC_TYPES[type]);
-    return [moved, flat].map((spec) => new Alias().setSpec(spec));
   }
 
   registerOutputs(urn: string, outputs: ReturnType<typeof toStruct>): Promise<unknown> {

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { API_KEY_TYPE, hasType, PLUGIN_API_KEY_TYPE } from "../shared/resource-types";
-import { connectionOf, setConnection } from "./connection";
+import { connectionOf } from "./connection";
 import { rejectDeletedWith, rejectImport, withAlias, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
@@ -77,7 +77,7 @@ export interface ApiKeyArgs {
   /**
    * Name of a connection in `flexprice:connections`. Default: the other settings.
    * Change: replaces, unless both have the same server, credential and environment.
-   * @remarks Resources inherit the connection of their parent, see {@link setConnection}.
+   * @remarks Resources inherit the connection of the component that they are in, see {@link setConnection}.
    */
   connection?: pulumi.Input<string> | undefined;
 }
@@ -176,7 +176,6 @@ export class ApiKey extends pulumi.CustomResource {
       ...withAlias(opts, PLUGIN_API_KEY_TYPE, name),
       additionalSecretOutputs: [...(opts?.additionalSecretOutputs ?? []), "apiKey"],
     });
-    setConnection(this, given.connection);
   }
 
   /**

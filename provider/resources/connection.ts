@@ -28,7 +28,7 @@ export function setConnection(component: Resource, connection: Input<string> | u
   Object.defineProperty(component, CONNECTION, { value: connection, configurable: true });
 }
 
-/** The connection of a resource: its own, or that of its nearest ancestor with one. */
+/** The connection of a resource: its own, or that of the nearest component around it that has one. */
 export function connectionOf(
   own: Input<string> | undefined,
   opts: ResourceOptions | undefined,

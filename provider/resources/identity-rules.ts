@@ -6,8 +6,10 @@ export const LIFETIME = "90d";
 /** How long a key and its successor both work, unless the lifetime is short. */
 const OVERLAP = "14d";
 
-/** By default, the account's keys go with it. */
-export const FORCE_DESTROY = true;
+/** By default, the account's keys go with it. An adopted account may have keys that others still use. */
+export function forcesDestroy(adopt: unknown): boolean {
+  return adopt === undefined || adopt === null;
+}
 
 /** By default, consumers have time to switch over to a new key. */
 export const ON_DELETE = "expire";
@@ -22,6 +24,18 @@ export const KEY_OPTIONS = { protect: false } as const;
 export const NO_DELETED_WITH = {
   reason: 'the option "deletedWith" would drop the key from the state without revoking it',
   fix: "leave it out: a key is revoked before its account is archived.",
+} as const;
+
+/** Why a component cannot have an "adopt" that names no account: it would create one. */
+export const NO_ADOPTED_ACCOUNT = {
+  reason: '"adopt" has no serviceAccountId',
+  fix: 'set adopt: { serviceAccountId: "user_…" }, with the id of the existing account.',
+} as const;
+
+/** Why a component cannot have a "movedFrom" that names nothing: account and key would be created. */
+export const NOTHING_MOVED = {
+  reason: '"movedFrom" names neither a serviceAccount nor a key',
+  fix: "set movedFrom: { serviceAccount: …, key: … }, with the logical names that the two resources had.",
 } as const;
 
 /** How long before its expiry a key with this lifetime rotates by default. */

@@ -3,6 +3,7 @@ import {
   all,
   type ComponentResourceOptions,
   type CustomResourceOptions,
+  createUrn,
   getProject,
   getStack,
   type Input,
@@ -10,7 +11,14 @@ import {
   RunError,
 } from "@pulumi/pulumi";
 import { quoted } from "../shared/redaction";
-import { NO_DELETED_WITH } from "./identity-rules";
+import { API_KEY_TYPE, SERVICE_ACCOUNT_TYPE } from "../shared/resource-types";
+import { NO_ADOPTED_ACCOUNT, NO_DELETED_WITH, NOTHING_MOVED } from "./identity-rules";
+
+/** The logical names that a component's account and key had outside of it. */
+export interface MovedFrom {
+  readonly serviceAccount?: string | undefined;
+  readonly key?: string | undefined;
+}
 
 /** Throws a RunError, which Pulumi shows without the program's stack. */
 function reject(what: string, reason: string, fix: string): never {
@@ -58,6 +66,21 @@ export function rejectDeletedWith(
   reject(`${type} ${quoted(name)}`, NO_DELETED_WITH.reason, NO_DELETED_WITH.fix);
 }
 
+/** JavaScript programs can pass anything. What is not understood would be created instead. */
+export function rejectUnusable(
+  name: string,
+  adopt: { readonly serviceAccountId?: unknown } | undefined,
+  movedFrom: MovedFrom | undefined,
+): void {
+  const what = `ServiceIdentity ${quoted(name)}`;
+  if (adopt != null && adopt.serviceAccountId == null) {
+    reject(what, NO_ADOPTED_ACCOUNT.reason, NO_ADOPTED_ACCOUNT.fix);
+  }
+  if (movedFrom != null && movedFrom.serviceAccount == null && movedFrom.key == null) {
+    reject(what, NOTHING_MOVED.reason, NOTHING_MOVED.fix);
+  }
+}
+
 /**
  * The options, so that a resource that the plugin created with this type is the same resource.
  */
@@ -70,16 +93,30 @@ export function withAlias(
   return { ...opts, aliases: [...(opts?.aliases ?? []), alias] };
 }
 
-/** The alias of a component's child, so that it is the resource that stood in the component's place before. */
-export function flatAlias(
+/** The aliases of a component's account, so that it is a resource that had the component's parent before. */
+export function accountAliases(
   opts: ComponentResourceOptions | undefined,
-  type: string,
-  name: string,
-): Alias | string {
-  return opts?.parent === undefined ? topLevelUrn(type, name) : { parent: opts.parent };
+  { serviceAccount: name }: MovedFrom,
+): (Alias | string)[] {
+  if (name === undefined) return [];
+  const parent = opts?.parent;
+  return [parent === undefined ? topLevelUrn(SERVICE_ACCOUNT_TYPE, name) : { name, parent }];
 }
 
-/** The URN of a resource without a parent. The SDK takes long to make one of an alias. */
+/** As {@link accountAliases}, for the key, whose parent may have been its account. */
+export function keyAliases(
+  opts: ComponentResourceOptions | undefined,
+  { serviceAccount, key: name }: MovedFrom,
+): (Alias | string)[] {
+  if (name === undefined) return [];
+  const parent = opts?.parent;
+  const beside = parent === undefined ? topLevelUrn(API_KEY_TYPE, name) : { name, parent };
+  if (serviceAccount === undefined) return [beside];
+  const account = createUrn(serviceAccount, SERVICE_ACCOUNT_TYPE, parent);
+  return [beside, { name, parent: account }];
+}
+
+/** The URN of a resource without a parent. The SDK takes longer to make one of an alias. */
 function topLevelUrn(type: string, name: string): string {
   return `urn:pulumi:${getStack()}::${getProject()}::${type}::${name}`;
 }

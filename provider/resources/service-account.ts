@@ -5,7 +5,7 @@ import {
   SERVICE_ACCOUNT_TYPE,
 } from "../shared/resource-types";
 import type { ServiceAccountRole } from "../shared/roles";
-import { connectionOf, setConnection } from "./connection";
+import { connectionOf } from "./connection";
 import { rejectImport, rejectMissingArgs, withAlias, withDefault } from "./options";
 import { functionSettings, rejectUnknownSettings } from "./program-config";
 
@@ -47,7 +47,7 @@ export interface ServiceAccountArgs {
   /**
    * Name of a connection in `flexprice:connections`. Default: the other settings.
    * Change: replaces, unless both have the same server, credential and environment.
-   * @remarks Resources inherit the connection of their parent, see {@link setConnection}.
+   * @remarks Resources inherit the connection of the component that they are in, see {@link setConnection}.
    */
   connection?: pulumi.Input<string> | undefined;
 }
@@ -118,7 +118,6 @@ export class ServiceAccount extends pulumi.CustomResource {
       opts?.id === undefined ? declared(name, given) : existing(given),
       withAlias(opts, PLUGIN_SERVICE_ACCOUNT_TYPE, name),
     );
-    setConnection(this, given.connection);
   }
 
   /**

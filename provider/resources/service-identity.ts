@@ -1,14 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import {
-  API_KEY_TYPE,
-  SERVICE_ACCOUNT_TYPE,
-  SERVICE_IDENTITY_TYPE,
-} from "../shared/resource-types";
+import { SERVICE_IDENTITY_TYPE } from "../shared/resource-types";
 import type { ServiceAccountRole } from "../shared/roles";
 import { type AdoptedApiKey, ApiKey, type OnDelete } from "./api-key";
 import { connectionOf, setConnection } from "./connection";
-import { FORCE_DESTROY, KEY_OPTIONS, LIFETIME, ON_DELETE, overlapWithin } from "./identity-rules";
-import { flatAlias, rejectDeletedWith, rejectMissingArgs, withDefault } from "./options";
+import { forcesDestroy, KEY_OPTIONS, LIFETIME, ON_DELETE, overlapWithin } from "./identity-rules";
+import {
+  accountAliases,
+  keyAliases,
+  rejectDeletedWith,
+  rejectMissingArgs,
+  rejectUnusable,
+  withDefault,
+} from "./options";
 import { ServiceAccount } from "./service-account";
 
 /** An existing account and key to adopt. */
@@ -17,6 +20,14 @@ export interface AdoptedIdentity {
   serviceAccountId: pulumi.Input<string>;
   /** A key of the account that expires, with its value. Default: a key is created. */
   key?: pulumi.Input<AdoptedApiKey> | undefined;
+}
+
+/** The logical names that account and key had outside of the component, with the same parent as the component. */
+export interface MovedIdentity {
+  /** Logical name of the `ServiceAccount`. */
+  serviceAccount?: string | undefined;
+  /** Logical name of the `ApiKey`. Its parent may also be the account. */
+  key?: string | undefined;
 }
 
 /** Inputs of a {@link ServiceIdentity}. */
@@ -53,15 +64,22 @@ export interface ServiceIdentityArgs {
   onDelete?: pulumi.Input<OnDelete> | undefined;
   /**
    * Whether deleting the account first revokes the keys that block it, such as keys created by hand. See
-   * {@link ServiceAccountArgs.forceDestroy}. Default: true. Change: updates in place, without a request.
+   * {@link ServiceAccountArgs.forceDestroy}.
+   * Default: true; false with `adopt`, since others may use keys of the account. Change: updates in place, without a
+   * request.
    */
   forceDestroy?: pulumi.Input<boolean> | undefined;
   /** An existing account to adopt, with a key or without. Change: another id replaces. Removing it changes nothing. */
   adopt?: AdoptedIdentity | undefined;
   /**
+   * A `ServiceAccount` and an `ApiKey` of the stack that become the component's, instead of being replaced. Remove them
+   * from the program in the same change. Change: nothing, once they are moved.
+   */
+  movedFrom?: MovedIdentity | undefined;
+  /**
    * Name of a connection in `flexprice:connections`. Default: the other settings.
    * Change: replaces both, unless both have the same server, credential and environment.
-   * @remarks Resources inherit the connection of their parent, see {@link setConnection}.
+   * @remarks Resources inherit the connection of the component that they are in, see {@link setConnection}.
    */
   connection?: pulumi.Input<string> | undefined;
 }
@@ -106,9 +124,11 @@ export class ServiceIdentity extends pulumi.ComponentResource {
   constructor(name: string, args: ServiceIdentityArgs, opts?: pulumi.ComponentResourceOptions) {
     rejectMissingArgs("ServiceIdentity", name, args, "roles");
     rejectDeletedWith("ServiceIdentity", name, opts);
+    rejectUnusable(name, args.adopt, args.movedFrom);
     super(SERVICE_IDENTITY_TYPE, name, {}, opts);
     setConnection(this, connectionOf(args.connection, opts));
     const { roles, expiresIn = LIFETIME, rotateBefore, rotationTriggers, adopt } = args;
+    const movedFrom = args.movedFrom ?? {};
     const namePrefix = withDefault(args.namePrefix, name);
     this.serviceAccount = new ServiceAccount(
       name,
@@ -116,10 +136,10 @@ export class ServiceIdentity extends pulumi.ComponentResource {
         name: args.name,
         namePrefix,
         roles,
-        forceDestroy: args.forceDestroy ?? FORCE_DESTROY,
+        forceDestroy: args.forceDestroy ?? forcesDestroy(adopt),
         adopt: adopt?.serviceAccountId,
       },
-      { parent: this, aliases: [flatAlias(opts, SERVICE_ACCOUNT_TYPE, name)] },
+      { parent: this, aliases: accountAliases(opts, movedFrom) },
     );
     this.key = new ApiKey(
       name,
@@ -133,7 +153,7 @@ export class ServiceIdentity extends pulumi.ComponentResource {
         onDelete: args.onDelete ?? ON_DELETE,
         adopt: adopt?.key,
       },
-      { parent: this, aliases: [flatAlias(opts, API_KEY_TYPE, name)], ...KEY_OPTIONS },
+      { parent: this, aliases: keyAliases(opts, movedFrom), ...KEY_OPTIONS },
     );
     this.serviceAccountId = this.serviceAccount.id;
     this.apiKey = this.key.apiKey;

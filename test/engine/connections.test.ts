@@ -167,6 +167,8 @@ class Shop extends pulumi.ComponentResource {
     const key = new flexprice.ApiKey("flat", { serviceAccountId: account.id }, { parent: account });
     const group = new pulumi.ComponentResource("example:Group", name, {}, { parent: this });
     const service = new flexprice.ServiceIdentity("service", { roles }, { parent: group });
+    const read = flexprice.ServiceAccount.get("read", account.id, { parent: group });
+    connections.push(read.connection);
     values.push(key.apiKey, service.apiKey);
     connections.push(account.connection, key.connection, service.key.connection);
   }
@@ -194,10 +196,11 @@ export { values, connections };`;
       `update ApiKey ${name}`,
       `update ServiceAccount ${name}`,
     ]);
+    moved.push("read ServiceAccount read");
     assert.deepEqual(changes(succeeded(await fixture.preview())).sort(), moved.sort());
     assert.deepEqual(changes(succeeded(await fixture.up())).sort(), moved);
     assert.deepEqual(fixture.takeWrites(), []);
-    const connections = ["main", "main", "main"];
+    const connections = ["main", "main", "main", "main"];
     assert.deepEqual(await fixture.outputs(), { values, connections });
   });
 
@@ -205,8 +208,9 @@ export { values, connections };`;
     for (const name of ["FLEXPRICE_API_KEY", "FLEXPRICE_BASE_URL"]) {
       delete fixture.workspace.env[name];
     }
-    assert.deepEqual(changes(succeeded(await fixture.up())), []);
-    assert.deepEqual(changes(succeeded(await fixture.drift())), []);
+    for (const result of [await fixture.up(), await fixture.drift()]) {
+      assert.deepEqual(changes(succeeded(result)), ["read ServiceAccount read"]);
+    }
   });
 
   it("cannot leave a connection that the configuration no longer has: a preview says so", async () => {
@@ -218,7 +222,7 @@ export { values, connections };`;
     const preview = failed(await fixture.preview());
     assert.match(
       preview.output,
-      /Could not replace service account .*\n +Reason: it was created through connection "main", which the configuration no longer has/,
+      /Could not replace service account .*\n +Reason: it was created through connection "main", and could not be deleted: connection "main" does not exist/,
     );
     assert.deepEqual(fixture.takeWrites(), []);
   });

@@ -189,12 +189,11 @@ describe("index", () => {
       );
     });
 
-    it("of a resource are inherited by its children", async () => {
-      const account = new flexprice.ServiceAccount("a", { roles: [], connection: "eu" });
-      const key = new flexprice.ApiKey("b", {}, { parent: account });
-      assert.equal(await connectionBelow(key), "eu");
+    it("of a ServiceIdentity are inherited by its children, and those of other resources are not", async () => {
       const args = { roles: [], connection: "india" };
       assert.equal(await connectionBelow(new flexprice.ServiceIdentity("c", args)), "india");
+      const account = new flexprice.ServiceAccount("a", { roles: [], connection: "eu" });
+      assert.equal(await connectionBelow(account), undefined);
     });
   });
 
@@ -335,6 +334,17 @@ describe("index", () => {
         () => new flexprice.ServiceIdentity("ci", nothing),
         'Could not declare ServiceIdentity "ci".\n  Reason: it has no arguments\n  What to do: pass them as the second argument, at least { roles: … }.',
       ],
+      "an identity that adopts no account": [
+        () => {
+          const adopt = { id: "user_1" } as never;
+          return new flexprice.ServiceIdentity("ci", { roles: ["event_reader"], adopt });
+        },
+        'Could not declare ServiceIdentity "ci".\n  Reason: "adopt" has no serviceAccountId\n  What to do: set adopt: { serviceAccountId: "user_…" }, with the id of the existing account.',
+      ],
+      "an identity that is moved from nothing": [
+        () => new flexprice.ServiceIdentity("ci", { roles: ["event_reader"], movedFrom: {} }),
+        'Could not declare ServiceIdentity "ci".\n  Reason: "movedFrom" names neither a serviceAccount nor a key\n  What to do: set movedFrom: { serviceAccount: …, key: … }, with the logical names that the two resources had.',
+      ],
       "a key that is to go with something else": [
         () => {
           const deletedWith = new flexprice.ServiceAccount("owner", { roles: ["event_reader"] });
@@ -398,6 +408,12 @@ describe("index", () => {
         { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, namePrefix: "ingestor" } },
         { type: KEY_TYPE, name: "ingestor", inputs: { ...key, namePrefix: "ingestor" } },
       ]);
+    });
+
+    it("leaves keys to an adopted account by default", async () => {
+      const adopt = { serviceAccountId: "user_1" };
+      const [, account] = await registrations({ roles: ["event_ingestor"], adopt });
+      assert.equal(account?.inputs["forceDestroy"], false);
     });
 
     it("hands protect to its account, and not to the key, which rotates", async () => {

@@ -66,7 +66,9 @@ export async function adoptable(
   if (differences.length > 0) {
     throw rejection(
       differences.join("; "),
-      "make the program match the key, which cannot be changed.",
+      inputs.expiresIn !== undefined && listed.expires_at == null
+        ? 'leave out the key in "adopt", and revoke it once its consumers use the new one. Or declare an ApiKey without an expiry, which does not rotate.'
+        : "make the program match the key, which cannot be changed.",
     );
   }
   return listed;

@@ -181,7 +181,9 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       noteLeftKeys(this.context, diffed);
       if (other !== undefined) await warn(sharedWarning(what, urn, other));
     }
-    await checkTenant(this.context, olds, what, isReplaced ? "replace" : undefined);
+    const isMoved = changed.includes("connection");
+    const change = isReplaced ? "replace" : isMoved ? "change" : undefined;
+    await checkTenant(this.context, olds, what, change);
     if (isReplaced) {
       await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));
       for (const warning of this.replacementWarnings(id, olds, news, changed, now))

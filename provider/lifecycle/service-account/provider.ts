@@ -103,7 +103,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
         inputs.adopt === undefined ||
         this.isAdoptionSpent(checked)
           ? await accountCreationFailures(preview, roles)
-          : await this.adoptionFailures(preview, inputs)),
+          : await this.adoptionFailures(preview, inputs, Object.keys(olds).length === 0)),
       );
     }
     return { inputs: checked, failures };
@@ -150,7 +150,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       if (other !== undefined)
         await warn(sharedWarning(`Service account ${displayName(id, olds.name)}`, urn, other));
     }
-    const isChanged = isReplaced || changed.includes("name");
+    const isChanged = isReplaced || changed.includes("name") || changed.includes("connection");
     await checkTenant(this.context, olds, what, isChanged ? "change" : undefined);
     if (isReplaced) {
       await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));
@@ -282,10 +282,13 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
   private async adoptionFailures(
     { connection }: PreviewContext,
     news: Inputs,
+    isNew: boolean,
   ): Promise<dynamic.CheckFailure[]> {
     if (connection === undefined || containsUnknown([news.adopt, news.roles])) return [];
     return await asCheckFailures("adopt", async () => {
       const { id, name } = await this.findAdoptable(connection, String(news.adopt), news);
+      // A resource that exists may have this account already.
+      if (!isNew) return;
       const isRenamed = isKnownText(news.name) && news.name !== name;
       const renamed = isRenamed ? `, and renames it to ${quoted(news.name)}` : "";
       await this.context.inform(

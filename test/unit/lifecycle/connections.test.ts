@@ -3,6 +3,7 @@ import {
   type AccountInputs,
   createAccount,
   createKey,
+  credential,
   DAY,
   FINGERPRINT,
   failureOf,
@@ -82,6 +83,22 @@ describe("lifecycle/connections", () => {
     assert.deepEqual(fixture.writes, []);
   });
 
+  it("rejects a new name of a connection that leads to another tenant", async () => {
+    const { account, key } = await accountAndKey();
+    const other = fixture.emulator.createTenant({ name: "Other" });
+    const { accounts, keys } = fixture.process({
+      credential: credential(other.apiKey),
+      fingerprints: SAME,
+    });
+    const connection = "main";
+    for (const attempt of [
+      accounts.diff(account.id, account.state, { ...ACCOUNT, connection }),
+      keys.diff(key.id, key.state, { ...key.inputs, connection }),
+    ]) {
+      await failureOf(attempt, "wrong_tenant");
+    }
+  });
+
   it("rejects a replacement if the old connection is no longer configured", async () => {
     const { account, key } = await accountAndKey();
     const { accounts, keys } = fixture.process({ unconfigured: ["", "eu"] });
@@ -100,10 +117,13 @@ describe("lifecycle/connections", () => {
           message,
           /^Could not replace (?:service account|API key) .*\.\n {2}Reason: it was created through /,
         );
-        assert.ok(message.includes(`created through ${which}, which`), message);
+        assert.ok(
+          message.includes(`created through ${which}, and could not be deleted: `),
+          message,
+        );
         assert.match(
           message,
-          /What to do: configure (?:it|them) again until "pulumi up" has moved/,
+          /What to do: configure the old settings again until "pulumi up" has moved/,
         );
       }
     }

@@ -196,21 +196,58 @@ describe("plugin/construct", () => {
     ] as const) {
       const child = registrationOf(type);
       assert.equal(child.getProvider(), "urn of eu::id");
-      const [moved, flat, ...others] = child.getAliasesList().map((alias) => alias.getSpec());
-      assert.deepEqual(others, []);
-      assert.equal(moved?.getType(), dynamicType);
-      assert.equal(flat?.getParenturn(), "urn of the stack");
+      assert.deepEqual(
+        child.getAliasesList().map((alias) => alias.getSpec()?.getType()),
+        [dynamicType],
+      );
     }
   });
 
-  it("takes the place of an account and a key without a parent", async () => {
-    await construct({ roles: ROLES }, (request) =>
-      request.setParent("urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev"),
-    );
-    for (const type of [ACCOUNT, KEY]) {
-      const [, flat] = registrationOf(type).getAliasesList();
-      assert.equal(flat?.getSpec()?.getNoparent(), true);
+  it("takes over the account and the key that it is moved from, whose parent is the component's", async () => {
+    const urns = (type: string) =>
+      registrationOf(type)
+        .getAliasesList()
+        .slice(1)
+        .map((alias) => alias.getUrn());
+    for (const [parent, path] of [
+      ["urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev", ""],
+      ["urn:pulumi:dev::shop::example:A$example:Team::team", "example:A$example:Team$"],
+    ]) {
+      registered = [];
+      await construct(
+        { roles: ROLES, movedFrom: { serviceAccount: "billing", key: "billing-key" } },
+        (request) =>
+          request
+            .setStack("dev")
+            .setProject("shop")
+            .setParent(parent ?? ""),
+      );
+      const start = `urn:pulumi:dev::shop::${path}`;
+      assert.deepEqual(urns(ACCOUNT), [`${start}${ACCOUNT}::billing`]);
+      assert.deepEqual(urns(KEY), [
+        `${start}${KEY}::billing-key`,
+        `${start}${ACCOUNT}$${KEY}::billing-key`,
+      ]);
     }
+  });
+
+  it("rejects an adopt and a movedFrom that name nothing, which would create an account", async () => {
+    for (const [input, message] of [
+      [{ adopt: { id: "user_1" } }, /Reason: "adopt" has no serviceAccountId/],
+      [{ adopt: "user_1" }, /Reason: "adopt" has no serviceAccountId/],
+      [{ movedFrom: {} }, /Reason: "movedFrom" names neither/],
+      [{ movedFrom: { key: UNKNOWN } }, /Reason: "movedFrom" names neither/],
+    ] as const) {
+      const details = await failure(construct({ roles: ROLES, ...input }));
+      assert.match(details, /^Could not declare ServiceIdentity "relay"\./);
+      assert.match(details, message);
+    }
+    assert.deepEqual(registered, []);
+  });
+
+  it("does not let an adopted account take its keys along by default", async () => {
+    await construct({ roles: ROLES, adopt: { serviceAccountId: "user_1" } });
+    assert.equal(inputsOf(ACCOUNT)["forceDestroy"], false);
   });
 
   it("adopts an account and a key, whose value is always a secret", async () => {

@@ -166,6 +166,17 @@ describe("lifecycle/service-account: check and diff", () => {
         assert.deepEqual(await check(inputs), { inputs, failures: [] });
       });
 
+      it("says what a new resource takes over, and nothing for one that exists", async () => {
+        const { accounts, infos } = fixture.process();
+        const roles = ["event_ingestor", "event_reader"];
+        await accounts.check({ roles }, { roles, adopt: id });
+        assert.deepEqual(infos, []);
+        await accounts.check({}, { roles, adopt: id });
+        await accounts.check({}, { roles, adopt: id, name: "ci" });
+        const taken = `Takes over service account "theirs" (${id}) instead of creating one`;
+        assert.deepEqual(infos, [`${taken}.`, `${taken}, and renames it to "ci".`]);
+      });
+
       it("refuses one with other roles, one that is not there and one that is managed", async () => {
         assert.deepEqual(reasons(await check({ name: "ci", roles: ["event_reader"], adopt: id })), [
           `adopt: Could not adopt service account ${id}.\n  Reason: it has the roles event_ingestor, event_reader, but the program asks for event_reader\n  What to do: set roles to those of the account: Flexprice fixes them at creation.`,
