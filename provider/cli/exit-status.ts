@@ -4,7 +4,7 @@ import { type ErrorParts, FlexpriceError } from "../shared/errors";
 export const EXIT = {
   /** Success. */
   done: 0,
-  /** The command found what it looks for: a problem, an orphan. */
+  /** The command found what it looks for: a problem, an orphan, a key that meets a condition. */
   found: 1,
   /** The command line is invalid. Nothing was done. */
   usage: 2,
@@ -17,7 +17,7 @@ export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_STATUSES = `
 Exit status:
   0  success
-  1  doctor found problems, or orphans are left
+  1  problems, orphans, or keys that meet --fail-on
   2  the command line is invalid; nothing was done
   3  failed; the error says why and what to do`;
 

@@ -23,7 +23,8 @@ const COMPONENT_KEYS = [
   "    pulumi config set --secret secret_…",
   "- Otherwise the component creates a new key. Give its value to the service, then revoke the old",
   "  key.",
-  "Destroying a component revokes all keys of its account, also those that it did not adopt.",
+  'As long as a component has "adopt", it cannot be destroyed while its account has other keys.',
+  'Without "adopt", destroying it revokes them.',
 ];
 
 const PENDING =

@@ -100,7 +100,7 @@ async function visibleKeys(
   }
 }
 
-function writeProgram(path: string, text: string, force: boolean): void {
+export function writeProgram(path: string, text: string, force: boolean): void {
   try {
     writeFileSync(path, text, { flag: force ? "w" : "wx" });
   } catch (error) {
@@ -115,7 +115,7 @@ function writeProgram(path: string, text: string, force: boolean): void {
   }
 }
 
-function fileExists(path: string): FlexpriceError {
+export function fileExists(path: string): FlexpriceError {
   return new FlexpriceError({
     kind: "refused",
     operation: `write ${path}`,

@@ -9,8 +9,11 @@ import { type DevServerOptions, devServer } from "./dev-server";
 import { type DoctorOptions, doctor } from "./doctor";
 import { EXIT, EXIT_STATUSES, type ExitStatus, UsageError } from "./exit-status";
 import { type GenerateOptions, generate } from "./generate";
+import { type KeysOptions, keys } from "./keys";
+import { parseFailOn } from "./keys-fail-on";
 import { type OrphansOptions, orphans } from "./orphans";
 import { manifest } from "./packages";
+import { type RevokeOptions, revoke } from "./revoke";
 import { copyable, paragraph, writeLines } from "./terminal";
 
 /** Runs the command line `npx pulumi-flexprice`; gives the exit status. */
@@ -109,6 +112,40 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .action(runs<GenerateOptions>(generate));
 
   withExamples(
+    withServerOptions(program.command("keys")),
+    ["list the keys, and which stack has them:", "--stack-export prod.json"],
+    [
+      "fail a pipeline if a key needs attention:",
+      "--stack-export prod.json --fail-on expired,unmanaged,expiring=7d",
+    ],
+    ["write a page:", "--stack-export prod.json --html keys.html"],
+  )
+    .description("list the API keys, and what is wrong with them")
+    .option(
+      "--stack-export <files...>",
+      'outputs of "pulumi stack export", one for every stack of this tenant; "-": standard input',
+    )
+    .option("--left", "list only the keys that a rotation left to expire, and that still work")
+    .option(
+      "--fail-on <conditions>",
+      'end with exit status 1 if a key has one of these problems, e.g. "expired,expiring=14d"',
+      parseFailOn,
+    )
+    .addOption(
+      new Option(
+        "--older-than <duration>",
+        "only a key that is this much older than the state in every export can be in no stack",
+      )
+        .argParser(duration)
+        .default(durationMs("24h"), "24h"),
+    )
+    .option("--user-keys", "keys of users, such as people and pipelines, should be in a stack, too")
+    .option("--html <file>", "write a page with a time line and filters to a new file")
+    .option("--force", "overwrite an existing file")
+    .option("--json", "print JSON instead of text")
+    .action(runs<KeysOptions>(keys));
+
+  withExamples(
     withServerOptions(program.command("orphans")),
     ["list what two stacks do not know:", "--stack-export prod.json dev.json"],
     ["remove it, after a question:", "--stack-export prod.json dev.json --revoke"],
@@ -140,6 +177,19 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .option("--yes-revoke <number>", "as --yes, for exactly this many objects", wholeNumber)
     .option("--json", "print JSON instead of text")
     .action(runs<OrphansOptions>(orphans));
+
+  withExamples(withServerOptions(program.command("revoke")), [
+    "revoke a key that has leaked:",
+    "secret_01JKPNXJM04YM1KJ54Y80FAZMF --stack prod",
+  ])
+    .description("revoke a key that has leaked, after showing what uses it")
+    .argument("<key-id>", "id of the key, secret_…")
+    .option(
+      "--stack-export <files...>",
+      'outputs of "pulumi stack export" to look for the key in, beside the selected stack; "-": standard input',
+    )
+    .option("--yes", "skip the confirmation")
+    .action(async (id: string, options: RevokeOptions) => end(await revoke(id, options, context)));
 
   withExamples(program.command("completion"), [
     "complete commands and options in bash:",

@@ -78,7 +78,7 @@ export interface Orphans {
   readonly skipped: ReadonlyMap<SkipReason, number>;
 }
 
-type Classification = "known" | "orphan" | SkipReason;
+export type Classification = "known" | "orphan" | SkipReason;
 interface Classified {
   readonly classification: Classification;
 }
@@ -87,13 +87,10 @@ interface Classified {
 export function findOrphans(criteria: OrphanCriteria): Orphans {
   const { now } = criteria;
   const accountsById = new Map(criteria.accounts.map((account) => [account.id, account]));
-  // An account is in use when a stack holds a key of it, whoever created the account.
-  const known = new Set(criteria.known.flatMap(({ id, ownerId }) => [id, ownerId ?? id]));
+  const known = knownIds(criteria);
   const pending = findPending(criteria);
 
-  const keys = [...criteria.keys]
-    .sort(byAge)
-    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, criteria) }));
+  const keys = classifyKeys(criteria);
   const activeKeys = byOwner(keys.filter((key) => !hasExpired(key, now)));
   const accounts = [...criteria.accounts].sort(byAge).map((account) => {
     const ownKeys = activeKeys.get(account.id) ?? [];
@@ -124,6 +121,22 @@ export function findOrphans(criteria: OrphanCriteria): Orphans {
     }),
     skipped: countSkipped([...keys, ...accounts]),
   };
+}
+
+/** Decides for each key whether it is an orphan, oldest first. */
+export function classifyKeys(
+  criteria: OrphanCriteria,
+): (Key & { readonly classification: Classification })[] {
+  const known = knownIds(criteria);
+  const pending = findPending(criteria);
+  return [...criteria.keys]
+    .sort(byAge)
+    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, criteria) }));
+}
+
+/** An account is in use when a stack holds a key of it, whoever created the account. */
+function knownIds({ known }: OrphanCriteria): ReadonlySet<string> {
+  return new Set(known.flatMap(({ id, ownerId }) => [id, ownerId ?? id]));
 }
 
 function classifyKey(
@@ -176,17 +189,17 @@ function hasExpired({ expires_at }: Key, now: number): boolean {
 }
 
 /**
- * Whether a rotation may have left the key to its own expiry. No state holds such a key, and consumers that have not
- * switched yet still use it. A stack holds its successor, which has the same name or another unique name of the same
- * prefix.
+ * Whether a rotation may have left the key to its own expiry. Consumers that have not switched yet still use such a
+ * key. A stack holds its successor, which lists it, or has the same name or another unique name of the same prefix.
  */
 export function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean {
   if (!key.expires_at) return false;
   return known.some(
     (successor) =>
-      successor.leavesPredecessor &&
-      isOrUnknown(successor.ownerId, key.user_id) &&
-      isNamedAfter(successor.names, key.name),
+      successor.predecessors?.includes(key.id) === true ||
+      (successor.leavesPredecessor &&
+        isOrUnknown(successor.ownerId, key.user_id) &&
+        isNamedAfter(successor.names, key.name)),
   );
 }
 

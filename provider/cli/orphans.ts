@@ -126,7 +126,11 @@ async function scan(options: OrphansOptions, context: CommandContext): Promise<S
 }
 
 /** With the credential of another tenant, everything there would look like an orphan. */
-function rejectOtherTenant(exports: readonly StackExport[], caller: User, source: string): void {
+export function rejectOtherTenant(
+  exports: readonly StackExport[],
+  caller: User,
+  source: string,
+): void {
   const objects = exports.flatMap((one) => one.objects);
   if (objects.length === 0 || !exports.every((one) => isForeign(one, caller))) return;
   const tenants = new Set(objects.map(({ tenantId }) => tenantId));

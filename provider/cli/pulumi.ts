@@ -147,3 +147,29 @@ export async function readStackConfig(
   }
   return { kind: "read", values: new Map(Object.entries(parsed.data)) };
 }
+
+/** The export of the chosen stack with encrypted secrets, or why there is none. */
+export type StackState =
+  | { readonly kind: "read"; readonly content: string }
+  | { readonly kind: "none"; readonly why: string };
+
+/** Asks the Pulumi CLI for the stack's state. */
+export async function readStackState(
+  context: CommandContext,
+  stack: StackChoice,
+): Promise<StackState> {
+  const none = (why: string): StackState => ({ kind: "none", why });
+  if (stack === false) return none("--no-stack was given");
+  if (findProjectFile(context.directory) === undefined)
+    return none("there is no Pulumi project here");
+  const result = await context.run("pulumi", [
+    ...["stack", "export", "--non-interactive", "--color", "never"],
+    ...(stack === undefined ? [] : ["--stack", stack]),
+  ]);
+  if (result === undefined) return none("there is no pulumi CLI on the PATH");
+  if (result.status === 0) return { kind: "read", content: result.stdout };
+  if (/no stack selected/.test(result.stderr)) return none("no stack is selected");
+  return none(
+    `pulumi stack export ended with exit status ${result.status}: ${result.stderr.trim()}`,
+  );
+}

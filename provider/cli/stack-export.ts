@@ -6,6 +6,7 @@ import { FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
 import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
 import type { CommandContext } from "./command-context";
+import { UsageError } from "./exit-status";
 
 interface StackObject {
   readonly kind: "account" | "key";
@@ -22,6 +23,25 @@ export interface KnownObject extends StackObject {
   readonly tenantId: string | undefined;
   /** For a key: whether a rotation leaves its predecessor to expire. */
   readonly leavesPredecessor: boolean;
+  /** For a key: ids of the keys that its rotations left to expire. */
+  readonly predecessors?: readonly string[];
+}
+
+/** The resource of a key in a stack's state. */
+export interface KeyResource {
+  readonly id: string;
+  readonly urn: string;
+  readonly tenantId: string | undefined;
+  readonly environmentId: string | undefined;
+  readonly rotateBefore: string | undefined;
+  /** Whether the state has the key's value: without it, a refresh cannot prove that the key is gone. */
+  readonly hasValue: boolean;
+  /** Whether it is replaced or removed already, and the next `up` deletes it. */
+  readonly isToBeDeleted: boolean;
+  /** Whether the program only reads it, with `get`. */
+  readonly isRead: boolean;
+  /** The keys that its rotations left to expire. */
+  readonly predecessors: readonly { readonly id: string; readonly expiresAt: string }[];
 }
 
 /** What an operation without an id may have created, as its inputs describe it. Undefined matches anything. */
@@ -32,7 +52,7 @@ export interface PendingObject extends StackObject {
   readonly roles: readonly string[] | undefined;
 }
 
-/** The part of `pulumi stack export` that `orphans` needs. */
+/** The part of `pulumi stack export` that the commands need. */
 export interface StackExport {
   /** As the user named it. */
   readonly source: string;
@@ -41,6 +61,8 @@ export interface StackExport {
   /** When the state was written, verbatim. Nothing created later can be in it. */
   readonly time: string;
   readonly objects: readonly KnownObject[];
+  /** The keys among the objects, as their resources describe them. */
+  readonly keys: readonly KeyResource[];
   /** How many operations of any package were running, or were interrupted. */
   readonly pendingOperations: number;
   /** What those may have created beside the objects. */
@@ -57,6 +79,8 @@ const resourceShape = z.object({
   urn: z.string(),
   type: z.string(),
   id: z.string().default(""),
+  delete: z.boolean().optional().catch(undefined),
+  external: z.boolean().optional().catch(undefined),
   outputs: z
     .object({
       tenantId: text,
@@ -66,8 +90,15 @@ const resourceShape = z.object({
       userId: text,
       serviceAccountId: text,
       onDelete: text,
+      environmentId: text,
+      rotateBefore: text,
+      apiKey: z.unknown().optional(),
+      predecessors: z
+        .array(z.object({ id: z.string(), expiresAt: z.string() }))
+        .default([])
+        .catch([]),
     })
-    .default({}),
+    .default({ predecessors: [] }),
 });
 
 const pendingShape = resourceShape.extend({
@@ -97,6 +128,26 @@ const exportShape = z.object({
 });
 
 /**
+ * Reads several exports.
+ * @throws UsageError if more than one of them is standard input.
+ */
+export async function readStackExports(
+  context: CommandContext,
+  sources: readonly string[],
+): Promise<StackExport[]> {
+  if (sources.filter((source) => source === STDIN).length > 1) {
+    throw new UsageError({
+      operation: "read the stack exports",
+      reason: '"-" was given more than once, and standard input can be read only once',
+      fix: "write the exports to files.",
+    });
+  }
+  const read: StackExport[] = [];
+  for (const source of sources) read.push(await readStackExport(context, source));
+  return read;
+}
+
+/**
  * Reads the output of `pulumi stack export`; secrets in it may be encrypted.
  * @throws FlexpriceError of kind `configuration` for anything else.
  */
@@ -104,7 +155,14 @@ export async function readStackExport(
   context: CommandContext,
   source: string,
 ): Promise<StackExport> {
-  const content = await readSource(context, source);
+  return parseStackExport(await readSource(context, source), source);
+}
+
+/**
+ * As {@link readStackExport}, for an output that was read already.
+ * @param source - Names it in messages.
+ */
+export function parseStackExport(content: string, source: string): StackExport {
   const { manifest, resources, pending_operations } = parseExport(content, source).deployment;
   const pending = pending_operations.map(({ resource }) => resource);
   const [, , stack, project] = resources[0]?.urn.split(":").filter((part) => part !== "") ?? [];
@@ -113,6 +171,7 @@ export async function readStackExport(
     stack: stack === undefined ? undefined : `${project}/${stack}`,
     time: manifest.time,
     objects: [...resources, ...pending].flatMap(knownObject),
+    keys: [...resources, ...pending].flatMap(keyResource),
     pendingOperations: pending.length,
     pendingObjects: pending.flatMap(pendingObject),
   };
@@ -122,6 +181,7 @@ function knownObject({ type, id, outputs }: z.infer<typeof resourceShape>): Know
   const kind = kindOf(type);
   if (id === "" || kind === undefined) return [];
   const { tenantId, name, autoName, namePrefix, userId, serviceAccountId, onDelete } = outputs;
+  const predecessors = outputs.predecessors.map((one) => one.id);
   // The program may have changed the prefix since: the one in the name counts too.
   const names = [name, autoName, namePrefix, prefixOf(name ?? ""), prefixOf(autoName ?? "")];
   return [
@@ -132,6 +192,21 @@ function knownObject({ type, id, outputs }: z.infer<typeof resourceShape>): Know
       names: names.filter((one) => one !== undefined),
       ownerId: userId ?? serviceAccountId,
       leavesPredecessor: onDelete === "expire",
+      ...(predecessors.length === 0 ? {} : { predecessors }),
+    },
+  ];
+}
+
+function keyResource(resource: z.infer<typeof resourceShape>): KeyResource[] {
+  const { urn, type, id, outputs } = resource;
+  if (id === "" || !isApiKeyType(type)) return [];
+  const { tenantId, environmentId, rotateBefore, predecessors } = outputs;
+  return [
+    {
+      ...{ id, urn, tenantId, environmentId, rotateBefore, predecessors },
+      hasValue: outputs.apiKey !== undefined,
+      isToBeDeleted: resource.delete === true,
+      isRead: resource.external === true,
     },
   ];
 }

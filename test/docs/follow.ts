@@ -6,7 +6,7 @@ import { assertExcerpt, assertShown, exchangesOf, type } from "../engine/console
 import { EngineFixture } from "../engine/fixture";
 import { LAUNCHER, launcherText } from "../engine/languages/program";
 import { asModule } from "./module";
-import { type Block, readPage } from "./page";
+import { type Block, CHECKOUT, readPage } from "./page";
 
 /** Blocks are identified by a text in them. */
 type ByBlock<What> = Readonly<Record<string, What>>;
@@ -27,7 +27,8 @@ const NO_NETWORK = Object.fromEntries(
  */
 const TYPIST = `
 pulumi() { printf %s "$OPERATOR_KEY" | command pulumi "$@"; }
-npm() { case "$1" in ci | install) ;; *) command npm "$@" ;; esac; }`;
+npm() { case "$1" in ci | install) ;; *) command npm "$@" ;; esac; }
+npx() { shift; node "$PULUMI_FLEXPRICE" "$@"; }`;
 
 /** What a test must know to follow a page. */
 export interface Circumstances {
@@ -63,6 +64,7 @@ export class DocSession {
       env: { PULUMI_SKIP_CONFIRMATIONS: "true", ...NO_NETWORK },
     });
     fixture.workspace.env["OPERATOR_KEY"] = fixture.operator.apiKey;
+    fixture.workspace.env["PULUMI_FLEXPRICE"] = join(CHECKOUT, "dist", "cli", "index.js");
     const session = new DocSession(fixture);
     try {
       await session.type(["pulumi stack select dev"]);

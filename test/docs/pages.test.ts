@@ -15,6 +15,8 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "npx pulumi-flexprice generate --component": "test/unit/cli/page.test.ts",
   'new flexprice.ServiceIdentity("demo-1"': "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice orphans --stack-export": "test/unit/cli/page.test.ts",
+  "npx pulumi-flexprice keys --stack-export prod.json": "test/unit/cli/page.test.ts",
+  "npx pulumi-flexprice revoke secret_": "test/unit/cli/page.test.ts",
   "warning: No Flexprice credential is configured": "test/engine/preview-settings.test.ts",
   "kubectl create secret generic":
     "asks for a cluster; test/docs/deployments.test.ts compares it with stack.yaml",

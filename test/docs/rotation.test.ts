@@ -13,6 +13,11 @@ let leaked: string;
 follow("docs/rotation.md", {
   edits: ['onDelete: "revoke"'],
   before: {
+    '"$(pulumi stack output keyId)"': async ({ fixture }) => {
+      fixture.clock.advance("25h");
+      leaked = String(fixture.keys().at(-1)?.value);
+      assert.equal(await use(fixture, leaked), 200);
+    },
     "$ pulumi preview\n": ({ fixture }) => fixture.clock.advance("77d"),
     'onDelete: "revoke"': async (session) => {
       session.fixture.setSource(LEAKED);
@@ -24,6 +29,12 @@ follow("docs/rotation.md", {
     },
   },
   after: {
+    '"$(pulumi stack output keyId)"': async ({ fixture }) => {
+      assert.equal(await use(fixture, leaked), 401);
+      assert.equal(await use(fixture, String(fixture.keys().at(-1)?.value)), 200);
+    },
+    "pulumi config set rotation 2": ({ fixture }) => assert.equal(fixture.keys().length, 6),
+    "for key in": ({ fixture }) => assert.equal(fixture.keys().length, 3),
     "ApiKey::leaky": async ({ fixture }) => {
       assert.equal(await use(fixture, leaked), 401);
     },

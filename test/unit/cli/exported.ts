@@ -5,6 +5,7 @@ interface ExportedResource {
   type: string;
   id?: string;
   delete?: boolean;
+  external?: boolean;
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
 }

@@ -3,6 +3,8 @@ import { main } from "../../../provider/cli/index";
 import { manifest } from "../../../provider/cli/packages";
 import { CliFixture } from "./fixture";
 
+const COMMANDS = ["dev-server", "doctor", "generate", "keys", "orphans", "revoke", "completion"];
+
 describe("cli", () => {
   let cli: CliFixture;
   beforeEach(async () => {
@@ -31,21 +33,18 @@ describe("cli", () => {
   it("prints its commands and exit statuses", async () => {
     const { status, out, err } = await cli.command("--help");
     assert.deepEqual([status, err], [0, ""]);
-    for (const name of ["dev-server", "doctor", "generate", "orphans"]) {
-      assert.match(out, new RegExp(`^  ${name} \\[options\\] `, "m"));
+    for (const name of COMMANDS) {
+      assert.match(out, new RegExp(`^  ${name} `, "m"));
     }
     assert.match(out, /\nExit status:\n {2}0 .*\n {2}1 .*\n {2}2 .*\n {2}3 .*\n$/);
   });
 
-  for (const name of ["dev-server", "doctor", "generate", "orphans", "completion"]) {
+  for (const name of COMMANDS) {
     it(`prints the usage of ${name}, wrapped to a narrow terminal`, async () => {
       cli.onTerminal(60);
       const { status, out } = await cli.command(name, "--help");
       assert.equal(status, 0);
-      assert.match(
-        out,
-        new RegExp(`^Usage: pulumi-flexprice ${name} \\[options\\](?: <shell>)?\\n`),
-      );
+      assert.match(out, new RegExp(`^Usage: pulumi-flexprice ${name} \\[options\\]`));
       assert.match(out, /\nExit status:\n/);
       assert.deepEqual(
         out.split("\n").filter((line) => line.length > 60),

@@ -84,14 +84,25 @@ describe("cli/orphans-search", () => {
         { user_id: "user_b", ownerId: undefined },
       ],
       ["no key of a resource that revokes it", "ci", ["ci"], false, { leavesPredecessor: false }],
+      [
+        "a key that a state lists as a predecessor, whatever its name and onDelete are now",
+        ...["another", ["ci"], true, { leavesPredecessor: false, predecessors: [KEY.id] }],
+      ],
     ] as [string, string, string[], boolean, (Partial<Key> & Partial<KnownObject>)?][]) {
       it(what, () => {
         const { user_id = KEY.user_id, expires_at = new Date(START + DAY).toISOString() } = more;
-        const { ownerId, leavesPredecessor = true } = { ownerId: ACCOUNT.id, ...more };
+        const {
+          ownerId,
+          leavesPredecessor = true,
+          predecessors = [],
+        } = {
+          ownerId: ACCOUNT.id,
+          ...more,
+        };
         const successor = { kind: "key", id: "secret_3", tenantId: tenant.id } as const;
         const { skipped } = find({
           keys: [{ ...KEY, name, expires_at, user_id }],
-          known: [{ ...successor, names, ownerId, leavesPredecessor }],
+          known: [{ ...successor, names, ownerId, leavesPredecessor, predecessors }],
         });
         assert.equal(skipped.has("leftToExpire"), isLeft);
       });

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { readFileSync, realpathSync } from "node:fs";
 import { resolve } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { manifest } from "../../../provider/cli/packages";
 import { EmulatorClient } from "../../support/emulator-client";
 import { DAY, HOUR } from "../fixture";
-import { exported, resource, writtenAt } from "./exported";
+import { ENCRYPTED, exported, resource, writtenAt } from "./exported";
 import { CliFixture } from "./fixture";
 
 const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "cli.md"), "utf8");
@@ -105,6 +106,69 @@ describe("the page of the command line", () => {
     );
     const { out } = await cli.command("orphans", "--stack-export", "prod.json");
     assertShown(out);
+  });
+
+  describe("with a key that has rotated", () => {
+    let current: string;
+    let settings: { apiKey: string; baseUrl: string };
+    beforeEach(async () => {
+      const { url, apiKey, tenantId } = await use("--accounts", "2");
+      settings = { apiKey, baseUrl: url };
+      const client = new EmulatorClient(url, { apiKey });
+      const found = await client.send("POST", "/users/search", { limit: 1 });
+      const { items } = z
+        .object({ items: z.array(z.object({ id: z.string() })) })
+        .parse(found.json);
+      const userId = String(items[0]?.id);
+      const create = async (name: string, days: number) => {
+        const expiresAt = new Date(cli.server.clock.now + days * DAY + HOUR).toISOString();
+        const { json } = await client.send("POST", "/secrets/api/keys", {
+          ...{ name, type: "private_key", service_account_id: userId, expires_at: expiresAt },
+        });
+        const { secret } = z.object({ secret: z.object({ id: z.string() }) }).parse(json);
+        return { id: secret.id, expiresAt };
+      };
+      const before = await create("demo-2-7k3d9x2m4p", 14);
+      current = (await create("demo-2-q8w2h6c4zt", 90)).id;
+      cli.server.clock.now += 9 * DAY;
+      const key = resource("ApiKey", current, {
+        ...{ name: "demo-2-q8w2h6c4zt", userId, tenantId, apiKey: ENCRYPTED },
+        ...{ onDelete: "expire", rotateBefore: "14d", predecessors: [before] },
+      });
+      const urn = key.urn.replace(current, "demo-2");
+      const account = resource("ServiceAccount", userId, { tenantId });
+      const text = exported([account, { ...key, urn }]);
+      cli.write("prod.json", writtenAt(text, new Date(cli.server.clock.now).toISOString()));
+    });
+
+    it("shows keys, as on a terminal", async () => {
+      cli.onTerminal(80);
+      const { out } = await cli.command("keys", "--stack-export", "prod.json");
+      assertShown(stripVTControlCharacters(out));
+    });
+
+    it("shows keys with --left, as in a script", async () => {
+      const { out } = await cli.command("keys", "--stack-export", "prod.json", "--left");
+      assertShown(out.slice(0, out.indexOf("\n\n")));
+    });
+
+    it("shows what --fail-on reports", async () => {
+      const args = ["--fail-on", "expired,unmanaged,expiring=7d"];
+      const { err, status } = await cli.command("keys", "--stack-export", "prod.json", ...args);
+      assert.equal(status, 1);
+      assertShown(err);
+    });
+
+    it("shows revoke", async () => {
+      cli.configure(settings);
+      cli.programs.set("pulumi stack export", { stdout: cli.read("prod.json") });
+      cli.onTerminal(80, "yes\n");
+      const { out, err } = await cli.command("revoke", current);
+      // The question is on standard error: a terminal shows it between both parts of the output.
+      const [key = "", end = ""] = out.split(/(?<=\n)(?=\n)/);
+      const question = stripVTControlCharacters(err).replace(/\r[^\r\n]*?…|\r/g, "");
+      assertShown([key, question, "yes\n", end].join(""));
+    });
   });
 
   it("shows the exit statuses that --help tells", async () => {

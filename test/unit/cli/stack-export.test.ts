@@ -52,6 +52,13 @@ describe("cli/stack-export", () => {
           ...{ ownerId: account.id, leavesPredecessor: true },
         },
       ],
+      keys: [
+        {
+          ...{ id: key.id, urn: keyResource(key).urn, tenantId, environmentId: undefined },
+          ...{ rotateBefore: undefined, hasValue: true, isToBeDeleted: false, isRead: false },
+          predecessors: [],
+        },
+      ],
       pendingOperations: 0,
       pendingObjects: [],
     });
@@ -73,6 +80,29 @@ describe("cli/stack-export", () => {
     const names = { name, autoName, namePrefix: "now" };
     const { objects } = await read(exported([keyResource(key, names)]));
     assert.deepEqual(objects[0]?.names, [name, autoName, "now", "drifted", "before"]);
+  });
+
+  it("reads what decides about the life of a key", async () => {
+    const predecessors = [{ id: "secret_1", expiresAt: EXPORT_TIME }];
+    const outputs = { rotateBefore: "14d", environmentId: "env_1", predecessors };
+    const { keys, objects } = await read(
+      exported([
+        { ...keyResource(key, { ...outputs, apiKey: undefined }), external: true },
+        { ...keyResource(key, { predecessors: ENCRYPTED, rotateBefore: ENCRYPTED }), delete: true },
+      ]),
+    );
+    const { urn, id, tenantId } = { ...keyResource(key), ...key };
+    assert.deepEqual(keys, [
+      { ...{ urn, id, tenantId, ...outputs, hasValue: false, isRead: true }, isToBeDeleted: false },
+      {
+        ...{ urn, id, tenantId, environmentId: undefined, rotateBefore: undefined },
+        ...{ predecessors: [], hasValue: true, isRead: false, isToBeDeleted: true },
+      },
+    ]);
+    assert.deepEqual(
+      objects.map((object) => object.predecessors),
+      [["secret_1"], undefined],
+    );
   });
 
   it("reads standard input", async () => {

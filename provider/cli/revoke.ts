@@ -1,0 +1,316 @@
+import ms from "ms";
+import { displayIdOf } from "../api/ids";
+import type { Key, User } from "../api/schemas";
+import type { Connection } from "../session/connection";
+import { guardEnvironment, guardOwnCredentialAmong, guardTenant } from "../session/guards";
+import { seesEveryKey } from "../session/key-verification";
+import { isYoung, retryDespiteLag, retryWhileUnknown } from "../session/replica-lag";
+import { FlexpriceError, isFailure, operation } from "../shared/errors";
+import { escapeControl } from "../shared/redaction";
+import type { CommandContext } from "./command-context";
+import { EXIT, type ExitStatus, UsageError } from "./exit-status";
+import { expiryText, nameText, timeText } from "./keys-report";
+import { type Holder, holdersOf } from "./keys-search";
+import { quoteShort } from "./listing";
+import { readStackState } from "./pulumi";
+import { type ConnectOptions, connect } from "./session";
+import { parseStackExport, readStackExports, type StackExport } from "./stack-export";
+import { canAsk, confirm, withProgress, writeParagraph } from "./terminal";
+
+export interface RevokeOptions extends ConnectOptions {
+  /** Files, or "-" for standard input. */
+  readonly stackExport?: readonly string[];
+  readonly yes?: boolean;
+}
+
+/** How long the server may accept a revoked key, in milliseconds. */
+const CACHED_MS = ms("2m");
+
+/** Where the command looked for resources that hold the key. */
+interface Stacks {
+  readonly exports: readonly StackExport[];
+  /** Why the selected stack is not among them. */
+  readonly notSelected: string | undefined;
+}
+
+/** The key to revoke, and what uses it. */
+interface Leak {
+  readonly connection: Connection;
+  readonly baseUrl: string;
+  readonly caller: User;
+  readonly key: Key;
+  readonly stacks: Stacks;
+  readonly holders: readonly Holder[];
+}
+
+/** Revokes one key by its id, after showing what uses it. */
+export async function revoke(
+  id: string,
+  options: RevokeOptions,
+  context: CommandContext,
+): Promise<ExitStatus> {
+  rejectUnusable(id, options, context);
+  return await operation(`revoke API key ${id}`, async () => {
+    const leak = await find(id, options, context);
+    print(leak, context);
+    if (options.yes !== true && !(await isConfirmed(leak, context))) return EXIT.found;
+    await withProgress(context, async (progress) => {
+      progress("Revoking the key …");
+      await end(leak);
+    });
+    printEnd(leak, context);
+    return EXIT.done;
+  });
+}
+
+function rejectUnusable(id: string, { yes }: RevokeOptions, context: CommandContext): void {
+  // A leaked key's value is what people have at hand. It is in the shell's history then, but in no output of this.
+  if (/^[sp]k_\w+$/.test(id)) {
+    throw new UsageError({
+      operation: "revoke an API key",
+      reason: "this is the value of a key, not its id",
+      fix: `find its id: run "npx pulumi-flexprice keys", and look for ${displayIdOf(id)}. Then remove the value from the history of your shell.`,
+    });
+  }
+  if (!/^secret_\w+$/.test(id)) {
+    throw new UsageError({
+      operation: "revoke an API key",
+      reason: `${quoteShort(id)} is not the id of a key, which is like secret_01JGFJJZZ86S8ZYV050ZAQV38V`,
+      fix: 'find the id: run "npx pulumi-flexprice keys".',
+    });
+  }
+  if (yes === true || canAsk(context)) return;
+  throw new UsageError({
+    operation: `revoke API key ${id}`,
+    reason: "there is no terminal on which to ask for a confirmation",
+    fix: "revoke it without a confirmation: --yes.",
+  });
+}
+
+async function find(id: string, options: RevokeOptions, context: CommandContext): Promise<Leak> {
+  const given = await readStackExports(context, options.stackExport ?? []);
+  const { connection, baseUrl } = await connect(context, options);
+  return await withProgress(context, async (progress) => {
+    progress("Asking who the credential belongs to …");
+    const caller = await connection.caller();
+    progress("Reading the state of the stack …");
+    const stacks = await lookAtStacks(given, options, context);
+    const { exports } = stacks;
+    await rejectForeign(exports, id, connection);
+    progress("Looking for the key …");
+    const key = (await connection.reads.freshKeys()).find((one) => one.id === id);
+    if (key === undefined) throw notVisible(id, connection, caller);
+    await rejectOwn(connection, key, caller);
+    return { connection, baseUrl, caller, key, stacks, holders: holdersOf(exports, id) };
+  });
+}
+
+/** The given exports and the selected stack. A state that cannot be read does not stop anybody from ending a leak. */
+async function lookAtStacks(
+  given: readonly StackExport[],
+  { stack }: RevokeOptions,
+  context: CommandContext,
+): Promise<Stacks> {
+  const state = await readStackState(context, stack);
+  if (state.kind === "none") return { exports: given, notSelected: state.why };
+  try {
+    const selected = parseStackExport(state.content, "pulumi stack export");
+    return { exports: [selected, ...given], notSelected: undefined };
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    return { exports: given, notSelected: error.reason };
+  }
+}
+
+/** The state of a stack knows where the key belongs. */
+async function rejectForeign(
+  exports: readonly StackExport[],
+  id: string,
+  connection: Connection,
+): Promise<void> {
+  for (const { tenantId, environmentId } of exports
+    .flatMap(({ keys }) => keys)
+    .filter((resource) => resource.id === id)) {
+    await guardTenant(connection, tenantId);
+    guardEnvironment(connection, environmentId);
+  }
+}
+
+async function rejectOwn(connection: Connection, key: Key, caller: User): Promise<void> {
+  try {
+    await guardOwnCredentialAmong(connection, [key.id], { caller, ownerId: key.user_id });
+  } catch (error) {
+    if (!isFailure(error, "refused")) throw error;
+    throw error.with({
+      fix: "create another key for the operator, configure that one, and run the command with it. If there is no time for this, revoke the key in the Flexprice dashboard.",
+    });
+  }
+}
+
+function notVisible(id: string, connection: Connection, caller: User): FlexpriceError {
+  const others = seesEveryKey(caller)
+    ? ""
+    : `, or of another owner than ${caller.type} ${caller.id}: only a super_admin user sees the keys of others`;
+  const young = isYoung(connection, id)
+    ? " It was created less than ten minutes ago, so a read replica may not know it yet: try again."
+    : "";
+  return new FlexpriceError({
+    kind: "not_found",
+    reason: `the credential from ${connection.credentialSource} sees no key with this id. The key is revoked already, publishable, of another environment or tenant${others}.${young}`,
+    fix: "compare the id with \"npx pulumi-flexprice keys\". Use a super_admin user's credential of the key's environment.",
+  });
+}
+
+function print(
+  { key, caller, baseUrl, connection, stacks, holders }: Leak,
+  context: CommandContext,
+): void {
+  const { stdout, stderr } = context;
+  const now = connection.api.serverNow();
+  const id = escapeControl(key.id);
+  stdout.write(`${nameText(key.name)}  ${escapeControl(key.display_id)}  ${id}\n`);
+  const lines = [
+    `of ${ownerText(key)}, in tenant ${escapeControl(caller.tenant.id)} at ${baseUrl}`,
+    `${(key.roles ?? []).map(escapeControl).join(", ") || "no role"}, created ${timeText(now - Date.parse(key.created_at))} ago, ${endText(key, now)}`,
+    ...holders.map(holderText),
+    ...(holders.length === 0 ? [nobodyText(stacks)] : []),
+  ];
+  for (const line of lines) writeParagraph(stdout, "  ", line);
+  if (stacks.exports.length > 0 && stacks.notSelected !== undefined) {
+    const text = `the selected stack was not looked at: ${escapeControl(stacks.notSelected)}`;
+    writeParagraph(stderr, "warning: ", text);
+  }
+  for (const warning of warningsFor(holders, stacks)) writeParagraph(stderr, "warning: ", warning);
+}
+
+function ownerText({ user_id, user_type, service_account_name: name }: Key): string {
+  const id = escapeControl(user_id);
+  if (name !== undefined) return `service account ${quoteShort(name)} (${id})`;
+  return user_type === "service_account" ? `the archived service account ${id}` : `user ${id}`;
+}
+
+function endText({ expires_at }: Key, now: number): string {
+  if (!expires_at) return "never expires";
+  const text = expiryText({ expiresAt: expires_at }, now);
+  return `${Date.parse(expires_at) <= now ? "expired" : "expires"} ${text}`;
+}
+
+function holderText({ stack, resource, as }: Holder): string {
+  const place = `${quoteShort(resource)} in ${escapeControl(stack)}`;
+  switch (as) {
+    case "current":
+      return `the current key of ${place}`;
+    case "predecessor":
+      return `left to expire by a rotation of ${place}`;
+    case "deleted":
+      return `an old key of ${place}, which the next up deletes`;
+    case "read":
+      return `read by ${place}, which does not manage it`;
+  }
+}
+
+function nobodyText({ exports }: Stacks): string {
+  const names = exports.map(({ stack = "an empty stack" }) => escapeControl(stack)).join(", ");
+  return exports.length === 0 ? "no stack was looked at" : `in no state of ${names}`;
+}
+
+function warningsFor(holders: readonly Holder[], { exports, notSelected }: Stacks): string[] {
+  if (exports.length === 0) {
+    return [
+      `no stack was looked at, because ${escapeControl(notSelected ?? "none was given")}. A stack may hold this key, and services may use it. To look at a stack, pass its export: --stack-export FILE.`,
+    ];
+  }
+  return holders.some(({ as }) => as === "current" || as === "read")
+    ? [
+        "a stack gives this key to its consumers. They have no key that works until it gives them another.",
+      ]
+    : [];
+}
+
+async function isConfirmed({ key, stacks }: Leak, context: CommandContext): Promise<boolean> {
+  const { stderr } = context;
+  const nothing = stacks.exports.length === 0 ? " No stack was looked at." : "";
+  writeParagraph(
+    stderr,
+    "",
+    `\nThis will revoke ${escapeControl(key.id)}. Anything that uses it stops working, and it cannot be restored.${nothing}`,
+  );
+  if (await confirm(context, 'Type "yes" to revoke it: ')) return true;
+  stderr.write("Nothing was changed.\n");
+  return false;
+}
+
+/** Revokes the key, and waits until the list of its owner's keys is without it. */
+async function end({ connection, key }: Leak): Promise<void> {
+  const { api, reads, platform } = connection;
+  await retryWhileUnknown(connection, key.id, () => api.revokeKey(key.id));
+  await retryDespiteLag(
+    platform,
+    async () => {
+      const listed = await reads.freshKeys(key.user_id);
+      if (listed.some(({ id }) => id === key.id)) throw stillListed();
+    },
+    ({ kind }) => kind === "conflict",
+  );
+}
+
+function stillListed(): FlexpriceError {
+  return new FlexpriceError({
+    kind: "conflict",
+    reason: "the server has confirmed it, but still lists the key",
+    fix: 'look at the key again in a minute, with "npx pulumi-flexprice keys", and run the command again if it is there.',
+  });
+}
+
+function printEnd({ key, connection, stacks, holders }: Leak, { stdout }: CommandContext): void {
+  const until = new Date(connection.api.serverNow() + CACHED_MS).toISOString().slice(11, 19);
+  writeParagraph(
+    stdout,
+    "",
+    `\nRevoked ${escapeControl(key.id)}. The server no longer lists it. If it was used in the last two minutes, it can work until ${until} UTC, because the server caches keys for two minutes.`,
+  );
+  for (const holder of holders) {
+    writeParagraph(stdout, "- ", nextText(holder, stacks, isYoung(connection, key.id)));
+  }
+}
+
+/** What the next operations of a stack that holds the key will do. */
+function nextText(holder: Holder, { exports }: Stacks, isNew: boolean): string {
+  const stack = escapeControl(holder.stack);
+  const resource = quoteShort(holder.resource);
+  switch (holder.as) {
+    case "predecessor":
+      return `${stack}: nothing to do. The current key of ${resource} is another one, and keeps working.`;
+    case "deleted":
+      return `${stack}: the next "pulumi up" removes the old resource of ${resource} from the state.`;
+    case "read":
+      return `${stack}: the program reads the key as ${resource}. Its next "pulumi up" fails, until the program has the id of another key.`;
+    case "current":
+      return `${stack}: ${currentText(holder, exports, isNew)}`;
+  }
+}
+
+function currentText(
+  { urn, resource }: Holder,
+  exports: readonly StackExport[],
+  isNew: boolean,
+): string {
+  const name = quoteShort(resource);
+  const states = exports.flatMap(({ keys }) => keys).filter((one) => one.urn === urn);
+  if (!states.some(({ hasValue }) => hasValue)) {
+    return `the state of ${name} does not have the key's value, so a refresh cannot prove that the key is gone, and fails. Create another key with "pulumi up --replace", and this URN: ${escapeControl(urn)}`;
+  }
+  const left = states.flatMap(({ predecessors }) =>
+    predecessors.map(({ id }) => escapeControl(id)),
+  );
+  return [
+    `run "pulumi up --refresh". It notices that the key of ${name} is gone, creates another, and updates what uses it.`,
+    ...(isNew ? ["A refresh only notices this once the key is ten minutes old."] : []),
+    'It waits for up to two minutes if the key was in use. Without --refresh, "pulumi up" does not notice.',
+    ...(left.length === 0
+      ? []
+      : [
+          `The state of the new key does not list the keys that earlier rotations left to expire. To end one now, revoke it: ${[...new Set(left)].join(", ")}.`,
+        ]),
+  ].join(" ");
+}
