@@ -7,7 +7,7 @@ import { CHECKOUT, manifest } from "./manifest";
 import { pack, type Tarball } from "./tarball";
 
 /** In bytes. If the package outgrows these, look for the reason before you raise them. */
-const LIMITS = { packed: 310_000, unpacked: 1_100_000 };
+const LIMITS = { packed: 310_000, unpacked: 1_150_000 };
 
 const DOCUMENTS = [
   "package.json",

@@ -1,0 +1,270 @@
+import { createdAt } from "../../api/ids";
+import type { Key, User } from "../../api/schemas";
+import { isUniqueNameOf } from "../../session/auto-name";
+import { hasPassed } from "../../shared/duration";
+import { sameRoles } from "../../shared/roles";
+import { byAge, byOwner } from "../listing";
+import type { KnownObject, PendingObject } from "../stack-export";
+
+/** Any other type of owner counts as a user, whose keys `orphans` skips by default. */
+const ACCOUNT = "service_account";
+
+/** All that decides whether something is an orphan. */
+export interface OrphanCriteria {
+  /** The tenant's service accounts, without archived ones. */
+  readonly accounts: readonly User[];
+  readonly keys: readonly Key[];
+  /** What the stacks hold. */
+  readonly known: readonly KnownObject[];
+  /** What unfinished operations of the stacks may have created. */
+  readonly pending: readonly PendingObject[];
+  readonly caller: User;
+  /** The display id of the credential's own key; undefined for an access token. */
+  readonly ownDisplayId: string | undefined;
+  /** The server's time, in milliseconds since 1970. */
+  readonly now: number;
+  /** Anything younger is skipped, in milliseconds. */
+  readonly minimumAgeMs: number;
+  /** Ids that the user wants to keep. */
+  readonly keep: ReadonlySet<string>;
+  /** Whether keys of users count. */
+  readonly userKeys: boolean;
+  /** Whether expired keys count. */
+  readonly expired: boolean;
+}
+
+export interface OrphanKey {
+  readonly id: string;
+  readonly name: string;
+  readonly displayId: string;
+  readonly roles: readonly string[];
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+  readonly hasExpired: boolean;
+  readonly owner: {
+    readonly id: string;
+    readonly type: string;
+    /** Absent for users and archived accounts, which the server does not list. */
+    readonly name?: string;
+    readonly isArchived: boolean;
+    readonly isKnown: boolean;
+  };
+}
+
+export interface OrphanAccount {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly createdAt?: string;
+  /** Its keys that have not expired; all of them are orphans. */
+  readonly keys: readonly string[];
+}
+
+/** Why something that no stack holds is not an orphan. */
+export type SkipReason =
+  | "own"
+  | "kept"
+  | "ofUser"
+  | "expired"
+  | "leftToExpire"
+  | "pending"
+  | "young"
+  | "inUse";
+
+export interface Orphans {
+  readonly keys: readonly OrphanKey[];
+  readonly accounts: readonly OrphanAccount[];
+  /** How many were skipped, by reason. */
+  readonly skipped: ReadonlyMap<SkipReason, number>;
+}
+
+export type Classification = "known" | "orphan" | SkipReason;
+interface Classified {
+  readonly classification: Classification;
+}
+
+/** Finds what no stack holds, oldest first. */
+export function findOrphans(criteria: OrphanCriteria): Orphans {
+  const { now } = criteria;
+  const accountsById = new Map(criteria.accounts.map((account) => [account.id, account]));
+  const known = knownIds(criteria);
+  const pending = findPending(criteria);
+
+  const keys = classifyKeys(criteria);
+  const activeKeys = byOwner(keys.filter((key) => !hasExpired(key, now)));
+  const accounts = [...criteria.accounts].sort(byAge).map((account) => {
+    const ownKeys = activeKeys.get(account.id) ?? [];
+    const classification = classifyAccount(account, known, pending, ownKeys, criteria);
+    return { ...account, ownKeys, classification };
+  });
+
+  return {
+    keys: keys.filter(isOrphan).map((key) => ({
+      id: key.id,
+      name: key.name,
+      displayId: key.display_id,
+      roles: key.roles ?? [],
+      createdAt: key.created_at,
+      ...(key.expires_at ? { expiresAt: key.expires_at } : {}),
+      hasExpired: hasExpired(key, now),
+      owner: ownerOf(key, accountsById.get(key.user_id), known),
+    })),
+    accounts: accounts.filter(isOrphan).map(({ id, name, roles, ownKeys }) => {
+      const time = createdAt(id);
+      return {
+        id,
+        name,
+        roles,
+        ...(time === undefined ? {} : { createdAt: new Date(time).toISOString() }),
+        keys: ownKeys.map((key) => key.id),
+      };
+    }),
+    skipped: countSkipped([...keys, ...accounts]),
+  };
+}
+
+/** Decides for each key whether it is an orphan, oldest first. */
+export function classifyKeys(
+  criteria: OrphanCriteria,
+): (Key & { readonly classification: Classification })[] {
+  const known = knownIds(criteria);
+  const pending = findPending(criteria);
+  return [...criteria.keys]
+    .sort(byAge)
+    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, criteria) }));
+}
+
+/** An account is in use when a stack holds a key of it, whoever created the account. */
+function knownIds({ known }: OrphanCriteria): ReadonlySet<string> {
+  return new Set(known.flatMap(({ id, ownerId }) => [id, ownerId ?? id]));
+}
+
+function classifyKey(
+  key: Key,
+  known: ReadonlySet<string>,
+  pending: ReadonlySet<string>,
+  criteria: OrphanCriteria,
+): Classification {
+  const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = criteria;
+  // Display ids are not unique. Sparing one key too many is better than revoking the credential in use.
+  if (key.user_id === caller.id && key.display_id === ownDisplayId) return "own";
+  if (known.has(key.id)) return "known";
+  if (keep.has(key.id) || keep.has(key.user_id)) return "kept";
+  if (key.user_type !== ACCOUNT && !userKeys) return "ofUser";
+  if (hasExpired(key, now)) {
+    if (!expired) return "expired";
+  } else if (isLeftToExpire(key, criteria.known)) {
+    return "leftToExpire";
+  }
+  if (pending.has(key.id)) return "pending";
+  return isYoung(Date.parse(key.created_at), now, minimumAgeMs) ? "young" : "orphan";
+}
+
+function classifyAccount(
+  { id }: User,
+  known: ReadonlySet<string>,
+  pending: ReadonlySet<string>,
+  activeKeys: readonly Classified[],
+  { caller, keep, now, minimumAgeMs }: OrphanCriteria,
+): Classification {
+  if (id === caller.id) return "own";
+  if (known.has(id)) return "known";
+  if (keep.has(id)) return "kept";
+  if (pending.has(id)) return "pending";
+  if (!activeKeys.every(isOrphan)) return "inUse";
+  return isYoung(createdAt(id), now, minimumAgeMs) ? "young" : "orphan";
+}
+
+function isOrphan({ classification }: Classified): boolean {
+  return classification === "orphan";
+}
+
+/** Something without a readable creation time counts as young, because its age is unknown. */
+function isYoung(time: number | undefined, now: number, minimumAgeMs: number): boolean {
+  return !(now - (time ?? Number.NaN) >= minimumAgeMs);
+}
+
+function hasExpired({ expires_at }: Key, now: number): boolean {
+  return hasPassed(expires_at ?? undefined, now);
+}
+
+/**
+ * Whether a rotation may have left the key to its own expiry. Consumers that have not switched yet still use such a
+ * key. A stack holds its successor, which lists it, or has the same name or another unique name of the same prefix.
+ */
+export function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean {
+  if (!key.expires_at) return false;
+  return known.some(
+    (successor) =>
+      successor.predecessors?.includes(key.id) === true ||
+      (successor.leavesPredecessor &&
+        isOrUnknown(successor.ownerId, key.user_id) &&
+        isNamedAfter(successor.names, key.name)),
+  );
+}
+
+/** Ids of what pending operations may have created, with the keys of pending accounts and the owners of pending keys. */
+export function findPending({
+  accounts,
+  keys,
+  pending,
+}: Pick<OrphanCriteria, "accounts" | "keys" | "pending">): ReadonlySet<string> {
+  const pendingAccounts = pending.filter(({ kind }) => kind === "account");
+  const pendingKeys = pending.filter(({ kind }) => kind === "key");
+  const accountIds = accounts
+    .filter((account) =>
+      pendingAccounts.some((object) =>
+        mayBe(
+          object,
+          account,
+          object.roles === undefined || sameRoles(object.roles, account.roles),
+        ),
+      ),
+    )
+    .map(({ id }) => id);
+  const keyIds = keys
+    .filter(
+      (key) =>
+        accountIds.includes(key.user_id) ||
+        pendingKeys.some((object) => mayBe(object, key, isOrUnknown(object.ownerId, key.user_id))),
+    )
+    .map(({ id }) => id);
+  const ownerIds = pendingKeys.flatMap(({ ownerId }) => ownerId ?? []);
+  return new Set([...accountIds, ...keyIds, ...ownerIds]);
+}
+
+function mayBe(object: PendingObject, { id, name }: User | Key, fits: boolean): boolean {
+  return object.id === undefined ? fits && isNamedAfter(object.names, name) : object.id === id;
+}
+
+/** Whether it is one of these names, or a unique name made from one. Without readable names it may be any. */
+function isNamedAfter(names: readonly string[], name: string): boolean {
+  return names.length === 0 || names.some((one) => one === name || isUniqueNameOf(one, name));
+}
+
+function isOrUnknown(expected: string | undefined, actual: string): boolean {
+  return expected === undefined || expected === actual;
+}
+
+function ownerOf(
+  { user_id: id, user_type: type }: Key,
+  account: User | undefined,
+  known: ReadonlySet<string>,
+): OrphanKey["owner"] {
+  return {
+    id,
+    type,
+    ...(account === undefined ? {} : { name: account.name }),
+    isArchived: account === undefined && type === ACCOUNT,
+    isKnown: known.has(id),
+  };
+}
+
+function countSkipped(rows: readonly Classified[]): Map<SkipReason, number> {
+  const counts = new Map<SkipReason, number>();
+  for (const { classification } of rows) {
+    if (classification === "known" || classification === "orphan") continue;
+    counts.set(classification, (counts.get(classification) ?? 0) + 1);
+  }
+  return counts;
+}
