@@ -50,6 +50,10 @@ export function startChild(
     detached: ownGroup,
     stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  // A child that ends without reading its input says why in its output.
+  child.stdin?.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
   child.stdin?.end(options.input);
   const collected = { stdout: "", stderr: "", output: "" };
   for (const stream of ["stdout", "stderr"] as const) {

@@ -170,7 +170,7 @@ describe("generate, and then orphans", () => {
     assert.equal(refused.exitCode, 2);
     assert.match(refused.stderr, /Reason: there is no terminal on which to ask/);
     assert.deepEqual(fixture.takeWrites(), []);
-    const { exitCode, stdout, stderr } = await orphans("--revoke", "--yes");
+    const { exitCode, stdout, stderr } = await orphans("--revoke", "--yes", "--stacks", "1");
     assert.equal(exitCode, 0, stdout);
     assert.match(stderr, ONLY_OF_ITS_AGE);
     assert.match(stdout, /^2 of 2 orphans removed\./m);
