@@ -97,7 +97,10 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
   withExamples(
     withServerOptions(program.command("generate")),
     ["adopt everything in a new program:", "--out index.ts"],
-    ["connect with environment variables alone:", "--no-stack --out index.ts"],
+    [
+      "declare components, without what a stack has:",
+      "--component --stack-export prod.json --out index.ts",
+    ],
   )
     .description("write a TypeScript program that adopts the existing service accounts")
     .option("--out <file>", "write to a new file; default: standard output")
@@ -134,13 +137,16 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
     .addOption(
       new Option(
         "--older-than <duration>",
-        "only a key that is this much older than the state in every export can be in no stack",
+        "a key must be this much older than the state in every export to count as in no stack",
       )
         .argParser(duration)
         .default(durationMs("24h"), "24h"),
     )
-    .option("--user-keys", "keys of users, such as people and pipelines, should be in a stack, too")
-    .option("--html <file>", "write a page with a time line and filters to a new file")
+    .option(
+      "--user-keys",
+      "keys of users, such as people and pipelines, can count as in no stack, too",
+    )
+    .option("--html <file>", "write a page with a timeline and filters to a new file")
     .option("--force", "overwrite an existing file")
     .option("--json", "print JSON instead of text")
     .action(runs<KeysOptions>(keys));
@@ -148,7 +154,7 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
   withExamples(
     withServerOptions(program.command("orphans")),
     ["list what two stacks do not know:", "--stack-export prod.json dev.json"],
-    ["remove it, after a question:", "--stack-export prod.json dev.json --revoke"],
+    ["ask, then remove it:", "--stack-export prod.json dev.json --revoke"],
     ["remove it in a script:", "--stack-export prod.json dev.json --stacks 2 --revoke --yes"],
   )
     .description("list keys and service accounts that no given stack knows")
@@ -172,7 +178,7 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
       "fail unless the exports are of this many stacks with resources of the tenant",
       wholeNumber,
     )
-    .option("--revoke", "revoke the keys and archive the accounts, after a question")
+    .option("--revoke", "ask, then revoke the keys and archive the accounts")
     .option("--yes", "skip the question, for at most 20 objects; needs --stacks")
     .option("--yes-revoke <number>", "as --yes, for exactly this many objects", wholeNumber)
     .option("--json", "print JSON instead of text")

@@ -156,7 +156,7 @@ function notVisible(id: string, connection: Connection, caller: User): Flexprice
     : "";
   return new FlexpriceError({
     kind: "not_found",
-    reason: `the credential from ${connection.credentialSource} sees no key with this id. The key is revoked already, publishable, of another environment or tenant${others}.${young}`,
+    reason: `the credential from ${connection.credentialSource} sees no key with this id. The key is revoked already, or publishable, or of another environment or tenant${others}.${young}`,
     fix: "compare the id with \"npx pulumi-flexprice keys\". Use a super_admin user's credential of the key's environment.",
   });
 }
@@ -222,7 +222,7 @@ function warningsFor(holders: readonly Holder[], { exports, notSelected }: Stack
   }
   return holders.some(({ as }) => as === "current" || as === "read")
     ? [
-        "a stack gives this key to its consumers. They have no key that works until it gives them another.",
+        "a stack gives this key to its consumers. Once it is revoked, they have no key that works until the stack gives them another.",
       ]
     : [];
 }
@@ -305,8 +305,8 @@ function currentText(
   );
   return [
     `run "pulumi up --refresh". It notices that the key of ${name} is gone, creates another, and updates what uses it.`,
-    ...(isNew ? ["A refresh only notices this once the key is ten minutes old."] : []),
     'It waits for up to two minutes if the key was in use. Without --refresh, "pulumi up" does not notice.',
+    ...(isNew ? ["A refresh only notices this once the key is ten minutes old."] : []),
     ...(left.length === 0
       ? []
       : [

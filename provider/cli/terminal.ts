@@ -31,8 +31,10 @@ function widthOf({ columns }: Screen): number {
 export function copyable(screen: Screen, command: string): string {
   const width = widthOf(screen);
   const isWide = screen.isTTY !== true || command.length + COMMAND_INDENT.length <= width;
-  const lines = isWide ? [command] : wrapped(command, width - " \\".length, LATER_INDENT.length);
-  return `${COMMAND_INDENT}${lines.join(` \\\n${LATER_INDENT}`)}`;
+  // An option and its value stay together.
+  const joined = command.replaceAll(/(?<= --[\w-]+) (?!-)/g, "\0");
+  const lines = isWide ? [command] : wrapped(joined, width - " \\".length, LATER_INDENT.length);
+  return `${COMMAND_INDENT}${lines.join(` \\\n${LATER_INDENT}`)}`.replaceAll("\0", " ");
 }
 
 const COMMAND_INDENT = "  ";

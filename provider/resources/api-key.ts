@@ -53,11 +53,12 @@ export interface ApiKeyArgs {
   expiresIn?: pulumi.Input<string> | undefined;
   /**
    * How long before expiry `pulumi up` replaces the key, new before old, e.g. "14d". Must be shorter than the lifetime.
-   * Default: once it has expired. Change: updates in place, without a request.
+   * Default: once it has expired. Change: updates in place, without a request; replaces the key if it is due by the new
+   * value.
    */
   rotateBefore?: pulumi.Input<string> | undefined;
   /**
-   * Arbitrary key-value pairs. Changing any value replaces the key. Adding the map to a key without one does not.
+   * Arbitrary key-value pairs. Any change to the map replaces the key. Adding it for the first time does not.
    */
   rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /**

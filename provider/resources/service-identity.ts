@@ -34,7 +34,7 @@ export interface MovedIdentity {
 export interface ServiceIdentityArgs {
   /**
    * Roles of the service, e.g. `event_ingestor` or `event_reader`: at least one, and only those that it needs. A single
-   * service never needs `super_admin`.
+   * service rarely needs `super_admin`.
    * Change: replaces account and key, new before old.
    */
   roles: pulumi.Input<pulumi.Input<ServiceAccountRole>[]>;
@@ -52,10 +52,11 @@ export interface ServiceIdentityArgs {
   expiresIn?: pulumi.Input<string> | undefined;
   /**
    * How long before expiry `pulumi up` replaces the key, and so how long old and new key both work. Must be shorter
-   * than `expiresIn`. Default: "14d", or half the lifetime if that is less. Change: updates in place, without a request.
+   * than `expiresIn`. Default: "14d", or half the lifetime if that is less.
+   * Change: updates in place, without a request; replaces the key if it is due by the new value.
    */
   rotateBefore?: pulumi.Input<string> | undefined;
-  /** Arbitrary key-value pairs. Changing any value replaces the key. Adding the map for the first time does not. */
+  /** Arbitrary key-value pairs. Any change to the map replaces the key. Adding it for the first time does not. */
   rotationTriggers?: pulumi.Input<Record<string, pulumi.Input<string>>> | undefined;
   /**
    * What happens to a replaced key. `expire` keeps it until its expiry, so that the service can switch over; `revoke`
@@ -91,8 +92,8 @@ export interface ServiceIdentityArgs {
  * its expiry, so that consumers have time to switch over. Run `pulumi up` on a schedule. Destroying or replacing the
  * account revokes all its keys, including old ones and those created by hand.
  *
- * If a key has leaked, revoke it in the dashboard and run `pulumi up --refresh`, which creates its successor. A
- * rotation alone would keep the leaked key until its expiry.
+ * If a key has leaked, revoke it with `npx pulumi-flexprice revoke`, and run `pulumi up --refresh`, which creates its
+ * successor. A rotation alone would keep the leaked key until its expiry.
  *
  * The option `protect` only protects the account: Pulumi does not replace protected resources, and the key rotates.
  *

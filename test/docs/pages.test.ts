@@ -11,7 +11,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   "npx pulumi-flexprice doctor": "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice generate --out index.ts": "test/unit/cli/page.test.ts",
   "const accountDemo1": "test/unit/cli/page.test.ts",
-  "npx pulumi-flexprice generate --stack-export": "test/unit/cli/generate.test.ts",
+  "npx pulumi-flexprice generate --stack-export": "test/unit/cli/generate/generate.test.ts",
   "npx pulumi-flexprice generate --component": "test/unit/cli/page.test.ts",
   'new flexprice.ServiceIdentity("demo-1"': "test/unit/cli/page.test.ts",
   "npx pulumi-flexprice orphans --stack-export": "test/unit/cli/page.test.ts",

@@ -32,7 +32,7 @@ export const SCRIPT = `
   form.addEventListener("input", apply);
   form.querySelector("button").addEventListener("click", showAll);
   form.addEventListener("submit", (event) => event.preventDefault());
-  // A link of the time line may lead to a key that the filters hide.
+  // A link of the timeline may lead to a key that the filters hide.
   addEventListener("hashchange", () => {
     const target = document.getElementById(location.hash.slice(1));
     if (target && target.hidden) {

@@ -19,7 +19,7 @@ body { margin: 0 auto; max-width: 84rem; padding: 1rem 1.25rem 3rem; background:
 h1 { font-size: 1.4rem; line-height: 1.25; margin: 0.5rem 0 0.25rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.1rem; margin: 2rem 0 0.5rem; }
 p { margin: 0.25rem 0; overflow-wrap: anywhere; }
-header p, footer, caption, .slot { color: var(--soft); }
+header p, h2 + p, footer, caption, .slot { color: var(--soft); }
 footer { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: 0.75rem; font-size: 0.875rem; }
 code { font: 0.8125rem/1.4 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 ul, ol { list-style: none; margin: 0; padding: 0; }
@@ -31,11 +31,11 @@ body > svg { position: absolute; }
 .warning { border: 1px solid var(--soon); border-left-width: 6px; border-radius: 4px; padding: 0.5rem 0.75rem; margin: 0.5rem 0; }
 .counts { display: flex; flex-wrap: wrap; gap: 0.5rem; margin-top: 0.75rem; }
 .counts li { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 0.35rem 0.75rem; }
-.counts strong { font-size: 1.15rem; margin-right: 0.15rem; }
+.counts strong { font-size: 1.15rem; margin-left: 0.15rem; }
 .mark { width: 0.8rem; height: 0.8rem; vertical-align: -0.05rem; }
 .fine { fill: var(--fine); } .soon { fill: var(--soon); } .left { fill: var(--left); }
 .expired { fill: var(--expired); } .never { fill: var(--never); }
-.timeline { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 0.5rem; }
+.timeline { margin-top: 0.5rem; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 0.5rem; }
 .timeline a { color: inherit; text-decoration: none; border-radius: 4px; }
 .timeline a:hover { background: var(--line); }
 .timeline li > a, .timeline li.empty { display: grid; grid-template-columns: 5rem 1fr 2.5rem; align-items: center; min-height: 1.6rem; padding: 0.2rem 0.25rem; }

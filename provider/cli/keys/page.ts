@@ -14,7 +14,7 @@ import {
   stackText,
 } from "./report";
 import { expiryOf, type KeyRow, PROBLEMS, problemNames } from "./search";
-import { dateOf, type TimeSlot, timelineOf } from "./timeline";
+import { dateOf, minuteOf, type TimeSlot, timelineOf } from "./timeline";
 
 /** What the page shows. */
 export interface KeysPage {
@@ -95,7 +95,7 @@ export function renderPage(page: KeysPage): string {
 <a class="skip" href="#keys">Skip to the keys</a>
 <header>
 <h1>${title}</h1>
-<p>${page.baseUrl}, ${new Date(now).toISOString().replace(/:\d\d\.\d+Z$/, "Z")} by the server's clock</p>
+<p>${page.baseUrl}, as of ${minuteOf(now)}</p>
 </header>
 <main>
 ${page.warnings.map((warning) => html`<p class="warning"><strong>Warning:</strong> ${warning}</p>`)}
@@ -149,7 +149,7 @@ function mark({ name }: Shape): Markup {
 
 function counts(rows: readonly KeyRow[]): Markup {
   const numbers = [
-    { label: rows.length === 1 ? "key" : "keys", count: rows.length },
+    { label: "keys", count: rows.length },
     { label: "with problems", count: rows.filter(({ problems }) => problems.length > 0).length },
     ...problemNames.map((problem) => ({
       label: PROBLEMS[problem],
@@ -165,7 +165,7 @@ function counts(rows: readonly KeyRow[]): Markup {
     },
   ].filter(({ count }, i) => i === 0 || count > 0);
   return html`<ul class="counts">${numbers.map(
-    ({ label, count }) => html`<li><strong>${count}</strong> ${label}</li>`,
+    ({ label, count }) => html`<li>${label} <strong>${count}</strong></li>`,
   )}</ul>`;
 }
 
@@ -173,6 +173,7 @@ function timeline(rows: readonly KeyRow[], now: number): Markup {
   const used = new Set(rows.map((row) => shapeOf(row, now)));
   return html`<section aria-labelledby="timeline">
 <h2 id="timeline">When keys expire</h2>
+<p>Each mark is a key. It expires between its date and the next one.</p>
 <ol class="timeline">
 ${timelineOf(rows, now).map((slot) => timeSlot(slot, now))}</ol>
 <ul class="legend">${SHAPES.filter((shape) => used.has(shape)).map(
@@ -259,7 +260,7 @@ function tableRow(row: KeyRow, { now, hasStacks }: KeysPage): Markup {
     html`${mark(shapeOf(row, now))} <strong>${nameText(row.name)}</strong><br><code>${id}</code><br><code>${row.displayId}</code>`,
     ownerCell(row),
     html`${rolesText(row).replaceAll(",", ", ")}`,
-    instantCell(row.createdAt, `${dateOf(row.createdAt)}`),
+    instantCell(row.createdAt, dateOf(row.createdAt)),
     row.expiresAt === undefined
       ? html`never`
       : html`${expiryText(row, now)}<br>${instantCell(row.expiresAt, dateOf(row.expiresAt))}`,
@@ -296,6 +297,6 @@ function stackCell(row: KeyRow): Markup {
 function stacksNote({ exports }: KeysPage): Markup {
   return html`<p>Compared with ${exports.map(
     ({ stack = "an empty stack", source, time }, i) =>
-      html`${i > 0 ? "; " : ""}${stack} (${source}, state of ${time})`,
+      html`${i > 0 ? "; " : ""}${stack} (${source}, state of ${minuteOf(time)})`,
   )}. A key in none of them has “none” as its stack. “?” means that this cannot be told: the key may be newer than an export, or a pending operation may have created it.</p>`;
 }

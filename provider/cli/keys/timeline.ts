@@ -1,6 +1,6 @@
 import { expiryOf, type KeyRow } from "./search";
 
-/** A part of the time line. */
+/** A part of the timeline. */
 export interface TimeSlot {
   /** Short, for the axis. */
   readonly label: string;
@@ -54,6 +54,13 @@ const shortDate = new Intl.DateTimeFormat("en", {
 
 /** The day in UTC. */
 export function dateOf(time: number | string): string {
+  return minuteOf(time).slice(0, 10);
+}
+
+/** The day and the minute in UTC. */
+export function minuteOf(time: number | string): string {
   const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? "?" : date.toISOString().slice(0, 10);
+  return Number.isNaN(date.getTime())
+    ? "?"
+    : `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }

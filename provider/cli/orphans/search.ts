@@ -203,7 +203,7 @@ export function isLeftToExpire(key: Key, known: readonly KnownObject[]): boolean
   );
 }
 
-/** Ids of what pending operations may have created, with the keys of pending accounts and the owners of pending keys. */
+/** Ids of what pending operations may have created, with keys of pending accounts and owners of pending keys. */
 export function findPending({
   accounts,
   keys,

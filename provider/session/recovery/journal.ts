@@ -97,8 +97,8 @@ interface Look {
 /**
  * Keeps one note on disk for each POST that creates something. The note is written before the POST is sent, and removed
  * before the result is handed to the engine. So an existing note means: no state has an object of this name, unless the
- * note only reports. A later process claims a note by renaming it, which only one can do. The writer then finds its note gone, and does not hand
- * over an object that another process may remove.
+ * note only reports. A later process claims a note by renaming it, which only one can do. The writer then finds its
+ * note gone, and does not hand over an object that another process may remove.
  *
  * A note is a lease: its age, by the clock of its folder, decides when it may be claimed.
  */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { sample } from "../../support/sample";
+import { nightly, sample } from "../../support/sample";
 import { changes, type EngineFixture, failed, succeeded } from "../fixture";
 import { describeBoth, open } from "./fixture";
 
@@ -71,6 +71,26 @@ describeBoth("an account and its key", (frontEnd) => {
       assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
     });
   }
+
+  nightly("part if the key never expires: only the account moves, and the key stays", async () => {
+    fixture.setSource(`${TOP}
+const account = new flexprice.ServiceAccount("billing", { roles: ["event_reader"] });
+const key = new flexprice.ApiKey("billing-key", { serviceAccountId: account.id });
+export const [id, apiKey] = [account.id, key.apiKey];`);
+    succeeded(await fixture.up());
+    const before = await fixture.outputs();
+    fixture.takeWrites();
+    fixture.setSource(`${TOP}
+const billing = new flexprice.ServiceIdentity("billing", {
+  roles: ["event_reader"], movedFrom: { serviceAccount: "billing" },
+});
+const key = new flexprice.ApiKey("billing-key", { serviceAccountId: billing.serviceAccountId });
+export const [id, apiKey] = [billing.serviceAccountId, key.apiKey];`);
+    const up = changes(succeeded(await fixture.up())).sort();
+    assert.deepEqual(up, ["create ApiKey billing", "update ServiceAccount billing"]);
+    assert.deepEqual(await fixture.outputs(), before);
+    assert.equal(fixture.takeWrites().length, 1);
+  });
 
   it("stay as they are beside a ServiceIdentity of their name", async () => {
     const named = IDENTITY.replace(/movedFrom.*/, "").replace(/export .*/, "");

@@ -274,7 +274,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
         await assertRejected(
           id,
           3,
-          /sees no key with this id\. The key is revoked already, publishable, of another environment or tenant\.\n/,
+          /sees no key with this id\. The key is revoked already, or publishable, or of another environment or tenant\.\n/,
         );
       }
     });

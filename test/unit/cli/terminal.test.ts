@@ -65,10 +65,10 @@ describe("cli/terminal", () => {
       assert.equal(copyable(context.stdout, COMMAND), `  ${COMMAND}`);
     });
 
-    it("are lines that a shell joins on a narrow terminal", () => {
-      context.onTerminal(30);
+    it("are lines that a shell joins on a narrow terminal, each option with its value", () => {
+      context.onTerminal(36);
       const text = copyable(context.stdout, COMMAND);
-      const lines = ["  pulumi config set \\", "    --secret \\", "    flexprice:apiKey value"];
+      const lines = ["  pulumi config set \\", "    --secret flexprice:apiKey \\", "    value"];
       assert.deepEqual(text.split("\n"), lines);
     });
   });

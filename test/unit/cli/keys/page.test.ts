@@ -188,7 +188,7 @@ describe("the page of cli/keys, in Chromium", () => {
     await page.waitForFunction(`document.activeElement.id === "${keys.current.id}"`);
   });
 
-  it("leads from the time line to a key that the filters hide", async () => {
+  it("leads from the timeline to a key that the filters hide", async () => {
     await open();
     await filter("Owner").selectOption("reports");
     await page.locator(`a[href="#${keys.current.id}"]`).click();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { KeyRow } from "../../../../provider/cli/keys/search";
-import { timelineOf } from "../../../../provider/cli/keys/timeline";
+import { minuteOf, timelineOf } from "../../../../provider/cli/keys/timeline";
 import { DAY, START } from "../../fixture";
 
 function row(days: number | undefined): KeyRow {
@@ -45,5 +45,10 @@ describe("cli/keys-timeline", () => {
     const found = timelineOf([undefined, ...days].map(row), START).flatMap(({ rows }) => rows);
     assert.equal(new Set(found).size, 801);
     assert.equal(found.length, 801);
+  });
+
+  it("shows times to the minute, in UTC", () => {
+    assert.equal(minuteOf("2026-11-27T13:30:27.303268221+01:00"), "2026-11-27 12:30 UTC");
+    assert.equal(minuteOf("yesterday"), "?");
   });
 });
