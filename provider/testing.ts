@@ -82,7 +82,7 @@ export interface EmbeddedFlexprice extends Emulator, AsyncDisposable {
    *
    * @param program - The folder with the Pulumi.yaml of your program, in any language, or a function that creates
    * resources. The stack of a folder has its config in a file `Pulumi.test-….yaml` there until `stop()`.
-   * @throws Error if there is no usable Pulumi CLI.
+   * @throws Error if there is no usable Pulumi CLI, or after `stop()`.
    */
   stack(program: string | PulumiFn): Promise<Stack>;
   /**
@@ -108,7 +108,7 @@ export async function startFlexprice(options: FlexpriceOptions = {}): Promise<Em
     // `advance` moves the server's clock alone, further than a gateway's Date header is believed.
     FLEXPRICE_TRUST_DATE_HEADER: "true",
   };
-  const stacks: ScratchStack[] = [];
+  const stacks: Promise<ScratchStack>[] = [];
   const stopServer = emulator.stop.bind(emulator);
   let stopped: Promise<void> | undefined;
   const stop = () => {
@@ -132,9 +132,11 @@ export async function startFlexprice(options: FlexpriceOptions = {}): Promise<Em
         // The functions of a program in this process see the shell's, and resources do not.
         "flexprice:environmentId": { value: operator.environmentId },
       };
-      const scratch = await ScratchStack.create(program, { environment, config });
-      stacks.push(scratch);
-      return scratch.stack;
+      if (stopped !== undefined) throw new Error("this Flexprice is stopped: start another one");
+      // A test that times out stops the server while it waits for this.
+      const created = ScratchStack.create(program, { environment, config });
+      stacks.push(created);
+      return (await created).stack;
     },
     stop,
     [Symbol.asyncDispose]: stop,
@@ -142,11 +144,13 @@ export async function startFlexprice(options: FlexpriceOptions = {}): Promise<Em
 }
 
 /** Newest first: a stack can use what an earlier one created. */
-async function disposeAll(stacks: readonly ScratchStack[]): Promise<void> {
+async function disposeAll(stacks: readonly Promise<ScratchStack>[]): Promise<void> {
   const errors: unknown[] = [];
-  for (const scratch of [...stacks].reverse()) {
+  for (const created of [...stacks].reverse()) {
+    // Whoever asked for a stack knows why there is none.
+    const scratch = await created.catch(() => undefined);
     try {
-      await scratch.dispose();
+      await scratch?.dispose();
     } catch (error) {
       errors.push(error);
     }

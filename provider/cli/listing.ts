@@ -17,8 +17,16 @@ function ulidOf(id: string): string {
 export function byOwner<Row extends Pick<Key, "user_id">>(
   keys: readonly Row[],
 ): Map<string, Row[]> {
+  return groupBy(keys, ({ user_id }) => user_id);
+}
+
+export function groupBy<Row>(rows: readonly Row[], idOf: (row: Row) => string): Map<string, Row[]> {
   const groups = new Map<string, Row[]>();
-  for (const key of keys) groups.set(key.user_id, [...(groups.get(key.user_id) ?? []), key]);
+  for (const row of rows) {
+    const group = groups.get(idOf(row));
+    if (group === undefined) groups.set(idOf(row), [row]);
+    else group.push(row);
+  }
   return groups;
 }
 

@@ -2,7 +2,7 @@ import ms from "ms";
 import { displayIdOf } from "../api/ids";
 import type { Key, User } from "../api/schemas";
 import type { Connection } from "../session/connection";
-import { guardEnvironment, guardOwnCredentialAmong, guardTenant } from "../session/guards";
+import { guardEnvironment, guardTenant } from "../session/guards";
 import { seesEveryKey } from "../session/key-verification";
 import { isYoung, retryDespiteLag, retryWhileUnknown } from "../session/replica-lag";
 import { FlexpriceError, isFailure, operation } from "../shared/errors";
@@ -100,7 +100,7 @@ async function find(id: string, options: RevokeOptions, context: CommandContext)
     progress("Looking for the key …");
     const key = (await connection.reads.freshKeys()).find((one) => one.id === id);
     if (key === undefined) throw notVisible(id, connection, caller);
-    await rejectOwn(connection, key, caller);
+    rejectOwn(connection, key, caller);
     return { connection, baseUrl, caller, key, stacks, holders: holdersOf(exports, id) };
   });
 }
@@ -136,15 +136,14 @@ async function rejectForeign(
   }
 }
 
-async function rejectOwn(connection: Connection, key: Key, caller: User): Promise<void> {
-  try {
-    await guardOwnCredentialAmong(connection, [key.id], { caller, ownerId: key.user_id });
-  } catch (error) {
-    if (!isFailure(error, "refused")) throw error;
-    throw error.with({
-      fix: "create another key for the operator, configure that one, and run the command with it. If there is no time for this, revoke the key in the Flexprice dashboard.",
-    });
-  }
+/** The command could not prove anything after it, and Pulumi could not run with it. */
+function rejectOwn(connection: Connection, key: Key, caller: User): void {
+  if (caller.id !== key.user_id || !connection.mayBeKey(key.display_id)) return;
+  throw new FlexpriceError({
+    kind: "refused",
+    reason: `it seems to be the operator's own credential, from ${connection.credentialSource}`,
+    fix: "create another key for the operator, configure that one, and run the command with it. If there is no time for this, revoke the key in the Flexprice dashboard.",
+  });
 }
 
 function notVisible(id: string, connection: Connection, caller: User): FlexpriceError {
@@ -240,25 +239,40 @@ async function isConfirmed({ key, stacks }: Leak, context: CommandContext): Prom
   return false;
 }
 
+/** What to do if the server does not show that the key is gone. */
+const LOOK_AGAIN =
+  'look for the key in a minute, with "npx pulumi-flexprice keys", and run the command again if it is there.';
+
 /** Revokes the key, and waits until the list of its owner's keys is without it. */
 async function end({ connection, key }: Leak): Promise<void> {
   const { api, reads, platform } = connection;
-  await retryWhileUnknown(connection, key.id, () => api.revokeKey(key.id));
-  await retryDespiteLag(
-    platform,
-    async () => {
-      const listed = await reads.freshKeys(key.user_id);
-      if (listed.some(({ id }) => id === key.id)) throw stillListed();
-    },
-    ({ kind }) => kind === "conflict",
-  );
+  try {
+    await retryWhileUnknown(connection, key.id, () => api.revokeKey(key.id));
+  } catch (error) {
+    // Somebody else may have revoked it, or this command, if a response was lost.
+    throw isFailure(error, "not_found") ? error.with({ fix: LOOK_AGAIN }) : error;
+  }
+  try {
+    await retryDespiteLag(
+      platform,
+      async () => {
+        const listed = await reads.freshKeys(key.user_id);
+        if (listed.some(({ id }) => id === key.id)) throw stillListed();
+      },
+      ({ kind }) => kind === "conflict",
+    );
+  } catch (error) {
+    if (!isFailure(error)) throw error;
+    const reason = `the server has confirmed it, but ${error.reason}`;
+    throw error.with({ reason, fix: LOOK_AGAIN });
+  }
 }
 
 function stillListed(): FlexpriceError {
   return new FlexpriceError({
     kind: "conflict",
-    reason: "the server has confirmed it, but still lists the key",
-    fix: 'look at the key again in a minute, with "npx pulumi-flexprice keys", and run the command again if it is there.',
+    reason: "the list still has the key",
+    fix: LOOK_AGAIN,
   });
 }
 
@@ -270,12 +284,12 @@ function printEnd({ key, connection, stacks, holders }: Leak, { stdout }: Comman
     `\nRevoked ${escapeControl(key.id)}. The server no longer lists it. If it was used in the last two minutes, it can work until ${until} UTC, because the server caches keys for two minutes.`,
   );
   for (const holder of holders) {
-    writeParagraph(stdout, "- ", nextText(holder, stacks, isYoung(connection, key.id)));
+    writeParagraph(stdout, "- ", nextText(holder, key.id, stacks, isYoung(connection, key.id)));
   }
 }
 
 /** What the next operations of a stack that holds the key will do. */
-function nextText(holder: Holder, { exports }: Stacks, isNew: boolean): string {
+function nextText(holder: Holder, id: string, { exports }: Stacks, isNew: boolean): string {
   const stack = escapeControl(holder.stack);
   const resource = quoteShort(holder.resource);
   switch (holder.as) {
@@ -286,17 +300,20 @@ function nextText(holder: Holder, { exports }: Stacks, isNew: boolean): string {
     case "read":
       return `${stack}: the program reads the key as ${resource}. Its next "pulumi up" fails, until the program has the id of another key.`;
     case "current":
-      return `${stack}: ${currentText(holder, exports, isNew)}`;
+      return `${stack}: ${currentText(holder, id, exports, isNew)}`;
   }
 }
 
 function currentText(
   { urn, resource }: Holder,
+  id: string,
   exports: readonly StackExport[],
   isNew: boolean,
 ): string {
   const name = quoteShort(resource);
-  const states = exports.flatMap(({ keys }) => keys).filter((one) => one.urn === urn);
+  const states = exports
+    .flatMap(({ keys }) => keys)
+    .filter((one) => one.urn === urn && one.id === id);
   if (!states.some(({ hasValue }) => hasValue)) {
     return `the state of ${name} does not have the key's value, so a refresh cannot prove that the key is gone, and fails. Create another key with "pulumi up --replace", and this URN: ${escapeControl(urn)}`;
   }
@@ -305,6 +322,11 @@ function currentText(
   );
   return [
     `run "pulumi up --refresh". It notices that the key of ${name} is gone, creates another, and updates what uses it.`,
+    ...(states.some(({ isAdopted }) => isAdopted)
+      ? [
+          'If the program still has "adopt" for it, remove that first: a key that is revoked cannot be adopted.',
+        ]
+      : []),
     'It waits for up to two minutes if the key was in use. Without --refresh, "pulumi up" does not notice.',
     ...(isNew ? ["A refresh only notices this once the key is ten minutes old."] : []),
     ...(left.length === 0

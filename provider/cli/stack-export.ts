@@ -36,6 +36,8 @@ export interface KeyResource {
   readonly rotateBefore: string | undefined;
   /** Whether the state has the key's value: without it, a refresh cannot prove that the key is gone. */
   readonly hasValue: boolean;
+  /** Whether the key, or one that it has replaced, was adopted. */
+  readonly isAdopted: boolean;
   /** Whether it is replaced or removed already, and the next `up` deletes it. */
   readonly isToBeDeleted: boolean;
   /** Whether the program only reads it, with `get`. */
@@ -70,7 +72,7 @@ export interface StackExport {
 }
 
 /** Stands for standard input. */
-export const STDIN = "-";
+const STDIN = "-";
 
 /** Encrypted values are objects, which are of no use here. */
 const text = z.string().optional().catch(undefined);
@@ -93,6 +95,7 @@ const resourceShape = z.object({
       environmentId: text,
       rotateBefore: text,
       apiKey: z.unknown().optional(),
+      adoptedId: z.unknown().optional(),
       predecessors: z
         .array(z.object({ id: z.string(), expiresAt: z.string() }))
         .default([])
@@ -205,6 +208,7 @@ function keyResource(resource: z.infer<typeof resourceShape>): KeyResource[] {
     {
       ...{ id, urn, tenantId, environmentId, rotateBefore, predecessors },
       hasValue: outputs.apiKey !== undefined,
+      isAdopted: outputs.adoptedId !== undefined,
       isToBeDeleted: resource.delete === true,
       isRead: resource.external === true,
     },

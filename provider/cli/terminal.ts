@@ -1,4 +1,5 @@
 import { createInterface } from "node:readline/promises";
+import { redact } from "../shared/redaction";
 import type { CommandContext, Screen } from "./command-context";
 
 const WIDEST = 100;
@@ -46,6 +47,21 @@ export function writeLines(screen: Screen, text: string): void {
     const [indent = ""] = /^ */.exec(line) ?? [];
     writeParagraph(screen, indent, line.slice(indent.length));
   }
+}
+
+/** Writes JSON that a terminal can show. */
+export function writeJson(screen: Screen, value: unknown): void {
+  // Redacting the whole could cut off the end of a text.
+  const clean = (_key: string, part: unknown) => (typeof part === "string" ? redact(part) : part);
+  screen.write(`${JSON.stringify(value, clean, 2).replace(UNREADABLE_IN_JSON, asEscape)}\n`);
+}
+
+/** What JSON may have as it is, and a terminal may not. */
+const UNREADABLE_IN_JSON = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function asEscape(character: string): string {
+  const units = Array.from({ length: character.length }, (_, i) => character.charCodeAt(i));
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`).join("");
 }
 
 function wrapped(text: string, width: number | undefined, indent: number): string[] {

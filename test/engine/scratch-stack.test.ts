@@ -57,8 +57,10 @@ describe("a scratch stack of startFlexprice", () => {
     assert.deepEqual(outputs["apiKey"], { value: key?.value, secret: true });
     assert.deepEqual(statuses(), ["published"]);
     server.faults.outage = true;
+    const late = server.stack(create(false));
     await server.stop();
     await server.stop();
+    await late;
     assert.deepEqual(statuses(), ["archived"]);
     assert.deepEqual([...readdirSync(scratch), ...readdirSync(home)], []);
   });

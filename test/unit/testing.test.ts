@@ -126,6 +126,12 @@ describe("testing", () => {
     }
   });
 
+  it("creates no stack that nothing would remove, after it is stopped", async () => {
+    const stopped = await startFlexprice();
+    await stopped.stop();
+    await assert.rejects(stopped.stack("."), /^Error: this Flexprice is stopped: start another/);
+  });
+
   it("needs no Pulumi SDK as long as no stack is used", () => {
     const script = `
       const { startFlexprice } = require("./provider/testing");

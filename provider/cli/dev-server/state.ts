@@ -149,8 +149,16 @@ export class StateFile {
   }
 
   private content(): string {
+    return this.readable(() => readFileSync(this.path, "utf8"));
+  }
+
+  private stat(): BigIntStats | undefined {
+    return this.readable(() => statSync(this.path, { bigint: true, throwIfNoEntry: false }));
+  }
+
+  private readable<Result>(read: () => Result): Result {
     try {
-      return readFileSync(this.path, "utf8");
+      return read();
     } catch (error) {
       throw this.error(
         "configuration",
@@ -158,10 +166,6 @@ export class StateFile {
         "name a file that you may read.",
       );
     }
-  }
-
-  private stat(): BigIntStats | undefined {
-    return statSync(this.path, { bigint: true, throwIfNoEntry: false });
   }
 
   private error(kind: "configuration" | "refused", reason: string, fix: string): FlexpriceError {

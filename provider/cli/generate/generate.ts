@@ -1,16 +1,16 @@
-import { existsSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Key, User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { seesEveryKey } from "../../session/key-verification";
-import { FlexpriceError, isFailure, operation } from "../../shared/errors";
+import { isFailure, operation } from "../../shared/errors";
 import { SERVICE_ACCOUNT_ROLES } from "../../shared/roles";
 import type { CommandContext } from "../command-context";
 import { EXIT, type ExitStatus } from "../exit-status";
 import { pluralize } from "../listing";
-import { isForeign } from "../orphans/report";
+import { rejectExisting, writeOutput } from "../output-file";
 import { type ConnectOptions, connect } from "../session";
-import { readStackExport, type StackExport } from "../stack-export";
+import { readStackExports } from "../stack-export";
+import { rejectOtherTenant } from "../stack-tenant";
 import { withProgress, writeParagraph } from "../terminal";
 import { type Program, renderProgram } from "./program";
 import { select } from "./selection";
@@ -39,16 +39,15 @@ export async function generate(
 ): Promise<ExitStatus> {
   const { out, force = false, component = false, stackExport = [], name, role } = options;
   const path = out === undefined ? undefined : resolve(context.directory, out);
-  if (path !== undefined && !force && existsSync(path)) throw fileExists(path);
-  const exports: StackExport[] = [];
-  for (const source of stackExport) exports.push(await readStackExport(context, source));
+  if (path !== undefined) rejectExisting(path, force);
+  const exports = await readStackExports(context, stackExport);
   const { connection, baseUrl } = await operation(GENERATE, () => connect(context, options));
   const program = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
     const preflight = await connection.preflight();
     if (preflight.kind !== "ready") throw preflight.error;
     const { caller, assignable } = preflight;
-    rejectOtherTenant(exports, caller);
+    rejectOtherTenant(exports, caller, connection.credentialSource);
     show("Listing the service accounts …");
     const accounts = await connection.reads.freshAccounts();
     show("Listing the API keys …");
@@ -65,21 +64,9 @@ export async function generate(
     });
   });
   if (path === undefined) context.stdout.write(program.text);
-  else writeProgram(path, program.text, force);
+  else writeOutput(path, program.text, force);
   writeParagraph(context.stderr, "", summary(program, out));
   return EXIT.done;
-}
-
-/** Otherwise nothing would be left out, and the program would adopt what other stacks manage. */
-function rejectOtherTenant(exports: readonly StackExport[], caller: User): void {
-  const hasObjects = exports.some(({ objects }) => objects.length > 0);
-  if (!hasObjects || !exports.every((one) => isForeign(one, caller))) return;
-  throw new FlexpriceError({
-    kind: "wrong_tenant",
-    operation: GENERATE,
-    reason: `the stack exports hold no resource of tenant ${caller.tenant.id}, to which the credential belongs`,
-    fix: "name the exports of stacks of this tenant, or use the credential of theirs.",
-  });
 }
 
 async function visibleKeys(
@@ -98,30 +85,6 @@ async function visibleKeys(
     if (!isFailure(error, "forbidden", "wrong_environment")) throw error;
     return { keys: [], keysMissing: `they could not be listed. ${error.reason}` };
   }
-}
-
-export function writeProgram(path: string, text: string, force: boolean): void {
-  try {
-    writeFileSync(path, text, { flag: force ? "w" : "wx" });
-  } catch (error) {
-    const { code, message } = Object(error) as { code?: string; message?: string };
-    if (code === "EEXIST") throw fileExists(path);
-    throw new FlexpriceError({
-      kind: "configuration",
-      operation: `write ${path}`,
-      reason: String(message),
-      fix: "name a file in a folder where you may write.",
-    });
-  }
-}
-
-export function fileExists(path: string): FlexpriceError {
-  return new FlexpriceError({
-    kind: "refused",
-    operation: `write ${path}`,
-    reason: "the file exists",
-    fix: "name another file, or overwrite it with --force.",
-  });
 }
 
 function summary({ adopted, skipped, keys, leftOut }: Program, out: string | undefined): string {

@@ -1,20 +1,19 @@
-import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { displayIdOf } from "../../api/ids";
 import type { User } from "../../api/schemas";
 import { describeCaller } from "../../session/guards";
 import { seesEveryKey } from "../../session/key-verification";
 import { operation } from "../../shared/errors";
-import { escapeControl, redact } from "../../shared/redaction";
+import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { EXIT, type ExitStatus, UsageError } from "../exit-status";
-import { fileExists, writeProgram } from "../generate/generate";
 import { pluralize } from "../listing";
-import { rejectOtherTenant } from "../orphans/orphans";
 import { ageOf, warningsOf } from "../orphans/report";
+import { rejectExisting, writeOutput } from "../output-file";
 import { type ConnectOptions, connect } from "../session";
 import { readStackExports, type StackExport } from "../stack-export";
-import { withProgress, writeParagraph } from "../terminal";
+import { rejectOtherTenant } from "../stack-tenant";
+import { withProgress, writeJson, writeParagraph } from "../terminal";
 import { expiringWithin, type FailCondition, failing } from "./fail-on";
 import { renderPage } from "./page";
 import { nameText, printKeys, problemsText, summaryOf } from "./report";
@@ -59,7 +58,7 @@ export async function keys(options: KeysOptions, context: CommandContext): Promi
   const { failOn = [], html, force = false } = options;
   rejectUnusable(options);
   const path = html === undefined ? undefined : resolve(context.directory, html);
-  if (path !== undefined && !force && existsSync(path)) throw fileExists(path);
+  if (path !== undefined) rejectExisting(path, force);
   const overview = await gather(options, context);
   const shown = {
     ...overview,
@@ -67,9 +66,9 @@ export async function keys(options: KeysOptions, context: CommandContext): Promi
   };
   const failed = failing(overview.rows, failOn);
   const report = { ...shown, hasStacks: overview.exports.length > 0 };
-  if (path !== undefined) writeProgram(path, renderPage(report), force);
+  if (path !== undefined) writeOutput(path, renderPage(report), force);
   if (options.json === true) {
-    context.stdout.write(`${redact(JSON.stringify(asJson(shown, failed), null, 2))}\n`);
+    writeJson(context.stdout, asJson(shown, failed));
   } else {
     for (const warning of overview.warnings) {
       writeParagraph(context.stderr, "warning: ", escapeControl(warning));

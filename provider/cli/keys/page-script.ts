@@ -3,10 +3,11 @@ export const SCRIPT = `
 "use strict";
 {
   const form = document.getElementById("filters");
+  const marks = new Map([...document.querySelectorAll("[data-key]")].map((mark) => [mark.dataset.key, mark]));
   const rows = [...document.querySelectorAll("tbody tr")].map((row) => ({
     row,
     text: row.textContent.toLowerCase(),
-    marks: document.querySelectorAll('[data-key="' + row.id + '"]'),
+    mark: marks.get(row.id),
   }));
   const has = (row, name) => {
     const field = form.elements[name];
@@ -15,10 +16,10 @@ export const SCRIPT = `
   const apply = () => {
     const words = form.elements.text.value.toLowerCase().split(/\\s+/);
     let count = 0;
-    for (const { row, text, marks } of rows) {
+    for (const { row, text, mark } of rows) {
       const isShown = words.every((word) => text.includes(word)) && ["problem", "owner", "stack"].every((name) => has(row, name));
       row.hidden = !isShown;
-      for (const mark of marks) mark.classList.toggle("faded", !isShown);
+      if (mark) mark.classList.toggle("faded", !isShown);
       if (isShown) count += 1;
     }
     document.getElementById("nothing").hidden = count > 0;

@@ -50,7 +50,7 @@ function printForReading(stdout: CommandContext["stdout"], report: KeysReport): 
   const [titles = "", ...lines] = tableLines(
     columns.map(({ title, isFlexible = false }) => ({ title, isFlexible })),
     report.rows.map((row) => columns.map(({ cell }) => cell(row))),
-    stdout.columns ?? 80,
+    stdout.columns || 80,
   );
   stdout.write(`${styleText("bold", titles, { stream: stdout })}\n`);
   for (const [i, row] of report.rows.entries()) {

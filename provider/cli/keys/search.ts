@@ -1,5 +1,6 @@
 import type { Key } from "../../api/schemas";
 import { rotationDue } from "../../shared/duration";
+import { groupBy } from "../listing";
 import {
   type Classification,
   classifyKeys,
@@ -81,26 +82,42 @@ export function describeKeys(criteria: KeysCriteria): KeyRow[] {
     keep: new Set(),
     expired: false,
   });
-  const accounts = new Map(criteria.accounts.map(({ id, name }) => [id, name]));
+  const context = {
+    known,
+    names: new Map(criteria.accounts.map(({ id, name }) => [id, name])),
+    resources: groupBy(
+      exports.flatMap(({ keys }) => keys),
+      ({ id }) => id,
+    ),
+    holders: groupBy(everyHolder(exports), ({ id }) => id),
+  };
   return classified
-    .map((key) => describeKey(key, accounts, known, criteria))
+    .map((key) => describeKey(key, context, criteria))
     .sort((a, b) => expiryOf(a) - expiryOf(b));
 }
 
 type ClassifiedKey = Key & { readonly classification: Classification };
 
+/** What describes all keys. Maps, because a tenant can have thousands. */
+interface Context {
+  readonly known: readonly KnownObject[];
+  /** Names of accounts, by id. */
+  readonly names: ReadonlyMap<string, string>;
+  /** By the key's id. */
+  readonly resources: ReadonlyMap<string, readonly KeyResource[]>;
+  readonly holders: ReadonlyMap<string, readonly Held[]>;
+}
+
 function describeKey(
   key: ClassifiedKey,
-  accounts: ReadonlyMap<string, string>,
-  known: readonly KnownObject[],
+  { known, names, resources, holders }: Context,
   criteria: KeysCriteria,
 ): KeyRow {
   const { exports } = criteria;
-  const held = exports.flatMap(({ keys }) => keys).filter(({ id }) => id === key.id);
-  const heldBy = holdersOf(exports, key.id);
+  const heldBy = unique(holders.get(key.id) ?? []);
   const expiresAt = key.expires_at ?? undefined;
   // The account may be newer than the list of accounts: the key then has its name.
-  const name = accounts.get(key.user_id) ?? key.service_account_name;
+  const name = names.get(key.user_id) ?? key.service_account_name;
   const row = {
     id: key.id,
     name: key.name,
@@ -114,7 +131,7 @@ function describeKey(
     },
     createdAt: key.created_at,
     ...(expiresAt === undefined ? {} : { expiresAt }),
-    ...rotationOf(held, expiresAt),
+    ...rotationOf(resources.get(key.id) ?? [], expiresAt),
     ...(exports.length === 0 ? {} : { management: managementOf(key, heldBy, known) }),
     heldBy,
   };
@@ -123,21 +140,33 @@ function describeKey(
 
 /** The resources whose state has the key. Several exports of one stack count once. */
 export function holdersOf(exports: readonly StackExport[], id: string): Holder[] {
-  const holders = exports.flatMap(({ stack = "", keys }) =>
-    keys.flatMap((resource): Holder[] => {
-      const as = roleIn(resource, id);
-      if (as === undefined) return [];
-      return [{ stack, resource: resource.urn.split("::").at(-1) ?? "", urn: resource.urn, as }];
-    }),
-  );
-  return [...new Map(holders.map((holder) => [`${holder.as} ${holder.urn}`, holder])).values()];
+  return unique(everyHolder(exports).filter((one) => one.id === id));
 }
 
-function roleIn(resource: KeyResource, id: string): Holder["as"] | undefined {
-  if (resource.id === id) {
-    return resource.isRead ? "read" : resource.isToBeDeleted ? "deleted" : "current";
-  }
-  return resource.predecessors.some((one) => one.id === id) ? "predecessor" : undefined;
+/** A key's id, and a resource whose state has it. */
+interface Held {
+  readonly id: string;
+  readonly holder: Holder;
+}
+
+function everyHolder(exports: readonly StackExport[]): Held[] {
+  return exports.flatMap(({ stack = "", keys }) =>
+    keys.flatMap(({ id, urn, isRead, isToBeDeleted, predecessors }) => {
+      const place = { stack, resource: urn.split("::").at(-1) ?? "", urn };
+      const as = isRead ? "read" : isToBeDeleted ? "deleted" : "current";
+      return [
+        { id, holder: { ...place, as } },
+        ...predecessors.map((one) => ({
+          id: one.id,
+          holder: { ...place, as: "predecessor" as const },
+        })),
+      ];
+    }),
+  );
+}
+
+function unique(held: readonly Held[]): Holder[] {
+  return [...new Map(held.map(({ holder }) => [`${holder.as} ${holder.urn}`, holder])).values()];
 }
 
 function managementOf(

@@ -5,8 +5,8 @@ import type { CommandContext } from "../command-context";
 import { UsageError } from "../exit-status";
 import { pluralize } from "../listing";
 import type { StackExport } from "../stack-export";
+import { isForeign } from "../stack-tenant";
 import { ask, canAsk, writeParagraph } from "../terminal";
-import { isForeign } from "./report";
 
 export interface ConfirmOptions {
   readonly revoke?: boolean;
@@ -99,8 +99,9 @@ export async function isConfirmed(
   );
   const given = countStacks(exports, caller);
   const answer = await ask(context, "How many stacks have resources of this tenant? ");
-  if (answer === String(given)) return true;
-  const counted = /^\d{1,9}$/.test(answer) ? `${otherNumber(Number(answer), given)}. ` : "";
+  const number = /^\d{1,9}$/.test(answer) ? Number(answer) : undefined;
+  if (number === given) return true;
+  const counted = number === undefined ? "" : `${otherNumber(number, given)}. `;
   writeParagraph(stderr, "", `${capitalize(counted)}Nothing was changed.`);
   return false;
 }

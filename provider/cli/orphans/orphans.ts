@@ -2,21 +2,22 @@ import { displayIdOf } from "../../api/ids";
 import type { User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { seesEveryKey } from "../../session/key-verification";
-import { FlexpriceError, isFailure, operation } from "../../shared/errors";
-import { escapeControl, redact } from "../../shared/redaction";
+import { type FlexpriceError, isFailure, operation } from "../../shared/errors";
+import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { EXIT, type ExitStatus, UsageError } from "../exit-status";
 import { pluralize, quoteShort } from "../listing";
 import { type ConnectOptions, connect, type Session } from "../session";
-import { readStackExport, STDIN, type StackExport } from "../stack-export";
-import { withProgress, writeParagraph } from "../terminal";
+import { readStackExports, type StackExport } from "../stack-export";
+import { rejectOtherTenant } from "../stack-tenant";
+import { withProgress, writeJson, writeParagraph } from "../terminal";
 import {
   type ConfirmOptions,
   isConfirmed,
   rejectMissingExports,
   rejectUnconfirmable,
 } from "./confirm";
-import { ageOf, isForeign, printOrphans, warningsOf } from "./report";
+import { ageOf, printOrphans, warningsOf } from "./report";
 import { findOrphans, type Orphans } from "./search";
 
 export interface OrphansOptions extends ConnectOptions, ConfirmOptions {
@@ -58,7 +59,7 @@ export async function orphans(
   options: OrphansOptions,
   context: CommandContext,
 ): Promise<ExitStatus> {
-  rejectUnusable(options, context);
+  rejectUnconfirmable(options, context);
   const found = await scan(options, context);
   const count = found.orphans.keys.length + found.orphans.accounts.length;
   if (options.json !== true) print(found, context);
@@ -68,7 +69,7 @@ export async function orphans(
     options.revoke === true && count > 0 && (await isConfirmed(removable, options, context));
   const removal = mayRemove ? await remove(found, options, context) : undefined;
   if (options.json === true) {
-    context.stdout.write(`${redact(JSON.stringify(asJson(found, removal), null, 2))}\n`);
+    writeJson(context.stdout, asJson(found, removal));
   } else if (count > 0 && options.revoke !== true) {
     const hint = "\nTo revoke and archive them, run the same command with --revoke.";
     writeParagraph(context.stdout, "", hint);
@@ -77,22 +78,10 @@ export async function orphans(
   return removedCount(removal) === count ? EXIT.done : EXIT.found;
 }
 
-function rejectUnusable(options: OrphansOptions, context: CommandContext): void {
-  if (options.stackExport.filter((source) => source === STDIN).length > 1) {
-    throw new UsageError({
-      operation: SCAN,
-      reason: '"-" was given more than once, and standard input can be read only once',
-      fix: "write the exports to files.",
-    });
-  }
-  rejectUnconfirmable(options, context);
-}
-
 /** Compares the tenant with the stacks. */
 async function scan(options: OrphansOptions, context: CommandContext): Promise<Scan> {
   const { olderThan, userKeys = false, expired = false } = options;
-  const exports: StackExport[] = [];
-  for (const source of options.stackExport) exports.push(await readStackExport(context, source));
+  const exports = await readStackExports(context, options.stackExport);
   const session = await operation(SCAN, () => connect(context, options));
   const { connection, credential } = session;
   return await withProgress(context, async (progress) => {
@@ -122,23 +111,6 @@ async function scan(options: OrphansOptions, context: CommandContext): Promise<S
     });
     const warnings = warningsOf(exports, caller, olderThan, now);
     return { session, caller, exports, orphans: found, now, warnings };
-  });
-}
-
-/** With the credential of another tenant, everything there would look like an orphan. */
-export function rejectOtherTenant(
-  exports: readonly StackExport[],
-  caller: User,
-  source: string,
-): void {
-  const objects = exports.flatMap((one) => one.objects);
-  if (objects.length === 0 || !exports.every((one) => isForeign(one, caller))) return;
-  const tenants = new Set(objects.map(({ tenantId }) => tenantId));
-  throw new FlexpriceError({
-    kind: "wrong_tenant",
-    operation: SCAN,
-    reason: `the exports hold resources of tenant ${[...tenants].join(", ")}, but the credential from ${source} belongs to tenant ${caller.tenant.id}`,
-    fix: "use a credential of that tenant, or the exports of this tenant's stacks.",
   });
 }
 

@@ -7,6 +7,7 @@ import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { pluralize, quoteShort } from "../listing";
 import type { StackExport } from "../stack-export";
+import { isForeign } from "../stack-tenant";
 import { writeParagraph } from "../terminal";
 import type { OrphanAccount, OrphanKey, Orphans, SkipReason } from "./search";
 
@@ -27,11 +28,6 @@ export function ageOf({ time }: StackExport, now: number): number {
 /** Go's zero time, in a stack that was never updated, lies before 1970. */
 function isTime(milliseconds: number): boolean {
   return milliseconds > 0;
-}
-
-/** Whether an export holds nothing of this tenant. Objects whose tenant is encrypted may be its own. */
-export function isForeign({ objects }: StackExport, { tenant }: User): boolean {
-  return objects.every(({ tenantId }) => tenantId !== undefined && tenantId !== tenant.id);
 }
 
 /** What makes the result incomplete, or doubtful. */

@@ -73,7 +73,7 @@ describe("cli", () => {
     const { err } = await cli.command("orphans", "--stack-export", "-", "-");
     const lines = err.trimEnd().split("\n");
     assert.deepEqual(lines.slice(0, 3), [
-      "Could not look for keys and accounts that no stack knows.",
+      "Could not read the stack exports.",
       '  Reason: "-" was given more than once, and standard input',
       "  can be read only once",
     ]);

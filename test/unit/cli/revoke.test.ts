@@ -126,6 +126,24 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       assert(!isRevoked(before));
     });
 
+    it("that another export of its stack still has the key as the current one", async () => {
+      const { urn } = keyResource(key);
+      const predecessors = [{ id: key.id, expiresAt: String(key.expiresAt) }];
+      select({ ...keyResource(cli.key(account.id, "next"), { predecessors }), urn });
+      cli.write("old.json", exported([keyResource(key)]));
+      const { out } = await revoke("--stack-export", "old.json");
+      assert.doesNotMatch(out, /To end one now/);
+      assert.match(out, /nothing to do\. The current key of "secret_\w+" is another/);
+    });
+
+    it("that a program which adopts the key cannot adopt it again", async () => {
+      select(keyResource(key, { adoptedId: key.id }));
+      assert.match(
+        (await revoke()).out,
+        /If the program still has "adopt" for it, remove that first: a key that is revoked cannot/,
+      );
+    });
+
     it("that a refresh does not notice yet that a young key is gone", async () => {
       key = cli.key(account.id, "young");
       select(keyResource(key));
@@ -303,6 +321,13 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
+    it("its own credential, whatever the list of its owner's keys shows", async () => {
+      const own = String(fixture.emulator.keys()[0]?.id);
+      fixture.emulator.faults.decide = ({ path }) =>
+        path.includes("user_id=") ? { kind: "status", status: 403, when: "before" } : undefined;
+      await assertRejected(own, 3, /seems to be the operator's own credential/);
+    });
+
     it("a key of another tenant, by the state that holds it", async () => {
       cli.write("a.json", exported([keyResource({ ...key, tenantId: "tenant_2" })]));
       const message = /Reason: it belongs to tenant tenant_2, but the credential/;
@@ -367,7 +392,37 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     fixture.fault({ kind: "status", status: 204 }, "before", { match: { method: "DELETE" } });
     const { status, err } = await revoke();
     assert.equal(status, 3);
-    assert.match(err, /the server has confirmed it, but still lists the key/);
+    assert.match(err, /the server has confirmed it, but the list still has the key/);
     assert.equal(isRevoked(), false);
+  });
+
+  it("does not say that it failed to revoke a key if only the list fails afterwards", async () => {
+    fixture.emulator.faults.decide = ({ method, path }) =>
+      method === "GET" && path.includes("user_id=")
+        ? { kind: "status", status: 500, when: "before" }
+        : undefined;
+    const { status, err } = await revoke();
+    assert.deepEqual([status, isRevoked()], [3, true]);
+    assert.match(
+      err,
+      /Reason: the server has confirmed it, but .* 500.*\n.*look for the key in a min/,
+    );
+  });
+
+  it("tells where to look if a repeated request does not find the key", async () => {
+    const missing = { code: "not_found", message: "Secret not found", http_status_code: 404 };
+    let deletes = 0;
+    fixture.emulator.faults.decide = ({ method }) => {
+      if (method !== "DELETE") return undefined;
+      deletes += 1;
+      if (deletes === 1) return { kind: "reset", when: "after" };
+      return { kind: "status", status: 404, body: missing, when: "before" };
+    };
+    const { status, err } = await revoke();
+    assert.deepEqual([status, isRevoked()], [3, true]);
+    assert.match(
+      err,
+      /404 not_found: Secret not found .*\n.*look for the key in a minute, with "npx/,
+    );
   });
 });

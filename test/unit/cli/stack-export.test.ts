@@ -55,7 +55,8 @@ describe("cli/stack-export", () => {
       keys: [
         {
           ...{ id: key.id, urn: keyResource(key).urn, tenantId, environmentId: undefined },
-          ...{ rotateBefore: undefined, hasValue: true, isToBeDeleted: false, isRead: false },
+          ...{ rotateBefore: undefined, hasValue: true, isAdopted: false },
+          ...{ isToBeDeleted: false, isRead: false },
           predecessors: [],
         },
       ],
@@ -87,16 +88,23 @@ describe("cli/stack-export", () => {
     const outputs = { rotateBefore: "14d", environmentId: "env_1", predecessors };
     const { keys, objects } = await read(
       exported([
-        { ...keyResource(key, { ...outputs, apiKey: undefined }), external: true },
+        {
+          ...keyResource(key, { ...outputs, adoptedId: "secret_0", apiKey: undefined }),
+          external: true,
+        },
         { ...keyResource(key, { predecessors: ENCRYPTED, rotateBefore: ENCRYPTED }), delete: true },
       ]),
     );
     const { urn, id, tenantId } = { ...keyResource(key), ...key };
     assert.deepEqual(keys, [
-      { ...{ urn, id, tenantId, ...outputs, hasValue: false, isRead: true }, isToBeDeleted: false },
+      {
+        ...{ urn, id, tenantId, ...outputs, hasValue: false, isAdopted: true },
+        ...{ isRead: true, isToBeDeleted: false },
+      },
       {
         ...{ urn, id, tenantId, environmentId: undefined, rotateBefore: undefined },
-        ...{ predecessors: [], hasValue: true, isRead: false, isToBeDeleted: true },
+        ...{ predecessors: [], hasValue: true, isAdopted: false },
+        ...{ isRead: false, isToBeDeleted: true },
       },
     ]);
     assert.deepEqual(

@@ -5,6 +5,7 @@ import {
   confirm,
   copyable,
   withProgress,
+  writeJson,
   writeParagraph,
 } from "../../../provider/cli/terminal";
 import { UnitFixture } from "../fixture";
@@ -20,6 +21,35 @@ describe("cli/terminal", () => {
   afterEach(async () => {
     context.dispose();
     await fixture.stop();
+  });
+
+  describe("JSON", () => {
+    const written = (value: unknown) => {
+      writeJson(context.stdout, value);
+      return context.out;
+    };
+
+    it("is valid whatever is redacted in it", () => {
+      const names = ['x-api-key=a"b', "authorization: x\\", 'https://me:a"b@host/'];
+      const parsed = JSON.parse(written({ names }));
+      assert.deepEqual(parsed, {
+        names: ['x-api-key=[redacted]"b', "authorization: [redacted]", "https://[redacted]@host/"],
+      });
+    });
+
+    it("has every character, and none that a terminal obeys", () => {
+      const value = [
+        "a\u009b31m\u007f",
+        "\u202eb\u2028",
+        "c\u{e0041}",
+        "ünïcode 監視",
+        "d\n\u001b",
+      ];
+      const text = written(value);
+      assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+      assert.deepEqual(JSON.parse(text), value);
+      assert(text.includes("ünïcode 監視"));
+    });
   });
 
   describe("paragraphs", () => {

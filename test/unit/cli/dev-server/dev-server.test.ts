@@ -378,6 +378,13 @@ describe("cli/dev-server", () => {
       assert.deepEqual(readdirSync(cli.directory), ["state.json"]);
     });
 
+    it("reports a file that cannot be looked at", async () => {
+      symlinkSync("state.json", join(cli.directory, "state.json"));
+      const { status, err } = await cli.command("dev-server", "--port", "0", ...keep());
+      assert.equal(status, 3);
+      assert.match(err, /Reason: ELOOP.*\n.*name a file that you may read/);
+    });
+
     it("reports a folder that does not exist, and frees its port", async () => {
       const { status, err } = await cli.command(
         ...["dev-server", "--port", "0", "--state", join(cli.directory, "no", "state.json")],

@@ -365,7 +365,10 @@ describe("cli/generate", () => {
       cli.write("prod.json", exported([resource("ServiceAccount", "user_1", { tenantId: "t" })]));
       const { status, out, err } = await cli.command("generate", "--stack-export", "prod.json");
       assert.deepEqual([status, out], [3, ""]);
-      assert.match(err, /Reason: the stack exports hold no resource of tenant tenant_/);
+      assert.match(
+        err,
+        /Reason: the exports hold resources of tenant t, but the credential from .* tenant tenant_/,
+      );
     });
 
     it("but fails for a file that is not an export, before any request", async () => {
@@ -374,6 +377,12 @@ describe("cli/generate", () => {
       assert.equal(status, 3);
       assert.match(err, /^Could not read the stack export prod\.json\./);
       assert.deepEqual(fixture.log, []);
+    });
+
+    it("but fails for standard input that is given twice", async () => {
+      const { status, err } = await cli.command("generate", "--stack-export", "-", "-");
+      assert.equal(status, 2);
+      assert.match(err, /"-" was given more than once/);
     });
 
     it("and accepts a stack without resources", async () => {

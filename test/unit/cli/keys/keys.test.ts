@@ -371,6 +371,12 @@ ingestor-`),
     );
   });
 
+  it("are not cut on a terminal that does not know its width", async () => {
+    cli.onTerminal(0);
+    const { out } = await cli.command("keys");
+    assert.match(out, /\ningestor-[0-9a-z]{10} +ingestor +/);
+  });
+
   it("say what they show, and what nobody can see", async () => {
     putExport();
     const { out, err } = await cli.command("keys", ...STACK);
@@ -500,6 +506,9 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     cli.environment["FLEXPRICE_API_KEY"] = fixture.emulator.createTenant().apiKey;
     const { status, err } = await cli.command("keys", ...STACK);
     assert.equal(status, 3);
-    assert.match(err, /the exports hold resources of tenant/);
+    assert.match(
+      err,
+      /^Could not compare the tenant with its stacks\.\n.*the exports hold resources of tenant/,
+    );
   });
 });

@@ -42,12 +42,14 @@ describe("cli/table", () => {
       ["日本語のキー", "1d", "x"],
       ["e\u0301a", "1d", "x"],
       ["👍", "1d", "x"],
+      ["￥", "1d", "x"],
     ];
     assert.deepEqual(tableLines(COLUMNS, rows, 20), [
       "KEY       AGE  OWNER",
       "日本語…   1d   x",
       "e\u0301a        1d   x",
       "👍        1d   x",
+      "￥        1d   x",
     ]);
   });
 });

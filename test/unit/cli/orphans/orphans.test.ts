@@ -488,7 +488,7 @@ to two minutes.
       put("again.json", again);
       put("dev.json", exported([keyResource(extra)]).replaceAll("prod", "dev"));
       put("empty.json", exported([]));
-      cli.onTerminal(100, "2\n");
+      cli.onTerminal(100, "02\n");
       const { status } = await run("again.json", "dev.json", "empty.json", "--revoke");
       assert.equal(status, 0);
       assert.deepEqual(removed(), { keys: 1, accounts: 1 });
