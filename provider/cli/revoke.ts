@@ -179,7 +179,8 @@ function print(
     const text = `the selected stack was not looked at: ${escapeControl(stacks.notSelected)}`;
     writeParagraph(stderr, "warning: ", text);
   }
-  for (const warning of warningsFor(holders, stacks)) writeParagraph(stderr, "warning: ", warning);
+  for (const warning of warningsFor(key, holders, stacks))
+    writeParagraph(stderr, "warning: ", warning);
 }
 
 function ownerText({ user_id, user_type, service_account_name: name }: Key): string {
@@ -213,17 +214,29 @@ function nobodyText({ exports }: Stacks): string {
   return exports.length === 0 ? "no stack was looked at" : `in no state of ${names}`;
 }
 
-function warningsFor(holders: readonly Holder[], { exports, notSelected }: Stacks): string[] {
+function warningsFor(
+  key: Key,
+  holders: readonly Holder[],
+  { exports, notSelected }: Stacks,
+): string[] {
+  const asCredential =
+    key.user_type === "user"
+      ? [
+          "it is the key of a user. Pulumi, pipelines or people may use it as their credential, which no state shows. Replace it there first.",
+        ]
+      : [];
   if (exports.length === 0) {
     return [
+      ...asCredential,
       `no stack was looked at, because ${escapeControl(notSelected ?? "none was given")}. A stack may hold this key, and services may use it. To look at a stack, pass its export: --stack-export FILE.`,
     ];
   }
   return holders.some(({ as }) => as === "current" || as === "read")
     ? [
+        ...asCredential,
         "a stack gives this key to its consumers. Once it is revoked, they have no key that works until the stack gives them another.",
       ]
-    : [];
+    : asCredential;
 }
 
 async function isConfirmed({ key, stacks }: Leak, context: CommandContext): Promise<boolean> {

@@ -125,6 +125,8 @@ function workspaceOptions(
       PULUMI_CREDENTIALS_PATH: home,
       PULUMI_ACCESS_TOKEN: "",
       PULUMI_STACK: "",
+      // Would keep the config of the stack next to a program of the user for good.
+      PULUMI_SELF_MANAGED_STATE_LEGACY_LAYOUT: "",
       // A new home would ask for the newest version each time.
       PULUMI_SKIP_UPDATE_CHECK: "true",
     },

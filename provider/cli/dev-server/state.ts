@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import {
   type BigIntStats,
   readFileSync,
@@ -91,6 +90,7 @@ export class StateFile {
         "use that server, or stop it first, or name another file.",
       );
     }
+    file.removeDraft();
     return file;
   }
 
@@ -98,7 +98,10 @@ export class StateFile {
   readonly saved: SavedServer | undefined;
   private written: BigIntStats | undefined;
 
+  private readonly draft: string;
+
   private constructor(private readonly path: string) {
+    this.draft = `${path}.tmp`;
     this.written = this.stat();
     this.saved = this.written && this.read();
   }
@@ -113,17 +116,17 @@ export class StateFile {
         "start one dev-server per file. The file is as that program left it.",
       );
     }
-    const draft = `${this.path}.${randomBytes(6).toString("hex")}.tmp`;
     try {
       const content = JSON.stringify(
         { format: FORMAT, version: VERSION, ...server },
         bigintAsText,
         1,
       );
-      writeFileSync(draft, `${content}\n`, { mode: 0o600, flag: "wx", flush: true });
-      renameSync(draft, this.path);
+      this.removeDraft();
+      writeFileSync(this.draft, `${content}\n`, { mode: 0o600, flag: "wx", flush: true });
+      renameSync(this.draft, this.path);
     } catch (error) {
-      rmSync(draft, { force: true });
+      this.removeDraft();
       throw this.error(
         "configuration",
         String(Object(error).message),
@@ -131,6 +134,11 @@ export class StateFile {
       );
     }
     this.written = this.stat();
+  }
+
+  /** What a server that was killed has left has all keys, too. */
+  private removeDraft(): void {
+    rmSync(this.draft, { force: true });
   }
 
   private read(): SavedServer {

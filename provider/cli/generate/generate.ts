@@ -1,16 +1,18 @@
 import { resolve } from "node:path";
+import { createdAt } from "../../api/ids";
 import type { Key, User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { seesEveryKey } from "../../session/key-verification";
 import { isFailure, operation } from "../../shared/errors";
+import { escapeControl } from "../../shared/redaction";
 import { SERVICE_ACCOUNT_ROLES } from "../../shared/roles";
 import type { CommandContext } from "../command-context";
 import { EXIT, type ExitStatus } from "../exit-status";
 import { pluralize } from "../listing";
 import { rejectExisting, writeOutput } from "../output-file";
 import { type ConnectOptions, connect } from "../session";
-import { readStackExports } from "../stack-export";
-import { rejectOtherTenant } from "../stack-tenant";
+import { readStackExports, type StackExport } from "../stack-export";
+import { isForeign, rejectOtherTenant } from "../stack-tenant";
 import { withProgress, writeParagraph } from "../terminal";
 import { type Program, renderProgram } from "./program";
 import { select } from "./selection";
@@ -42,6 +44,7 @@ export async function generate(
   if (path !== undefined) rejectExisting(path, force);
   const exports = await readStackExports(context, stackExport);
   const { connection, baseUrl } = await operation(GENERATE, () => connect(context, options));
+  let warnings: readonly string[] = [];
   const program = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
     const preflight = await connection.preflight();
@@ -52,8 +55,10 @@ export async function generate(
     const accounts = await connection.reads.freshAccounts();
     show("Listing the API keys …");
     const { keys, keysMissing } = await visibleKeys(connection, caller);
+    const selection = select(accounts, keys, { exports, name, role });
+    warnings = warningsOf(exports, selection.accounts, caller);
     return renderProgram({
-      ...select(accounts, keys, { exports, name, role }),
+      ...selection,
       keysMissing,
       component,
       baseUrl,
@@ -65,8 +70,29 @@ export async function generate(
   });
   if (path === undefined) context.stdout.write(program.text);
   else writeOutput(path, program.text, force);
+  for (const warning of warnings) writeParagraph(context.stderr, "warning: ", warning);
   writeParagraph(context.stderr, "", summary(program, out));
   return EXIT.done;
+}
+
+/** What a stack has beside what its export shows would be managed by two programs. */
+function warningsOf(
+  exports: readonly StackExport[],
+  accounts: readonly User[],
+  caller: User,
+): string[] {
+  return exports.flatMap((one) => {
+    const source = escapeControl(one.source);
+    if (isForeign(one, caller)) {
+      return [`${source} has no resource of tenant ${escapeControl(caller.tenant.id)}.`];
+    }
+    const written = Date.parse(one.time);
+    const newer = accounts.filter(({ id }) => !((createdAt(id) ?? written) <= written));
+    if (newer.length === 0) return [];
+    return [
+      `the program has ${pluralize(newer.length, "service account")} that may be newer than the state in ${source}. If its stack has created some of them since, export it again: two programs must not manage one account.`,
+    ];
+  });
 }
 
 async function visibleKeys(

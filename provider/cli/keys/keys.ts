@@ -7,7 +7,7 @@ import { operation } from "../../shared/errors";
 import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { EXIT, type ExitStatus, UsageError } from "../exit-status";
-import { pluralize } from "../listing";
+import { groupBy, pluralize } from "../listing";
 import { ageOf, warningsOf } from "../orphans/report";
 import { rejectExisting, writeOutput } from "../output-file";
 import { type ConnectOptions, connect } from "../session";
@@ -132,7 +132,7 @@ async function gather(options: KeysOptions, context: CommandContext): Promise<Ov
     });
     return {
       ...{ baseUrl, caller, exports, rows, now },
-      warnings: warningsOf(exports, caller, olderThan, now),
+      warnings: [...warningsOf(exports, caller, olderThan, now), ...sameStackWarnings(exports)],
       notVisible: notVisible(caller),
     };
   });
@@ -189,4 +189,17 @@ function asJson(
     })),
     failed: failed.map(({ id }) => id),
   };
+}
+
+/** An older state of a stack has keys that the stack has replaced since. */
+function sameStackWarnings(exports: readonly StackExport[]): string[] {
+  const sources = exports.flatMap(({ stack, source }) =>
+    stack === undefined ? [] : [{ stack, source }],
+  );
+  return [...groupBy(sources, ({ stack }) => stack)]
+    .filter(([, same]) => same.length > 1)
+    .map(([stack, same]) => {
+      const files = same.map(({ source }) => source).join(", ");
+      return `${files} are exports of one stack, ${escapeControl(stack)}. If one is older, it shows keys that have been replaced since: leave it out.`;
+    });
 }

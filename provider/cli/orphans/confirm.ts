@@ -98,12 +98,23 @@ export async function isConfirmed(
     `\nThis will ${describe(removable)} of ${tenant}. Anything that uses them stops working, and they cannot be restored. If the export of a stack is missing, this includes the keys of that stack.`,
   );
   const given = countStacks(exports, caller);
+  if (given === 0) throw nothingGiven(removable);
   const answer = await ask(context, "How many stacks have resources of this tenant? ");
   const number = /^\d{1,9}$/.test(answer) ? Number(answer) : undefined;
   if (number === given) return true;
   const counted = number === undefined ? "" : `${otherNumber(number, given)}. `;
   writeParagraph(stderr, "", `${capitalize(counted)}Nothing was changed.`);
   return false;
+}
+
+/** Otherwise a user who reads "0 stacks" in the list would answer 0, and end the whole tenant. */
+function nothingGiven(removable: Removable): FlexpriceError {
+  return new FlexpriceError({
+    kind: "refused",
+    operation: describe(removable),
+    reason: `none of the exports has a resource of tenant ${removable.caller.tenant.id}, so every key and account of the tenant would count as an orphan`,
+    fix: 'pass the export of every stack of this tenant. If no stack has any of its resources, revoke keys one by one: "npx pulumi-flexprice revoke".',
+  });
 }
 
 function isYes({ yes, yesRevoke }: ConfirmOptions): boolean {

@@ -59,8 +59,12 @@ export async function readKey(
   const left = unexpired(props.predecessors, context.now(props.connection)).filter((one) =>
     listedNow.includes(one.id),
   );
+  const adopted =
+    props.adoptedId === id
+      ? ' If the program still has "adopt" for it, remove that first: a key that is revoked cannot be adopted.'
+      : "";
   await context.warn(
-    `API key ${displayName(id, props.name)} was revoked outside of this program: it is removed from the state, and the next "pulumi up" creates another.${forgotten(left)}`,
+    `API key ${displayName(id, props.name)} was revoked outside of this program: it is removed from the state, and the next "pulumi up" creates another.${adopted}${forgotten(left)}`,
   );
   return { id: "", props };
 }

@@ -357,9 +357,10 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     const { accessToken, environmentId, userId } = fixture.operator;
     cli.useToken(accessToken, environmentId);
     key = cli.key(userId, "laptop");
-    const { status, out } = await revoke();
+    const { status, out, err } = await revoke();
     assert.deepEqual([status, isRevoked()], [0, true]);
     assert.match(out, new RegExp(`\\n {2}of user ${userId}, in tenant`));
+    assert.match(err, /^warning: it is the key of a user\. .* Replace it there first\.$/m);
   });
 
   it("sends the request again if its response is lost", async () => {

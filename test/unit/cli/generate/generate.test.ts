@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import ts from "typescript";
 import { DAY, START, type UnitFixture } from "../../fixture";
-import { accountResource, exported, keyResource, pendingCreate, resource } from "../exported";
+import {
+  accountResource,
+  exported,
+  keyResource,
+  pendingCreate,
+  resource,
+  writtenAt,
+} from "../exported";
 import { CliFixture } from "../fixture";
 
 describe("cli/generate", () => {
@@ -294,7 +301,8 @@ describe("cli/generate", () => {
       const byHand = key(held.id, "by hand");
       const free = account("free");
       const freeKey = key(free, "theirs");
-      cli.write("prod.json", exported([full, held].map(accountResource)));
+      const prod = exported([full, held].map(accountResource));
+      cli.write("prod.json", writtenAt(prod, new Date(fixture.clock.now).toISOString()));
       cli.write("dev.json", exported([heldKey, freeKey].map((one) => keyResource(one))));
       const { status, out, err } = await cli.command(
         "generate",
@@ -323,7 +331,8 @@ describe("cli/generate", () => {
       assert.ok(out.includes(`// ${leftOut}\n`));
       assert.equal(
         err,
-        `The program: 1 service account to adopt, 1 API key in comments that say what to do. ${leftOut} Next: pulumi preview.\n`,
+        `warning: the program has 1 service account that may be newer than the state in dev.json. If its stack has created some of them since, export it again: two programs must not manage one account.
+The program: 1 service account to adopt, 1 API key in comments that say what to do. ${leftOut} Next: pulumi preview.\n`,
       );
       assert.deepEqual(statementsOf(out), ["ImportDeclaration", "ExpressionStatement"]);
     });

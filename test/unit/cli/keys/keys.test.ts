@@ -67,6 +67,16 @@ describe("cli/keys", () => {
   const problemsOf = async (id: string, ...args: string[]) => (await find(id, ...args)).problems;
   const STACK = ["--stack-export", "prod.json"] as const;
 
+  it("warn of two exports of one stack, the older of which has replaced keys", async () => {
+    putExport();
+    putExport(undefined, [], {}, "old.json");
+    const args = ["--stack-export", "prod.json", "old.json"];
+    const warning =
+      "prod.json, old.json are exports of one stack, shop/prod. If one is older, it shows keys that have been replaced since: leave it out.";
+    assert.ok((await cli.command("keys", ...args)).err.includes(`warning: ${warning}\n`));
+    assert.ok(!(await cli.command("keys", ...STACK)).err.includes("exports of one stack"));
+  });
+
   describe("as JSON", () => {
     it("has everything that is known about a key", async () => {
       pass(10 * DAY);

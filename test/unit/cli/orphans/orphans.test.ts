@@ -494,6 +494,16 @@ to two minutes.
       assert.deepEqual(removed(), { keys: 1, accounts: 1 });
     });
 
+    it("nothing if no export has a resource of the tenant, whatever the answer", async () => {
+      cli.write("empty.json", writtenAt(exported([]), new Date(fixture.clock.now).toISOString()));
+      cli.onTerminal(100, "0\n");
+      const args = ["--stack-export", "empty.json", "--user-keys", "--revoke"];
+      const { status, err } = await cli.command("orphans", ...args);
+      assert.equal(status, 3);
+      assert.match(err, /Reason: none of the exports has a resource of tenant/);
+      assert.deepEqual(fixture.writes, []);
+    });
+
     it("nothing if the exports are of another number of stacks than --stacks", async () => {
       put("again.json", exported([accountResource(known.account)]));
       for (const more of [["--revoke", "--yes"], ["--json"], []]) {

@@ -184,6 +184,19 @@ describe("lifecycle/api-key: read", () => {
       assert.match(process.warnings.join(), /^API key .* was revoked outside of this program/);
     });
 
+    it("says that an adopted one cannot be adopted again", async () => {
+      growOld();
+      fixture.emulator.revokeKey(id);
+      for (const adoptedId of [id, "secret_of_before"]) {
+        const by = fixture.process();
+        await by.keys.read(id, { ...state, adoptedId });
+        const isSaid = / creates another\. If the program still has "adopt" for it/.test(
+          by.warnings.join(),
+        );
+        assert.equal(isSaid, adoptedId === id);
+      }
+    });
+
     it("drops one that was revoked a moment ago, once the server's cache is over", async () => {
       await set({ revocationDelayMs: 120_000 });
       growOld();
