@@ -205,11 +205,14 @@ function problemsOf(
   const { management, owner } = row;
   const leftMs = expiryOf(row) - now;
   const hasExpired = leftMs <= 0;
+  const rotationDue = Date.parse(row.rotationDueAt ?? "");
   const found: Readonly<Record<Problem, boolean>> = {
     // A rotation that leaves a key to its expiry wants it to expire.
     expired: hasExpired && management !== "left",
-    expiring: !hasExpired && management !== "left" && leftMs <= expiringWithinMs,
-    "rotation-due": !hasExpired && Date.parse(row.rotationDueAt ?? "") <= now,
+    // A key with a short lifetime is no problem as long as its rotation is ahead.
+    expiring:
+      !hasExpired && management !== "left" && leftMs <= expiringWithinMs && !(rotationDue > now),
+    "rotation-due": !hasExpired && rotationDue <= now,
     "no-expiry": row.expiresAt === undefined,
     "owner-archived": owner.isArchived,
     unmanaged: management === "none",

@@ -67,6 +67,15 @@ describe("cli/keys", () => {
   const problemsOf = async (id: string, ...args: string[]) => (await find(id, ...args)).problems;
   const STACK = ["--stack-export", "prod.json"] as const;
 
+  it("do not expire soon while their rotation is still ahead", async () => {
+    pass(80 * DAY);
+    putExport({ rotateBefore: "7d" });
+    assert.deepEqual(await problemsOf(current.id, ...STACK), []);
+    assert.deepEqual(await problemsOf(current.id), ["expiring"]);
+    pass(4 * DAY);
+    assert.deepEqual(await problemsOf(current.id, ...STACK), ["expiring", "rotation-due"]);
+  });
+
   it("warn of two exports of one stack, the older of which has replaced keys", async () => {
     putExport();
     putExport(undefined, [], {}, "old.json");
