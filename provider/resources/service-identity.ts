@@ -70,7 +70,10 @@ export interface ServiceIdentityArgs {
    * request.
    */
   forceDestroy?: pulumi.Input<boolean> | undefined;
-  /** An existing account to adopt, with a key or without. Change: another id replaces. Removing it changes nothing. */
+  /**
+   * An existing account to adopt, with a key or without. Change: another id replaces. Removing it only changes the
+   * default of `forceDestroy`.
+   */
   adopt?: AdoptedIdentity | undefined;
   /**
    * A `ServiceAccount` and an `ApiKey` of the stack that become the component's, instead of being replaced. Remove them
