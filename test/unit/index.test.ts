@@ -410,6 +410,29 @@ describe("index", () => {
       ]);
     });
 
+    it("takes over what it is moved from: the key beside its account, or below it", async () => {
+      const seen: Record<string, unknown> = {};
+      const look: pulumi.ResourceTransformation = ({ type, opts }) => {
+        seen[type] = opts.aliases;
+        return undefined;
+      };
+      const identity = (opts: pulumi.ComponentResourceOptions, movedFrom = {}) => {
+        const args = { roles: ["event_ingestor"], movedFrom };
+        const options = { transformations: [look], ...opts };
+        return new flexprice.ServiceIdentity("relay", args, options);
+      };
+      const movedFrom = { serviceAccount: "old", key: "old-key" };
+      await resolved(identity({}, movedFrom).apiKey);
+      const start = "urn:pulumi:stack::project::";
+      const moved = { type: "flexprice:index:ServiceAccount" };
+      assert.deepEqual(seen[ACCOUNT_TYPE], [`${start}${ACCOUNT_TYPE}::old`, moved]);
+      const [beside, below, ...others] = seen[KEY_TYPE] as [string, pulumi.Alias, unknown];
+      assert.equal(beside, `${start}${KEY_TYPE}::old-key`);
+      assert.deepEqual(others, [{ type: "flexprice:index:ApiKey" }]);
+      const parent = await resolved(pulumi.output(below.parent));
+      assert.deepEqual([below.name, parent], ["old-key", `${start}${ACCOUNT_TYPE}::old`]);
+    });
+
     it("leaves keys to an adopted account by default", async () => {
       const adopt = { serviceAccountId: "user_1" };
       const [, account] = await registrations({ roles: ["event_ingestor"], adopt });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { unknownSettingError, unknownSettings } from "../../../provider/config/keys";
 import {
   DEFAULT_BASE_URL,
+  fingerprint,
   missingCredential,
   readSettings,
   type Settings,
@@ -154,6 +155,22 @@ describe("config/read", () => {
     const { reason, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
     assert.equal(reason, "config key flexprice:apiKey contains a character that no credential has");
     assert(!message.includes("sk_01M85"));
+  });
+
+  it("identifies settings by server and credential, and by the environment of an access token", () => {
+    const of = (config: Values) => fingerprint(settings(config));
+    const [key, token] = [{ apiKey: SECRET }, { accessToken: SECRET }];
+    assert.equal(of(key), of({ ...key, environmentId: "env_1" }));
+    const others = [
+      key,
+      { apiKey: `${SECRET}6` },
+      { ...key, baseUrl: "https://flexprice.example.com" },
+      token,
+      { ...token, environmentId: "env_1" },
+      { ...token, environmentId: "env_2" },
+    ];
+    assert.equal(new Set(others.map(of)).size, others.length);
+    assert.ok(!others.map(of).join().includes(SECRET));
   });
 
   describe("base URL", () => {
