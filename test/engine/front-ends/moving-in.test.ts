@@ -112,8 +112,7 @@ export const [id, apiKey] = [billing.serviceAccountId, key.apiKey];`);
     const identity = IDENTITY.replace(/export .*/, "");
     for (const source of [TOP + PAIR + identity, TOP + identity + PAIR]) {
       fixture.setSource(source);
-      // With the plugin, Pulumi's program may end with a trace of its own.
-      const preview = failed(await fixture.workspace.perform("preview"));
+      const preview = failed(await fixture.preview());
       assert.match(preview.output, /Duplicate resource (?:alias|URN) '.*::billing(?:-key)?' /);
     }
     assert.deepEqual(fixture.takeWrites(), []);
