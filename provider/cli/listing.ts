@@ -1,5 +1,5 @@
 import type { Key } from "../api/schemas";
-import { quoted, redact } from "../shared/redaction";
+import { escapeControl, quoted, redact } from "../shared/redaction";
 
 /** Where a long name is cut. */
 const MAX_SHOWN = 60;
@@ -41,3 +41,12 @@ export function quoteShort(text: string): string {
 export function pluralize(count: number, thing: string): string {
   return `${count} ${thing}${count === 1 ? "" : "s"}`;
 }
+
+/** Roles for a reader. */
+export function rolesText(roles: readonly string[], separator = ", "): string {
+  return roles.length === 0 ? "no role" : roles.map(escapeControl).join(separator);
+}
+
+/** What no list of keys shows, to whatever caller. */
+export const NOT_VISIBLE =
+  "publishable keys, which no list shows, and keys of other environments than the credential's";

@@ -11,7 +11,7 @@ import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { expiryText, nameText, timeText } from "./keys/report";
 import { type Holder, holdersOf } from "./keys/search";
-import { quoteShort } from "./listing";
+import { quoteShort, rolesText } from "./listing";
 import { readStackState } from "./pulumi";
 import { type ConnectOptions, connect } from "./session";
 import { parseStackExport, readStackExports, type StackExport } from "./stack-export";
@@ -170,7 +170,7 @@ function print(
   stdout.write(`${nameText(key.name)}  ${escapeControl(key.display_id)}  ${id}\n`);
   const lines = [
     `of ${ownerText(key)}, in tenant ${escapeControl(caller.tenant.id)} at ${baseUrl}`,
-    `${(key.roles ?? []).map(escapeControl).join(", ") || "no role"}, created ${timeText(now - Date.parse(key.created_at))} ago, ${endText(key, now)}`,
+    `${rolesText(key.roles ?? [])}, created ${timeText(now - Date.parse(key.created_at))} ago, ${endText(key, now)}`,
     ...holders.map(holderText),
     ...(holders.length === 0 ? [nobodyText(stacks)] : []),
   ];

@@ -41,6 +41,7 @@ export function connectionChange(context: Settings): Change {
  */
 export function guardOldConnection(
   context: ProviderContext,
+  what: string,
   olds: { readonly connection?: string },
   news: { readonly connection?: string },
 ): void {
@@ -53,6 +54,7 @@ export function guardOldConnection(
       : `connection ${quoted(olds.connection)}`;
   throw new FlexpriceError({
     kind: "configuration",
+    operation: `replace ${what}`,
     reason: `it was created through ${which}, and could not be deleted: ${problem}`,
     fix: 'configure the old settings again until "pulumi up" has moved the resource to its new connection. If both have the same server, credential and environment, nothing is replaced. If that tenant is gone for good, remove the resource from the state with "pulumi state delete".',
   });

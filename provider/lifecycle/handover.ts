@@ -1,5 +1,5 @@
 import { FlexpriceError } from "../shared/errors";
-import { quoted } from "../shared/redaction";
+import { capitalized, quoted } from "../shared/redaction";
 import type { ProviderContext } from "./context";
 import type { DiffedResources } from "./diffed-resources";
 
@@ -35,7 +35,7 @@ export async function isHandedOver<Olds, News extends object>(
 
 /** Two resources of one program cannot share an object for long: the first that is replaced or destroyed ends it. */
 export function sharedWarning(what: string, urn: string | undefined, other: string): string {
-  return `${what} is managed by two resources of this program, ${nameIn(other)} and ${nameIn(urn ?? "")}. If Pulumi replaces one of them, or destroys it with --target, the other has a key or account that no longer works. Remove one of them from the program: the object stays.`;
+  return `${capitalized(what)} is managed by two resources of this program, ${nameIn(other)} and ${nameIn(urn ?? "")}. If Pulumi replaces one of them, or destroys it with --target, the other has a key or account that no longer works. Remove one of them from the program: the object stays.`;
 }
 
 function nameIn(urn: string): string {

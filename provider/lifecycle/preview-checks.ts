@@ -4,7 +4,7 @@ import type { Connection } from "../session/connection";
 import { describeCaller, guardTenant } from "../session/guards";
 import { seesEveryKey } from "../session/key-verification";
 import { isFailure, operation } from "../shared/errors";
-import { quoted } from "../shared/redaction";
+import { capitalized, quoted } from "../shared/redaction";
 import { isAllowed, missingPermissions, SERVICE_ACCOUNT_ROLES } from "../shared/roles";
 import { isUnknown } from "../shared/unknowns";
 import { fingerprintOf } from "./connections";
@@ -108,7 +108,7 @@ export async function checkTenant(
   change: "change" | "replace" | undefined,
 ): Promise<void> {
   if (change === undefined && !context.rejectsForeignTenant) {
-    await warnOfForeignTenant(context, state, `${what.charAt(0).toUpperCase()}${what.slice(1)}`);
+    await warnOfForeignTenant(context, state, capitalized(what));
     return;
   }
   await operation(`${change ?? "manage"} ${what}`, async () => {

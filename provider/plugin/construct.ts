@@ -32,14 +32,7 @@ import {
 } from "../shared/resource-types";
 import { UNKNOWN } from "../shared/unknowns";
 import type { Core } from "./core";
-import {
-  containsSecret,
-  fromStruct,
-  type Properties,
-  secretsIn,
-  toStruct,
-  withTexts,
-} from "./wire";
+import { containsSecret, fromStruct, type Properties, toStruct, withTexts } from "./wire";
 
 type Registered = RegisterResourceResponse;
 
@@ -57,8 +50,7 @@ interface ChildInput {
   readonly from: readonly string[];
   /** The resources that it is an output of. */
   readonly dependsOn?: readonly string[];
-  /** Default: whether one of the inputs in `from` is a secret. */
-  readonly isSecret?: boolean;
+  readonly isSecret: boolean;
 }
 
 /** What a child was called in the dynamic front end. */
@@ -118,7 +110,10 @@ async function register(
     { aliases: aliases.account },
   );
   const accountId = account.getId() || UNKNOWN;
-  const serviceAccountId = { value: accountId, from: [], dependsOn: [account.getUrn()] };
+  const serviceAccountId = {
+    ...{ value: accountId, from: [], isSecret: false },
+    dependsOn: [account.getUrn()],
+  };
   const key = await monitor.registerChild(
     component,
     PLUGIN_API_KEY_TYPE,
@@ -144,37 +139,41 @@ function childInputs(
   request: ConstructRequest,
   args: Properties,
 ): Record<"accountInputs" | "keyInputs", ChildInputs> {
-  const given = (name: string): ChildInput => ({ value: args[name], from: [name] });
-  const fixed = (value: unknown): ChildInput => ({ value, from: [] });
+  const onWire = request.getInputs()?.toJavaScript() ?? {};
+  const input = (value: unknown, ...from: string[]): ChildInput => ({
+    ...{ value, from },
+    isSecret: from.some((name) => containsSecret(onWire[name])),
+  });
+  const given = (name: string) => input(args[name], name);
   const { namePrefix = request.getName(), expiresIn = LIFETIME, adopt } = args;
   const isAdoptKnown = adopt !== UNKNOWN;
-  const { key: _, ...adoptedAccount } = Object(request.getInputs()?.toJavaScript()["adopt"]);
+  const { key: _, ...adoptedAccount } = Object(onWire["adopt"]);
   return {
     accountInputs: {
       name: given("name"),
-      namePrefix: { value: namePrefix, from: ["namePrefix"] },
+      namePrefix: input(namePrefix, "namePrefix"),
       roles: given("roles"),
       connection: given("connection"),
-      forceDestroy: { value: args["forceDestroy"] ?? forcesDestroy(adopt), from: ["forceDestroy"] },
+      forceDestroy: input(args["forceDestroy"] ?? forcesDestroy(adopt), "forceDestroy"),
       adopt: {
-        value: isAdoptKnown ? Object(adopt).serviceAccountId : adopt,
-        from: ["adopt"],
+        ...input(isAdoptKnown ? Object(adopt).serviceAccountId : adopt, "adopt"),
         isSecret: containsSecret(adoptedAccount),
       },
     },
     keyInputs: {
       // A prefix and not a name: every rotation creates another key, and each needs a unique name.
-      namePrefix: { value: args["name"] ?? namePrefix, from: ["name", "namePrefix"] },
+      namePrefix: input(args["name"] ?? namePrefix, "name", "namePrefix"),
       connection: given("connection"),
-      type: fixed("private_key"),
-      expiresIn: { value: expiresIn, from: ["expiresIn"] },
-      rotateBefore: {
-        value: args["rotateBefore"] ?? overlapOf(expiresIn),
-        from: ["rotateBefore", "expiresIn"],
-      },
+      type: input("private_key"),
+      expiresIn: input(expiresIn, "expiresIn"),
+      rotateBefore: input(
+        args["rotateBefore"] ?? overlapOf(expiresIn),
+        "rotateBefore",
+        "expiresIn",
+      ),
       rotationTriggers: given("rotationTriggers"),
-      onDelete: { value: args["onDelete"] ?? ON_DELETE, from: ["onDelete"] },
-      adopt: { value: isAdoptKnown ? Object(adopt).key : adopt, from: ["adopt"], isSecret: true },
+      onDelete: input(args["onDelete"] ?? ON_DELETE, "onDelete"),
+      adopt: { ...input(isAdoptKnown ? Object(adopt).key : adopt, "adopt"), isSecret: true },
     },
   };
 }
@@ -270,11 +269,8 @@ class Monitor {
   ): Promise<Registered> {
     const { request } = this;
     const { Alias } = aliasMessages();
-    const secret = secretsIn(request.getInputs());
-    const isSecret = (input: ChildInput) =>
-      input.isSecret ?? input.from.some((name) => secret.includes(name));
     const given = Object.entries(inputs).filter(([, { value }]) => value !== undefined);
-    const secrets = given.filter(([, input]) => isSecret(input)).map(([name]) => name);
+    const secrets = given.filter(([, { isSecret }]) => isSecret).map(([name]) => name);
     const registration = this.registration(type, parent)
       .setCustom(true)
       .setObject(toStruct(valuesOf(inputs), secrets))

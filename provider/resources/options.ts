@@ -81,9 +81,7 @@ export function rejectUnusable(
   }
 }
 
-/**
- * The options, so that a resource that the plugin created with this type is the same resource.
- */
+/** The options, so that a resource that the plugin created with this type is the same resource. */
 export function withAlias(
   opts: CustomResourceOptions | undefined,
   type: string,

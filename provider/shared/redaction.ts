@@ -65,3 +65,8 @@ export function quoted(text: string): string {
 export function displayName(id: string, name: string | undefined): string {
   return name === undefined ? id : `${quoted(name)} (${id})`;
 }
+
+/** A text as the beginning of a sentence. */
+export function capitalized(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

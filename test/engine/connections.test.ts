@@ -147,7 +147,6 @@ describe("connections", () => {
 
 describe("a stack that moves from settings without a name to a connection", () => {
   let fixture: EngineFixture;
-  const MAIN = "flexprice:connections.main";
   before(async () => {
     fixture = await EngineFixture.open(component(""));
   });
@@ -183,14 +182,10 @@ export { values, connections };`;
     succeeded(await fixture.up());
     const { values } = await fixture.outputs();
     fixture.takeWrites();
-    for (const [name, value] of [
-      ["apiKey", fixture.operator.apiKey],
-      ["baseUrl", fixture.emulator.url],
-    ] as const) {
-      const path = ["--secret", "--path", `${MAIN}.${name}`, value];
-      const set = await fixture.workspace.run(["config", "set", ...path]);
-      assert.equal(set.exitCode, 0, set.output);
-    }
+    const main = { apiKey: fixture.operator.apiKey, baseUrl: fixture.emulator.url };
+    await fixture.workspace.setConfig({
+      "flexprice:connections": { value: JSON.stringify({ main }), secret: true },
+    });
     fixture.setSource(component('flexprice.setConnection(this, "main");'));
     const moved = ["flat", "service"].flatMap((name) => [
       `update ApiKey ${name}`,

@@ -1,13 +1,12 @@
+import ms from "ms";
 import type { CommandContext } from "../command-context";
 import { pluralize } from "../listing";
 
-const ONE_DAY_MS = 24 * 60 * 60 * 1_000;
-
 /** How far each key moves the clock. */
 const STEPS: Readonly<Record<string, number>> = {
-  d: ONE_DAY_MS,
-  w: 7 * ONE_DAY_MS,
-  m: 30 * ONE_DAY_MS,
+  d: ms("1d"),
+  w: ms("7d"),
+  m: ms("30d"),
 };
 
 export const KEYS_HELP = "d, w and m move the clock by 1, 7 and 30 days. q stops the server.";
@@ -17,7 +16,7 @@ const CTRL_C = "\u0003";
 /** "2027-02-12T12:08:36Z, 77 days ahead" */
 export function describeClock(now: number, aheadMs: number): string {
   const time = `${new Date(now).toISOString().slice(0, 19)}Z`;
-  const days = Number((aheadMs / ONE_DAY_MS).toFixed(2));
+  const days = Number((aheadMs / ms("1d")).toFixed(2));
   return aheadMs === 0 ? time : `${time}, ${pluralize(days, "day")} ahead`;
 }
 
@@ -32,7 +31,7 @@ export async function canPressKeys({ stdin, stdout, run }: CommandContext): Prom
 /** Calls `advance` for each key that moves the clock. Resolves at the key that stops the server. */
 export function readKeys(
   { stdin }: CommandContext,
-  advance: (ms: number) => void,
+  advance: (lengthMs: number) => void,
 ): { readonly stopped: Promise<void>; readonly close: () => void } {
   stdin.setRawMode?.(true);
   let stop = () => {};

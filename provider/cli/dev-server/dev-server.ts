@@ -114,14 +114,11 @@ async function start(
       save();
     },
   });
-  const operator = saved?.operator ?? setUp(emulator, options.accounts, seedClock);
-  const { apiKey, tenantId, environmentId, userId } = operator;
+  const { apiKey, tenantId, environmentId, userId } =
+    saved?.operator ?? setUp(emulator, options.accounts, seedClock);
+  const operator = { apiKey, tenantId, environmentId, userId };
   const write = () => {
-    if (data === undefined) return;
-    file?.save({
-      ...{ url: emulator.url, aheadMs, data },
-      operator: { apiKey, tenantId, environmentId, userId },
-    });
+    if (data !== undefined) file?.save({ url: emulator.url, aheadMs, operator, data });
   };
   try {
     write();
@@ -198,8 +195,7 @@ function addAccount(emulator: Emulator, { tenantId, environmentId }: Operator, i
 }
 
 function asJson({ emulator: { url }, operator }: DevServer): string {
-  const { apiKey, tenantId, environmentId, userId } = operator;
-  return `${JSON.stringify({ url, apiKey, tenantId, environmentId, userId })}\n`;
+  return `${JSON.stringify({ url, ...operator })}\n`;
 }
 
 /** The text for a person, who may be able to press keys. */

@@ -44,8 +44,7 @@ export async function generate(
   if (path !== undefined) rejectExisting(path, force);
   const exports = await readStackExports(context, stackExport);
   const { connection, baseUrl } = await operation(GENERATE, () => connect(context, options));
-  let warnings: readonly string[] = [];
-  const program = await withProgress(context, async (show) => {
+  const { program, warnings } = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
     const preflight = await connection.preflight();
     if (preflight.kind !== "ready") throw preflight.error;
@@ -56,8 +55,7 @@ export async function generate(
     show("Listing the API keys …");
     const { keys, keysMissing } = await visibleKeys(connection, caller);
     const selection = select(accounts, keys, { exports, name, role });
-    warnings = warningsOf(exports, selection.accounts, caller);
-    return renderProgram({
+    const program = renderProgram({
       ...selection,
       keysMissing,
       component,
@@ -67,6 +65,7 @@ export async function generate(
       now: connection.api.serverNow(),
       connection: options.connection,
     });
+    return { program, warnings: warningsOf(exports, selection.accounts, caller) };
   });
   if (path === undefined) context.stdout.write(program.text);
   else writeOutput(path, program.text, force);

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import ms from "ms";
 import { displayIdOf } from "../../api/ids";
 import type { User } from "../../api/schemas";
 import { describeCaller } from "../../session/guards";
@@ -7,7 +8,7 @@ import { operation } from "../../shared/errors";
 import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { EXIT, type ExitStatus, UsageError } from "../exit-status";
-import { groupBy, pluralize } from "../listing";
+import { groupBy, NOT_VISIBLE, pluralize } from "../listing";
 import { ageOf, warningsOf } from "../orphans/report";
 import { rejectExisting, writeOutput } from "../output-file";
 import { type ConnectOptions, connect } from "../session";
@@ -36,7 +37,6 @@ export interface KeysOptions extends ConnectOptions {
 }
 
 const LIST = "list the API keys";
-const DAY_MS = 86_400_000;
 
 /** Problems that only the states of stacks tell. */
 const OF_STACKS: readonly Problem[] = ["unmanaged", "rotation-due"];
@@ -140,10 +140,8 @@ async function gather(options: KeysOptions, context: CommandContext): Promise<Ov
 
 /** What the server does not show to this caller. */
 function notVisible(caller: User): string {
-  const always =
-    "publishable keys, which no list shows, and keys of other environments than the credential's";
-  if (seesEveryKey(caller)) return always;
-  return `${always}. The credential belongs to ${describeCaller(caller)}, so keys of others are not visible either: only a super_admin user sees them`;
+  if (seesEveryKey(caller)) return NOT_VISIBLE;
+  return `${NOT_VISIBLE}. The credential belongs to ${describeCaller(caller)}, so keys of others are not visible either: only a super_admin user sees them`;
 }
 
 function isShown(row: KeyRow, { left }: KeysOptions, { now }: Overview): boolean {
@@ -173,7 +171,7 @@ function asJson(
   failed: readonly KeyRow[],
 ): Record<string, unknown> {
   const days = (instant: string | undefined) =>
-    instant === undefined ? undefined : Math.floor((Date.parse(instant) - now) / DAY_MS);
+    instant === undefined ? undefined : Math.floor((Date.parse(instant) - now) / ms("1d"));
   return {
     baseUrl,
     tenantId: caller.tenant.id,
@@ -183,7 +181,7 @@ function asJson(
     warnings,
     keys: rows.map((row) => ({
       ...row,
-      ageDays: Math.floor((now - Date.parse(row.createdAt)) / DAY_MS),
+      ageDays: Math.floor((now - Date.parse(row.createdAt)) / ms("1d")),
       daysToExpiry: days(row.expiresAt),
       daysToRotation: days(row.rotationDueAt),
     })),

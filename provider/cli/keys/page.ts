@@ -1,15 +1,15 @@
 import { createHash } from "node:crypto";
-import { pluralize } from "../listing";
+import { pluralize, rolesText } from "../listing";
 import { manifest } from "../packages";
 import { html, type Markup, trusted } from "./html";
 import { SCRIPT } from "./page-script";
 import { STYLE } from "./page-style";
 import {
+  countsOf,
   expiryText,
   leftText,
   nameText,
   ownerText,
-  rolesText,
   rotationText,
   stackText,
 } from "./report";
@@ -151,10 +151,7 @@ function counts(rows: readonly KeyRow[]): Markup {
   const numbers = [
     { label: "keys", count: rows.length },
     { label: "with problems", count: rows.filter(({ problems }) => problems.length > 0).length },
-    ...problemNames.map((problem) => ({
-      label: PROBLEMS[problem],
-      count: rows.filter(({ problems }) => problems.includes(problem)).length,
-    })),
+    ...countsOf(rows),
     {
       label: "left to expire by a rotation",
       count: rows.filter(({ management }) => management === "left").length,
@@ -259,7 +256,7 @@ function tableRow(row: KeyRow, { now, hasStacks }: KeysPage): Markup {
   const cells = [
     html`${mark(shapeOf(row, now))} <strong>${nameText(row.name)}</strong><br><code>${id}</code><br><code>${row.displayId}</code>`,
     ownerCell(row),
-    html`${rolesText(row).replaceAll(",", ", ")}`,
+    html`${rolesText(row.roles)}`,
     instantCell(row.createdAt, dateOf(row.createdAt)),
     row.expiresAt === undefined
       ? html`never`

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 import ms from "ms";
 import { escapeControl, quoted, redact } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
-import { pluralize } from "../listing";
+import { pluralize, rolesText } from "../listing";
 import { writeParagraph } from "../terminal";
 import {
   expiryOf,
@@ -69,7 +69,7 @@ function plainLines(report: KeysReport): string[] {
     { title: "ID", cell: ({ id }) => escapeControl(id) },
     { title: "VALUE", cell: ({ displayId }) => escapeControl(displayId) },
     ...nameColumns,
-    { title: "ROLES", cell: rolesText },
+    { title: "ROLES", cell: ({ roles }) => rolesText(roles, ",") },
     ...timeColumns(report),
     ...stackColumns(report),
     { title: "PROBLEMS", cell: (row) => problemsText(row.problems) || NOTHING },
@@ -113,11 +113,7 @@ export function ownerText({ owner }: KeyRow): string {
 }
 
 function detailsText(row: KeyRow): string {
-  return [escapeControl(row.id), escapeControl(row.displayId), rolesText(row)].join(" ");
-}
-
-export function rolesText({ roles }: KeyRow): string {
-  return roles.length === 0 ? "no role" : roles.map(escapeControl).join(",");
+  return [escapeControl(row.id), escapeControl(row.displayId), rolesText(row.roles, ",")].join(" ");
 }
 
 export function expiryText(row: Pick<KeyRow, "expiresAt">, now: number): string {
@@ -180,15 +176,19 @@ export function summaryOf({ rows }: Pick<KeysReport, "rows">): string {
   ].join(", ");
 }
 
-function problemCounts(rows: readonly KeyRow[]): string {
-  const withProblems = rows.filter(({ problems }) => problems.length > 0).length;
-  if (withProblems === 0) return "none with a problem";
-  const counts = problemNames
+/** How many keys have each problem, without those that no key has. */
+export function countsOf(rows: readonly KeyRow[]): { label: string; count: number }[] {
+  return problemNames
     .map((problem) => ({
       label: PROBLEMS[problem],
       count: rows.filter(({ problems }) => problems.includes(problem)).length,
     }))
-    .filter(({ count }) => count > 0)
-    .map(({ label, count }) => `${label}: ${count}`);
+    .filter(({ count }) => count > 0);
+}
+
+function problemCounts(rows: readonly KeyRow[]): string {
+  const withProblems = rows.filter(({ problems }) => problems.length > 0).length;
+  if (withProblems === 0) return "none with a problem";
+  const counts = countsOf(rows).map(({ label, count }) => `${label}: ${count}`);
   return `${withProblems} with problems (${counts.join("; ")})`;
 }

@@ -1,3 +1,4 @@
+import ms from "ms";
 import { expiryOf, type KeyRow } from "./search";
 
 /** A part of the timeline. */
@@ -9,11 +10,10 @@ export interface TimeSlot {
   readonly rows: readonly KeyRow[];
 }
 
-const DAY_MS = 86_400_000;
-
 /** Lengths of a slot, shortest first. The last one applies to everything that is longer. */
-const MONTH_MS = 30 * DAY_MS;
-const LENGTHS = [DAY_MS, 7 * DAY_MS, MONTH_MS];
+const DAY_MS = ms("1d");
+const MONTH_MS = ms("30d");
+const LENGTHS = [DAY_MS, ms("7d"), MONTH_MS];
 const MAX_SLOTS = 14;
 
 /** Sorts the keys into slots of equal length from now on, and into those that have expired and that never expire. */

@@ -1,6 +1,6 @@
 import type { User } from "../../api/schemas";
 import { FlexpriceError } from "../../shared/errors";
-import { escapeControl } from "../../shared/redaction";
+import { capitalized, escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { UsageError } from "../exit-status";
 import { pluralize } from "../listing";
@@ -103,7 +103,7 @@ export async function isConfirmed(
   const number = /^\d{1,9}$/.test(answer) ? Number(answer) : undefined;
   if (number === given) return true;
   const counted = number === undefined ? "" : `${otherNumber(number, given)}. `;
-  writeParagraph(stderr, "", `${capitalize(counted)}Nothing was changed.`);
+  writeParagraph(stderr, "", `${capitalized(counted)}Nothing was changed.`);
   return false;
 }
 
@@ -153,8 +153,4 @@ function describe({ keys, accounts }: Removable): string {
     ...(keys.length > 0 ? [`revoke ${pluralize(keys.length, "API key")}`] : []),
     ...(accounts.length > 0 ? [`archive ${pluralize(accounts.length, "service account")}`] : []),
   ].join(" and ");
-}
-
-function capitalize(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}`;
 }

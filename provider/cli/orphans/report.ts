@@ -5,7 +5,7 @@ import { describeCaller } from "../../session/guards";
 import { seesEveryKey } from "../../session/key-verification";
 import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
-import { pluralize, quoteShort } from "../listing";
+import { NOT_VISIBLE, pluralize, quoteShort, rolesText } from "../listing";
 import type { StackExport } from "../stack-export";
 import { isForeign } from "../stack-tenant";
 import { writeParagraph } from "../terminal";
@@ -103,14 +103,18 @@ export function printOrphans(context: CommandContext, orphans: Orphans, now: num
     writeParagraph(stdout, "  ", `${ids}  ${quoteShort(name)}`);
     writeParagraph(stdout, "    ", `of ${ownerText(key)}`);
     const expiry = expiryText(key, now);
-    writeParagraph(stdout, "    ", `${rolesText(key)}, ${ageText(key, now)}, ${expiry}`);
+    writeParagraph(stdout, "    ", `${rolesText(key.roles)}, ${ageText(key, now)}, ${expiry}`);
   }
   printTitle(accounts.length, "service account");
   for (const account of accounts) {
     writeParagraph(stdout, "  ", `${escapeControl(account.id)}  ${quoteShort(account.name)}`);
     const ownKeys =
       account.keys.length === 0 ? "" : `, with ${account.keys.length} of the keys above`;
-    writeParagraph(stdout, "    ", `${rolesText(account)}, ${ageText(account, now)}${ownKeys}`);
+    writeParagraph(
+      stdout,
+      "    ",
+      `${rolesText(account.roles)}, ${ageText(account, now)}${ownKeys}`,
+    );
   }
   if (keys.length + accounts.length === 0) {
     writeParagraph(stdout, "", "\nNo orphans: the given stacks know everything that counts.");
@@ -118,11 +122,7 @@ export function printOrphans(context: CommandContext, orphans: Orphans, now: num
   stdout.write("\n");
   const reasons = [...skipped].map(([reason, count]) => SKIP_REASONS[reason](count));
   if (reasons.length > 0) writeParagraph(stdout, "Left out: ", `${reasons.join("; ")}.`);
-  writeParagraph(
-    stdout,
-    "Not visible: ",
-    "publishable keys, which no list shows, and keys of other environments than the credential's.",
-  );
+  writeParagraph(stdout, "Not visible: ", `${NOT_VISIBLE}.`);
 }
 
 const SKIP_REASONS: Readonly<Record<SkipReason, (count: number) => string>> = {
@@ -142,10 +142,6 @@ function ownerText({ owner }: OrphanKey): string {
   if (owner.type !== "service_account") return `user ${id}`;
   if (owner.isArchived) return `service account ${id}, which is archived`;
   return `${quoteShort(owner.name ?? "")} (${id}), which ${owner.isKnown ? "a" : "no"} stack knows`;
-}
-
-function rolesText({ roles }: OrphanKey | OrphanAccount): string {
-  return roles.length === 0 ? "no role" : roles.map(escapeControl).join(", ");
 }
 
 function ageText({ createdAt }: OrphanKey | OrphanAccount, now: number): string {

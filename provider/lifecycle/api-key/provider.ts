@@ -185,7 +185,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     const change = isReplaced ? "replace" : isMoved ? "change" : undefined;
     await checkTenant(this.context, olds, what, change);
     if (isReplaced) {
-      await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));
+      guardOldConnection(this.context, what, olds, news);
       for (const warning of this.replacementWarnings(id, olds, news, changed, now))
         await warn(warning);
     } else if (this.isProgramRun && news.adopt?.id === id) {

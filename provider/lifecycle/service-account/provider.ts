@@ -147,14 +147,11 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       const urn = this.context.currentUrn();
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
       const other = diffedAccounts.note({ id, urn, olds, news, isReplaced, isLeftToEngine });
-      if (other !== undefined)
-        await warn(sharedWarning(`Service account ${displayName(id, olds.name)}`, urn, other));
+      if (other !== undefined) await warn(sharedWarning(what, urn, other));
     }
     const isChanged = isReplaced || changed.includes("name") || changed.includes("connection");
     await checkTenant(this.context, olds, what, isChanged ? "change" : undefined);
-    if (isReplaced) {
-      await operation(`replace ${what}`, async () => guardOldConnection(this.context, olds, news));
-    }
+    if (isReplaced) guardOldConnection(this.context, what, olds, news);
     if (name !== olds.name && news.name === undefined && !isReplaced) {
       await warn(
         `Service account ${id} was renamed outside of Pulumi: it is called ${quoted(olds.name)}, and its own name is ${quoted(name)}. "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,

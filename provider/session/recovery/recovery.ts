@@ -2,7 +2,7 @@ import type { Platform } from "../../api/client";
 import type { FlexpriceApi } from "../../api/endpoints";
 import type { User } from "../../api/schemas";
 import { isFailure, operation, type Warn } from "../../shared/errors";
-import { quoted } from "../../shared/redaction";
+import { capitalized, quoted } from "../../shared/redaction";
 import { type CreateOrigin, describeKeys, keysThatMayBe } from "../creates";
 import { archiveAccount, seesEveryKey } from "../key-verification";
 import type { ManagedIds } from "../managed-ids";
@@ -233,8 +233,4 @@ function describe({ kind, name, ownerId }: PendingCreate): string {
   return kind === "account"
     ? `service account ${quoted(name)}`
     : `API key ${quoted(name)} of ${ownerId ?? "the caller"}`;
-}
-
-function capitalized(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }
