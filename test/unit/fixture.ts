@@ -99,29 +99,65 @@ export interface ProviderProcess {
   readonly pauses: number[];
 }
 
+interface RunningServer {
+  readonly emulator: Emulator;
+  readonly operator: Operator;
+  readonly clock: { now: number };
+}
+
 /** An embedded Flexprice, a clock that only moves with pauses, and provider processes that use both. */
 export class UnitFixture {
-  static async start({
-    serverAheadMs = 0,
-    ...options
-  }: UnitFixtureOptions = {}): Promise<UnitFixture> {
+  private running: RunningServer | undefined;
+
+  /** Runs one for each test of the describe around it. Its hooks come before those that follow. */
+  static forEachTest(options: UnitFixtureOptions = {}): UnitFixture {
+    const fixture = new UnitFixture();
+    beforeEach(() => fixture.start(options));
+    afterEach(() => fixture.stop());
+    return fixture;
+  }
+
+  /** For a test that needs another server, or one with other options. */
+  static async start(options: UnitFixtureOptions = {}): Promise<UnitFixture> {
+    const fixture = new UnitFixture();
+    await fixture.start(options);
+    return fixture;
+  }
+
+  private constructor() {}
+
+  /** Starts the server, a new one if it already runs. */
+  async start({ serverAheadMs = 0, ...options }: UnitFixtureOptions = {}): Promise<void> {
+    await this.stop();
     const clock = { now: START };
     const emulator = await Emulator.start({
       ...options,
       clock: () => new Date(clock.now + serverAheadMs),
       random: seeded(1),
     });
-    return new UnitFixture(emulator, emulator.createTenant(), clock);
+    this.running = { emulator, operator: emulator.createTenant(), clock };
   }
 
-  private constructor(
-    readonly emulator: Emulator,
-    readonly operator: Operator,
-    readonly clock: { now: number },
-  ) {}
+  /** Ends the server. Its address and clock stay, for tests of a server that is down. */
+  async stop(): Promise<void> {
+    await this.running?.emulator.stop();
+  }
 
-  stop(): Promise<void> {
-    return this.emulator.stop();
+  private get server(): RunningServer {
+    assert.ok(this.running, "the fixture is not started");
+    return this.running;
+  }
+
+  get emulator(): Emulator {
+    return this.server.emulator;
+  }
+
+  get operator(): Operator {
+    return this.server.operator;
+  }
+
+  get clock(): { now: number } {
+    return this.server.clock;
   }
 
   get admin(): Credential {

@@ -20,11 +20,10 @@ const request = (config: Record<string, string>) =>
 describe("runtime", () => {
   const { error } = console;
   const environment = { ...process.env };
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let runtime: Runtime;
   let home: string;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
@@ -36,7 +35,6 @@ describe("runtime", () => {
   afterEach(async () => {
     console.error = error;
     process.env = { ...environment };
-    await fixture.stop();
     rmSync(home, { recursive: true, force: true });
   });
 

@@ -12,15 +12,13 @@ import { UnitFixture } from "../fixture";
 import { CliFixture } from "./fixture";
 
 describe("cli/terminal", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let context: CliFixture;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     context = new CliFixture(fixture);
   });
   afterEach(async () => {
     context.dispose();
-    await fixture.stop();
   });
 
   describe("JSON", () => {

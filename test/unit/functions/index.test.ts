@@ -11,17 +11,15 @@ const { getMonitor, setMockOptions, setMocks, setAllConfig, allConfig, runInPulu
 describe("functions", () => {
   const configBefore = allConfig();
   const environment = { ...process.env };
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   beforeEach(async () => {
     await mock(false);
-    fixture = await UnitFixture.start();
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
     use(fixture.operator.apiKey);
   });
-  afterEach(async () => {
-    await fixture.stop();
+  afterEach(() => {
     setAllConfig(configBefore);
     process.env = { ...environment };
   });

@@ -6,10 +6,9 @@ import { failureOf, UnitFixture } from "../fixture";
 
 /** Tests through a program's functions are in index.test.ts. */
 describe("functions/queries", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let queries: FlexpriceQueries;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     const { emulator, operator } = fixture;
     queries = new FlexpriceQueries(
       new ConnectionPool({
@@ -18,7 +17,6 @@ describe("functions/queries", () => {
       }),
     );
   });
-  afterEach(() => fixture.stop());
 
   function account(name: string): string {
     const { tenantId } = fixture.operator;

@@ -5,19 +5,17 @@ import { type Declared, Engine, type Program, type UpOptions } from "./engine";
 const ROLES = ["event_reader"];
 
 describe("resources: adoption is done once the state holds what was adopted", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let engine: Engine;
   let account: string;
   let theirs: { readonly id: string; readonly value: string };
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     engine = new Engine();
     const { tenantId, environmentId } = fixture.operator;
     account = fixture.emulator.createAccount(tenantId, { name: "theirs", roles: ROLES }).id;
     theirs = fixture.emulator.createKey(account, environmentId, { name: "theirs" });
   });
-  afterEach(() => fixture.stop());
 
   const adopting = (more: object = {}, options: Partial<Declared> = {}): Declared => ({
     type: "key",

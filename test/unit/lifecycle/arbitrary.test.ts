@@ -94,15 +94,11 @@ function parsed(text: string): object {
 
 describe("resources take whatever a program hands over", function () {
   this.timeout(60_000);
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
-  before(async () => {
-    fixture = await UnitFixture.start();
-  });
   beforeEach(() => {
     process = fixture.process();
   });
-  after(() => fixture.stop());
 
   /** Failures must be returned, or thrown as errors of this package. */
   const only = async (attempt: () => Promise<unknown>): Promise<void> => {

@@ -16,11 +16,7 @@ import {
 const SAME = { main: FINGERPRINT };
 
 describe("lifecycle/connections", () => {
-  let fixture: UnitFixture;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
+  const fixture = UnitFixture.forEachTest();
 
   const ACCOUNT = { roles: ["event_reader"], namePrefix: "ci" } satisfies AccountInputs;
 

@@ -12,20 +12,18 @@ import {
 } from "../fixture";
 
 describe("lifecycle: an object that a resource of another provider manages", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let runFolder: string;
   let process: ProviderProcess;
   let accountId: string;
   const roles = ["event_ingestor"];
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     runFolder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-run-"));
     process = fixture.process({ runFolder });
     accountId = (await process.accounts.create({ name: "ci", roles })).id;
     fixture.clock.now += HOUR;
   });
   afterEach(async () => {
-    await fixture.stop();
     rmSync(runFolder, { recursive: true });
   });
 
@@ -135,13 +133,9 @@ describe("lifecycle: an object that a resource of another provider manages", () 
 });
 
 describe("lifecycle: an object with two entries in the state of a plugin stack", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let urn = "";
   const roles = ["event_ingestor"];
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
 
   it("is named by a warning that says what to do", async () => {
     const first = fixture.process();

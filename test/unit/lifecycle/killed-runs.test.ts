@@ -17,11 +17,10 @@ const ROLES = ["event_ingestor"];
 const OVER = 3 * MINUTE;
 
 describe("resources: what killed runs have left", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let notes: Notes;
   let process: ProviderProcess;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
+  beforeEach(() => {
     notes = new Notes(fixture);
     process = start();
   });

@@ -11,11 +11,7 @@ import {
 
 /** After the end of its own credential, a run could do nothing more. */
 describe("resources: the operator's own credential", () => {
-  let fixture: UnitFixture;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
+  const fixture = UnitFixture.forEachTest();
 
   const ownKey = () =>
     fixture.emulator.keys().find(({ value }) => value === fixture.operator.apiKey) ?? assert.fail();

@@ -21,11 +21,7 @@ const SOURCE = "The credential from config key flexprice:apiKey";
 const BUILT_IN = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
 describe("lifecycle/preview-checks", () => {
-  let fixture: UnitFixture;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
+  const fixture = UnitFixture.forEachTest();
 
   const account = async (
     { accounts }: ProviderProcess,

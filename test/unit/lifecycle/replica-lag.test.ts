@@ -23,17 +23,15 @@ const NOTHING = { items: [], pagination: { total: 0 } };
 
 /** A request reads from a replica until it writes: it may not see the changes of others yet. */
 describe("resources: a read replica that lags", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let id: string;
   let state: AccountState;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     ({ id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES }));
     fixture.emulator.clearRequests();
   });
-  afterEach(() => fixture.stop());
 
   /** Makes this many responses come from the replica. */
   const lag = (status: number, body: object, method: string, path: RegExp, times: number) =>
@@ -202,8 +200,7 @@ describe("resources: a read replica that lags", () => {
     });
 
     it("an account, by the server's clock, however far ours is ahead", async () => {
-      await fixture.stop();
-      fixture = await UnitFixture.start({ serverAheadMs: -15 * MINUTE });
+      await fixture.start({ serverAheadMs: -15 * MINUTE });
       ({ id, state } = await createAccount(fixture.process(), { namePrefix: "ci", roles: ROLES }));
       process = fixture.process();
       lag(200, NOTHING, "POST", /search/, 99);

@@ -12,13 +12,11 @@ const ODD = "x\x1b[2J\x07\u202e\u2028\r\ny";
 const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 describe("resources show nothing that a terminal would obey", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
   });
-  afterEach(() => fixture.stop());
 
   it("in check failures, of names, roles, ids and properties", async () => {
     const account = { name: ODD, roles: [ODD], [ODD]: 1 } as unknown as AccountInputs;

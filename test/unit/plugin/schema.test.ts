@@ -243,11 +243,7 @@ describe("plugin/schema.json", () => {
   });
 
   describe("marks the inputs that replace the resource if they get another value", () => {
-    let fixture: UnitFixture;
-    before(async () => {
-      fixture = await UnitFixture.start();
-    });
-    after(() => fixture.stop());
+    const fixture = UnitFixture.forEachTest();
 
     const cases: [
       resource: "ApiKey" | "ServiceAccount",

@@ -3,10 +3,9 @@ import { ConnectionPool } from "../../../provider/session/connection-pool";
 import { failureOf, MINUTE, START, UnitFixture } from "../fixture";
 
 describe("session/connection-pool", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest({ serverAheadMs: MINUTE });
   let connections: ConnectionPool;
   beforeEach(async () => {
-    fixture = await UnitFixture.start({ serverAheadMs: MINUTE });
     const config: Record<string, string> = {
       "flexprice:baseUrl": fixture.emulator.url,
       "flexprice:apiKey": fixture.operator.apiKey,
@@ -17,7 +16,6 @@ describe("session/connection-pool", () => {
       fixture.platform(),
     );
   });
-  afterEach(() => fixture.stop());
 
   it("makes each connection once", async () => {
     const connection = connections.connect(undefined);

@@ -7,11 +7,7 @@ const ME = "GET /users/me";
 const ASSIGNABLE = "GET /rbac/roles?user_type=service_account";
 
 describe("session/connection", () => {
-  let fixture: UnitFixture;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
+  const fixture = UnitFixture.forEachTest();
 
   const bearer = (environmentId?: string) =>
     fixture.process({

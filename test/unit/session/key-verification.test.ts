@@ -1,26 +1,32 @@
 import assert from "node:assert/strict";
 import { authenticateWithKey, confirmRevoked } from "../../../provider/session/key-verification";
-import { credential, failureOf, type ProviderProcess, token, UnitFixture } from "../fixture";
+import {
+  credential,
+  failureOf,
+  type ProviderProcess,
+  token,
+  UnitFixture,
+  type UnitFixtureOptions,
+} from "../fixture";
 
 const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
 const ME = "GET /users/me";
 const ALL_PAUSES = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
 
 describe("session/key-verification", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let account: string;
   let key: { id: string; value: string };
   let pauses: number[];
-  async function set(options: Parameters<typeof UnitFixture.start>[0] = {}): Promise<void> {
-    fixture = await UnitFixture.start(options);
+  async function set(options: UnitFixtureOptions = {}): Promise<void> {
+    await fixture.start(options);
     process = fixture.process();
     pauses = [];
     const { tenantId, environmentId } = fixture.operator;
     account = fixture.emulator.createAccount(tenantId, { name: "a", roles: ["event_reader"] }).id;
     key = fixture.emulator.createKey(account, environmentId, { name: "k" });
   }
-  afterEach(() => fixture.stop());
 
   const stopped = (by = process) =>
     confirmRevoked(by.connection, key.value, async (ms) => {

@@ -11,13 +11,11 @@ const COUNT = "list, limit 1, offset 0";
 const PAGES = ["list, limit 1000, offset 0", "list, limit 1000, offset 1000"];
 
 describe("session/reads", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let reads: Reads;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     reads = fixture.process().connection.reads;
   });
-  afterEach(() => fixture.stop());
 
   /** Creates accounts, and returns their ids, oldest first. */
   function accounts(count: number): string[] {

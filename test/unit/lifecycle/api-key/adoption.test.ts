@@ -15,20 +15,18 @@ import {
 const ROLES = ["event_reader", "event_ingestor"];
 
 describe("resources/api-key-adoption", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let account: string;
   let tenantId: string;
   let theirs: EmulatedKey;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     tenantId = fixture.operator.tenantId;
     account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
     const { environmentId } = fixture.operator;
     theirs = fixture.emulator.createKey(account, environmentId, { name: "k" });
   });
-  afterEach(() => fixture.stop());
   const adopting = (more: Partial<KeyInputs> = {}): KeyInputs => ({
     name: "k",
     type: "private_key",

@@ -23,14 +23,9 @@ const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
 describe("lifecycle/api-key: check", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
-  before(async () => {
-    fixture = await UnitFixture.start();
-  });
-  after(() => fixture.stop());
   beforeEach(() => {
-    fixture.clock.now = START;
     process = fixture.process();
   });
 

@@ -14,6 +14,7 @@ import {
   START,
   token,
   UnitFixture,
+  type UnitFixtureOptions,
 } from "../../fixture";
 
 const ROLES = ["event_reader", "event_ingestor"];
@@ -22,19 +23,17 @@ const POST = "POST /secrets/api/keys";
 const optionalName = (name: string | undefined) => (name === undefined ? {} : { name });
 
 describe("lifecycle/api-key: create and update", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let account: string;
   let tenantId: string;
-  async function set(options: Parameters<typeof UnitFixture.start>[0] = {}): Promise<void> {
-    await fixture?.stop();
-    fixture = await UnitFixture.start(options);
+  async function set(options: UnitFixtureOptions = {}): Promise<void> {
+    await fixture.start(options);
     process = fixture.process();
     tenantId = fixture.operator.tenantId;
     account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
   }
   beforeEach(() => set());
-  afterEach(() => fixture.stop());
 
   const keyOf = (id: string): EmulatedKey => {
     const key = fixture.emulator.keys().find((one) => one.id === id);

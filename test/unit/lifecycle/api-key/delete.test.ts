@@ -10,23 +10,20 @@ import {
   SECOND,
   token,
   UnitFixture,
+  type UnitFixtureOptions,
 } from "../../fixture";
 
 const ME = "GET /users/me";
 const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
 
 describe("lifecycle/api-key: delete", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let account: string;
   let id: string;
   let state: KeyState;
-  async function set(
-    inputs = {},
-    options: Parameters<typeof UnitFixture.start>[0] = {},
-  ): Promise<void> {
-    await fixture?.stop();
-    fixture = await UnitFixture.start(options);
+  async function set(inputs = {}, options: UnitFixtureOptions = {}): Promise<void> {
+    await fixture.start(options);
     account = fixture.emulator.createAccount(fixture.operator.tenantId, {
       roles: ["event_reader"],
     }).id;
@@ -36,7 +33,6 @@ describe("lifecycle/api-key: delete", () => {
     process = fixture.process();
   }
   beforeEach(() => set());
-  afterEach(() => fixture.stop());
 
   const status = () => fixture.emulator.keys().find((key) => key.id === id)?.status;
   const remove = (by = process, props = state) => by.keys.delete(id, props);

@@ -16,7 +16,7 @@ const AUTO = { name: "k-0123456789", autoName: "k-0123456789", namePrefix: "k" }
 const at = (ms: number) => new Date(START + ms).toISOString();
 
 describe("lifecycle/api-key: diff", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   const id = "secret_1";
   const inputs = {
@@ -35,10 +35,8 @@ describe("lifecycle/api-key: diff", () => {
     tenantId: "tenant_1",
   };
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
   });
-  afterEach(() => fixture.stop());
 
   const diff = async (olds: object, news: object) => {
     const { deleteBeforeReplace, changes, replaces } = await process.keys.diff(

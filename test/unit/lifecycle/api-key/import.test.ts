@@ -13,19 +13,17 @@ import {
 const VARIABLE = "FLEXPRICE_IMPORT_API_KEY";
 
 describe("lifecycle/api-key: import", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let account: string;
   let key: EmulatedKey;
   let expiresAt: Date;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     account = fixture.emulator.createAccount(fixture.operator.tenantId, {
       roles: ["event_reader"],
     }).id;
     expiresAt = new Date(fixture.clock.now + 90 * DAY);
     key = keyOf(account, "by hand");
   });
-  afterEach(() => fixture.stop());
 
   const keyOf = (owner: string, name: string) =>
     fixture.emulator.createKey(owner, fixture.operator.environmentId, { name, expiresAt });
@@ -135,11 +133,10 @@ describe("lifecycle/api-key: import", () => {
 });
 
 describe("lifecycle/api-key: a key without its value", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let key: EmulatedKey;
   let state: KeyState;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     const { tenantId, environmentId } = fixture.operator;
     const account = fixture.emulator.createAccount(tenantId, { roles: ["event_reader"] });
     const expiresAt = new Date(fixture.clock.now + 90 * DAY);
@@ -149,7 +146,6 @@ describe("lifecycle/api-key: a key without its value", () => {
     fixture.clock.now += 11 * MINUTE;
     fixture.emulator.clearRequests();
   });
-  afterEach(() => fixture.stop());
 
   const keys = () => fixture.process().keys;
 

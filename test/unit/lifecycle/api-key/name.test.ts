@@ -11,16 +11,14 @@ import {
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
 
 describe("lifecycle/api-key: names", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let account: string;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     const { tenantId } = fixture.operator;
     account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ["event_reader"] }).id;
   });
-  afterEach(() => fixture.stop());
 
   const nameOf = (id: string) => fixture.emulator.keys().find((key) => key.id === id)?.name;
   const inputs = (more: Partial<KeyInputs> = {}): KeyInputs => ({

@@ -11,6 +11,7 @@ import {
   START,
   token,
   UnitFixture,
+  type UnitFixtureOptions,
 } from "../../fixture";
 
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
@@ -20,17 +21,13 @@ const LIST = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=de
 const PROBE = LIST.replace("1000", "1");
 
 describe("lifecycle/api-key: read", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let account: string;
   let id: string;
   let state: KeyState;
-  async function set(
-    options: Parameters<typeof UnitFixture.start>[0] = {},
-    inputs = {},
-  ): Promise<void> {
-    await fixture?.stop();
-    fixture = await UnitFixture.start(options);
+  async function set(options: UnitFixtureOptions = {}, inputs = {}): Promise<void> {
+    await fixture.start(options);
     account = fixture.emulator.createAccount(fixture.operator.tenantId, {
       name: "ci",
       roles: ["event_reader"],
@@ -41,7 +38,6 @@ describe("lifecycle/api-key: read", () => {
     process = fixture.process();
   }
   beforeEach(() => set());
-  afterEach(() => fixture.stop());
 
   const read = (by = process, props: Partial<KeyState> = state) => by.keys.read(id, props);
   const kept = () => ({ id, props: state });

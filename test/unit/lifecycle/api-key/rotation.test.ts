@@ -8,15 +8,13 @@ const LIFETIME = 90 * DAY;
 type More = Readonly<Record<string, unknown>>;
 
 describe("lifecycle/api-key: a rotation with onDelete expire", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let engine: Engine;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     engine = new Engine();
   });
-  afterEach(() => fixture.stop());
 
   const account = (roles = ["event_reader"], more: More = {}): Declared => ({
     type: "account",
@@ -517,8 +515,7 @@ describe("lifecycle/api-key: a rotation with onDelete expire", () => {
   });
 
   it("does not rely on a local clock that is far ahead", async () => {
-    await fixture.stop();
-    fixture = await UnitFixture.start({ serverAheadMs: -100 * DAY });
+    await fixture.start({ serverAheadMs: -100 * DAY });
     const [first] = await rotated();
     assert.deepEqual([isAlive(first), process.warnings.length > 0], [true, true]);
   });

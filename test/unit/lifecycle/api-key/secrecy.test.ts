@@ -4,11 +4,7 @@ import { createKey, failureOf, type KeyInputs, type KeyState, UnitFixture } from
 
 /** Values that do not look like keys: the first code that reads one must call rememberSecret. */
 describe("lifecycle/api-key: keys are known as secrets", () => {
-  let fixture: UnitFixture;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
+  const fixture = UnitFixture.forEachTest();
 
   const adopting = (apiKey: string): KeyInputs => ({
     name: "k",

@@ -17,13 +17,11 @@ const NO_ROLE = "roles: Service accounts must have at least one role assigned";
 const ALLOWED = "Allowed roles: event_ingestor, event_reader, super_admin.";
 
 describe("lifecycle/service-account: check and diff", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
-  before(async () => {
-    fixture = await UnitFixture.start();
+  beforeEach(() => {
     process = fixture.process();
   });
-  after(() => fixture.stop());
 
   const check = (news: object, olds: object = {}) =>
     process.accounts.check(olds, news as AccountInputs);
@@ -155,7 +153,7 @@ describe("lifecycle/service-account: check and diff", () => {
 
     describe("of adopt", () => {
       let id: string;
-      before(() => {
+      beforeEach(() => {
         const { tenantId } = fixture.operator;
         const roles = ["event_reader", "event_ingestor"];
         id = fixture.emulator.createAccount(tenantId, { name: "theirs", roles }).id;

@@ -15,15 +15,13 @@ const ROLES = ["event_ingestor"];
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 
 describe("lifecycle/service-account: create, read and update", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let tenantId: string;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     tenantId = fixture.operator.tenantId;
   });
-  afterEach(() => fixture.stop());
 
   const accountOf = (id: string) =>
     fixture.emulator.accounts().find((account) => account.id === id);

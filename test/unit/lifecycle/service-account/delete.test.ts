@@ -14,7 +14,7 @@ import {
 const ROLES = ["event_ingestor"];
 
 describe("lifecycle/service-account: delete", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let tenantId: string;
   let id: string;
@@ -29,13 +29,11 @@ describe("lifecycle/service-account: delete", () => {
   const accountOf = (one: string) =>
     fixture.emulator.accounts().find((account) => account.id === one);
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     tenantId = fixture.operator.tenantId;
     ({ id, state } = await createAccount(process, { name: "ci", roles: ROLES }));
     fixture.emulator.clearRequests();
   });
-  afterEach(() => fixture.stop());
 
   it("archives, and knows that it is gone", async () => {
     await process.accounts.delete(id, state);

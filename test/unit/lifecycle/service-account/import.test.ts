@@ -2,11 +2,7 @@ import assert from "node:assert/strict";
 import { type AccountState, failureOf, UnitFixture } from "../../fixture";
 
 describe("lifecycle/service-account: import", () => {
-  let fixture: UnitFixture;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
-  });
-  afterEach(() => fixture.stop());
+  const fixture = UnitFixture.forEachTest();
 
   async function importOf(name: string) {
     const { tenantId } = fixture.operator;

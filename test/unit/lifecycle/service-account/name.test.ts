@@ -13,15 +13,13 @@ const ROLES = ["event_ingestor"];
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
 
 describe("lifecycle/service-account: names", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let process: ProviderProcess;
   let tenantId: string;
   beforeEach(async () => {
-    fixture = await UnitFixture.start();
     process = fixture.process();
     tenantId = fixture.operator.tenantId;
   });
-  afterEach(() => fixture.stop());
 
   const nameOf = (id: string) => fixture.emulator.accounts().find((one) => one.id === id)?.name;
   const diff = (id: string, olds: AccountState, news: AccountInputs) =>

@@ -32,11 +32,10 @@ const NO: { kind: "status"; status: number; body: unknown } = {
 };
 
 describe("session/recovery/recovery", () => {
-  let fixture: UnitFixture;
+  const fixture = UnitFixture.forEachTest();
   let notes: Notes;
   let owner: string;
-  beforeEach(async () => {
-    fixture = await UnitFixture.start();
+  beforeEach(() => {
     notes = new Notes(fixture);
     owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
   });
