@@ -17,6 +17,7 @@ import { type EngineLog, readEngineLog } from "./events";
 import { InlineHost } from "./inline-host";
 import { type ProcessInfo, processesWith } from "./processes";
 import { ensurePulumi, type PulumiCli } from "./pulumi-cli";
+import { SecretsProvider } from "./secrets-provider";
 
 const CHECKOUT = resolve(__dirname, "..");
 
@@ -61,7 +62,10 @@ export interface WorkspaceOptions {
   show?: boolean;
   /** Type-check the program as Pulumi does by default (slow); default: false. */
   typeCheck?: boolean;
-  /** Run the program in this process, which saves half of an operation; default: a process for each run. */
+  /**
+   * Run the program and the secrets provider in this process, which saves more than half of an operation; default: a
+   * process for each run, and a passphrase.
+   */
   inline?: boolean;
   /** When to kill an operation, in milliseconds; default: three minutes, and never where output is shown. */
   operationTimeoutMs?: number;
@@ -100,6 +104,7 @@ export interface StackState {
   version: number;
   deployment: {
     manifest: { time: string; version: string };
+    secrets_providers?: object;
     resources?: StateResource[];
     pending_operations?: { type: string; resource: StateResource }[];
   };
@@ -128,7 +133,10 @@ const VERB_ARGUMENTS: Record<Verb, readonly string[]> = {
 
 const RUNS_PROGRAM: ReadonlySet<Verb> = new Set(["preview", "up"]);
 
-/** What `stack init` has written, by project and stack: it would write the same again, and takes half a second. */
+/**
+ * What `stack init` has written, by project, stack and secrets provider: it would write the same again, and takes half a
+ * second.
+ */
 const newStacks = new Map<string, readonly [path: string, text: string][]>();
 
 const undisposed = new Set<PulumiWorkspace>();
@@ -149,6 +157,7 @@ export class PulumiWorkspace {
   readonly #options: WorkspaceOptions;
   readonly #configFile: string;
   readonly #inlineHost: InlineHost | undefined;
+  readonly #secretsProvider: SecretsProvider | undefined;
   readonly #stateFolder: string;
   #operations = 0;
 
@@ -168,6 +177,7 @@ export class PulumiWorkspace {
     this.#stateFolder = join(this.scratch, "state");
     this.env = this.#environment();
     this.#inlineHost = options.inline ? new InlineHost() : undefined;
+    this.#secretsProvider = options.inline ? new SecretsProvider() : undefined;
   }
 
   /** Prepares the folders and the stack. Gets a CLI first where this machine has none. */
@@ -325,6 +335,7 @@ export class PulumiWorkspace {
   removeFolders(): void {
     undisposed.delete(this);
     this.#inlineHost?.stop();
+    this.#secretsProvider?.stop();
     const folders = [this.scratch];
     if (typeof this.#options.program !== "string") folders.push(this.programDirectory);
     for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -334,15 +345,18 @@ export class PulumiWorkspace {
     const { program, config = {} } = this.#options;
     if (typeof program !== "string") writeProgram(this.programDirectory, program);
     await this.#inlineHost?.start();
+    Object.assign(this.env, await this.#secretsProvider?.start());
     // `stack init` and `config` write beside the Pulumi.yaml that they see. They see a copy here, so
     // that the program's folder stays as it is.
     const project = readFileSync(join(this.programDirectory, "Pulumi.yaml"), "utf8");
     mkdirSync(this.#stateFolder);
     writeFileSync(join(this.scratch, "Pulumi.yaml"), project);
-    const kind = JSON.stringify([project, this.stack]);
+    const secretsProvider = this.#secretsProvider?.option;
+    const kind = JSON.stringify([project, this.stack, secretsProvider]);
     const files = newStacks.get(kind);
     if (files === undefined) {
-      await ok(this.run(["stack", "init", "--no-select"]));
+      const options = secretsProvider === undefined ? [] : [secretsProvider];
+      await ok(this.run(["stack", "init", "--no-select", ...options]));
       newStacks.set(kind, [...filesIn(this.scratch, this.#stateFolder, this.#configFile)]);
     } else {
       for (const [path, text] of files) writeFile(join(this.scratch, path), text);

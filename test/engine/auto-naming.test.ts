@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { StackState } from "../../scripts/workspace";
 import { atNight, nightly, sample } from "../support/sample";
 import {
   accountWithKey,
@@ -13,6 +12,7 @@ import {
   prefixOf,
   succeeded,
 } from "./fixture";
+import { importReleasedState } from "./released-state";
 import { assertStatesAreTheServer } from "./shared-home";
 
 /** An account and a key with this logical name; the other parameters are code. */
@@ -288,7 +288,6 @@ describe("a name in the program", () => {
 });
 
 describe("a state of release 0.1.0, with a program that gives no names", () => {
-  const STATE = readFileSync(join(__dirname, "fixtures", "state-0.1.0.json"), "utf8");
   let fixture: EngineFixture;
   let accountId: string;
 
@@ -296,33 +295,7 @@ describe("a state of release 0.1.0, with a program that gives no names", () => {
     fixture = await EngineFixture.open(
       accountWithKey({ key: 'expiresAt: "2099-06-01T12:00:00Z"' }),
     );
-    const { tenantId, environmentId, apiKey } = fixture.operator;
-    const account = fixture.emulator.createAccount(tenantId, {
-      name: "ci",
-      roles: ["event_ingestor"],
-    });
-    const key = fixture.emulator.createKey(account.id, environmentId, {
-      name: "ci",
-      expiresAt: new Date("2099-06-01T12:00:00Z"),
-    });
-    accountId = account.id;
-    const config = readFileSync(join(fixture.workspace.scratch, "Pulumi.test.yaml"), "utf8");
-    const places = {
-      ACCOUNT_ID: account.id,
-      KEY_ID: key.id,
-      KEY_VALUE: key.value,
-      DISPLAY_ID: key.displayId,
-      TENANT_ID: tenantId,
-      OPERATOR_KEY: apiKey,
-      SALT: /^encryptionsalt: (\S+)$/m.exec(config)?.[1] ?? "",
-    };
-    const state = Object.entries(places).reduce(
-      (text, [place, value]) => text.replaceAll(place, value),
-      STATE,
-    );
-    await fixture.workspace.importState(JSON.parse(state) as StackState);
-    // It contains keys in plain text, which the provider must not write.
-    rmSync(join(fixture.workspace.scratch, "import.json"));
+    ({ accountId } = await importReleasedState(fixture));
   });
   after(() => fixture.close());
 
