@@ -33,8 +33,8 @@ interface SuiteGroup {
 const BUILD: StaticStep = { name: "build", command: ["npm", "run", "build"] };
 
 const STATIC_STEPS: readonly StaticStep[] = [
-  { name: "biome", command: ["biome", "check", "--error-on-warnings"] },
-  { name: "types", command: ["tsc", "-p", "tsconfig.json"] },
+  { name: "lint", command: ["npm", "run", "lint"] },
+  { name: "types", command: ["npm", "run", "typecheck"] },
   { name: "knip", command: ["knip"] },
   { name: "publint", command: ["publint", "--strict"] },
   { name: "typedoc", command: ["typedoc", "--emit", "none"] },
