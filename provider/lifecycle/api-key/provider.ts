@@ -1,6 +1,6 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { z } from "zod";
-import type { Key } from "../../api/schemas";
+import type { Key, User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { isYoung, retryWhileUnknown } from "../../session/replica-lag";
 import {
@@ -266,48 +266,58 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   private async createOrAdopt(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
-    const { serviceAccountId, name, namePrefix = NAME_PREFIX, type } = inputs;
     const connection = this.context.connect(inputs.connection);
     const caller = await connection.caller();
-    const owner = serviceAccountId ?? caller.id;
     const adoptedId = this.spentAdoption(inputs);
-    const origin = {
-      tenantId: caller.tenant.id,
-      environmentId: connection.chosenEnvironment,
-      adoptedId,
+    const { adopt } = inputs;
+    return adopt === undefined || adoptedId !== undefined
+      ? await this.createKey(connection, caller, inputs, adoptedId)
+      : await this.adopt(connection, caller, inputs, adopt);
+  }
+
+  private async adopt(
+    connection: Connection,
+    caller: User,
+    inputs: Inputs,
+    adopt: NonNullable<Inputs["adopt"]>,
+  ): Promise<dynamic.CreateResult<State>> {
+    const { managed, adoptedIds, diffedKeys } = this.context;
+    const owner = inputs.serviceAccountId ?? caller.id;
+    const listed = await this.findAdoptable(connection, adopt, inputs, owner);
+    connection.forgetPending(caller.tenant.id, listed);
+    managed.add(listed.id);
+    adoptedIds.add(listed.id);
+    const replaced = diffedKeys.claim(inputs);
+    await diffedKeys.noteAdopted(listed.id, inputs);
+    const now = connection.api.serverNow();
+    return {
+      id: listed.id,
+      outs: toState(inputs, listed, {
+        tenantId: caller.tenant.id,
+        environmentId: connection.chosenEnvironment,
+        apiKey: adopt.apiKey,
+        adoptedId: listed.id,
+        // The adopted key may be one of the predecessors.
+        predecessors: predecessorsOf(this.context, replaced, inputs, now).filter(
+          ({ id }) => id !== listed.id,
+        ),
+      }),
     };
-    if (inputs.adopt !== undefined && adoptedId === undefined) {
-      const { managed, adoptedIds, diffedKeys } = this.context;
-      const listed = await this.findAdoptable(connection, inputs.adopt, inputs, owner);
-      connection.forgetPending(caller.tenant.id, listed);
-      managed.add(listed.id);
-      adoptedIds.add(listed.id);
-      const replaced = diffedKeys.claim(inputs);
-      await diffedKeys.noteAdopted(listed.id, inputs);
-      // The adopted key may be one of the predecessors.
-      const predecessors = predecessorsOf(
-        this.context,
-        replaced,
-        inputs,
-        connection.api.serverNow(),
-      ).filter(({ id }) => id !== listed.id);
-      return {
-        id: listed.id,
-        outs: toState(inputs, listed, {
-          ...origin,
-          apiKey: inputs.adopt.apiKey,
-          adoptedId: listed.id,
-          predecessors,
-        }),
-      };
-    }
+  }
+
+  private async createKey(
+    connection: Connection,
+    caller: User,
+    inputs: Inputs,
+    adoptedId: string | undefined,
+  ): Promise<dynamic.CreateResult<State>> {
+    const { name, namePrefix = NAME_PREFIX, type, serviceAccountId, expiresAt, expiresIn } = inputs;
     if (serviceAccountId !== undefined) {
       await retryWhileUnknown(connection, serviceAccountId, () =>
         requireAccount(connection, serviceAccountId),
       );
     }
     await connection.recover(this.context.warn);
-    const { expiresAt, expiresIn } = inputs;
     if (hasPassed(expiresAt, connection.api.serverNow())) {
       throw new FlexpriceError({
         kind: "refused",
@@ -332,8 +342,10 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     return {
       id: secret.id,
       outs: toState(inputs, secret, {
-        ...origin,
+        tenantId: caller.tenant.id,
+        environmentId: connection.chosenEnvironment,
         apiKey: api_key,
+        adoptedId,
         predecessors: predecessorsOf(this.context, replaced, inputs, Date.parse(secret.created_at)),
       }),
     };
