@@ -3,31 +3,26 @@ import type { Command, Option } from "commander";
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** What a shell can complete: it knows the options of the command line without starting it. */
-interface Completions {
-  readonly name: string;
-  readonly commands: readonly {
-    readonly name: string;
-    readonly description: string;
-    readonly options: readonly Option[];
-    /** Values of its arguments. */
-    readonly values: readonly string[];
-  }[];
-}
-
 /** A script that a shell reads once, made from the options that the parser knows. */
 export function completionScript(shell: Shell, program: Command): string {
+  return { bash, zsh, fish }[shell](completionsOf(program));
+}
+
+/** What a shell can complete: it knows the options of the command line without starting it. */
+type Completions = ReturnType<typeof completionsOf>;
+
+function completionsOf(program: Command) {
   const help = program.createHelp();
-  const completions = {
+  return {
     name: program.name(),
     commands: program.commands.map((command) => ({
       name: command.name(),
       description: command.description(),
       options: help.visibleOptions(command),
+      /** Values of its arguments. */
       values: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
     })),
   };
-  return { bash, zsh, fish }[shell](completions);
 }
 
 /** Without a match, bash completes file names. */

@@ -135,12 +135,9 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
       parseFailOn,
     )
     .addOption(
-      new Option(
-        "--older-than <duration>",
+      olderThan(
         "a key must be this much older than the state in every export to count as in no stack",
-      )
-        .argParser(duration)
-        .default(durationMs("24h"), "24h"),
+      ),
     )
     .option(
       "--user-keys",
@@ -163,12 +160,7 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
       'outputs of "pulumi stack export", one for every stack of this tenant; "-": standard input',
     )
     .addOption(
-      new Option(
-        "--older-than <duration>",
-        "skip anything that is not this much older than the state in every export",
-      )
-        .argParser(duration)
-        .default(durationMs("24h"), "24h"),
+      olderThan("skip anything that is not this much older than the state in every export"),
     )
     .option("--keep <ids...>", "ids of keys and accounts to leave alone")
     .option("--user-keys", "include keys of users, such as people and pipelines")
@@ -218,6 +210,12 @@ function withServerOptions(command: Command): Command {
     )
     .option("--no-stack", "use only FLEXPRICE_ environment variables")
     .option("--connection <name>", "use one of flexprice:connections");
+}
+
+function olderThan(description: string): Option {
+  return new Option("--older-than <duration>", description)
+    .argParser(duration)
+    .default(durationMs("24h"), "24h");
 }
 
 function wholeNumber(text: string): number {

@@ -1,4 +1,3 @@
-import type { Key } from "../api/schemas";
 import { escapeControl, quoted, redact } from "../shared/redaction";
 
 /** Where a long name is cut. */
@@ -11,13 +10,6 @@ export function byAge(one: { readonly id: string }, other: { readonly id: string
 
 function ulidOf(id: string): string {
   return id.slice(id.lastIndexOf("_") + 1);
-}
-
-/** Groups keys by the user or service account that they act for. */
-export function byOwner<Row extends Pick<Key, "user_id">>(
-  keys: readonly Row[],
-): Map<string, Row[]> {
-  return groupBy(keys, ({ user_id }) => user_id);
 }
 
 export function groupBy<Row>(rows: readonly Row[], idOf: (row: Row) => string): Map<string, Row[]> {

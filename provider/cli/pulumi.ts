@@ -2,7 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parse } from "yaml";
 import { z } from "zod";
-import { FlexpriceError } from "../shared/errors";
+import { errorText, FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
 import { rememberSecret } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
@@ -56,8 +56,7 @@ function parseProject(file: string): z.infer<typeof projectShape> {
   try {
     return projectShape.parse(parse(readFileSync(file, "utf8")));
   } catch (error) {
-    const reason =
-      error instanceof z.ZodError ? z.prettifyError(error) : String(Object(error).message);
+    const reason = error instanceof z.ZodError ? z.prettifyError(error) : errorText(error);
     throw new FlexpriceError({
       kind: "configuration",
       operation: `read the Pulumi project ${file}`,
@@ -77,7 +76,13 @@ interface ConfigValue {
 /** The config of the chosen stack, or why no stack counts. */
 export type StackConfig =
   | { readonly kind: "read"; readonly values: ReadonlyMap<string, ConfigValue> }
-  | { readonly kind: "none"; readonly why: string; readonly fix: string };
+  | NoStack;
+
+interface NoStack {
+  readonly kind: "none";
+  readonly why: string;
+  readonly fix: string;
+}
 
 /** A stack's name, or false for no stack. Undefined: the selected stack, if there is one. */
 export type StackChoice = string | false | undefined;
@@ -95,9 +100,6 @@ export async function readStackConfig(
   context: CommandContext,
   stack: StackChoice,
 ): Promise<StackConfig> {
-  if (stack === false) {
-    return { kind: "none", why: "--no-stack was given", fix: "leave out --no-stack." };
-  }
   const unreadable = (reason: string, fix: string) =>
     new FlexpriceError({
       kind: "configuration",
@@ -105,37 +107,19 @@ export async function readStackConfig(
       reason,
       fix,
     });
-  const none = (why: string, fix: string): StackConfig => {
-    if (stack !== undefined) throw unreadable(why, fix);
-    return { kind: "none", why, fix };
-  };
-  if (findProjectFile(context.directory) === undefined) {
-    return none(
-      "there is no Pulumi project here",
-      "run the command in the folder of the project's Pulumi.yaml.",
-    );
+  const output = await askPulumi(context, stack, "config", "--json", "--show-secrets");
+  if (output.kind === "none") {
+    // Without the stack that the user named, the command would use another server.
+    if (typeof stack === "string") throw unreadable(output.why, output.fix);
+    return output;
   }
-  const result = await context.run("pulumi", [
-    ...["config", "--json", "--show-secrets", "--non-interactive", "--color", "never"],
-    ...(stack === undefined ? [] : ["--stack", stack]),
-  ]);
-  if (result === undefined) {
-    return none(
-      "there is no pulumi CLI on the PATH",
-      "install it (https://www.pulumi.com/docs/install/), or use only environment variables: --no-stack.",
-    );
-  }
-  const { status, stdout, stderr } = result;
-  if (status !== 0 && /no stack selected/.test(stderr)) {
-    return none("no stack is selected", "select it: pulumi stack select.");
-  }
-  if (status !== 0) {
+  if (output.kind === "failed") {
     throw unreadable(
-      `pulumi config ended with exit status ${status}: ${stderr.trim()}`,
+      output.why,
       "fix what the Pulumi CLI reports, or use only environment variables: --no-stack.",
     );
   }
-  const parsed = configShape.safeParse(parseJson(stdout));
+  const parsed = configShape.safeParse(parseJson(output.content));
   if (!parsed.success) {
     throw unreadable(
       "the output of pulumi config --json has an unknown format",
@@ -148,28 +132,46 @@ export async function readStackConfig(
   return { kind: "read", values: new Map(Object.entries(parsed.data)) };
 }
 
-/** The export of the chosen stack with encrypted secrets, or why there is none. */
-export type StackState =
-  | { readonly kind: "read"; readonly content: string }
-  | { readonly kind: "none"; readonly why: string };
+/** Asks the Pulumi CLI for the stack's state, with encrypted secrets. */
+export function readStackState(context: CommandContext, stack: StackChoice): Promise<StackOutput> {
+  return askPulumi(context, stack, "stack export");
+}
 
-/** Asks the Pulumi CLI for the stack's state. */
-export async function readStackState(
+/** What the Pulumi CLI prints about the chosen stack, or why it prints nothing. */
+type StackOutput =
+  | { readonly kind: "read"; readonly content: string }
+  | NoStack
+  | { readonly kind: "failed"; readonly why: string };
+
+async function askPulumi(
   context: CommandContext,
   stack: StackChoice,
-): Promise<StackState> {
-  const none = (why: string): StackState => ({ kind: "none", why });
-  if (stack === false) return none("--no-stack was given");
-  if (findProjectFile(context.directory) === undefined)
-    return none("there is no Pulumi project here");
+  command: string,
+  ...options: string[]
+): Promise<StackOutput> {
+  const none = (why: string, fix: string): NoStack => ({ kind: "none", why, fix });
+  if (stack === false) return none("--no-stack was given", "leave out --no-stack.");
+  if (findProjectFile(context.directory) === undefined) {
+    return none(
+      "there is no Pulumi project here",
+      "run the command in the folder of the project's Pulumi.yaml.",
+    );
+  }
   const result = await context.run("pulumi", [
-    ...["stack", "export", "--non-interactive", "--color", "never"],
+    ...[...command.split(" "), ...options, "--non-interactive", "--color", "never"],
     ...(stack === undefined ? [] : ["--stack", stack]),
   ]);
-  if (result === undefined) return none("there is no pulumi CLI on the PATH");
-  if (result.status === 0) return { kind: "read", content: result.stdout };
-  if (/no stack selected/.test(result.stderr)) return none("no stack is selected");
-  return none(
-    `pulumi stack export ended with exit status ${result.status}: ${result.stderr.trim()}`,
-  );
+  if (result === undefined) {
+    return none(
+      "there is no pulumi CLI on the PATH",
+      "install it (https://www.pulumi.com/docs/install/), or use only environment variables: --no-stack.",
+    );
+  }
+  const { status, stdout, stderr } = result;
+  if (status === 0) return { kind: "read", content: stdout };
+  if (/no stack selected/.test(stderr)) {
+    return none("no stack is selected", "select it: pulumi stack select.");
+  }
+  const why = `pulumi ${command} ended with exit status ${status}: ${stderr.trim()}`;
+  return { kind: "failed", why };
 }

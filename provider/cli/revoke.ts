@@ -3,7 +3,7 @@ import { displayIdOf } from "../api/ids";
 import type { Key, User } from "../api/schemas";
 import type { Connection } from "../session/connection";
 import { guardEnvironment, guardTenant } from "../session/guards";
-import { seesEveryKey } from "../session/key-verification";
+import { REMOVE_ADOPT, seesEveryKey } from "../session/key-verification";
 import { isYoung, retryDespiteLag, retryWhileUnknown } from "../session/replica-lag";
 import { FlexpriceError, isFailure, operation } from "../shared/errors";
 import { escapeControl } from "../shared/redaction";
@@ -34,12 +34,11 @@ interface Stacks {
 }
 
 /** The key to revoke, and what uses it. */
-interface Leak {
+interface Leak extends Stacks {
   readonly connection: Connection;
   readonly baseUrl: string;
   readonly caller: User;
   readonly key: Key;
-  readonly stacks: Stacks;
   readonly holders: readonly Holder[];
 }
 
@@ -95,13 +94,13 @@ async function find(id: string, options: RevokeOptions, context: CommandContext)
     const caller = await connection.caller();
     progress("Reading the state of the stack …");
     const stacks = await lookAtStacks(given, options, context);
-    const { exports } = stacks;
-    await rejectForeign(exports, id, connection);
+    await rejectForeign(stacks.exports, id, connection);
     progress("Looking for the key …");
     const key = (await connection.reads.freshKeys()).find((one) => one.id === id);
     if (key === undefined) throw notVisible(id, connection, caller);
     rejectOwn(connection, key, caller);
-    return { connection, baseUrl, caller, key, stacks, holders: holdersOf(exports, id) };
+    const holders = holdersOf(stacks.exports, id);
+    return { connection, baseUrl, caller, key, holders, ...stacks };
   });
 }
 
@@ -112,7 +111,7 @@ async function lookAtStacks(
   context: CommandContext,
 ): Promise<Stacks> {
   const state = await readStackState(context, stack);
-  if (state.kind === "none") return { exports: given, notSelected: state.why };
+  if (state.kind !== "read") return { exports: given, notSelected: state.why };
   try {
     const selected = parseStackExport(state.content, "pulumi stack export");
     return { exports: [selected, ...given], notSelected: undefined };
@@ -160,27 +159,18 @@ function notVisible(id: string, connection: Connection, caller: User): Flexprice
   });
 }
 
-function print(
-  { key, caller, baseUrl, connection, stacks, holders }: Leak,
-  context: CommandContext,
-): void {
-  const { stdout, stderr } = context;
+function print(leak: Leak, { stdout, stderr }: CommandContext): void {
+  const { key, caller, baseUrl, connection, exports, holders } = leak;
   const now = connection.api.serverNow();
   const id = escapeControl(key.id);
   stdout.write(`${nameText(key.name)}  ${escapeControl(key.display_id)}  ${id}\n`);
   const lines = [
     `of ${ownerText(key)}, in tenant ${escapeControl(caller.tenant.id)} at ${baseUrl}`,
     `${rolesText(key.roles ?? [])}, created ${timeText(now - Date.parse(key.created_at))} ago, ${endText(key, now)}`,
-    ...holders.map(holderText),
-    ...(holders.length === 0 ? [nobodyText(stacks)] : []),
+    ...(holders.length === 0 ? [nobodyText(exports)] : holders.map(holderText)),
   ];
   for (const line of lines) writeParagraph(stdout, "  ", line);
-  if (stacks.exports.length > 0 && stacks.notSelected !== undefined) {
-    const text = `the selected stack was not looked at: ${escapeControl(stacks.notSelected)}`;
-    writeParagraph(stderr, "warning: ", text);
-  }
-  for (const warning of warningsFor(key, holders, stacks))
-    writeParagraph(stderr, "warning: ", warning);
+  for (const warning of warningsFor(leak)) writeParagraph(stderr, "warning: ", warning);
 }
 
 function ownerText({ user_id, user_type, service_account_name: name }: Key): string {
@@ -209,39 +199,27 @@ function holderText({ stack, resource, as }: Holder): string {
   }
 }
 
-function nobodyText({ exports }: Stacks): string {
+function nobodyText(exports: readonly StackExport[]): string {
   const names = exports.map(({ stack = "an empty stack" }) => escapeControl(stack)).join(", ");
   return exports.length === 0 ? "no stack was looked at" : `in no state of ${names}`;
 }
 
-function warningsFor(
-  key: Key,
-  holders: readonly Holder[],
-  { exports, notSelected }: Stacks,
-): string[] {
-  const asCredential =
-    key.user_type === "user"
-      ? [
-          "it is the key of a user. Pulumi, pipelines or people may use it as their credential, which no state shows. Replace it there first.",
-        ]
-      : [];
-  if (exports.length === 0) {
-    return [
-      ...asCredential,
-      `no stack was looked at, because ${escapeControl(notSelected ?? "none was given")}. A stack may hold this key, and services may use it. To look at a stack, pass its export: --stack-export FILE.`,
-    ];
-  }
-  return holders.some(({ as }) => as === "current" || as === "read")
-    ? [
-        ...asCredential,
-        "a stack gives this key to its consumers. Once it is revoked, they have no key that works until the stack gives them another.",
-      ]
-    : asCredential;
+function warningsFor({ key, holders, exports, notSelected }: Leak): string[] {
+  const why = notSelected === undefined ? undefined : escapeControl(notSelected);
+  return [
+    exports.length > 0 && why !== undefined && `the selected stack was not looked at: ${why}`,
+    key.user_type === "user" &&
+      "it is the key of a user. Pulumi, pipelines or people may use it as their credential, which no state shows. Replace it there first.",
+    exports.length === 0 &&
+      `no stack was looked at, because ${why ?? "none was given"}. A stack may hold this key, and services may use it. To look at a stack, pass its export: --stack-export FILE.`,
+    holders.some(({ as }) => as === "current" || as === "read") &&
+      "a stack gives this key to its consumers. Once it is revoked, they have no key that works until the stack gives them another.",
+  ].filter((warning) => warning !== false);
 }
 
-async function isConfirmed({ key, stacks }: Leak, context: CommandContext): Promise<boolean> {
+async function isConfirmed({ key, exports }: Leak, context: CommandContext): Promise<boolean> {
   const { stderr } = context;
-  const nothing = stacks.exports.length === 0 ? " No stack was looked at." : "";
+  const nothing = exports.length === 0 ? " No stack was looked at." : "";
   writeParagraph(
     stderr,
     "",
@@ -270,7 +248,12 @@ async function end({ connection, key }: Leak): Promise<void> {
       platform,
       async () => {
         const listed = await reads.freshKeys(key.user_id);
-        if (listed.some(({ id }) => id === key.id)) throw stillListed();
+        if (!listed.some(({ id }) => id === key.id)) return;
+        throw new FlexpriceError({
+          kind: "conflict",
+          reason: "the list still has the key",
+          fix: LOOK_AGAIN,
+        });
       },
       ({ kind }) => kind === "conflict",
     );
@@ -281,28 +264,19 @@ async function end({ connection, key }: Leak): Promise<void> {
   }
 }
 
-function stillListed(): FlexpriceError {
-  return new FlexpriceError({
-    kind: "conflict",
-    reason: "the list still has the key",
-    fix: LOOK_AGAIN,
-  });
-}
-
-function printEnd({ key, connection, stacks, holders }: Leak, { stdout }: CommandContext): void {
+function printEnd(leak: Leak, { stdout }: CommandContext): void {
+  const { key, connection, holders } = leak;
   const until = new Date(connection.api.serverNow() + CACHED_MS).toISOString().slice(11, 19);
   writeParagraph(
     stdout,
     "",
     `\nRevoked ${escapeControl(key.id)}. The server no longer lists it. If it was used in the last two minutes, it can work until ${until} UTC, because the server caches keys for two minutes.`,
   );
-  for (const holder of holders) {
-    writeParagraph(stdout, "- ", nextText(holder, key.id, stacks, isYoung(connection, key.id)));
-  }
+  for (const holder of holders) writeParagraph(stdout, "- ", nextText(holder, leak));
 }
 
 /** What the next operations of a stack that holds the key will do. */
-function nextText(holder: Holder, id: string, { exports }: Stacks, isNew: boolean): string {
+function nextText(holder: Holder, leak: Leak): string {
   const stack = escapeControl(holder.stack);
   const resource = quoteShort(holder.resource);
   switch (holder.as) {
@@ -313,39 +287,27 @@ function nextText(holder: Holder, id: string, { exports }: Stacks, isNew: boolea
     case "read":
       return `${stack}: the program reads the key as ${resource}. Its next "pulumi up" fails, until the program has the id of another key.`;
     case "current":
-      return `${stack}: ${currentText(holder, id, exports, isNew)}`;
+      return `${stack}: ${currentText(holder, leak)}`;
   }
 }
 
-function currentText(
-  { urn, resource }: Holder,
-  id: string,
-  exports: readonly StackExport[],
-  isNew: boolean,
-): string {
+function currentText({ urn, resource }: Holder, { key, exports, connection }: Leak): string {
   const name = quoteShort(resource);
   const states = exports
     .flatMap(({ keys }) => keys)
-    .filter((one) => one.urn === urn && one.id === id);
+    .filter((one) => one.urn === urn && one.id === key.id);
   if (!states.some(({ hasValue }) => hasValue)) {
     return `the state of ${name} does not have the key's value, so a refresh cannot prove that the key is gone, and fails. Create another key with "pulumi up --replace", and this URN: ${escapeControl(urn)}`;
   }
-  const left = states.flatMap(({ predecessors }) =>
-    predecessors.map(({ id }) => escapeControl(id)),
-  );
+  const left = new Set(states.flatMap(({ predecessors }) => predecessors));
   return [
     `run "pulumi up --refresh". It notices that the key of ${name} is gone, creates another, and updates what uses it.`,
-    ...(states.some(({ isAdopted }) => isAdopted)
-      ? [
-          'If the program still has "adopt" for it, remove that first: a key that is revoked cannot be adopted.',
-        ]
-      : []),
+    states.some(({ isAdopted }) => isAdopted) && REMOVE_ADOPT,
     'It waits for up to two minutes if the key was in use. Without --refresh, "pulumi up" does not notice.',
-    ...(isNew ? ["A refresh only notices this once the key is ten minutes old."] : []),
-    ...(left.length === 0
-      ? []
-      : [
-          `The state of the new key does not list the keys that earlier rotations left to expire. To end one now, revoke it: ${[...new Set(left)].join(", ")}.`,
-        ]),
-  ].join(" ");
+    isYoung(connection, key.id) && "A refresh only notices this once the key is ten minutes old.",
+    left.size > 0 &&
+      `The state of the new key does not list the keys that earlier rotations left to expire. To end one now, revoke it: ${[...left].map(escapeControl).join(", ")}.`,
+  ]
+    .filter((sentence) => sentence !== false)
+    .join(" ");
 }

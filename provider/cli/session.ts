@@ -7,7 +7,7 @@ import {
   type SettingsSource,
 } from "../config/read";
 import { Connection } from "../session/connection";
-import { FlexpriceError } from "../shared/errors";
+import type { FlexpriceError } from "../shared/errors";
 import type { CommandContext } from "./command-context";
 import { readStackConfig, type StackChoice, type StackConfig } from "./pulumi";
 import { withProgress } from "./terminal";
@@ -33,12 +33,6 @@ export function settingsSource(context: CommandContext, config: StackConfig): Se
   };
 }
 
-/** @throws FlexpriceError for an unknown setting: a typo in it would connect to another server. */
-function rejectUnknownSettings(config: StackConfig): void {
-  const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
-  if (unknown !== undefined) throw unknownSettingError(unknown);
-}
-
 /**
  * Connects to the Flexprice that the stack's config and the environment describe.
  * @throws FlexpriceError of kind `configuration`.
@@ -51,7 +45,9 @@ export async function connect(
     show("Reading the stack's config …");
     return readStackConfig(context, stack);
   });
-  rejectUnknownSettings(config);
+  // A typo in a setting would connect to another server.
+  const [unknown] = unknownSettings(config.kind === "read" ? [...config.values.keys()] : []);
+  if (unknown !== undefined) throw unknownSettingError(unknown);
   const { credential, ...settings } = readSettings(settingsSource(context, config), connection);
   if (credential === undefined) throw noCredential(config, connection);
   return openSession(context, credential, settings);
@@ -69,8 +65,7 @@ export function openSession(
 function noCredential(config: StackConfig, connection: string | undefined): FlexpriceError {
   const missing = missingCredential(connection);
   if (config.kind === "read") return missing;
-  return new FlexpriceError({
-    kind: "configuration",
+  return missing.with({
     reason: `${missing.reason}; ${config.why}, so only environment variables count`,
     fix: "set FLEXPRICE_API_KEY, or run the command in the folder of a Pulumi project whose stack has flexprice:apiKey.",
   });

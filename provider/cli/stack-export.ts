@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { text as readAll } from "node:stream/consumers";
 import { z } from "zod";
 import { prefixOf } from "../session/auto-name";
-import { FlexpriceError } from "../shared/errors";
+import { errorText, FlexpriceError } from "../shared/errors";
 import { parseJson } from "../shared/json";
 import { isApiKeyType, isServiceAccountType } from "../shared/resource-types";
 import type { CommandContext } from "./command-context";
@@ -42,8 +43,8 @@ export interface KeyResource {
   readonly isToBeDeleted: boolean;
   /** Whether the program only reads it, with `get`. */
   readonly isRead: boolean;
-  /** The keys that its rotations left to expire. */
-  readonly predecessors: readonly { readonly id: string; readonly expiresAt: string }[];
+  /** Ids of the keys that its rotations left to expire. */
+  readonly predecessors: readonly string[];
 }
 
 /** What an operation without an id may have created, as its inputs describe it. Undefined matches anything. */
@@ -97,7 +98,7 @@ const resourceShape = z.object({
       apiKey: z.unknown().optional(),
       adoptedId: z.unknown().optional(),
       predecessors: z
-        .array(z.object({ id: z.string(), expiresAt: z.string() }))
+        .array(z.object({ id: z.string() }).transform(({ id }) => id))
         .default([])
         .catch([]),
     })
@@ -183,8 +184,7 @@ export function parseStackExport(content: string, source: string): StackExport {
 function knownObject({ type, id, outputs }: z.infer<typeof resourceShape>): KnownObject[] {
   const kind = kindOf(type);
   if (id === "" || kind === undefined) return [];
-  const { tenantId, name, autoName, namePrefix, userId, serviceAccountId, onDelete } = outputs;
-  const predecessors = outputs.predecessors.map((one) => one.id);
+  const { tenantId, name, autoName, namePrefix, userId, serviceAccountId, predecessors } = outputs;
   // The program may have changed the prefix since: the one in the name counts too.
   const names = [name, autoName, namePrefix, prefixOf(name ?? ""), prefixOf(autoName ?? "")];
   return [
@@ -194,7 +194,7 @@ function knownObject({ type, id, outputs }: z.infer<typeof resourceShape>): Know
       tenantId,
       names: names.filter((one) => one !== undefined),
       ownerId: userId ?? serviceAccountId,
-      leavesPredecessor: onDelete === "expire",
+      leavesPredecessor: outputs.onDelete === "expire",
       ...(predecessors.length === 0 ? {} : { predecessors }),
     },
   ];
@@ -238,15 +238,11 @@ function kindOf(type: string): StackObject["kind"] | undefined {
 }
 
 async function readSource({ stdin, directory }: CommandContext, source: string): Promise<string> {
-  if (source === STDIN) {
-    const chunks: Buffer[] = [];
-    for await (const chunk of stdin) chunks.push(Buffer.from(chunk));
-    return Buffer.concat(chunks).toString("utf8");
-  }
+  if (source === STDIN) return await readAll(stdin);
   try {
     return readFileSync(resolve(directory, source), "utf8");
   } catch (error) {
-    throw unusable(source, String(Object(error).message));
+    throw unusable(source, errorText(error));
   }
 }
 

@@ -1,4 +1,5 @@
-import { type Answer, created, noContent, ok, panic, type Refusal, refuse } from "./answers";
+import { type Answer, created, noContent, ok, panic, refuse } from "./answers";
+import { isAdministrator } from "./auth";
 import { bind, type Call, required } from "./call";
 import type { Key, KeyType, User } from "./database";
 import { isInt64 } from "./decoding";
@@ -19,11 +20,6 @@ const INVALID_QUERY = "Please check the query parameters";
 const DEFAULT_LIMIT = 50;
 /** Of eight responses measured during an outage, six were 500 and two 404. */
 const SHARE_OF_500_IN_OUTAGE = 0.75;
-
-/** Whether the caller is a person with super_admin. The key of a service account never counts, whatever its roles. */
-function isAdministrator({ caller }: Call): boolean {
-  return !caller.isServiceAccount && caller.roles.includes("super_admin");
-}
 
 export function createKey(call: Call): Answer {
   const { state, caller } = call;
@@ -57,7 +53,7 @@ export function createKey(call: Call): Answer {
 
 /** Finds archived accounts too: they get a key that works. */
 function findAccount(call: Call, id: string): User {
-  if (!isAdministrator(call)) {
+  if (!isAdministrator(call.caller)) {
     throw refuse(
       "permission_denied",
       "Ask a tenant super_admin to mint or rotate service-account API keys",
@@ -73,19 +69,16 @@ function findAccount(call: Call, id: string): User {
   return user;
 }
 
-function findOwner({ state, caller }: Call, id: string): User {
-  if (state.down) throw outageWhileCreating(state, caller.tenantId, id);
-  if (!isStorable(id)) {
-    const details = { tenant_id: caller.tenantId, user_id: id };
-    throw refuse("not_found", "Failed to retrieve user", details);
+function findOwner(call: Call, id: string): User {
+  const { state, caller } = call;
+  const details = { tenant_id: caller.tenantId, user_id: id };
+  if (state.isDown()) {
+    // The server marks this error as both not_found and database_error, and picks one at random.
+    const code = state.random() < SHARE_OF_500_IN_OUTAGE ? "database_error" : "not_found";
+    throw refuse(code, "Failed to retrieve user", details);
   }
-  return findUser(state, caller.tenantId, id);
-}
-
-/** The server marks this error as both not_found and database_error, and picks one at random. */
-function outageWhileCreating(state: State, tenantId: string, userId: string): Refusal {
-  const code = state.random() < SHARE_OF_500_IN_OUTAGE ? "database_error" : "not_found";
-  return refuse(code, "Failed to retrieve user", { tenant_id: tenantId, user_id: userId });
+  if (!isStorable(id)) throw refuse("not_found", "Failed to retrieve user", details);
+  return findUser(call, id);
 }
 
 function isKeyType(type: string): type is KeyType {
@@ -99,7 +92,7 @@ export function listKeys(call: Call): Answer {
   const offset = integer(query.get("offset")) ?? 0;
   const from = instant(query.get("start_time"));
   const until = instant(query.get("end_time"));
-  const owner = isAdministrator(call) ? query.get("user_id") : caller.userId;
+  const owner = isAdministrator(call.caller) ? query.get("user_id") : caller.userId;
   state.reach("Failed to list secrets", undefined, [owner]);
 
   const found = [...state.keys.values()].filter((key) => {
@@ -193,7 +186,7 @@ export function deleteKey(call: Call): Answer {
   if (key?.tenantId !== caller.tenantId || key.environmentId !== caller.environmentId) {
     throw refuse("not_found", "Secret not found", { secret_id: id });
   }
-  if (!isAdministrator(call) && key.userId !== caller.userId) {
+  if (!isAdministrator(call.caller) && key.userId !== caller.userId) {
     throw refuse("permission_denied", "Ask a tenant super_admin to revoke this API key");
   }
   state.changeKey(id, { status: "deleted" });

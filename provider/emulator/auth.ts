@@ -1,5 +1,4 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { IncomingHttpHeaders } from "node:http";
 import { inaccessibleEnvironment, Refusal, unauthorized } from "./answers";
 import type { Key } from "./database";
 import { nanosOf } from "./instant";
@@ -10,6 +9,9 @@ const TOKEN_LIFETIME_SECONDS = 30 * 24 * 60 * 60;
 /** How long a cached key works during a database outage if revocation is not delayed. */
 const CACHE_LIFETIME_MS = 120_000;
 
+/** The first value of each header. Names are in lower case. */
+export type RequestHeaders = Readonly<Record<string, string>>;
+
 /** The caller, after authentication. */
 export interface Caller {
   readonly tenantId: string;
@@ -19,6 +21,11 @@ export interface Caller {
   readonly isServiceAccount: boolean;
   /** "" on the few routes that need no environment. */
   readonly environmentId: string;
+}
+
+/** Whether the caller is a person with super_admin. The key of a service account never counts, whatever its roles. */
+export function isAdministrator({ isServiceAccount, roles }: Caller): boolean {
+  return !isServiceAccount && roles.includes("super_admin");
 }
 
 type Principal = Omit<Caller, "environmentId"> & { readonly boundEnvironmentId?: string };
@@ -52,17 +59,13 @@ export class Authentication {
   }
 
   /** Throws if neither credential is accepted: after an invalid key, the token is tried. */
-  authenticate(headers: IncomingHttpHeaders, needsEnvironment: boolean): Caller {
+  authenticate(headers: RequestHeaders, needsEnvironment: boolean): Caller {
     const principal =
-      this.byKey(header(headers, "x-api-key")) ?? this.byToken(header(headers, "authorization"));
+      this.byKey(headers["x-api-key"] ?? "") ?? this.byToken(headers["authorization"] ?? "");
     const { boundEnvironmentId, ...caller } = principal;
+    const chosen = headers["x-environment-id"] ?? "";
     const environmentId =
-      boundEnvironmentId ??
-      this.chosenEnvironment(
-        header(headers, "x-environment-id"),
-        principal.tenantId,
-        needsEnvironment,
-      );
+      boundEnvironmentId ?? this.chosenEnvironment(chosen, caller.tenantId, needsEnvironment);
     return { ...caller, environmentId };
   }
 
@@ -100,7 +103,7 @@ export class Authentication {
       const survivesRevocation = this.revocationDelayMs > 0;
       return key.status === "published" || survivesRevocation ? key : undefined;
     }
-    if (this.state.down || key.status !== "published") return undefined;
+    if (this.state.isDown() || key.status !== "published") return undefined;
     this.loadedAt.set(value, now);
     return key;
   }
@@ -116,7 +119,7 @@ export class Authentication {
     }
     const claims = this.verify(authorization.slice("Bearer ".length));
     if (!claims) throw new Refusal(unauthorized("Invalid token"));
-    if (this.state.down) throw this.outageForTokens();
+    if (this.state.isDown()) throw this.outageForTokens();
     const user = this.state.user(claims.tenant_id, claims.user_id);
     if (user?.status !== "published") throw new Refusal(unauthorized());
     return {
@@ -148,7 +151,7 @@ export class Authentication {
       if (isNeeded) throw new Refusal(inaccessibleEnvironment());
       return "";
     }
-    if (this.state.down) throw new Refusal(unresolvedEnvironment);
+    if (this.state.isDown()) throw new Refusal(unresolvedEnvironment);
     const environment = this.state.environments.get(requested);
     if (environment?.tenantId !== tenantId) throw new Refusal(inaccessibleEnvironment());
     return environment.id;
@@ -168,11 +171,6 @@ const unresolvedEnvironment = {
   status: 500,
   json: { error: "Internal server error", message: "Failed to resolve environment" },
 };
-
-function header(headers: IncomingHttpHeaders, name: string): string {
-  const value = headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? "";
-}
 
 function encode(value: unknown): string {
   return Buffer.from(JSON.stringify(value)).toString("base64url");

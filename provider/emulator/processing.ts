@@ -1,6 +1,5 @@
-import type { IncomingHttpHeaders } from "node:http";
 import { type Answer, forbidden, malformed, noRoute, Refusal } from "./answers";
-import type { Authentication, Caller } from "./auth";
+import { type Authentication, type Caller, isAdministrator, type RequestHeaders } from "./auth";
 import { decodePercent, decodeQuery } from "./decoding";
 import { isAllowed } from "./rbac";
 import { findRoute, type Gate } from "./routes";
@@ -10,7 +9,7 @@ export interface Incoming {
   readonly method: string;
   /** Path and query. */
   readonly target: string;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: RequestHeaders;
   readonly body: string;
 }
 
@@ -52,8 +51,7 @@ function checkGate(gate: Gate, caller: Caller, state: State): Answer | undefined
   if (action === "write" && state.tenantOf(caller.tenantId).isSuspended) {
     return forbidden("tenant account is suspended");
   }
-  const isAdministrator = !caller.isServiceAccount && caller.roles.includes("super_admin");
-  if (administratorOnly && !isAdministrator) {
+  if (administratorOnly && !isAdministrator(caller)) {
     return forbidden("This action requires a user account with Super Admin access");
   }
   return isAllowed(caller.roles, entity, action) ? undefined : forbidden();

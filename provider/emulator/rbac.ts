@@ -1,4 +1,4 @@
-import { ok, type Refusal, refuse } from "./answers";
+import { ok, refuse } from "./answers";
 import type { Call } from "./call";
 import type { UserType } from "./database";
 
@@ -92,26 +92,15 @@ export function checkAssignable(type: UserType, roles: readonly string[]): void 
 export function checkGrantable(callerRoles: readonly string[], roles: readonly string[]): void {
   for (const role of ROLES.filter(({ id }) => roles.includes(id))) {
     for (const [entity, actions] of Object.entries(role.permissions)) {
-      for (const action of actions) {
-        if (!isAllowed(callerRoles, entity, action)) {
-          throw cannotGrant(role.id, entity, action, callerRoles);
-        }
-      }
+      const action = actions.find((one) => !isAllowed(callerRoles, entity, one));
+      if (action === undefined) continue;
+      throw refuse(
+        "permission_denied",
+        `Role '${role.id}' grants '${action}' on '${entity}', which you do not have`,
+        { action, caller_roles: callerRoles, entity, role: role.id },
+      );
     }
   }
-}
-
-function cannotGrant(
-  role: string,
-  entity: string,
-  action: string,
-  callerRoles: readonly string[],
-): Refusal {
-  return refuse(
-    "permission_denied",
-    `Role '${role}' grants '${action}' on '${entity}', which you do not have`,
-    { action, caller_roles: callerRoles, entity, role },
-  );
 }
 
 export function listRoles({ state, query }: Call) {

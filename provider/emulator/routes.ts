@@ -27,7 +27,7 @@ type Route =
   | {
       readonly isOpen?: false;
       readonly handle: Handler;
-      readonly gate?: Gate;
+      readonly gate: Gate | undefined;
       /** A token and the configured key need X-Environment-ID unless this is false. */
       readonly needsEnvironment: boolean;
     };
@@ -36,19 +36,11 @@ const read = (entity: string): Gate => ({ entity, action: "read" });
 const write = (entity: string): Gate => ({ entity, action: "write" });
 const open = (handle: OpenHandler): Route => ({ isOpen: true, handle });
 
-/** Routes of a tenant: no environment needed. */
-const tenantWide = (handle: Handler, gate?: Gate): Route => ({
-  handle,
-  ...(gate && { gate }),
-  needsEnvironment: false,
-});
-
-/** Routes within an environment. */
-const inEnvironment = (handle: Handler, gate?: Gate): Route => ({
-  handle,
-  ...(gate && { gate }),
-  needsEnvironment: true,
-});
+const guarded =
+  (needsEnvironment: boolean) =>
+  (handle: Handler, gate?: Gate): Route => ({ handle, gate, needsEnvironment });
+const tenantWide = guarded(false);
+const inEnvironment = guarded(true);
 
 /** `:id` stands for one part of the path. Literal paths come before patterns that match them too. */
 const ROUTES: ReadonlyMap<string, Route> = new Map([

@@ -9,30 +9,16 @@ import {
   type Tables,
   type Tenant,
   type User,
-  type UserType,
 } from "./database";
-import { asStored, type Instant, nanosOf } from "./instant";
+import { asStored, nanosOf } from "./instant";
 import { ulid } from "./random";
 
-export interface NewUser {
-  tenantId: string;
-  type: UserType;
-  roles: readonly string[];
-  name?: string;
-  email?: string;
-  password?: string;
-}
+export type NewUser = Pick<User, "tenantId" | "type" | "roles"> &
+  Partial<Pick<User, "name" | "email" | "password">>;
 
-export interface NewKey {
-  tenantId: string;
-  environmentId: string;
-  userId: string;
-  userType: UserType;
-  roles: readonly string[];
-  name: string;
-  type?: KeyType;
-  expiresAt?: Instant | undefined;
-}
+export type NewKey = Omit<Key, "id" | "type" | "value" | "createdAt" | "status"> & {
+  readonly type?: KeyType;
+};
 
 /** The tenant in the default configuration of the server. */
 export const DEFAULT_TENANT_ID = "00000000-0000-0000-0000-000000000000";
@@ -63,7 +49,8 @@ export class State {
   readonly random: () => number;
   /** In hexadecimal. */
   readonly tokenSecret: string;
-  private readonly isDown: () => boolean;
+  /** Whether the database is down. */
+  readonly isDown: () => boolean;
   private readonly database: Database;
   private lastNanos = 0n;
 
@@ -143,10 +130,6 @@ export class State {
     if (this.isDown() || texts.some((text) => text !== null && !isStorable(text))) {
       throw refuse("database_error", message, details);
     }
-  }
-
-  get down(): boolean {
-    return this.isDown();
   }
 
   addTenant(name: string, id = this.newId("tenant")): Tenant {

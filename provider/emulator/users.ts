@@ -1,4 +1,4 @@
-import { type Answer, created, failure, noContent, ok, panic, refuse } from "./answers";
+import { type Answer, created, noContent, ok, panic, refuse } from "./answers";
 import { bind, type Call, invalidField, isEmail, required } from "./call";
 import type { Tenant, User } from "./database";
 import type { Body } from "./decoding";
@@ -13,10 +13,8 @@ const DEFAULT_LIMIT = 50;
 /** PostgreSQL accepts 65,535 parameters; tenant and status are two of them. */
 const MAX_PARAMETERS = 65_535;
 
-export function getMe({ state, caller }: Call): Answer {
-  const details = { tenant_id: caller.tenantId, user_id: caller.userId };
-  state.reach("Failed to retrieve user", details);
-  return ok(userJson(state, findUser(state, caller.tenantId, caller.userId)));
+export function getMe(call: Call): Answer {
+  return ok(userJson(call.state, retrieveUser(call, call.caller.userId)));
 }
 
 export function getTenant({ state, caller }: Call): Answer {
@@ -32,7 +30,7 @@ export function updateMe(call: Call): Answer {
     metadata: body.optionalStringMap("metadata"),
   }));
   state.reach("Failed to retrieve user");
-  const user = findUser(state, caller.tenantId, caller.userId);
+  const user = findUser(call, caller.userId);
   const stored = storedName(name);
   const isKept = Object.entries(metadata ?? {})
     .flat()
@@ -72,7 +70,7 @@ function createAccount({ state, caller }: Call, { name, email, roles }: CreateRe
   checkGrantable(caller.roles, roles);
   const { tenantId } = caller;
   const stored = storedName(name);
-  if (stored === undefined || state.down) {
+  if (stored === undefined || state.isDown()) {
     throw refuse("database_error", "Failed to create user", {
       email: "",
       tenant_id: tenantId,
@@ -124,7 +122,7 @@ export function searchUsers(call: Call): Answer {
   const limit = filter.limit || DEFAULT_LIMIT;
   const parameters = 2 + ids.length + (type === "" ? 0 : 1);
   const details = { tenant_id: caller.tenantId };
-  if (state.down || parameters > MAX_PARAMETERS || ![type, ...ids].every(isStorable)) {
+  if (state.isDown() || parameters > MAX_PARAMETERS || ![type, ...ids].every(isStorable)) {
     throw refuse("database_error", "Failed to count users", details);
   }
   if (limit < 0 || offset < 0) {
@@ -184,11 +182,10 @@ function sortValue(user: User, field: string): bigint | string {
 }
 
 export function updateAccount(call: Call): Answer {
-  const { state, caller } = call;
+  const { state } = call;
   const [id = ""] = call.parameters;
   const name = bind(call, "Invalid request body", (body) => required(body, "name"));
-  state.reach("Failed to retrieve user", { tenant_id: caller.tenantId, user_id: id }, [id]);
-  const user = findUser(state, caller.tenantId, id);
+  const user = retrieveUser(call, id);
   if (user.type !== "service_account") {
     throw refuse("not_found", "The provided ID does not belong to a service account", { id });
   }
@@ -209,8 +206,7 @@ export function updateRoles(call: Call): Answer {
   if (id === caller.userId) {
     throw refuse("permission_denied", "Ask another super_admin to change your roles");
   }
-  state.reach("Failed to retrieve user", { tenant_id: caller.tenantId, user_id: id }, [id]);
-  const user = findUser(state, caller.tenantId, id);
+  const user = retrieveUser(call, id);
   if (user.type !== "user") {
     throw refuse(
       "validation_error",
@@ -229,35 +225,41 @@ export function updateRoles(call: Call): Answer {
   return ok(userJson(state, state.changeUser(id, { roles })));
 }
 
-export function deleteAccount({ state, caller, parameters }: Call): Answer {
-  const [id = ""] = parameters;
-  const details = { tenant_id: caller.tenantId, user_id: id };
-  state.reach("Failed to retrieve user", details, [id]);
-  const user = findUser(state, caller.tenantId, id);
+export function deleteAccount(call: Call): Answer {
+  const { state } = call;
+  const [id = ""] = call.parameters;
+  const user = retrieveUser(call, id);
   if (user.type !== "service_account") {
     throw refuse("validation_error", "Deletion is supported for service accounts only");
   }
   if (state.hasActiveKeys(id)) {
-    return failure("validation_error", "Revoke all API keys before archiving this service account");
+    throw refuse("validation_error", "Revoke all API keys before archiving this service account");
   }
   if (user.status === "archived") {
-    return failure("not_found", "User not found or already archived", details);
+    throw refuse("not_found", "User not found or already archived", detailsOf(user));
   }
   state.changeUser(id, { status: "archived" });
   return noContent();
 }
 
-export function findUser(state: State, tenantId: string, id: string): User {
+function retrieveUser(call: Call, id: string): User {
+  const details = { tenant_id: call.caller.tenantId, user_id: id };
+  call.state.reach("Failed to retrieve user", details, [id]);
+  return findUser(call, id);
+}
+
+export function findUser({ state, caller: { tenantId } }: Call, id: string): User {
   const user = state.user(tenantId, id);
   if (!user) throw refuse("not_found", "User not found", { tenant_id: tenantId, user_id: id });
   return user;
 }
 
 function cannotUpdate(user: User) {
-  return refuse("database_error", "Failed to update user", {
-    tenant_id: user.tenantId,
-    user_id: user.id,
-  });
+  return refuse("database_error", "Failed to update user", detailsOf(user));
+}
+
+function detailsOf({ id, tenantId }: User): Record<string, unknown> {
+  return { tenant_id: tenantId, user_id: id };
 }
 
 function published(state: State, tenantId: string): User[] {

@@ -1,6 +1,6 @@
 import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
-import type { Warn } from "../shared/errors";
+import { errorCode, errorText, type Warn } from "../shared/errors";
 
 /** A run is shorter. A file that is older belongs to an earlier engine with the same address, in milliseconds. */
 const MAX_RUN_MS = 6 * 60 * 60_000;
@@ -68,7 +68,7 @@ export class KeptIds {
       appendFileSync(join(directory, this.ownFile), line);
     } catch (error) {
       // Few programs have several providers, so this only matters for an adoption.
-      this.failure = error instanceof Error ? error.message : String(error);
+      this.failure = errorText(error);
     }
   }
 
@@ -110,7 +110,7 @@ function isRunning(pid: number): boolean {
     return process.kill(pid, 0);
   } catch (error) {
     // It runs as another user.
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return errorCode(error) === "EPERM";
   }
 }
 

@@ -11,6 +11,10 @@ import type { Connection } from "./connection";
  */
 const PAUSES: readonly number[] = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
 
+/** What to do about a key that is revoked, if it was adopted. */
+export const REMOVE_ADOPT =
+  'If the program still has "adopt" for it, remove that first: a key that is revoked cannot be adopted.';
+
 /** Whether the key list shows this caller every private key of its environment, and not only its own. */
 export function seesEveryKey(caller: User): boolean {
   return caller.type === "user" && caller.roles.includes("super_admin");

@@ -131,6 +131,16 @@ export async function operation<Result>(name: string, run: () => Promise<Result>
   }
 }
 
+/** The message of a caught value. */
+export function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The code of a caught value, such as "ENOENT". */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
 /** Whether a caught value is a FlexpriceError, of one of these kinds if any are given. */
 export function isFailure(error: unknown, ...kinds: ErrorKind[]): error is FlexpriceError {
   return error instanceof FlexpriceError && (kinds.length === 0 || kinds.includes(error.kind));

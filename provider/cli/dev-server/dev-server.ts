@@ -8,7 +8,7 @@ import {
   type Snapshot,
   seeded,
 } from "../../emulator";
-import { FlexpriceError } from "../../shared/errors";
+import { errorCode, errorText, FlexpriceError } from "../../shared/errors";
 import type { CommandContext, Screen } from "../command-context";
 import { EXIT, type ExitStatus } from "../exit-status";
 import { copyable, paragraph } from "../terminal";
@@ -43,6 +43,10 @@ const ONE_SECOND = 1_000;
 interface DevServer {
   readonly emulator: Emulator;
   readonly operator: SavedServer["operator"];
+  /** How many service accounts it has created now. */
+  readonly accounts: number;
+  /** Where it keeps its data; undefined: in memory. */
+  readonly path: string | undefined;
   /** Whether its clock differs from that of this machine. */
   readonly isAhead: () => boolean;
   readonly clockText: () => string;
@@ -57,16 +61,11 @@ export async function devServer(
   context: CommandContext,
 ): Promise<ExitStatus> {
   const stopped = context.untilStopped();
-  const path = options.state === undefined ? undefined : resolve(context.directory, options.state);
-  const file = path === undefined ? undefined : await StateFile.open(path);
-  const server = await start(options, context, file);
+  const server = await start(options, context);
   try {
     const hasKeys = options.json !== true && (await canPressKeys(context));
-    const accounts = file?.saved === undefined ? options.accounts : 0;
     context.stdout.write(
-      options.json === true
-        ? asJson(server)
-        : asText(server, accounts, path, hasKeys, context.stdout),
+      options.json === true ? asJson(server) : asText(server, hasKeys, context.stdout),
     );
     if (hasKeys) await runWithKeys(server, stopped, context);
     else await Promise.race([stopped, server.failed]);
@@ -92,11 +91,9 @@ async function runWithKeys(
   }
 }
 
-async function start(
-  options: DevServerOptions,
-  context: CommandContext,
-  file: StateFile | undefined,
-): Promise<DevServer> {
+async function start(options: DevServerOptions, context: CommandContext): Promise<DevServer> {
+  const path = options.state === undefined ? undefined : resolve(context.directory, options.state);
+  const file = path === undefined ? undefined : await StateFile.open(path);
   const saved = file?.saved;
   const seedClock = { now: SEED_TIME, isOver: saved !== undefined };
   let aheadMs = (saved?.aheadMs ?? 0) + (options.advance ?? 0);
@@ -138,9 +135,8 @@ async function start(
   // It can fail before somebody waits for it.
   failed.catch(() => {});
   return {
-    emulator,
-    operator,
-    failed,
+    ...{ emulator, operator, path, failed },
+    accounts: saved === undefined ? options.accounts : 0,
     isAhead: () => aheadMs > 0,
     clockText: () => describeClock(now(), aheadMs),
     advance: (ms) => {
@@ -199,13 +195,9 @@ function asJson({ emulator: { url }, operator }: DevServer): string {
 }
 
 /** The text for a person, who may be able to press keys. */
-function asText(
-  { emulator: { url }, operator, isAhead, clockText }: DevServer,
-  accounts: number,
-  path: string | undefined,
-  hasKeys: boolean,
-  screen: Screen,
-): string {
+function asText(server: DevServer, hasKeys: boolean, screen: Screen): string {
+  const { emulator, operator, accounts, path, isAhead, clockText } = server;
+  const { url } = emulator;
   const { apiKey, tenantId, environmentId } = operator;
   const isRemote = !isLoopback(new URL(url).hostname);
   const canMove = hasKeys || isAhead();
@@ -246,12 +238,11 @@ function logLine({ at, method, path, status }: RecordedRequest): string {
 }
 
 function cannotListen(host: string, port: number, error: unknown): FlexpriceError {
-  const { code, message } = Object(error) as { code?: string; message?: string };
-  const taken = code === "EADDRINUSE";
+  const taken = errorCode(error) === "EADDRINUSE";
   return new FlexpriceError({
     kind: "configuration",
     operation: `start the embedded Flexprice on ${host}, port ${port}`,
-    reason: taken ? "another program listens on this port" : String(message),
+    reason: taken ? "another program listens on this port" : errorText(error),
     fix: taken
       ? "stop that program, or choose another port: --port 0 takes any free port."
       : "choose a --host that is an address of this machine, and a --port where you may listen.",

@@ -8,8 +8,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { z } from "zod";
-import type { Snapshot } from "../../emulator";
-import { FlexpriceError } from "../../shared/errors";
+import type { Operator, Snapshot } from "../../emulator";
+import { errorText, FlexpriceError } from "../../shared/errors";
 import { parseJson } from "../../shared/json";
 
 /** A dev-server between two runs. */
@@ -19,12 +19,7 @@ export interface SavedServer {
   /** How far its clock is ahead. */
   readonly aheadMs: number;
   /** The user whose key it prints. */
-  readonly operator: {
-    readonly apiKey: string;
-    readonly tenantId: string;
-    readonly environmentId: string;
-    readonly userId: string;
-  };
+  readonly operator: Pick<Operator, "apiKey" | "tenantId" | "environmentId" | "userId">;
   readonly data: Snapshot;
 }
 
@@ -129,7 +124,7 @@ export class StateFile {
       this.removeDraft();
       throw this.error(
         "configuration",
-        String(Object(error).message),
+        errorText(error),
         "name a file in a folder where you may write, on a disk with free space.",
       );
     }
@@ -142,7 +137,7 @@ export class StateFile {
   }
 
   private read(): SavedServer {
-    const json = parseJson(this.content());
+    const json = parseJson(this.readable(() => readFileSync(this.path, "utf8")));
     const { success, data, error } = fileShape.safeParse(json);
     if (success) return data;
     const [issue] = error.issues;
@@ -156,10 +151,6 @@ export class StateFile {
     );
   }
 
-  private content(): string {
-    return this.readable(() => readFileSync(this.path, "utf8"));
-  }
-
   private stat(): BigIntStats | undefined {
     return this.readable(() => statSync(this.path, { bigint: true, throwIfNoEntry: false }));
   }
@@ -168,11 +159,7 @@ export class StateFile {
     try {
       return read();
     } catch (error) {
-      throw this.error(
-        "configuration",
-        String(Object(error).message),
-        "name a file that you may read.",
-      );
+      throw this.error("configuration", errorText(error), "name a file that you may read.");
     }
   }
 

@@ -63,20 +63,16 @@ function* checkProject(directory: string): Generator<Check, Project | undefined>
   }
   try {
     const project = readProject(file);
-    yield checkProjectFile(project, file);
+    const { programFolder } = project;
+    yield existsSync(programFolder)
+      ? ok("Project", `${file}, program in ${programFolder}`)
+      : problem("Project", `"main" of ${file} does not exist`, "correct main in this file.");
     return project;
   } catch (error) {
     if (!isFailure(error)) throw error;
     yield problemOf("Project", error);
     return undefined;
   }
-}
-
-function checkProjectFile({ programFolder }: Project, file: string): Check {
-  if (!existsSync(programFolder)) {
-    return problem("Project", `"main" of ${file} does not exist`, "correct main in this file.");
-  }
-  return ok("Project", `${file}, program in ${programFolder}`);
 }
 
 /** Looks for the plugin where Pulumi looks, in the same order. */

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import { createdAt } from "../../api/ids";
 import type { Key, User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
@@ -7,15 +6,15 @@ import { isFailure, operation } from "../../shared/errors";
 import { escapeControl } from "../../shared/redaction";
 import { SERVICE_ACCOUNT_ROLES } from "../../shared/roles";
 import type { CommandContext } from "../command-context";
+import { isForeign, rejectOtherTenant } from "../comparison";
 import { EXIT, type ExitStatus } from "../exit-status";
 import { pluralize } from "../listing";
-import { rejectExisting, writeOutput } from "../output-file";
+import { outputFile } from "../output-file";
 import { type ConnectOptions, connect } from "../session";
 import { readStackExports, type StackExport } from "../stack-export";
-import { isForeign, rejectOtherTenant } from "../stack-tenant";
 import { withProgress, writeParagraph } from "../terminal";
 import { type Program, renderProgram } from "./program";
-import { select } from "./selection";
+import { type Selection, select } from "./selection";
 
 export interface GenerateOptions extends ConnectOptions {
   /** A file. Default: standard output. */
@@ -39,12 +38,11 @@ export async function generate(
   options: GenerateOptions,
   context: CommandContext,
 ): Promise<ExitStatus> {
-  const { out, force = false, component = false, stackExport = [], name, role } = options;
-  const path = out === undefined ? undefined : resolve(context.directory, out);
-  if (path !== undefined) rejectExisting(path, force);
+  const { out, force, component = false, stackExport = [], name, role } = options;
+  const write = outputFile(context, out, force) ?? ((text) => context.stdout.write(text));
   const exports = await readStackExports(context, stackExport);
   const { connection, baseUrl } = await operation(GENERATE, () => connect(context, options));
-  const { program, warnings } = await withProgress(context, async (show) => {
+  const { program, selection, warnings } = await withProgress(context, async (show) => {
     show("Asking who the credential belongs to …");
     const preflight = await connection.preflight();
     if (preflight.kind !== "ready") throw preflight.error;
@@ -65,12 +63,11 @@ export async function generate(
       now: connection.api.serverNow(),
       connection: options.connection,
     });
-    return { program, warnings: warningsOf(exports, selection.accounts, caller) };
+    return { program, selection, warnings: warningsOf(exports, selection.accounts, caller) };
   });
-  if (path === undefined) context.stdout.write(program.text);
-  else writeOutput(path, program.text, force);
+  write(program.text);
   for (const warning of warnings) writeParagraph(context.stderr, "warning: ", warning);
-  writeParagraph(context.stderr, "", summary(program, out));
+  writeParagraph(context.stderr, "", `${out ?? "The program"}: ${summary(program, selection)}`);
   return EXIT.done;
 }
 
@@ -112,14 +109,14 @@ async function visibleKeys(
   }
 }
 
-function summary({ adopted, skipped, keys, leftOut }: Program, out: string | undefined): string {
+function summary({ adopted, skipped }: Program, { keys, leftOut }: Selection): string {
   const parts = [
     `${pluralize(adopted, "service account")} to adopt`,
     ...(skipped === 0 ? [] : [`${skipped} in comments that say why not`]),
-    `${pluralize(keys, "API key")} in comments that say what to do`,
+    `${pluralize(keys.length, "API key")} in comments that say what to do`,
   ];
   return [
-    `${out ?? "The program"}: ${parts.join(", ")}.`,
+    `${parts.join(", ")}.`,
     ...leftOut.map((sentence) => `Left out: ${sentence}`),
     "Next: pulumi preview.",
   ].join(" ");

@@ -1,7 +1,7 @@
 import type { Key, User } from "../../api/schemas";
 import { escapeControl, quoted } from "../../shared/redaction";
 import { roleProblems, uniqueSorted } from "../../shared/roles";
-import { byAge, byOwner, quoteShort } from "../listing";
+import { byAge, groupBy, quoteShort } from "../listing";
 import { ProgramNames } from "./names";
 import type { Selection } from "./selection";
 
@@ -56,26 +56,18 @@ export interface Program {
   readonly adopted: number;
   /** Accounts that are only in comments. */
   readonly skipped: number;
-  /** Keys, which are always in comments. */
-  readonly keys: number;
-  /** Sentences about what it leaves out. */
-  readonly leftOut: readonly string[];
 }
 
 /** A TypeScript program that adopts the accounts without changing them. */
 export function renderProgram(tenant: TenantSnapshot): Program {
-  const { accounts, heldAccounts, keys, leftOut } = tenant;
+  const { accounts, heldAccounts, keys } = tenant;
   // Oldest first, so that newer accounts change nothing above them.
   const ordered = [...accounts].sort(byAge);
-  const keysOf = byOwner([...keys].sort(byAge));
+  const keysOf = groupBy([...keys].sort(byAge), ({ user_id }) => user_id);
   const names = { accounts: new ProgramNames(), keys: new ProgramNames() };
-  const refused = new Map(
-    ordered.flatMap((account) => {
-      const reason = whyNotAdopted(account, tenant);
-      return reason === undefined ? [] : [[account.id, reason]];
-    }),
-  );
-  const sections = ordered.map((account) => {
+  const reasons = ordered.map((account) => whyNotAdopted(account, tenant));
+  const skipped = reasons.filter((reason) => reason !== undefined).length;
+  const sections = ordered.map((account, i) => {
     const logicalName = names.accounts.logical(account.name, "account");
     const own = keysOf.get(account.id) ?? [];
     const variable =
@@ -83,7 +75,7 @@ export function renderProgram(tenant: TenantSnapshot): Program {
     const code = tenant.component
       ? componentCode(account, logicalName, own, tenant)
       : accountCode(account, logicalName, variable, tenant);
-    const reason = refused.get(account.id);
+    const reason = reasons[i];
     return [
       ...nameComment(account.name, logicalName),
       ...(reason === undefined ? code : [`Not adopted: ${reason}`, ...code].map(comment)),
@@ -101,19 +93,13 @@ export function renderProgram(tenant: TenantSnapshot): Program {
   });
   const known = new Set([...accounts, ...heldAccounts].map(({ id }) => id));
   const ownerless = [...keysOf].filter(([owner]) => !known.has(owner)).flatMap(([, some]) => some);
-  const adopted = accounts.length - refused.size;
+  const adopted = accounts.length - skipped;
   const lines = [
     ...header(tenant, adopted > 0),
     ...[...sections, ...heldSections].flatMap((section) => ["", ...section]),
     ...(ownerless.length === 0 ? [] : ["", ...ownerlessComment(ownerless)]),
   ];
-  return {
-    text: `${lines.join("\n")}\n`,
-    adopted,
-    skipped: refused.size,
-    keys: keys.length,
-    leftOut,
-  };
+  return { text: `${lines.join("\n")}\n`, adopted, skipped };
 }
 
 function header(tenant: TenantSnapshot, isProgram: boolean): string[] {
@@ -169,15 +155,13 @@ function accountCode(
   { id, roles }: User,
   logicalName: string,
   variable: string | undefined,
-  { connection }: TenantSnapshot,
+  tenant: TenantSnapshot,
 ): string[] {
-  return [
-    `${variable === undefined ? "" : `const ${variable} = `}new flexprice.ServiceAccount(${quoted(logicalName)}, {`,
-    `  roles: [${uniqueSorted(roles).map(quoted).join(", ")}],`,
-    `  adopt: ${quoted(id)},`,
-    ...connectionLine(connection),
-    "});",
-  ];
+  const declared = variable === undefined ? "" : `const ${variable} = `;
+  return resourceCode(`${declared}new flexprice.ServiceAccount`, logicalName, tenant, [
+    rolesLine(roles),
+    `adopt: ${quoted(id)},`,
+  ]);
 }
 
 /** A component. Its account has an id, and its key is in comments, for who has the value. */
@@ -187,31 +171,25 @@ function componentCode(
   keys: readonly Key[],
   tenant: TenantSnapshot,
 ): string[] {
-  const isAdoptable = (key: Key) =>
-    key.expires_at != null && whyKeyNotAdopted(key, tenant) === undefined;
-  const count = keys.filter(isAdoptable).length;
+  const whyNot = (key: Key) =>
+    whyKeyNotAdopted(key, tenant) ?? (key.expires_at == null ? NEVER_EXPIRES : undefined);
+  const count = keys.filter((key) => whyNot(key) === undefined).length;
   const remarks = [
     ...(count === 0 ? ["The component creates a key, because none can be adopted."] : []),
     ...(count > 1 ? ["It adopts one key: the one that its service uses. The others stay."] : []),
-    ...keys.flatMap((key) =>
-      isAdoptable(key)
-        ? [
-            keyTitle(key),
-            `key: { id: ${quoted(key.id)}, apiKey: config.requireSecret(${quoted(key.id)}) },`,
-          ]
-        : [keyTitle(key), whyKeyNotAdopted(key, tenant) ?? NEVER_EXPIRES],
-    ),
+    ...keys.flatMap((key) => [
+      keyTitle(key),
+      whyNot(key) ??
+        `key: { id: ${quoted(key.id)}, apiKey: config.requireSecret(${quoted(key.id)}) },`,
+    ]),
   ];
-  return [
-    `new flexprice.ServiceIdentity(${quoted(logicalName)}, {`,
-    `  roles: [${uniqueSorted(roles).map(quoted).join(", ")}],`,
-    "  adopt: {",
-    `    serviceAccountId: ${quoted(id)},`,
-    ...remarks.map((line) => `    ${comment(line)}`),
-    "  },",
-    ...connectionLine(tenant.connection),
-    "});",
-  ];
+  return resourceCode("new flexprice.ServiceIdentity", logicalName, tenant, [
+    rolesLine(roles),
+    "adopt: {",
+    `  serviceAccountId: ${quoted(id)},`,
+    ...remarks.map((line) => `  ${comment(line)}`),
+    "},",
+  ]);
 }
 
 function keyComment(
@@ -222,19 +200,30 @@ function keyComment(
 ): string[] {
   const reason = whyKeyNotAdopted(key, tenant);
   if (reason !== undefined) return [comment(`${keyTitle(key)} ${reason}`)];
-  const expiresAt = key.expires_at ?? undefined;
-  return [
-    keyTitle(key),
-    `new flexprice.ApiKey(${quoted(names.logical(key.name, "key"))}, {`,
-    `  serviceAccountId: ${owner},`,
-    ...(expiresAt === undefined ? [] : [`  expiresAt: ${quoted(expiresAt)},`]),
-    "  adopt: {",
-    `    id: ${quoted(key.id)},`,
-    `    apiKey: config.requireSecret(${quoted(key.id)}),`,
-    "  },",
-    ...connectionLine(tenant.connection),
-    "});",
-  ].map(comment);
+  const code = resourceCode("new flexprice.ApiKey", names.logical(key.name, "key"), tenant, [
+    `serviceAccountId: ${owner},`,
+    ...(key.expires_at == null ? [] : [`expiresAt: ${quoted(key.expires_at)},`]),
+    "adopt: {",
+    `  id: ${quoted(key.id)},`,
+    `  apiKey: config.requireSecret(${quoted(key.id)}),`,
+    "},",
+  ]);
+  return [keyTitle(key), ...code].map(comment);
+}
+
+/** The code that declares a resource with these arguments. */
+function resourceCode(
+  call: string,
+  logicalName: string,
+  { connection }: TenantSnapshot,
+  args: readonly string[],
+): string[] {
+  const all = connection === undefined ? args : [...args, `connection: ${quoted(connection)},`];
+  return [`${call}(${quoted(logicalName)}, {`, ...all.map((line) => `  ${line}`), "});"];
+}
+
+function rolesLine(roles: readonly string[]): string {
+  return `roles: [${uniqueSorted(roles).map(quoted).join(", ")}],`;
 }
 
 function keyTitle(key: Key): string {
@@ -258,10 +247,6 @@ function ownerlessComment(keys: readonly Key[]): string[] {
 
 function describeKey({ id, name, display_id, created_at }: Key): string {
   return `${quoteShort(name)}, ${escapeControl(display_id)} (${escapeControl(id)}), created on ${escapeControl(created_at.slice(0, 10))}`;
-}
-
-function connectionLine(connection: string | undefined): string[] {
-  return connection === undefined ? [] : [`  connection: ${quoted(connection)},`];
 }
 
 function comment(line: string): string {

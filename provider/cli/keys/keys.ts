@@ -1,31 +1,21 @@
-import { resolve } from "node:path";
 import ms from "ms";
-import { displayIdOf } from "../../api/ids";
 import type { User } from "../../api/schemas";
 import { describeCaller } from "../../session/guards";
 import { seesEveryKey } from "../../session/key-verification";
-import { operation } from "../../shared/errors";
 import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
+import { type CompareOptions, compareWithStacks } from "../comparison";
 import { EXIT, type ExitStatus, UsageError } from "../exit-status";
 import { groupBy, NOT_VISIBLE, pluralize } from "../listing";
-import { ageOf, warningsOf } from "../orphans/report";
-import { rejectExisting, writeOutput } from "../output-file";
-import { type ConnectOptions, connect } from "../session";
-import { readStackExports, type StackExport } from "../stack-export";
-import { rejectOtherTenant } from "../stack-tenant";
-import { withProgress, writeJson, writeParagraph } from "../terminal";
+import { outputFile } from "../output-file";
+import type { StackExport } from "../stack-export";
+import { writeJson, writeParagraph } from "../terminal";
 import { expiringWithin, type FailCondition, failing } from "./fail-on";
 import { renderPage } from "./page";
-import { nameText, printKeys, problemsText, summaryOf } from "./report";
+import { type KeysReport, nameText, printKeys, problemsText, summaryOf } from "./report";
 import { describeKeys, expiryOf, type KeyRow, type Problem } from "./search";
 
-export interface KeysOptions extends ConnectOptions {
-  /** Files, or "-" for standard input. */
-  readonly stackExport?: readonly string[];
-  /** In milliseconds. */
-  readonly olderThan: number;
-  readonly userKeys?: boolean;
+export interface KeysOptions extends CompareOptions {
   /** Whether to list only keys that a rotation left to their expiry, and that still work. */
   readonly left?: boolean;
   readonly failOn?: readonly FailCondition[];
@@ -41,48 +31,26 @@ const LIST = "list the API keys";
 /** Problems that only the states of stacks tell. */
 const OF_STACKS: readonly Problem[] = ["unmanaged", "rotation-due"];
 
-/** What was found, and where. */
-interface Overview {
-  readonly baseUrl: string;
-  readonly caller: User;
-  readonly exports: readonly StackExport[];
-  readonly rows: readonly KeyRow[];
-  /** The server's time, in milliseconds since 1970. */
-  readonly now: number;
-  readonly warnings: readonly string[];
-  readonly notVisible: string;
-}
-
 /** Lists the visible keys with what is wrong with them. */
 export async function keys(options: KeysOptions, context: CommandContext): Promise<ExitStatus> {
-  const { failOn = [], html, force = false } = options;
+  const { failOn = [], left = false, html, force } = options;
   rejectUnusable(options);
-  const path = html === undefined ? undefined : resolve(context.directory, html);
-  if (path !== undefined) rejectExisting(path, force);
-  const overview = await gather(options, context);
-  const shown = {
-    ...overview,
-    rows: overview.rows.filter((row) => isShown(row, options, overview)),
-  };
-  const failed = failing(overview.rows, failOn);
-  const report = { ...shown, hasStacks: overview.exports.length > 0 };
-  if (path !== undefined) writeOutput(path, renderPage(report), force);
+  const writePage = outputFile(context, html, force);
+  const all = await report(options, context);
+  const failed = failing(all.rows, failOn);
+  const shown = { ...all, rows: left ? all.rows.filter((row) => isLeft(row, all.now)) : all.rows };
+  writePage?.(renderPage(shown));
   if (options.json === true) {
     writeJson(context.stdout, asJson(shown, failed));
   } else {
-    for (const warning of overview.warnings) {
+    for (const warning of all.warnings) {
       writeParagraph(context.stderr, "warning: ", escapeControl(warning));
     }
-    if (path === undefined) printKeys(context, { ...report, ...headOf(overview) });
-    else writeParagraph(context.stderr, "", `${html}: ${summaryOf(shown)}.`);
+    if (writePage === undefined) printKeys(context, shown);
+    else writeParagraph(context.stderr, "", `${html}: ${summaryOf(shown.rows)}.`);
   }
   printFailed(failed, failOn, context);
   return failed.length > 0 ? EXIT.found : EXIT.done;
-}
-
-function headOf({ caller, exports }: Overview): { tenantId: string; stacks: string[] } {
-  const stacks = exports.map(({ stack = "an empty one", source }) => `${stack} (${source})`);
-  return { tenantId: caller.tenant.id, stacks };
 }
 
 function rejectUnusable({ stackExport, failOn = [], left, html, force }: KeysOptions): void {
@@ -104,38 +72,16 @@ function rejectUnusable({ stackExport, failOn = [], left, html, force }: KeysOpt
   });
 }
 
-async function gather(options: KeysOptions, context: CommandContext): Promise<Overview> {
-  const { stackExport = [], olderThan, userKeys = false, failOn = [] } = options;
-  const exports = await readStackExports(context, stackExport);
-  const { connection, credential, baseUrl } = await operation(LIST, () =>
-    connect(context, options),
-  );
-  return await withProgress(context, async (progress) => {
-    progress("Asking who the credential belongs to …");
-    const caller = await connection.caller();
-    rejectOtherTenant(exports, caller, credential.source);
-    progress("Listing the service accounts …");
-    const accounts = await connection.reads.freshAccounts();
-    progress("Listing the API keys …");
-    const listed = await connection.reads.freshKeys();
-    const now = connection.api.serverNow();
-    const rows = describeKeys({
-      accounts,
-      keys: listed,
-      exports,
-      caller,
-      ownDisplayId: credential.kind === "apiKey" ? displayIdOf(credential.value) : undefined,
-      now,
-      minimumAgeMs: olderThan + Math.max(0, ...exports.map((one) => ageOf(one, now))),
-      userKeys,
-      expiringWithinMs: expiringWithin(failOn),
-    });
-    return {
-      ...{ baseUrl, caller, exports, rows, now },
-      warnings: [...warningsOf(exports, caller, olderThan, now), ...sameStackWarnings(exports)],
-      notVisible: notVisible(caller),
-    };
-  });
+async function report(options: KeysOptions, context: CommandContext): Promise<KeysReport> {
+  const { session, exports, criteria, warnings } = await compareWithStacks(LIST, options, context);
+  const { caller, now } = criteria;
+  const expiringWithinMs = expiringWithin(options.failOn ?? []);
+  return {
+    ...{ baseUrl: session.baseUrl, caller, exports, now },
+    rows: describeKeys({ ...criteria, exports, expiringWithinMs }),
+    warnings: [...warnings, ...sameStackWarnings(exports)],
+    notVisible: notVisible(caller),
+  };
 }
 
 /** What the server does not show to this caller. */
@@ -144,8 +90,9 @@ function notVisible(caller: User): string {
   return `${NOT_VISIBLE}. The credential belongs to ${describeCaller(caller)}, so keys of others are not visible either: only a super_admin user sees them`;
 }
 
-function isShown(row: KeyRow, { left }: KeysOptions, { now }: Overview): boolean {
-  return left !== true || (row.management === "left" && expiryOf(row) > now);
+/** Whether a rotation left the key to its expiry, and it still works. */
+function isLeft(row: KeyRow, now: number): boolean {
+  return row.management === "left" && expiryOf(row) > now;
 }
 
 function printFailed(
@@ -167,7 +114,7 @@ function printFailed(
 }
 
 function asJson(
-  { baseUrl, caller, exports, rows, now, warnings, notVisible }: Overview,
+  { baseUrl, caller, exports, rows, now, warnings, notVisible }: KeysReport,
   failed: readonly KeyRow[],
 ): Record<string, unknown> {
   const days = (instant: string | undefined) =>

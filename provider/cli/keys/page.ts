@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { pluralize, rolesText } from "../listing";
 import { manifest } from "../packages";
+import type { StackExport } from "../stack-export";
 import { html, type Markup, trusted } from "./html";
 import { SCRIPT } from "./page-script";
 import { STYLE } from "./page-style";
 import {
   countsOf,
   expiryText,
+  type KeysReport,
   leftText,
   nameText,
   ownerText,
@@ -16,60 +18,29 @@ import {
 import { expiryOf, type KeyRow, PROBLEMS, problemNames } from "./search";
 import { dateOf, minuteOf, type TimeSlot, timelineOf } from "./timeline";
 
-/** What the page shows. */
-export interface KeysPage {
-  readonly rows: readonly KeyRow[];
-  /** The server's time, in milliseconds since 1970. */
-  readonly now: number;
-  readonly hasStacks: boolean;
-  readonly exports: readonly {
-    readonly source: string;
-    readonly stack: string | undefined;
-    readonly time: string;
-  }[];
-  readonly warnings: readonly string[];
-  readonly notVisible: string;
-  readonly baseUrl: string;
-  readonly caller: { readonly tenant: { readonly id: string } };
-}
-
-/** Tells a key's state without colour. */
-interface Shape {
-  readonly name: string;
-  readonly meaning: string;
-  readonly drawing: Markup;
-}
-
-const FINE: Shape = {
-  name: "fine",
-  meaning: "expires in time",
-  drawing: html`<circle cx="6" cy="6" r="4"/>`,
+/** The shape tells a key's state without colour. */
+const STATES = {
+  fine: { meaning: "expires in time", drawing: html`<circle cx="6" cy="6" r="4"/>` },
+  soon: {
+    meaning: "expires soon, or its rotation is due",
+    drawing: html`<path d="M6 1 11.5 11H.5z"/>`,
+  },
+  left: {
+    meaning: "left to expire by a rotation",
+    drawing: html`<path d="m6 .5 5.5 5.5L6 11.5.5 6z"/>`,
+  },
+  expired: {
+    meaning: "expired",
+    drawing: html`<path d="m1.5 3 1.5-1.5 3 3 3-3L10.5 3l-3 3 3 3L9 10.5l-3-3-3 3L1.5 9l3-3z"/>`,
+  },
+  never: { meaning: "never expires", drawing: html`<path d="M1.5 1.5h9v9h-9z"/>` },
 };
-const SOON: Shape = {
-  name: "soon",
-  meaning: "expires soon, or its rotation is due",
-  drawing: html`<path d="M6 1 11.5 11H.5z"/>`,
-};
-const LEFT: Shape = {
-  name: "left",
-  meaning: "left to expire by a rotation",
-  drawing: html`<path d="m6 .5 5.5 5.5L6 11.5.5 6z"/>`,
-};
-const EXPIRED: Shape = {
-  name: "expired",
-  meaning: "expired",
-  drawing: html`<path d="m1.5 3 1.5-1.5 3 3 3-3L10.5 3l-3 3 3 3L9 10.5l-3-3-3 3L1.5 9l3-3z"/>`,
-};
-const NEVER: Shape = {
-  name: "never",
-  meaning: "never expires",
-  drawing: html`<path d="M1.5 1.5h9v9h-9z"/>`,
-};
-const SHAPES = [FINE, SOON, LEFT, EXPIRED, NEVER];
+type KeyState = keyof typeof STATES;
 
 /** One self-contained page, which loads nothing. Without JavaScript, only its filters are missing. */
-export function renderPage(page: KeysPage): string {
-  const { rows, now, hasStacks, caller } = page;
+export function renderPage(report: KeysReport): string {
+  const { rows, now, exports, caller, baseUrl, warnings, notVisible } = report;
+  const hasStacks = exports.length > 0;
   const title = `API keys of ${caller.tenant.id}`;
   const policy = [
     "default-src 'none'",
@@ -89,16 +60,16 @@ export function renderPage(page: KeysPage): string {
 <style>${trusted(STYLE)}</style>
 </head>
 <body>
-<svg width="0" height="0" aria-hidden="true" focusable="false">${SHAPES.map(
-    ({ name, drawing }) => html`<symbol id="${name}" viewBox="0 0 12 12">${drawing}</symbol>`,
+<svg width="0" height="0" aria-hidden="true" focusable="false">${Object.entries(STATES).map(
+    ([name, { drawing }]) => html`<symbol id="${name}" viewBox="0 0 12 12">${drawing}</symbol>`,
   )}</svg>
 <a class="skip" href="#keys">Skip to the keys</a>
 <header>
 <h1>${title}</h1>
-<p>${page.baseUrl}, as of ${minuteOf(now)}</p>
+<p>${baseUrl}, as of ${minuteOf(now)}</p>
 </header>
 <main>
-${page.warnings.map((warning) => html`<p class="warning"><strong>Warning:</strong> ${warning}</p>`)}
+${warnings.map((warning) => html`<p class="warning"><strong>Warning:</strong> ${warning}</p>`)}
 <section aria-labelledby="overview">
 <h2 id="overview">Overview</h2>
 ${counts(rows)}
@@ -106,21 +77,21 @@ ${counts(rows)}
 ${rows.length === 0 ? "" : timeline(rows, now)}
 <section aria-labelledby="keys">
 <h2 id="keys" tabindex="-1">Keys</h2>
-${filters(page)}
+${filters(report)}
 <table>
 <caption>${pluralize(rows.length, "key")} by expiry, those that never expire last</caption>
 <thead><tr role="row">${columnTitles(hasStacks).map(
     (one) => html`<th scope="col" role="columnheader">${one}</th>`,
   )}</tr></thead>
 <tbody>
-${rows.map((row) => tableRow(row, page))}</tbody>
+${rows.map((row) => tableRow(row, report))}</tbody>
 </table>
 <p id="nothing" hidden>No key matches these filters.</p>
 </section>
 </main>
 <footer>
-<p><strong>Not visible:</strong> ${page.notVisible}.</p>
-${hasStacks ? stacksNote(page) : html`<p>No stack was looked at, so it is not known which keys a stack holds.</p>`}
+<p><strong>Not visible:</strong> ${notVisible}.</p>
+${hasStacks ? stacksNote(exports) : html`<p>No stack was looked at, so it is not known which keys a stack holds.</p>`}
 <p>Made by ${manifest.name} ${manifest.version}. The page has no key's value.</p>
 </footer>
 <script>${trusted(SCRIPT)}</script>
@@ -135,16 +106,16 @@ function hashOf(text: string): string {
   return `sha256-${createHash("sha256").update(text).digest("base64")}`;
 }
 
-function shapeOf(row: KeyRow, now: number): Shape {
-  if (row.management === "left") return LEFT;
-  if (row.expiresAt === undefined) return NEVER;
-  if (expiryOf(row) <= now) return EXPIRED;
+function stateOf(row: KeyRow, now: number): KeyState {
+  if (row.management === "left") return "left";
+  if (row.expiresAt === undefined) return "never";
+  if (expiryOf(row) <= now) return "expired";
   const { problems } = row;
-  return problems.includes("expiring") || problems.includes("rotation-due") ? SOON : FINE;
+  return problems.includes("expiring") || problems.includes("rotation-due") ? "soon" : "fine";
 }
 
-function mark({ name }: Shape): Markup {
-  return html`<svg class="mark ${name}" aria-hidden="true" focusable="false"><use href="#${name}"/></svg>`;
+function mark(state: string): Markup {
+  return html`<svg class="mark ${state}" aria-hidden="true" focusable="false"><use href="#${state}"/></svg>`;
 }
 
 function counts(rows: readonly KeyRow[]): Markup {
@@ -167,22 +138,22 @@ function counts(rows: readonly KeyRow[]): Markup {
 }
 
 function timeline(rows: readonly KeyRow[], now: number): Markup {
-  const used = new Set(rows.map((row) => shapeOf(row, now)));
+  const used = new Set<string>(rows.map((row) => stateOf(row, now)));
   return html`<section aria-labelledby="timeline">
 <h2 id="timeline">When keys expire</h2>
 <p>Each mark is a key. It expires between its date and the next one.</p>
 <ol class="timeline">
 ${timelineOf(rows, now).map((slot) => timeSlot(slot, now))}</ol>
-<ul class="legend">${SHAPES.filter((shape) => used.has(shape)).map(
-    (shape) => html`<li>${mark(shape)} ${shape.meaning}</li>`,
-  )}</ul>
+<ul class="legend">${Object.entries(STATES)
+    .filter(([state]) => used.has(state))
+    .map(([state, { meaning }]) => html`<li>${mark(state)} ${meaning}</li>`)}</ul>
 </section>`;
 }
 
 function timeSlot({ label, title, rows }: TimeSlot, now: number): Markup {
   const marks = rows.map(
     (row) =>
-      html`<span data-key="${row.id}" title="${nameText(row.name)}">${mark(shapeOf(row, now))}</span>`,
+      html`<span data-key="${row.id}" title="${nameText(row.name)}">${mark(stateOf(row, now))}</span>`,
   );
   const [first] = rows;
   const content = html`<span class="marks">${marks}</span><span class="count" aria-hidden="true">${rows.length || ""}</span><span class="slot" aria-hidden="true">${label}</span>`;
@@ -193,7 +164,7 @@ function timeSlot({ label, title, rows }: TimeSlot, now: number): Markup {
 `;
 }
 
-function filters({ rows, hasStacks }: KeysPage): Markup {
+function filters({ rows, exports }: KeysReport): Markup {
   const owners = new Map(rows.map((row) => [row.owner.id, ownerText(row)]));
   const stacks = [...new Set(rows.flatMap(({ heldBy }) => heldBy.map(({ stack }) => stack)))];
   const hasTwins = (name: string) => [...owners.values()].filter((one) => one === name).length > 1;
@@ -217,7 +188,7 @@ ${choice(
     .sort(([, a], [, b]) => a.localeCompare(b, "en")),
 )}
 ${
-  hasStacks
+  exports.length > 0
     ? choice("stack", "Stack", [
         ...stacks.sort().map((stack) => [stack, stack] as const),
         ["none", "in no given stack"],
@@ -248,19 +219,20 @@ function columnTitles(hasStacks: boolean): string[] {
   ];
 }
 
-function tableRow(row: KeyRow, { now, hasStacks }: KeysPage): Markup {
+function tableRow(row: KeyRow, { now, exports }: KeysReport): Markup {
   const { id, owner, problems, management = "", heldBy } = row;
   const state = [...problems, problems.length > 0 ? "any" : "ok", management].join(" ");
   const stacks = [...heldBy.map(({ stack }) => stack), management].join(" ");
+  const hasStacks = exports.length > 0;
   const titles = columnTitles(hasStacks);
   const cells = [
-    html`${mark(shapeOf(row, now))} <strong>${nameText(row.name)}</strong><br><code>${id}</code><br><code>${row.displayId}</code>`,
+    html`${mark(stateOf(row, now))} <strong>${nameText(row.name)}</strong><br><code>${id}</code><br><code>${row.displayId}</code>`,
     ownerCell(row),
     html`${rolesText(row.roles)}`,
-    instantCell(row.createdAt, dateOf(row.createdAt)),
+    instantCell(row.createdAt),
     row.expiresAt === undefined
       ? html`never`
-      : html`${expiryText(row, now)}<br>${instantCell(row.expiresAt, dateOf(row.expiresAt))}`,
+      : html`${expiryText(row, now)}<br>${instantCell(row.expiresAt)}`,
     ...(hasStacks ? [html`${rotationText(row, now)}`, stackCell(row)] : []),
     problems.length === 0
       ? html`<span class="none">none</span>`
@@ -278,8 +250,8 @@ function ownerCell(row: KeyRow): Markup {
   return html`${ownerText(row)}<br><code>${owner.id}</code>`;
 }
 
-function instantCell(instant: string, text: string): Markup {
-  return html`<time datetime="${instant}" title="${instant}">${text}</time>`;
+function instantCell(instant: string): Markup {
+  return html`<time datetime="${instant}" title="${instant}">${dateOf(instant)}</time>`;
 }
 
 function stackCell(row: KeyRow): Markup {
@@ -291,7 +263,7 @@ function stackCell(row: KeyRow): Markup {
   )}`;
 }
 
-function stacksNote({ exports }: KeysPage): Markup {
+function stacksNote(exports: readonly StackExport[]): Markup {
   return html`<p>Compared with ${exports.map(
     ({ stack = "an empty stack", source, time }, i) =>
       html`${i > 0 ? "; " : ""}${stack} (${source}, state of ${minuteOf(time)})`,

@@ -1,8 +1,10 @@
 import { styleText } from "node:util";
 import ms from "ms";
+import type { User } from "../../api/schemas";
 import { escapeControl, quoted, redact } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
 import { pluralize, rolesText } from "../listing";
+import type { StackExport } from "../stack-export";
 import { writeParagraph } from "../terminal";
 import {
   expiryOf,
@@ -14,44 +16,40 @@ import {
 } from "./search";
 import { type Column, tableLines } from "./table";
 
-/** What the report is about. */
+/** The keys, and what they were compared with. */
 export interface KeysReport {
   readonly rows: readonly KeyRow[];
   /** The server's time, in milliseconds since 1970. */
   readonly now: number;
-  /** Whether exports were given. */
-  readonly hasStacks: boolean;
+  readonly exports: readonly StackExport[];
+  readonly warnings: readonly string[];
   /** What the list cannot show. */
   readonly notVisible: string;
-  /** What was listed, and compared with it. */
-  readonly tenantId: string;
+  readonly caller: User;
   readonly baseUrl: string;
-  readonly stacks: readonly string[];
 }
 
 const NOTHING = "-";
 
 /** Prints the keys: on a terminal as a table of its width, with details below each row; otherwise one line per key. */
 export function printKeys({ stdout }: CommandContext, report: KeysReport): void {
-  const { rows } = report;
+  const { rows, exports, caller, baseUrl, notVisible } = report;
   if (rows.length === 0) stdout.write("No keys.\n");
   else if (stdout.isTTY === true) printForReading(stdout, report);
   else stdout.write(`${plainLines(report).join("\n")}\n`);
   stdout.write("\n");
-  writeParagraph(stdout, "", `${summaryOf(report)}.`);
-  writeParagraph(stdout, "Tenant: ", `${escapeControl(report.tenantId)} at ${report.baseUrl}`);
-  if (report.hasStacks)
-    writeParagraph(stdout, "Stacks: ", report.stacks.map(escapeControl).join(", "));
-  writeParagraph(stdout, "Not visible: ", `${report.notVisible}.`);
+  writeParagraph(stdout, "", `${summaryOf(rows)}.`);
+  writeParagraph(stdout, "Tenant: ", `${escapeControl(caller.tenant.id)} at ${baseUrl}`);
+  if (exports.length > 0) {
+    const stacks = exports.map(({ stack = "an empty one", source }) => `${stack} (${source})`);
+    writeParagraph(stdout, "Stacks: ", stacks.map(escapeControl).join(", "));
+  }
+  writeParagraph(stdout, "Not visible: ", `${notVisible}.`);
 }
 
 function printForReading(stdout: CommandContext["stdout"], report: KeysReport): void {
   const columns = [...nameColumns, ...timeColumns(report), ...stackColumns(report)];
-  const [titles = "", ...lines] = tableLines(
-    columns.map(({ title, isFlexible = false }) => ({ title, isFlexible })),
-    report.rows.map((row) => columns.map(({ cell }) => cell(row))),
-    stdout.columns || 80,
-  );
+  const [titles = "", ...lines] = linesOf(columns, report.rows, stdout.columns || 80);
   stdout.write(`${styleText("bold", titles, { stream: stdout })}\n`);
   for (const [i, row] of report.rows.entries()) {
     stdout.write(`${lines[i]}\n`);
@@ -74,10 +72,16 @@ function plainLines(report: KeysReport): string[] {
     ...stackColumns(report),
     { title: "PROBLEMS", cell: (row) => problemsText(row.problems) || NOTHING },
   ];
-  return tableLines(
-    columns,
-    report.rows.map((row) => columns.map(({ cell }) => cell(row))),
-  );
+  return linesOf(columns, report.rows);
+}
+
+function linesOf(
+  columns: readonly ReportColumn[],
+  rows: readonly KeyRow[],
+  width?: number,
+): string[] {
+  const cells = rows.map((row) => columns.map(({ cell }) => cell(row)));
+  return tableLines(columns, cells, width);
 }
 
 interface ReportColumn extends Column {
@@ -89,16 +93,18 @@ const nameColumns: readonly ReportColumn[] = [
   { title: "OWNER", isFlexible: true, cell: ownerText },
 ];
 
-function timeColumns({ now, hasStacks }: KeysReport): ReportColumn[] {
+function timeColumns({ now, exports }: KeysReport): ReportColumn[] {
   return [
     { title: "AGE", cell: ({ createdAt }) => timeText(now - Date.parse(createdAt)) },
     { title: "EXPIRES", cell: (row) => expiryText(row, now) },
-    ...(hasStacks ? [{ title: "ROTATES", cell: (row: KeyRow) => rotationText(row, now) }] : []),
+    ...(exports.length > 0
+      ? [{ title: "ROTATES", cell: (row: KeyRow) => rotationText(row, now) }]
+      : []),
   ];
 }
 
-function stackColumns({ hasStacks }: KeysReport): ReportColumn[] {
-  return hasStacks ? [{ title: "STACK", isFlexible: true, cell: stackText }] : [];
+function stackColumns({ exports }: KeysReport): ReportColumn[] {
+  return exports.length > 0 ? [{ title: "STACK", isFlexible: true, cell: stackText }] : [];
 }
 
 /** A name for a table, in quotes only where nobody could see it without. Redacts it: a name can be a key by mistake. */
@@ -167,7 +173,7 @@ export function problemsText(problems: readonly Problem[]): string {
 }
 
 /** The numbers of keys: all, those with problems, and those that may be in no stack. */
-export function summaryOf({ rows }: Pick<KeysReport, "rows">): string {
+export function summaryOf(rows: readonly KeyRow[]): string {
   const unknown = rows.filter(({ management }) => management === "unknown").length;
   return [
     pluralize(rows.length, "API key"),

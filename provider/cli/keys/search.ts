@@ -64,8 +64,7 @@ export interface KeyRow {
   readonly problems: readonly Problem[];
 }
 
-export interface KeysCriteria
-  extends Omit<OrphanCriteria, "known" | "pending" | "keep" | "expired"> {
+export interface KeysCriteria extends Omit<OrphanCriteria, "keep" | "expired"> {
   readonly exports: readonly StackExport[];
   /** A key that expires within this time expires soon, in milliseconds. */
   readonly expiringWithinMs: number;
@@ -74,16 +73,8 @@ export interface KeysCriteria
 /** Describes every key, in the order of their expiry. Keys that never expire come last. */
 export function describeKeys(criteria: KeysCriteria): KeyRow[] {
   const { exports } = criteria;
-  const known = exports.flatMap(({ objects }) => objects);
-  const classified = classifyKeys({
-    ...criteria,
-    known,
-    pending: exports.flatMap(({ pendingObjects }) => pendingObjects),
-    keep: new Set(),
-    expired: false,
-  });
+  const classified = classifyKeys({ ...criteria, keep: new Set(), expired: false });
   const context = {
-    known,
     names: new Map(criteria.accounts.map(({ id, name }) => [id, name])),
     resources: groupBy(
       exports.flatMap(({ keys }) => keys),
@@ -100,7 +91,6 @@ type ClassifiedKey = Key & { readonly classification: Classification };
 
 /** What describes all keys. Maps, because a tenant can have thousands. */
 interface Context {
-  readonly known: readonly KnownObject[];
   /** Names of accounts, by id. */
   readonly names: ReadonlyMap<string, string>;
   /** By the key's id. */
@@ -110,10 +100,10 @@ interface Context {
 
 function describeKey(
   key: ClassifiedKey,
-  { known, names, resources, holders }: Context,
+  { names, resources, holders }: Context,
   criteria: KeysCriteria,
 ): KeyRow {
-  const { exports } = criteria;
+  const { exports, known } = criteria;
   const heldBy = unique(holders.get(key.id) ?? []);
   const expiresAt = key.expires_at ?? undefined;
   // The account may be newer than the list of accounts: the key then has its name.
@@ -156,8 +146,8 @@ function everyHolder(exports: readonly StackExport[]): Held[] {
       const as = isRead ? "read" : isToBeDeleted ? "deleted" : "current";
       return [
         { id, holder: { ...place, as } },
-        ...predecessors.map((one) => ({
-          id: one.id,
+        ...predecessors.map((predecessor) => ({
+          id: predecessor,
           holder: { ...place, as: "predecessor" as const },
         })),
       ];

@@ -1,12 +1,14 @@
 import type { User } from "../../api/schemas";
-import { FlexpriceError } from "../../shared/errors";
+import { FlexpriceError, operation } from "../../shared/errors";
 import { capitalized, escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
+import { isForeign } from "../comparison";
 import { UsageError } from "../exit-status";
 import { pluralize } from "../listing";
 import type { StackExport } from "../stack-export";
-import { isForeign } from "../stack-tenant";
 import { ask, canAsk, writeParagraph } from "../terminal";
+import type { Scan } from "./report";
+import type { Orphans } from "./search";
 
 export interface ConfirmOptions {
   readonly revoke?: boolean;
@@ -19,15 +21,6 @@ export interface ConfirmOptions {
   readonly json?: boolean;
 }
 
-/** What will be removed, and from where. */
-export interface Removable {
-  readonly keys: readonly unknown[];
-  readonly accounts: readonly unknown[];
-  readonly exports: readonly StackExport[];
-  readonly caller: User;
-  readonly baseUrl: string;
-}
-
 /** More objects than a script removes with `--yes` alone: a missing export makes many orphans at once. */
 const MAX_PLAIN_YES = 20;
 
@@ -35,7 +28,7 @@ const MAX_PLAIN_YES = 20;
 export function rejectUnconfirmable(options: ConfirmOptions, context: CommandContext): void {
   const { revoke, stacks, json } = options;
   if (revoke !== true) return;
-  const operation = "revoke what no stack knows";
+  const name = "revoke what no stack knows";
   const fix =
     "check the list without --revoke first. Then revoke without a question: --yes --stacks N, where N is the number of stacks that have resources of this tenant.";
   if (!isYes(options) && (json === true || !canAsk(context))) {
@@ -43,11 +36,11 @@ export function rejectUnconfirmable(options: ConfirmOptions, context: CommandCon
       json === true
         ? "--json shows no list before it asks for a confirmation"
         : "there is no terminal on which to ask for a confirmation";
-    throw new UsageError({ operation, reason, fix });
+    throw new UsageError({ operation: name, reason, fix });
   }
   if (isYes(options) && stacks === undefined) {
     const reason = "without a question, nothing shows that an export is missing";
-    throw new UsageError({ operation, reason, fix });
+    throw new UsageError({ operation: name, reason, fix });
   }
 }
 
@@ -62,7 +55,8 @@ function countStacks(exports: readonly StackExport[], caller: User): number {
 /** @throws FlexpriceError if the exports are of another number of stacks than `--stacks`. */
 export function rejectMissingExports(
   { stacks }: ConfirmOptions,
-  { exports, caller }: Pick<Removable, "exports" | "caller">,
+  exports: readonly StackExport[],
+  caller: User,
 ): void {
   const given = countStacks(exports, caller);
   if (stacks === undefined || stacks === given) return;
@@ -80,25 +74,41 @@ function otherNumber(counted: number, given: number): string {
 
 /** Whether the user wants this removal. On a terminal, the user has to know how many stacks there are. */
 export async function isConfirmed(
-  removable: Removable,
+  scan: Scan,
   options: ConfirmOptions,
   context: CommandContext,
 ): Promise<boolean> {
-  const { exports, caller, baseUrl } = removable;
-  if (isYes(options)) {
-    rejectPlainYes(removable, options);
-    rejectForeignExports(removable);
+  const removal = describeRemoval(scan.orphans);
+  return await operation(removal, async () => {
+    if (!isYes(options)) return await isAnswered(scan, removal, context);
+    rejectPlainYes(scan, options);
+    rejectForeignExports(scan);
     return true;
-  }
+  });
+}
+
+async function isAnswered(
+  { exports, criteria, session }: Scan,
+  removal: string,
+  context: CommandContext,
+): Promise<boolean> {
+  const { caller } = criteria;
   const { stderr } = context;
-  const tenant = `tenant ${escapeControl(caller.tenant.id)} at ${baseUrl}`;
+  const tenant = `tenant ${escapeControl(caller.tenant.id)} at ${session.baseUrl}`;
   writeParagraph(
     stderr,
     "",
-    `\nThis will ${describe(removable)} of ${tenant}. Anything that uses them stops working, and they cannot be restored. If the export of a stack is missing, this includes the keys of that stack.`,
+    `\nThis will ${removal} of ${tenant}. Anything that uses them stops working, and they cannot be restored. If the export of a stack is missing, this includes the keys of that stack.`,
   );
   const given = countStacks(exports, caller);
-  if (given === 0) throw nothingGiven(removable);
+  if (given === 0) {
+    // Otherwise a user who reads "0 stacks" in the list would answer 0, and end the whole tenant.
+    throw new FlexpriceError({
+      kind: "refused",
+      reason: `none of the exports has a resource of tenant ${caller.tenant.id}, so every key and account of the tenant would count as an orphan`,
+      fix: 'pass the export of every stack of this tenant. If no stack has any of its resources, revoke keys one by one: "npx pulumi-flexprice revoke".',
+    });
+  }
   const answer = await ask(context, "How many stacks have resources of this tenant? ");
   const number = /^\d{1,9}$/.test(answer) ? Number(answer) : undefined;
   if (number === given) return true;
@@ -107,26 +117,15 @@ export async function isConfirmed(
   return false;
 }
 
-/** Otherwise a user who reads "0 stacks" in the list would answer 0, and end the whole tenant. */
-function nothingGiven(removable: Removable): FlexpriceError {
-  return new FlexpriceError({
-    kind: "refused",
-    operation: describe(removable),
-    reason: `none of the exports has a resource of tenant ${removable.caller.tenant.id}, so every key and account of the tenant would count as an orphan`,
-    fix: 'pass the export of every stack of this tenant. If no stack has any of its resources, revoke keys one by one: "npx pulumi-flexprice revoke".',
-  });
-}
-
 function isYes({ yes, yesRevoke }: ConfirmOptions): boolean {
   return yes === true || yesRevoke !== undefined;
 }
 
-function rejectPlainYes(removable: Removable, { yesRevoke }: ConfirmOptions): void {
-  const count = removable.keys.length + removable.accounts.length;
+function rejectPlainYes({ orphans }: Scan, { yesRevoke }: ConfirmOptions): void {
+  const count = orphans.keys.length + orphans.accounts.length;
   if (yesRevoke === count || (yesRevoke === undefined && count <= MAX_PLAIN_YES)) return;
   throw new FlexpriceError({
     kind: "refused",
-    operation: describe(removable),
     reason:
       yesRevoke === undefined
         ? `these are ${count} objects, and --yes alone removes at most ${MAX_PLAIN_YES}`
@@ -136,19 +135,17 @@ function rejectPlainYes(removable: Removable, { yesRevoke }: ConfirmOptions): vo
 }
 
 /** Nobody reads a warning in a script, and the export of a wrong stack would have a whole stack revoked. */
-function rejectForeignExports(removable: Removable): void {
-  const { exports, caller } = removable;
+function rejectForeignExports({ exports, criteria: { caller } }: Scan): void {
   const foreign = exports.filter((one) => isForeign(one, caller)).map(({ source }) => source);
   if (foreign.length === 0) return;
   throw new FlexpriceError({
     kind: "refused",
-    operation: describe(removable),
     reason: `${foreign.join(", ")} has no resource of tenant ${caller.tenant.id}. If it is the export of a wrong stack, everything in the right one would be taken for an orphan`,
     fix: "leave out exports without Flexprice resources, or confirm on a terminal, without --yes.",
   });
 }
 
-function describe({ keys, accounts }: Removable): string {
+function describeRemoval({ keys, accounts }: Orphans): string {
   return [
     ...(keys.length > 0 ? [`revoke ${pluralize(keys.length, "API key")}`] : []),
     ...(accounts.length > 0 ? [`archive ${pluralize(accounts.length, "service account")}`] : []),

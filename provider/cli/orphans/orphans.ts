@@ -1,15 +1,10 @@
-import { displayIdOf } from "../../api/ids";
-import type { User } from "../../api/schemas";
-import type { Connection } from "../../session/connection";
 import { seesEveryKey } from "../../session/key-verification";
-import { type FlexpriceError, isFailure, operation } from "../../shared/errors";
+import { type FlexpriceError, isFailure } from "../../shared/errors";
 import { escapeControl } from "../../shared/redaction";
 import type { CommandContext } from "../command-context";
+import { type CompareOptions, compareWithStacks } from "../comparison";
 import { EXIT, type ExitStatus, UsageError } from "../exit-status";
 import { pluralize, quoteShort } from "../listing";
-import { type ConnectOptions, connect, type Session } from "../session";
-import { readStackExports, type StackExport } from "../stack-export";
-import { rejectOtherTenant } from "../stack-tenant";
 import { withProgress, writeJson, writeParagraph } from "../terminal";
 import {
   type ConfirmOptions,
@@ -17,29 +12,13 @@ import {
   rejectMissingExports,
   rejectUnconfirmable,
 } from "./confirm";
-import { ageOf, printOrphans, warningsOf } from "./report";
-import { findOrphans, type Orphans } from "./search";
+import { printScan, type Scan } from "./report";
+import { findOrphans } from "./search";
 
-export interface OrphansOptions extends ConnectOptions, ConfirmOptions {
-  /** Files, or "-" for standard input. */
-  readonly stackExport: readonly string[];
-  /** In milliseconds. */
-  readonly olderThan: number;
-  readonly userKeys?: boolean;
+export interface OrphansOptions extends CompareOptions, ConfirmOptions {
   readonly expired?: boolean;
   /** Ids of keys and accounts to leave alone. */
   readonly keep?: readonly string[];
-}
-
-/** What was found, and where. */
-interface Scan {
-  readonly session: Session;
-  readonly caller: User;
-  readonly exports: readonly StackExport[];
-  readonly orphans: Orphans;
-  /** The server's time, in milliseconds since 1970. */
-  readonly now: number;
-  readonly warnings: readonly string[];
 }
 
 /** What happened to an orphan. */
@@ -62,11 +41,9 @@ export async function orphans(
   rejectUnconfirmable(options, context);
   const found = await scan(options, context);
   const count = found.orphans.keys.length + found.orphans.accounts.length;
-  if (options.json !== true) print(found, context);
-  const { session, orphans, ...rest } = found;
-  const removable = { ...rest, ...orphans, baseUrl: session.baseUrl };
+  if (options.json !== true) printScan(found, context);
   const mayRemove =
-    options.revoke === true && count > 0 && (await isConfirmed(removable, options, context));
+    options.revoke === true && count > 0 && (await isConfirmed(found, options, context));
   const removal = mayRemove ? await remove(found, options, context) : undefined;
   if (options.json === true) {
     writeJson(context.stdout, asJson(found, removal));
@@ -80,38 +57,14 @@ export async function orphans(
 
 /** Compares the tenant with the stacks. */
 async function scan(options: OrphansOptions, context: CommandContext): Promise<Scan> {
-  const { olderThan, userKeys = false, expired = false } = options;
-  const exports = await readStackExports(context, options.stackExport);
-  const session = await operation(SCAN, () => connect(context, options));
-  const { connection, credential } = session;
-  return await withProgress(context, async (progress) => {
-    progress("Asking who the credential belongs to …");
-    const caller = await connection.caller();
-    rejectOtherTenant(exports, caller, credential.source);
-    rejectMissingExports(options, { exports, caller });
-    progress("Listing the service accounts …");
-    const accounts = await connection.reads.freshAccounts();
-    progress("Listing the API keys …");
-    const keys = await connection.reads.freshKeys();
-    const keep = new Set(options.keep);
-    rejectUnknownIds(keep, [...accounts, ...keys]);
-    const now = connection.api.serverNow();
-    const found = findOrphans({
-      accounts,
-      keys,
-      known: exports.flatMap(({ objects }) => objects),
-      pending: exports.flatMap(({ pendingObjects }) => pendingObjects),
-      caller,
-      ownDisplayId: credential.kind === "apiKey" ? displayIdOf(credential.value) : undefined,
-      now,
-      minimumAgeMs: olderThan + Math.max(...exports.map((one) => ageOf(one, now))),
-      keep,
-      userKeys,
-      expired,
-    });
-    const warnings = warningsOf(exports, caller, olderThan, now);
-    return { session, caller, exports, orphans: found, now, warnings };
-  });
+  const compared = await compareWithStacks(SCAN, options, context, (exports, caller) =>
+    rejectMissingExports(options, exports, caller),
+  );
+  const { criteria } = compared;
+  const keep = new Set(options.keep);
+  rejectUnknownIds(keep, [...criteria.accounts, ...criteria.keys]);
+  const { expired = false } = options;
+  return { ...compared, orphans: findOrphans({ ...criteria, keep, expired }) };
 }
 
 /** A typo in an id to keep would have it revoked. */
@@ -129,38 +82,24 @@ function rejectUnknownIds(
   });
 }
 
-function print(found: Scan, context: CommandContext): void {
-  const { exports, caller, session, warnings } = found;
-  const { stdout, stderr } = context;
-  for (const warning of warnings) writeParagraph(stderr, "warning: ", escapeControl(warning));
-  for (const { source, stack = "an empty one", objects } of exports) {
-    const keys = objects.filter(({ kind }) => kind === "key").length;
-    const content = `${pluralize(objects.length - keys, "service account")} and ${pluralize(keys, "API key")}`;
-    const title = `${escapeControl(stack)} (${escapeControl(source)})`;
-    writeParagraph(stdout, "Stack:  ", `${title}, with ${content}`);
-  }
-  const tenant = escapeControl(caller.tenant.id);
-  writeParagraph(stdout, "Tenant: ", `${tenant} at ${session.baseUrl}`);
-  printOrphans(context, found.orphans, found.now);
-}
-
 /** Revokes the keys and then archives the accounts, one by one. An account is left alone while it keeps a key. */
 async function remove(
-  { session: { connection }, orphans: { keys, accounts } }: Scan,
+  { session, orphans: { keys, accounts } }: Scan,
   { json }: OrphansOptions,
   context: CommandContext,
 ): Promise<Removal> {
+  const { api } = session.connection;
   const report = (text: string) => json !== true && writeParagraph(context.stdout, "", text);
   const outcomes = new Map<string, Outcome>();
   const isRemoved = (id: string) => outcomes.get(id)?.removed === true;
   const steps = [
     ...keys.map(({ id, name }) => ({
       ...{ id, keys: [], title: `API key ${quoteShort(name)}`, verb: "Revoked" },
-      run: ({ api }: Connection) => api.revokeKey(id),
+      run: () => api.revokeKey(id),
     })),
     ...accounts.map(({ id, name, keys: ownKeys }) => ({
       ...{ id, keys: ownKeys, title: `service account ${quoteShort(name)}`, verb: "Archived" },
-      run: ({ api }: Connection) => api.archiveAccount(id),
+      run: () => api.archiveAccount(id),
     })),
   ];
   report("");
@@ -170,7 +109,7 @@ async function remove(
       const outcome = ownKeys.every(isRemoved)
         ? await withProgress(context, (show) => {
             show(`${index + 1} of ${steps.length}: ${title} …`);
-            return outcomeOf(() => run(connection));
+            return outcomeOf(run);
           })
         : { removed: false as const, reason: "not all of its keys could be revoked" };
       outcomes.set(id, outcome);
@@ -211,7 +150,8 @@ function removedCount(removal: Removal | undefined): number {
 }
 
 function asJson(found: Scan, removal: Removal | undefined): Record<string, unknown> {
-  const { session, caller, exports, warnings } = found;
+  const { session, exports, criteria, warnings } = found;
+  const { caller } = criteria;
   const withOutcome = <Row extends { readonly id: string }>(rows: readonly Row[]) =>
     rows.map((row) => ({ ...row, ...removal?.outcomes.get(row.id) }));
   return {

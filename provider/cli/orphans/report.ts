@@ -1,95 +1,34 @@
 import { styleText } from "node:util";
 import ms from "ms";
-import type { User } from "../../api/schemas";
-import { describeCaller } from "../../session/guards";
-import { seesEveryKey } from "../../session/key-verification";
 import { escapeControl } from "../../shared/redaction";
-import type { CommandContext } from "../command-context";
+import type { CommandContext, Screen } from "../command-context";
+import type { Comparison } from "../comparison";
 import { NOT_VISIBLE, pluralize, quoteShort, rolesText } from "../listing";
-import type { StackExport } from "../stack-export";
-import { isForeign } from "../stack-tenant";
 import { writeParagraph } from "../terminal";
 import type { OrphanAccount, OrphanKey, Orphans, SkipReason } from "./search";
 
-/** How far the clock that wrote an export may be ahead of the server's before its time means nothing. */
-const MAX_AHEAD_MS = 60_000;
-
-/**
- * How long ago the state in an export was written, in milliseconds; infinite if its time cannot be right. The clock is
- * that of the machine on which Pulumi ran.
- */
-export function ageOf({ time }: StackExport, now: number): number {
-  const written = Date.parse(time);
-  if (!isTime(written) || written - now > MAX_AHEAD_MS) return Number.POSITIVE_INFINITY;
-  // A clock that is ahead is ahead by at least this much.
-  return Math.abs(now - written);
+/** A tenant compared with its stacks, and what no stack knows. */
+export interface Scan extends Comparison {
+  readonly orphans: Orphans;
 }
 
-/** Go's zero time, in a stack that was never updated, lies before 1970. */
-function isTime(milliseconds: number): boolean {
-  return milliseconds > 0;
-}
-
-/** What makes the result incomplete, or doubtful. */
-export function warningsOf(
-  exports: readonly StackExport[],
-  caller: User,
-  olderThan: number,
-  now: number,
-): readonly string[] {
-  const warnings = exports.flatMap((stackExport) => [
-    ...contentWarning(stackExport, caller),
-    ...ageWarning(stackExport, olderThan, now),
-    ...pendingWarning(stackExport),
-  ]);
-  if (seesEveryKey(caller)) return warnings;
-  return [
-    ...warnings,
-    `the credential belongs to ${describeCaller(caller)}. Only a super_admin user sees the keys of others, so they are not checked.`,
-  ];
-}
-
-function contentWarning(stackExport: StackExport, caller: User): string[] {
-  const { source, objects } = stackExport;
-  if (objects.length === 0) {
-    return [
-      `${source} has no Flexprice resource in it. If its stack has some, this is the wrong export, and they would be taken for orphans.`,
-    ];
+/** Prints a scan for a person. */
+export function printScan(scan: Scan, context: CommandContext): void {
+  const { exports, criteria, session, warnings } = scan;
+  const { stdout, stderr } = context;
+  for (const warning of warnings) writeParagraph(stderr, "warning: ", escapeControl(warning));
+  for (const { source, stack = "an empty one", objects } of exports) {
+    const keys = objects.filter(({ kind }) => kind === "key").length;
+    const content = `${pluralize(objects.length - keys, "service account")} and ${pluralize(keys, "API key")}`;
+    const title = `${escapeControl(stack)} (${escapeControl(source)})`;
+    writeParagraph(stdout, "Stack:  ", `${title}, with ${content}`);
   }
-  if (!isForeign(stackExport, caller)) return [];
-  return [`${source} has resources of other tenants only, none of ${caller.tenant.id}.`];
+  const tenant = escapeControl(criteria.caller.tenant.id);
+  writeParagraph(stdout, "Tenant: ", `${tenant} at ${session.baseUrl}`);
+  printOrphans(scan.orphans, criteria.now, stdout);
 }
 
-function ageWarning(stackExport: StackExport, olderThan: number, now: number): string[] {
-  const { source, time } = stackExport;
-  const age = ageOf(stackExport, now);
-  const again = `Run "pulumi up" or "pulumi refresh", which write it, and export the stack again.`;
-  if (!isTime(Date.parse(time))) {
-    return [
-      `${source} does not say when its state was written (${quoteShort(time)}), so nothing is checked. ${again}`,
-    ];
-  }
-  if (age === Number.POSITIVE_INFINITY) {
-    return [
-      `${source} has a state that was written at ${time}, which is ahead of the server's clock, so nothing is checked. Set the clock of the machine that runs Pulumi. ${again}`,
-    ];
-  }
-  if (age <= olderThan) return [];
-  return [
-    `${source} has a state that was written ${ms(age, { long: true })} ago. Anything created since, or less than ${ms(olderThan, { long: true })} before, is not checked. ${again}`,
-  ];
-}
-
-function pendingWarning({ source, pendingOperations }: StackExport): string[] {
-  if (pendingOperations === 0) return [];
-  return [
-    `${source} has ${pluralize(pendingOperations, "pending operation")}: an update is running, or was interrupted. What it may have created is not checked. Wait for it, or run "pulumi up" and then "pulumi refresh --clear-pending-creates". Then export the stack again.`,
-  ];
-}
-
-/** Prints the orphans for a person. */
-export function printOrphans(context: CommandContext, orphans: Orphans, now: number): void {
-  const { stdout } = context;
+function printOrphans(orphans: Orphans, now: number, stdout: Screen): void {
   const { keys, accounts, skipped } = orphans;
   const printTitle = (count: number, thing: string) => {
     if (count === 0) return;

@@ -3,7 +3,7 @@ import type { Key, User } from "../../api/schemas";
 import { isUniqueNameOf } from "../../session/auto-name";
 import { hasPassed } from "../../shared/duration";
 import { sameRoles } from "../../shared/roles";
-import { byAge, byOwner } from "../listing";
+import { byAge, groupBy } from "../listing";
 import type { KnownObject, PendingObject } from "../stack-export";
 
 /** Any other type of owner counts as a user, whose keys `orphans` skips by default. */
@@ -83,19 +83,31 @@ interface Classified {
   readonly classification: Classification;
 }
 
+/** The criteria, prepared for many objects. */
+interface Classifier extends OrphanCriteria {
+  /** An account is in use when a stack holds a key of it, whoever created the account. */
+  readonly knownIds: ReadonlySet<string>;
+  readonly pendingIds: ReadonlySet<string>;
+}
+
+function classifierOf(criteria: OrphanCriteria): Classifier {
+  const knownIds = criteria.known.flatMap(({ id, ownerId }) => [id, ownerId ?? id]);
+  return { ...criteria, knownIds: new Set(knownIds), pendingIds: findPending(criteria) };
+}
+
 /** Finds what no stack holds, oldest first. */
 export function findOrphans(criteria: OrphanCriteria): Orphans {
   const { now } = criteria;
   const accountsById = new Map(criteria.accounts.map((account) => [account.id, account]));
-  const known = knownIds(criteria);
-  const pending = findPending(criteria);
-
+  const classifier = classifierOf(criteria);
   const keys = classifyKeys(criteria);
-  const activeKeys = byOwner(keys.filter((key) => !hasExpired(key, now)));
+  const activeKeys = groupBy(
+    keys.filter((key) => !hasExpired(key, now)),
+    ({ user_id }) => user_id,
+  );
   const accounts = [...criteria.accounts].sort(byAge).map((account) => {
     const ownKeys = activeKeys.get(account.id) ?? [];
-    const classification = classifyAccount(account, known, pending, ownKeys, criteria);
-    return { ...account, ownKeys, classification };
+    return { ...account, ownKeys, classification: classifyAccount(account, ownKeys, classifier) };
   });
 
   return {
@@ -107,7 +119,7 @@ export function findOrphans(criteria: OrphanCriteria): Orphans {
       createdAt: key.created_at,
       ...(key.expires_at ? { expiresAt: key.expires_at } : {}),
       hasExpired: hasExpired(key, now),
-      owner: ownerOf(key, accountsById.get(key.user_id), known),
+      owner: ownerOf(key, accountsById.get(key.user_id), classifier.knownIds),
     })),
     accounts: accounts.filter(isOrphan).map(({ id, name, roles, ownKeys }) => {
       const time = createdAt(id);
@@ -127,50 +139,37 @@ export function findOrphans(criteria: OrphanCriteria): Orphans {
 export function classifyKeys(
   criteria: OrphanCriteria,
 ): (Key & { readonly classification: Classification })[] {
-  const known = knownIds(criteria);
-  const pending = findPending(criteria);
+  const classifier = classifierOf(criteria);
   return [...criteria.keys]
     .sort(byAge)
-    .map((key) => ({ ...key, classification: classifyKey(key, known, pending, criteria) }));
+    .map((key) => ({ ...key, classification: classifyKey(key, classifier) }));
 }
 
-/** An account is in use when a stack holds a key of it, whoever created the account. */
-function knownIds({ known }: OrphanCriteria): ReadonlySet<string> {
-  return new Set(known.flatMap(({ id, ownerId }) => [id, ownerId ?? id]));
-}
-
-function classifyKey(
-  key: Key,
-  known: ReadonlySet<string>,
-  pending: ReadonlySet<string>,
-  criteria: OrphanCriteria,
-): Classification {
-  const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = criteria;
+function classifyKey(key: Key, classifier: Classifier): Classification {
+  const { caller, ownDisplayId, keep, userKeys, expired, now, minimumAgeMs } = classifier;
   // Display ids are not unique. Sparing one key too many is better than revoking the credential in use.
   if (key.user_id === caller.id && key.display_id === ownDisplayId) return "own";
-  if (known.has(key.id)) return "known";
+  if (classifier.knownIds.has(key.id)) return "known";
   if (keep.has(key.id) || keep.has(key.user_id)) return "kept";
   if (key.user_type !== ACCOUNT && !userKeys) return "ofUser";
   if (hasExpired(key, now)) {
     if (!expired) return "expired";
-  } else if (isLeftToExpire(key, criteria.known)) {
+  } else if (isLeftToExpire(key, classifier.known)) {
     return "leftToExpire";
   }
-  if (pending.has(key.id)) return "pending";
+  if (classifier.pendingIds.has(key.id)) return "pending";
   return isYoung(Date.parse(key.created_at), now, minimumAgeMs) ? "young" : "orphan";
 }
 
 function classifyAccount(
   { id }: User,
-  known: ReadonlySet<string>,
-  pending: ReadonlySet<string>,
   activeKeys: readonly Classified[],
-  { caller, keep, now, minimumAgeMs }: OrphanCriteria,
+  { knownIds, pendingIds, caller, keep, now, minimumAgeMs }: Classifier,
 ): Classification {
   if (id === caller.id) return "own";
-  if (known.has(id)) return "known";
+  if (knownIds.has(id)) return "known";
   if (keep.has(id)) return "kept";
-  if (pending.has(id)) return "pending";
+  if (pendingIds.has(id)) return "pending";
   if (!activeKeys.every(isOrphan)) return "inUse";
   return isYoung(createdAt(id), now, minimumAgeMs) ? "young" : "orphan";
 }

@@ -165,16 +165,14 @@ async function proveUnusable(
   props: State,
   error: FlexpriceError,
 ): Promise<void> {
-  if (props.type === "publishable_key") {
+  const isPublishable = props.type === "publishable_key";
+  if (isPublishable || props.apiKey === undefined) {
     if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
+    const doubt = isPublishable
+      ? "A publishable key cannot be tested: if you are sure that it is revoked"
+      : "The state does not have the key's value, so the provider cannot prove that it is revoked: if you are sure";
     throw error.with({
-      fix: 'use a credential of the environment in which the key was created. A publishable key cannot be tested: if you are sure that it is revoked, remove it from the state with "pulumi state delete".',
-    });
-  }
-  if (props.apiKey === undefined) {
-    if (hasPassed(props.expiresAt, connection.api.serverNow())) return;
-    throw error.with({
-      fix: 'use a credential of the environment in which the key was created. The state does not have the key\'s value, so the provider cannot prove that it is revoked: if you are sure, remove it from the state with "pulumi state delete".',
+      fix: `use a credential of the environment in which the key was created. ${doubt}, remove it from the state with "pulumi state delete".`,
     });
   }
   if (!(await confirmRevoked(connection, props.apiKey, context.sleep))) {

@@ -3,7 +3,12 @@ import { displayIdOf } from "../../api/ids";
 import type { User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { foreignEnvironment, guardEnvironment, guardTenant } from "../../session/guards";
-import { authenticateWithKey, confirmRevoked, seesEveryKey } from "../../session/key-verification";
+import {
+  authenticateWithKey,
+  confirmRevoked,
+  REMOVE_ADOPT,
+  seesEveryKey,
+} from "../../session/key-verification";
 import { isYoung } from "../../session/replica-lag";
 import { hasPassed } from "../../shared/duration";
 import { FlexpriceError } from "../../shared/errors";
@@ -59,10 +64,7 @@ export async function readKey(
   const left = unexpired(props.predecessors, context.now(props.connection)).filter((one) =>
     listedNow.includes(one.id),
   );
-  const adopted =
-    props.adoptedId === id
-      ? ' If the program still has "adopt" for it, remove that first: a key that is revoked cannot be adopted.'
-      : "";
+  const adopted = props.adoptedId === id ? ` ${REMOVE_ADOPT}` : "";
   await context.warn(
     `API key ${displayName(id, props.name)} was revoked outside of this program: it is removed from the state, and the next "pulumi up" creates another.${adopted}${forgotten(left)}`,
   );

@@ -1,5 +1,5 @@
 import type { dynamic } from "@pulumi/pulumi";
-import type { Key, User } from "../../api/schemas";
+import type { User } from "../../api/schemas";
 import type { Connection } from "../../session/connection";
 import { guardTenant } from "../../session/guards";
 import { unlessHidden } from "../../session/key-verification";
@@ -66,9 +66,9 @@ async function isGone(
   }
   await sleep(SECOND_LOOK_MS);
   if ((await connection.reads.freshAccount(id)) !== undefined) return false;
-  const owned = (await visibleKeys(connection, id)).find(
-    (key) => key.service_account_name !== undefined,
-  );
+  // An expired key shows its owner, too.
+  const keys = await unlessHidden(() => connection.reads.freshKeys(id));
+  const owned = keys.find((key) => key.service_account_name !== undefined);
   if (owned !== undefined) {
     await warnThatStateStays(`key ${owned.id} names it as its owner`);
     return false;
@@ -77,9 +77,4 @@ async function isGone(
     `Service account ${displayName(id, name)} was archived outside of this program: it is removed from the state, and the next "pulumi up" creates another.`,
   );
   return true;
-}
-
-/** As `visibleActiveKeys`, including expired keys. */
-function visibleKeys(connection: Connection, id: string): Promise<readonly Key[]> {
-  return unlessHidden(() => connection.reads.freshKeys(id));
 }

@@ -17,7 +17,7 @@ import { open } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { z } from "zod";
-import type { Warn } from "../../shared/errors";
+import { errorCode, type Warn } from "../../shared/errors";
 import { parseJson } from "../../shared/json";
 import { lazy } from "../../shared/lazy";
 
@@ -172,7 +172,7 @@ export class Journal {
       try {
         unlinkSync(file.path);
       } catch (error) {
-        if (codeOf(error) !== "ENOENT") await this.giveUp(error);
+        if (errorCode(error) !== "ENOENT") await this.giveUp(error);
         return false;
       }
     }
@@ -318,7 +318,7 @@ export class Journal {
     if (this.isBroken) return;
     this.isBroken = true;
     await this.warn(
-      `Notes about creates cannot be kept in ${this.directory} (${codeOf(error) ?? String(error)}). Creates continue without them: if this run is killed during a create, the next run does not know what it created. Make the folder writable for this user, or set PULUMI_HOME to one that is.`,
+      `Notes about creates cannot be kept in ${this.directory} (${errorCode(error) ?? String(error)}). Creates continue without them: if this run is killed during a create, the next run does not know what it created. Make the folder writable for this user, or set PULUMI_HOME to one that is.`,
     );
   }
 
@@ -421,8 +421,4 @@ function tryTo(act: () => void): boolean {
   } catch {
     return false;
   }
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error ? String(error.code) : undefined;
 }

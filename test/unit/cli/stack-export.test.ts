@@ -99,7 +99,7 @@ describe("cli/stack-export", () => {
     assert.deepEqual(keys, [
       {
         ...{ urn, id, tenantId, ...outputs, hasValue: false, isAdopted: true },
-        ...{ isRead: true, isToBeDeleted: false },
+        ...{ predecessors: ["secret_1"], isRead: true, isToBeDeleted: false },
       },
       {
         ...{ urn, id, tenantId, environmentId: undefined, rotateBefore: undefined },

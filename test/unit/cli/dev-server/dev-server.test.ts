@@ -279,6 +279,9 @@ describe("cli/dev-server", () => {
         const lasting = new EmulatorClient(client.url, { apiKey: made });
         assert.equal((await lasting.send("GET", "/users/me")).status, 200);
       });
+      await serve(keep("--accounts", "9"), async (out) => {
+        assert.doesNotMatch(out, /It starts with/);
+      });
     });
 
     it("accepts access tokens of an earlier run", async () => {
