@@ -36,7 +36,7 @@ describe("the seconds on the performance page", () => {
   const afterEachStep = measured("checkpoints");
   const page = readPage("docs/performance.md").prose.replace(/ +/g, " ");
 
-  it("are those of the benchmark that is kept beside it", () => {
+  it("are those of the stored benchmark", () => {
     assert.equal(atTheEnd.conditions.checkpoints, false);
     assert.equal(afterEachStep.conditions.checkpoints, true);
     for (const operation of OPERATIONS) {
@@ -51,7 +51,7 @@ describe("the seconds on the performance page", () => {
     }
   });
 
-  it("go up to 5,000", () => {
+  it("are listed for 5,000 services", () => {
     const large = measured("large");
     const ours = (operation: Operation) => rowAt(large, operation, "pulumi-flexprice", 5_000);
     const times = OPERATIONS.map((operation) => ours(operation).timesNothing.toFixed(2));
@@ -83,7 +83,7 @@ describe("the seconds on the performance page", () => {
     assert(page.includes(peaks), peaks);
   });
 
-  it("say what the engine's checkpoints cost", () => {
+  it("include the cost of the engine's checkpoints", () => {
     const [slow, fast] = [afterEachStep, atTheEnd].map((results) =>
       Math.round(rowAt(results, "up", "do-nothing").seconds),
     );

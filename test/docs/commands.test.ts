@@ -7,25 +7,25 @@ import { commandsIn, problemOf } from "./commands";
 import { CHECKOUT, type Page, pagePaths, readPage } from "./page";
 
 /** A command in a document, and its place. */
-interface Told {
+interface Documented {
   readonly script: string;
   readonly where: string;
 }
 
 describe("commands in documents", () => {
   for (const path of pagePaths()) {
-    const told = toldBy(readPage(path));
-    if (told.length === 0) continue;
-    it(`exist, and so do their options: ${path}`, async () => {
-      assert.deepEqual(await problems(told, join(CHECKOUT, dirname(path))), []);
+    const commands = documentedIn(readPage(path));
+    if (commands.length === 0) continue;
+    it(`exist, with their options: ${path}`, async () => {
+      assert.deepEqual(await problems(commands, join(CHECKOUT, dirname(path))), []);
     });
   }
 
-  it("exist in the advice of errors, too", async () => {
-    assert.deepEqual(await problems(toldBySources(), CHECKOUT), []);
+  it("exist, also in the advice of errors", async () => {
+    assert.deepEqual(await problems(quotedInSources(), CHECKOUT), []);
   });
 
-  it("are found in a script", () => {
+  it("are all found in a script", () => {
     const script = `
 A=1 pulumi up --yes \\
   --diff # -x
@@ -41,8 +41,8 @@ y="$(pulumi stack output z)" sh`;
     ]);
   });
 
-  it("do not pass with a slip in them", async () => {
-    const slips = [
+  it("are rejected with a typo", async () => {
+    const typos = [
       "pulumi upp",
       "pulumi config gett flexprice:baseUrl",
       "pulumi preview --expect-no-change",
@@ -53,22 +53,22 @@ y="$(pulumi stack output z)" sh`;
       "pulumy up",
     ];
     const found = await problems(
-      slips.map((script) => ({ script, where: script })),
+      typos.map((script) => ({ script, where: script })),
       CHECKOUT,
     );
-    assert.equal(found.length, slips.length, found.join("\n"));
+    assert.equal(found.length, typos.length, found.join("\n"));
   });
 });
 
-async function problems(told: readonly Told[], folder: string): Promise<string[]> {
-  const found = told.map(async ({ script, where }) => {
-    const seen = await Promise.all(commandsIn(script).map((words) => problemOf(words, folder)));
-    return seen.flatMap((problem) => (problem === undefined ? [] : [`${where}: ${problem}`]));
+async function problems(commands: readonly Documented[], folder: string): Promise<string[]> {
+  const found = commands.map(async ({ script, where }) => {
+    const problems = await Promise.all(commandsIn(script).map((words) => problemOf(words, folder)));
+    return problems.flatMap((problem) => (problem === undefined ? [] : [`${where}: ${problem}`]));
   });
   return (await Promise.all(found)).flat();
 }
 
-function toldBy({ path, blocks, prose }: Page): Told[] {
+function documentedIn({ path, blocks, prose }: Page): Documented[] {
   const typed = blocks.flatMap(({ language, line, text }) =>
     scriptsOf(language, text).map((script) => ({ script, where: `${path}:${line}` })),
   );
@@ -101,7 +101,7 @@ function runSteps(workflow: unknown): string[] {
 }
 
 /** The quoted commands in texts of the provider. */
-function toldBySources(): Told[] {
+function quotedInSources(): Documented[] {
   return readdirSync(join(CHECKOUT, "provider"), { recursive: true, encoding: "utf8" })
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) => {

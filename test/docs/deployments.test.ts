@@ -49,7 +49,7 @@ async function startPulumiCloud(): Promise<{ url: string; sent: Sent[]; stop(): 
 }
 
 describe("the commands for Pulumi Deployments", () => {
-  it("send the credential encrypted, and schedule a daily up and a daily look for drift", async () => {
+  it("send the credential encrypted, and schedule a daily up and drift check", async () => {
     const [block] = readPage(PAGE).blocks;
     assert.equal(block?.language, "sh");
     const cloud = await startPulumiCloud();
@@ -127,7 +127,7 @@ describe("the manifests for the Pulumi Kubernetes Operator", () => {
     }
   });
 
-  it("keep the notes of creates on the volume, and the token off it", () => {
+  it("keep the notes about creates on the volume, but not the token", () => {
     assert.ok(home !== undefined);
     const [container] = pod.containers;
     // Under this name, the operator merges the entry with its own container.
@@ -140,7 +140,7 @@ describe("the manifests for the Pulumi Kubernetes Operator", () => {
     assert.ok(token !== undefined && !token.startsWith(home), token);
   });
 
-  it("take their credentials from the Secret that the README creates", () => {
+  it("read their credentials from the Secret that the README creates", () => {
     const readme = readFileSync(join(CHECKOUT, EXAMPLE, "README.md"), "utf8");
     const secrets = Object.entries(spec.envRefs).filter(([, { type }]) => type === "Secret");
     assert.equal(secrets.length, 2);
@@ -152,7 +152,7 @@ describe("the manifests for the Pulumi Kubernetes Operator", () => {
     assert.match(readme, new RegExp(`annotate stack/${manifests.stack.metadata.name} `));
   });
 
-  it("run up every hour, and outlive the Stack object", () => {
+  it("run up every hour, and keep the resources if the Stack object is deleted", () => {
     const { resyncFrequencySeconds, continueResyncOnCommitMatch, refresh } = spec;
     assert.deepEqual(
       [resyncFrequencySeconds, continueResyncOnCommitMatch, refresh, spec.destroyOnFinalize],
@@ -160,7 +160,7 @@ describe("the manifests for the Pulumi Kubernetes Operator", () => {
     );
   });
 
-  it("allow the pod to ask who calls it", () => {
+  it("allow the pod to check who calls it", () => {
     const { account, binding, stack } = manifests;
     assert.equal(stack.spec.serviceAccountName, account.metadata.name);
     assert.deepEqual(binding.subjects, [{ kind: "ServiceAccount", ...account.metadata }]);

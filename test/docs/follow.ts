@@ -5,6 +5,7 @@ import { ensureLanguage } from "../../scripts/pulumi-cli/languages";
 import { assertExcerpt, assertShown, exchangesOf, type } from "../engine/console";
 import { EngineFixture } from "../engine/fixture";
 import { LAUNCHER, launcherText } from "../engine/languages/program";
+import { step, withFixture } from "../support/scenario";
 import { asModule } from "./module";
 import { type Block, CHECKOUT, readPage } from "./page";
 
@@ -109,34 +110,35 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
     !isEdit(block) &&
     named(run, block) === undefined;
 
+  function openFor(block: Block): Promise<DocSession> {
+    if (isYamlProgram(block)) return DocSession.open("", block.text);
+    return DocSession.open(isProgram(block) ? asModule(block.text) : "");
+  }
+
+  async function followBlock(session: DocSession, block: Block): Promise<void> {
+    const act = named(run, block) ?? ACTS[block.language];
+    assert.ok(act, `nobody knows how to follow a block of ${block.language}`);
+    await named(before, block)?.(session);
+    if (isEdit(block)) edit(session, block);
+    else await act(session, block.text, named(status, block));
+    await named(after, block)?.(session);
+  }
+
   describe(path, () => {
-    let session: DocSession | undefined;
-    globalThis.after(() => session?.close());
+    it("works when followed from top to bottom", async () => {
+      const followed = blocks.filter((block) => named(notRun, block) === undefined);
+      for (const [first, ...others] of partsOf(followed, isProgram)) {
+        await withFixture(openFor(first), async (session) => {
+          for (const block of [first, ...others]) {
+            await step(`line ${block.line}, ${block.language || "output"}`, () =>
+              followBlock(session, block),
+            );
+          }
+        });
+      }
+    });
 
-    async function sceneFor(block: Block): Promise<DocSession> {
-      if (session !== undefined && !isProgram(block)) return session;
-      const ended = session;
-      session = undefined;
-      await ended?.close();
-      session = isYamlProgram(block)
-        ? await DocSession.open("", block.text)
-        : await DocSession.open(isProgram(block) ? asModule(block.text) : "");
-      return session;
-    }
-
-    for (const block of blocks.filter((block) => named(notRun, block) === undefined)) {
-      it(`${block.language || "output"} in line ${block.line}`, async () => {
-        const act = named(run, block) ?? ACTS[block.language];
-        assert.ok(act, `nobody knows how to follow a block of ${block.language}`);
-        const present = await sceneFor(block);
-        await named(before, block)?.(present);
-        if (isEdit(block)) edit(present, block);
-        else await act(present, block.text, named(status, block));
-        await named(after, block)?.(present);
-      });
-    }
-
-    it("has one block for every name here", () => {
+    it("has exactly one block for each text that its test names", () => {
       const tables = [notRun, run, before, after, status];
       const names = [...edits, ...tables.flatMap((table) => Object.keys(table))];
       const inBlocks = (name: string) => blocks.filter(({ text }) => text.includes(name)).length;
@@ -146,6 +148,20 @@ export function follow(path: string, circumstances: Circumstances = {}): void {
       );
     });
   });
+}
+
+/** The blocks of a page, from one program to the next. */
+function partsOf(
+  blocks: readonly Block[],
+  isProgram: (block: Block) => boolean,
+): [Block, ...Block[]][] {
+  const parts: [Block, ...Block[]][] = [];
+  for (const block of blocks) {
+    const part = parts.at(-1);
+    if (part === undefined || isProgram(block)) parts.push([block]);
+    else part.push(block);
+  }
+  return parts;
 }
 
 const ACTS: ByBlock<
@@ -160,8 +176,8 @@ const ACTS: ByBlock<
       exchanges.map(({ command }) => command),
       status,
     );
-    for (const [index, { command, answer }] of exchanges.entries())
-      assertShown(command, answer, outputs[index] ?? "");
+    for (const [index, { command, documented }] of exchanges.entries())
+      assertShown(command, documented, outputs[index] ?? "");
   },
   "": async (session, text) => assertExcerpt(text, session.transcript),
 };

@@ -11,7 +11,7 @@ const PAGE = "docs/installation-configuration.md";
 follow(PAGE);
 
 describe("versions in documents", () => {
-  it("are those that the tests use: docs/installation-configuration.md", () => {
+  it("are those that the tests use", () => {
     const versions = new Map(
       cellsOf(readPage(PAGE).prose, "## Tested with").map(([what = "", which = ""]) => [
         what.replaceAll("`", ""),

@@ -7,7 +7,7 @@ describe("links in documents", () => {
   for (const path of pagePaths()) {
     const links = linksOf(path);
     if (links.length === 0) continue;
-    it(`lead to something that is there: ${path}`, () => {
+    it(`lead to existing files and headings: ${path}`, () => {
       assert.deepEqual(
         links.filter((link) => !isThere(link)),
         [],
@@ -15,7 +15,7 @@ describe("links in documents", () => {
     });
   }
 
-  it("that lead nowhere are noticed", () => {
+  it("are rejected if they lead nowhere", () => {
     const links = linksIn(
       "README.md",
       "[a](docs/nothing.md) [b](#no-such-heading) [c](README.md#no-such-heading) [d](#license)",

@@ -53,14 +53,14 @@ describe("messages in documents", () => {
   });
 
   for (const [message, provoke] of Object.entries(PROVOKED)) {
-    it(`can be provoked: ${message}`, async () => {
+    it(`appear as documented: ${message}`, async () => {
       const fixture = await UnitFixture.start();
-      const said = await provoke(fixture).finally(() => fixture.stop());
-      assert.ok(isIn(message, [said]), said);
+      const shown = await provoke(fixture).finally(() => fixture.stop());
+      assert.ok(isIn(message, [shown]), shown);
     });
   }
 
-  it("that nobody says are noticed", () => {
+  it("are rejected if no source contains them", () => {
     const table = `
 | you see                                  | what to do        |
 | ---------------------------------------- | ----------------- |
@@ -91,10 +91,10 @@ function messagesOf({ prose }: Page): string[] {
 }
 
 /** Whether one of the texts contains the message, where `…` stands for anything. */
-function isIn(message: string, said: readonly string[]): boolean {
+function isIn(message: string, texts: readonly string[]): boolean {
   const literal = message.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
   const pattern = new RegExp(literal.replaceAll("…", ".*"));
-  return said.some((text) => pattern.test(text));
+  return texts.some((text) => pattern.test(text));
 }
 
 /** The lines of all sources. The embedded Flexprice has the messages of a real one. */

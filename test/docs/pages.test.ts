@@ -47,7 +47,7 @@ describe("every block of every page", () => {
     join("examples", name),
   );
 
-  function isLookedAt({ page, language, text }: Block): boolean {
+  function isTested({ page, language, text }: Block): boolean {
     if (Object.keys(ELSEWHERE).some((name) => text.includes(name))) return true;
     if (followed.includes(page)) return true;
     if (together.includes(page) && language === "ts") return true;
@@ -55,22 +55,22 @@ describe("every block of every page", () => {
   }
 
   const overlooked = (blocks: readonly Block[]) =>
-    blocks.filter((block) => !isLookedAt(block)).map(({ page, line }) => `${page}:${line}`);
+    blocks.filter((block) => !isTested(block)).map(({ page, line }) => `${page}:${line}`);
 
   for (const path of pagePaths()) {
     const { blocks } = readPage(path);
     if (blocks.length === 0) continue;
-    it(`is run, or it is said here why not: ${path}`, () => {
+    it(`is tested, or listed here with its reason: ${path}`, () => {
       assert.deepEqual(overlooked(blocks), []);
     });
   }
 
-  it("is noticed where it is not", () => {
+  it("is reported if it is not tested", () => {
     const { blocks } = parsePage("docs/new.md", "```sh\npulumi up\n```\n");
     assert.deepEqual(overlooked(blocks), ["docs/new.md:2"]);
   });
 
-  it("that is named here is there", () => {
+  it("that is listed here exists", () => {
     const blocks = pagePaths().flatMap((path) => readPage(path).blocks);
     const missing = Object.keys(ELSEWHERE).filter(
       (name) => !blocks.some(({ text }) => text.includes(name)),

@@ -14,14 +14,14 @@ describe("pictures in documents", () => {
   });
 
   for (const [name, draw] of sample(Object.entries(PICTURES))) {
-    it(`show what is really printed: ${name}`, async () => {
+    it(`show the real output: ${name}`, async () => {
       const committed = readFileSync(join(FOLDER, name), "utf8");
       assert.equal(textOf(committed), textOf(await draw()));
       assertWithinFrame(committed);
     });
   }
 
-  it("have room for long lines, in the colours of the terminal", () => {
+  it("wrap long lines, in the colors of the terminal", () => {
     const words = "a word & <another> ".repeat(20).trim();
     const picture = terminalPicture(
       "long",

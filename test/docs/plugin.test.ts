@@ -3,6 +3,7 @@ import type { Language } from "../../scripts/pulumi-cli/languages";
 import { succeeded } from "../engine/fixture";
 import { openProgram } from "../engine/languages/program";
 import { atNight } from "../support/sample";
+import { withFixture } from "../support/scenario";
 import { type DocSession, follow } from "./follow";
 import { readPage } from "./page";
 
@@ -73,7 +74,7 @@ function copyImported(session: DocSession): void {
 }
 
 atNight(() => {
-  describe(`programs in other languages: ${PAGE}`, () => {
+  describe(`the programs of ${PAGE}`, () => {
     const programs: readonly [Language, fence: string, file: string][] = [
       ["python", "python", "__main__.py"],
       ["go", "go", "main.go"],
@@ -86,16 +87,16 @@ atNight(() => {
         assert.ok(block !== undefined && others.length === 0);
         // Where `pulumi package add` would link it.
         const source = block.text.replace("@pulumi-flexprice/flexprice", "./sdks/flexprice");
-        const program = await openProgram(language, { [file]: source }, "document");
-        try {
-          const { fixture } = program;
-          succeeded(await fixture.up());
-          const [key] = fixture.keys();
-          assert.deepEqual(await fixture.outputs(), { apiKey: key?.value });
-          succeeded(await fixture.destroy());
-        } finally {
-          await program.close();
-        }
+        await withFixture(
+          openProgram(language, { [file]: source }, "document"),
+          async (program) => {
+            const { fixture } = program;
+            succeeded(await fixture.up());
+            const [key] = fixture.keys();
+            assert.deepEqual(await fixture.outputs(), { apiKey: key?.value });
+            succeeded(await fixture.destroy());
+          },
+        );
       });
     }
   });

@@ -31,7 +31,7 @@ describe("programs of the README and the reference pages", () => {
   });
   after(() => fixture.close(fixture.workspace.programDirectory));
 
-  it("come up, change nothing that they adopt, and have nothing to do in a second run", async () => {
+  it("run, change nothing that they adopt, and are unchanged in a second run", async () => {
     const up = changes(succeeded(await fixture.up()));
     const written = programs.flatMap(({ text }) => [...text.matchAll(/\bnew flexprice\./g)]);
     assert.ok(up.length >= written.length, up.join("\n"));
@@ -70,7 +70,7 @@ function existingObjects({ emulator, operator }: EngineFixture): Record<string, 
   const { tenantId, environmentId, apiKey } = operator;
   const account = (name: string) => emulator.createAccount(tenantId, { name, roles: ROLES });
   const key = (owner: { id: string }) =>
-    emulator.createKey(owner.id, environmentId, { name: "theirs" });
+    emulator.createKey(owner.id, environmentId, { name: "by hand" });
   account("usage-ingestor");
   const shared = account("shared");
   const sharedKey = key(shared);
@@ -79,7 +79,7 @@ function existingObjects({ emulator, operator }: EngineFixture): Record<string, 
   const relayKey = key(relay);
   const worker = account("worker by hand");
   const expiresAt = new Date(Date.now() + 90 * 24 * 3_600_000);
-  const workerKey = emulator.createKey(worker.id, environmentId, { name: "theirs", expiresAt });
+  const workerKey = emulator.createKey(worker.id, environmentId, { name: "by hand", expiresAt });
   const secret = (value: unknown): ConfigValue => ({ value: JSON.stringify(value), secret: true });
   return {
     "test:tenantId": { value: tenantId },

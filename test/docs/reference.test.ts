@@ -34,7 +34,7 @@ describe("reference pages", () => {
     });
   }
 
-  it("have a section for every function, which lists its arguments", () => {
+  it("list the arguments of every function in its section", () => {
     const { prose } = readPage("docs/functions.md");
     const names = Object.keys(functions).filter((name) => /^get.*(?<!Output)$/.test(name));
     const source = sourceOf("functions/types");
@@ -53,7 +53,7 @@ describe("reference pages", () => {
     }
   });
 
-  it("name every function in other languages, with the property that has its list", () => {
+  it("name every function and its result in other languages", () => {
     const rows = cellsOf(readPage("docs/plugin.md").prose, "### Names in other languages");
     const expected = Object.entries(schema.functions).map(([token, { outputs }]) => {
       const name = token.replace("flexprice:index:", "");

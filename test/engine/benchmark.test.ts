@@ -56,7 +56,7 @@ describe("npm run benchmark", function () {
     }
   });
 
-  nightly("says what it does not know", async () => {
+  nightly("rejects unknown arguments, and names them", async () => {
     for (const args of [
       ["--sizes", "many"],
       ["--providers", "terraform"],
@@ -81,7 +81,7 @@ describe("a row of the benchmark", () => {
   });
 
   it("is the median of its rounds; its ratio that of the ratios within a round", () => {
-    const heats = [
+    const measured = [
       [1, 3],
       [10, 10],
       [4, 8],
@@ -93,7 +93,7 @@ describe("a row of the benchmark", () => {
       5,
       "up",
       "pulumi-flexprice",
-      heats,
+      measured,
     );
     assert.deepEqual([seconds, requests, writes, timesNothing, rounds], [8, 80, 8, 2, 3]);
   });

@@ -19,7 +19,7 @@ const system: System = {
 };
 
 describe("the GitHub workflows", () => {
-  it("run when they should", () => {
+  it("run on pull requests, on pushes to main, on a schedule, and by hand", () => {
     const triggers = Object.values(FILES).map((file) => readWorkflow(file).on);
     assert.deepEqual(triggers, [
       "pull_request",
@@ -32,24 +32,24 @@ describe("the GitHub workflows", () => {
     ]);
   });
 
-  it("may read the repository and nothing else", () => {
+  it("can only read the repository", () => {
     for (const file of Object.values(FILES)) {
       assert.deepEqual(readWorkflow(file).permissions, { contents: "read" });
     }
   });
 
-  it("run one up at a time, to its end", () => {
+  it("run one up at a time, and never cancel it", () => {
     assert.deepEqual(readWorkflow(FILES.up).concurrency, {
       group: "flexprice-production",
       "cancel-in-progress": false,
     });
   });
 
-  it("give secrets to no step but Pulumi's, and are tested but for the steps of actions", () => {
-    const kept = [...MACHINE_STEPS, "actions/cache/restore@v4", "actions/cache/save@v4"];
+  it("give secrets only to the steps of Pulumi, all of which are tested", () => {
+    const actions = [...MACHINE_STEPS, "actions/cache/restore@v4", "actions/cache/save@v4"];
     for (const [name, skipped] of [
       ["preview", MACHINE_STEPS],
-      ["up", kept],
+      ["up", actions],
       ["drift", MACHINE_STEPS],
     ] as const) {
       const job = githubJob(FILES[name], { FLEXPRICE_API_KEY: "sk_…" });
@@ -62,7 +62,7 @@ describe("the GitHub workflows", () => {
     }
   });
 
-  it("keep the notes of creates between machines, also of runs that failed", () => {
+  it("keep the notes about creates between machines, even if a run fails", () => {
     const caches = readWorkflow(FILES.up).jobs["up"]?.steps.flatMap((step) =>
       "uses" in step && step.uses.startsWith("actions/cache/") ? [step] : [],
     );

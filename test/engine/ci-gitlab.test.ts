@@ -21,10 +21,10 @@ const PIPELINES = {
   "the schedule": { CI_PIPELINE_SOURCE: "schedule", CI_COMMIT_BRANCH: "main" },
 } as const;
 
-describe("the GitLab pipeline", () => {
+describe("the jobs of the GitLab pipeline", () => {
   const { stages, jobs, everywhere } = readPipeline();
 
-  it("runs the jobs that it should", async () => {
+  it("run on their triggers", async () => {
     const expected: Record<keyof typeof PIPELINES, string[]> = {
       "a merge request": ["preview"],
       "a merge": ["up"],
@@ -47,7 +47,7 @@ describe("the GitLab pipeline", () => {
     );
   });
 
-  it("runs one up at a time, to its end, and no look for drift beside it", () => {
+  it("run one up at a time, never cancel it, and check no drift meanwhile", () => {
     assert.equal(jobs["up"]?.interruptible, false);
     assert.deepEqual(
       Object.values(jobs).map(({ resource_group }) => resource_group),
@@ -55,7 +55,7 @@ describe("the GitLab pipeline", () => {
     );
   });
 
-  it("keeps the notes of creates between machines, also of runs that failed", () => {
+  it("keep the notes about creates between machines, even if a run fails", () => {
     assert.deepEqual(jobs["up"]?.cache, {
       key: "flexprice-creates",
       paths: [CACHED],
@@ -63,7 +63,7 @@ describe("the GitLab pipeline", () => {
     });
   });
 
-  it("is tested in every line of its scripts", () => {
+  it("have only script lines that are tested", () => {
     assert.deepEqual(everywhere.before_script, ["npm ci"]);
     for (const [name, { script }] of Object.entries(jobs)) {
       const { steps, skipped } = gitlabJob(name, {}, "/checkout");

@@ -125,15 +125,15 @@ export class Repository {
   /** The next job gets a new machine, with only the cache of the last one. */
   replaceMachine(): void {
     const before = this.machine;
-    const kept = join(this.fixture.workspace.scratch, "cache");
+    const cache = join(this.fixture.workspace.scratch, "cache");
     const cached = this.system.cached(before);
-    mkdirSync(kept);
-    if (existsSync(cached)) cpSync(cached, kept, { recursive: true });
-    letTimePass(kept);
+    mkdirSync(cache);
+    if (existsSync(cached)) cpSync(cached, cache, { recursive: true });
+    letTimePass(cache);
     this.machine = this.newMachine();
     rmSync(cached, { recursive: true, force: true });
     rmSync(before.home, { recursive: true, force: true });
-    cpSync(kept, this.system.cached(this.machine), { recursive: true, preserveTimestamps: true });
+    cpSync(cache, this.system.cached(this.machine), { recursive: true, preserveTimestamps: true });
   }
 
   report(): string {

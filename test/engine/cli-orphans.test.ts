@@ -21,7 +21,7 @@ interface Found {
   readonly leftOut: Readonly<Record<string, number>>;
 }
 
-describe("orphans of a stack", () => {
+describe("pulumi-flexprice orphans", () => {
   let fixture: EngineFixture;
   beforeEach(async () => {
     fixture = await EngineFixture.open(PROGRAM);
@@ -43,57 +43,51 @@ describe("orphans of a stack", () => {
     return { ids: [...keys, ...accounts].map(({ id }) => id), leftOut };
   }
 
-  nightly(
-    "are what was made before its last update, which a refresh without changes is, too",
-    async () => {
-      succeeded(await fixture.up());
-      const { tenantId } = fixture.operator;
-      const stray = fixture.emulator.createAccount(tenantId, {
-        name: "s",
-        roles: ["event_reader"],
-      });
-      await sleep(1_100);
-      assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, young: 1 } });
-      succeeded(await fixture.refresh());
-      assert.deepEqual(await orphans(), { ids: [stray.id], leftOut: { own: 1 } });
-    },
-  );
+  nightly("lists objects created before the stack's last update, or its last refresh", async () => {
+    succeeded(await fixture.up());
+    const { tenantId } = fixture.operator;
+    const stray = fixture.emulator.createAccount(tenantId, {
+      name: "s",
+      roles: ["event_reader"],
+    });
+    await sleep(1_100);
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, young: 1 } });
+    succeeded(await fixture.refresh());
+    assert.deepEqual(await orphans(), { ids: [stray.id], leftOut: { own: 1 } });
+  });
 
-  nightly(
-    "are not what a killed up may have made, however often the state is written",
-    async () => {
-      fixture.emulator.faults.add({ ...SLOW, match: { method: "POST", path: /^\/v1\/users$/ } });
-      const up = fixture.workspace.start("up");
-      while (fixture.accounts().length === 0) await sleep(5);
-      up.kill("SIGKILL");
-      fixture.workspace.killProviders();
-      await up.done;
-      await ok(fixture.workspace.run(["cancel", "--yes"]));
-      assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
+  nightly("leaves out what a killed up may have created, until it is resolved", async () => {
+    fixture.emulator.faults.add({ ...SLOW, match: { method: "POST", path: /^\/v1\/users$/ } });
+    const up = fixture.workspace.start("up");
+    while (fixture.accounts().length === 0) await sleep(5);
+    up.kill("SIGKILL");
+    fixture.workspace.killProviders();
+    await up.done;
+    await ok(fixture.workspace.run(["cancel", "--yes"]));
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
 
-      // The operation stays in the state, which is now newer than the account.
-      await sleep(1_100);
-      succeeded(await fixture.refresh());
-      assert.deepEqual((await orphans()).leftOut, { own: 1, pending: 1 });
-      assert.deepEqual((await orphans("--revoke", "--yes", "--stacks", "0")).ids, []);
-      assert.equal(fixture.accounts().length, 1);
+    // The operation stays in the state, which is now newer than the account.
+    await sleep(1_100);
+    succeeded(await fixture.refresh());
+    assert.deepEqual((await orphans()).leftOut, { own: 1, pending: 1 });
+    assert.deepEqual((await orphans("--revoke", "--yes", "--stacks", "0")).ids, []);
+    assert.equal(fixture.accounts().length, 1);
 
-      const notes = join(fixture.workspace.scratch, "home", "flexprice", "creates");
-      const past = Date.now() / 1_000 - 180;
-      for (const note of readdirSync(notes)) utimesSync(join(notes, note), past, past);
-      const settled = succeeded(await fixture.up());
-      assert.match(messages(settled, "warning").join(), /"ci-\w+" .* has been archived/);
-      assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1 } });
+    const notes = join(fixture.workspace.scratch, "home", "flexprice", "creates");
+    const past = Date.now() / 1_000 - 180;
+    for (const note of readdirSync(notes)) utimesSync(join(notes, note), past, past);
+    const settled = succeeded(await fixture.up());
+    assert.match(messages(settled, "warning").join(), /"ci-\w+" .* has been archived/);
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1 } });
 
-      // Objects with its name are left out until it is cleared.
-      const { tenantId } = fixture.operator;
-      const roles = ["event_ingestor"];
-      const alike = fixture.emulator.createAccount(tenantId, { name: "ci", roles });
-      await sleep(1_100);
-      succeeded(await fixture.refresh());
-      assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
-      succeeded(await fixture.refresh("--clear-pending-creates"));
-      assert.deepEqual(await orphans(), { ids: [alike.id], leftOut: { own: 1 } });
-    },
-  );
+    // Objects with its name are left out until it is cleared.
+    const { tenantId } = fixture.operator;
+    const roles = ["event_ingestor"];
+    const alike = fixture.emulator.createAccount(tenantId, { name: "ci", roles });
+    await sleep(1_100);
+    succeeded(await fixture.refresh());
+    assert.deepEqual(await orphans(), { ids: [], leftOut: { own: 1, pending: 1 } });
+    succeeded(await fixture.refresh("--clear-pending-creates"));
+    assert.deepEqual(await orphans(), { ids: [alike.id], leftOut: { own: 1 } });
+  });
 });

@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { type ChildResult, type RunningChild, runChild } from "../../scripts/child";
 import { ok, PulumiWorkspace } from "../../scripts/workspace";
+import { step } from "../support/scenario";
 import { runCli, startCli } from "./command-line";
-import { accountWithKey, changes, EngineFixture, succeeded } from "./fixture";
+import { accountWithKey, changes, succeeded, withStack } from "./fixture";
 
 const CHECKOUT = resolve(__dirname, "..", "..");
 
@@ -34,7 +35,7 @@ describe("the command line", () => {
       await server.done;
     });
 
-    it("is all that a program needs", async () => {
+    it("serves a program", async () => {
       const { url, apiKey } = announced;
       const workspace = await PulumiWorkspace.create({
         program: { source: accountWithKey() },
@@ -57,7 +58,7 @@ describe("the command line", () => {
     });
 
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      it(`ends by ${signal} with status 0, connections or not`, async () => {
+      it(`exits with status 0 on ${signal}, even with open connections`, async () => {
         const { url, apiKey } = announced;
         await (await fetch(`${url}/users/me`, { headers: { "x-api-key": apiKey } })).text();
         server.kill(signal);
@@ -70,7 +71,7 @@ describe("the command line", () => {
       });
     }
 
-    it("says that its port is taken", async () => {
+    it("fails if its port is taken", async () => {
       const { port } = new URL(announced.url);
       const second = await startCli(["dev-server", "--port", port]).done;
       assert.deepEqual([second.exitCode, second.stdout], [3, ""]);
@@ -78,112 +79,112 @@ describe("the command line", () => {
     });
   });
 
-  describe("in a project", () => {
-    let fixture: EngineFixture;
-    before(async () => {
-      fixture = await EngineFixture.open(accountWithKey());
-      await fixture.keepCredentialInConfig();
-    });
-    after(() => fixture.close());
+  describe("doctor and generate", () => {
+    it("read the project, the stack and its config", async () => {
+      await withStack(accountWithKey(), {}, async (fixture) => {
+        await fixture.keepCredentialInConfig();
 
-    it("doctor finds all that there is to find", async () => {
-      const { exitCode, stdout, stderr } = await runCli(fixture, ["doctor", "--stack", "test"]);
-      assert.deepEqual([exitCode, stderr], [0, ""], stdout);
-      const checks = stdout.split("\n").map((line) => line.split(":", 1)[0]);
-      assert.deepEqual(checks, [
-        "ok       Node.js",
-        "ok       Pulumi CLI",
-        "ok       Project",
-        "ok       pulumi-flexprice",
-        "ok       @pulumi/pulumi",
-        "ok       Stack config",
-        "ok       Server",
-        "ok       Credential",
-        "ok       Caller",
-        "ok       Tenant",
-        "ok       API keys",
-        "ok       Service accounts",
-        "ok       Roles",
-        "",
-        "0 problems, 0 warnings.",
-        "",
-      ]);
-      assert.match(stdout, / accepted: the API key from config key flexprice:apiKey$/m);
-    });
+        await step("doctor finds no problems", async () => {
+          const { exitCode, stdout, stderr } = await runCli(fixture, ["doctor", "--stack", "test"]);
+          assert.deepEqual([exitCode, stderr], [0, ""], stdout);
+          const checks = stdout.split("\n").map((line) => line.split(":", 1)[0]);
+          assert.deepEqual(checks, [
+            "ok       Node.js",
+            "ok       Pulumi CLI",
+            "ok       Project",
+            "ok       pulumi-flexprice",
+            "ok       @pulumi/pulumi",
+            "ok       Stack config",
+            "ok       Server",
+            "ok       Credential",
+            "ok       Caller",
+            "ok       Tenant",
+            "ok       API keys",
+            "ok       Service accounts",
+            "ok       Roles",
+            "",
+            "0 problems, 0 warnings.",
+            "",
+          ]);
+          assert.match(stdout, / accepted: the API key from config key flexprice:apiKey$/m);
+        });
 
-    it("a stack has to be selected or named", async () => {
-      const refused = await runCli(fixture, ["generate"]);
-      assert.equal(refused.exitCode, 3);
-      assert.match(
-        refused.stderr,
-        /Reason: no Flexprice credential is configured; no stack is selected/,
-      );
-      await ok(
-        runChild("pulumi", ["stack", "select", "test"], {
-          cwd: fixture.workspace.programDirectory,
-          env: fixture.workspace.env,
-        }),
-      );
-      assert.equal((await runCli(fixture, ["generate"])).exitCode, 0);
-      const { exitCode, stderr } = await runCli(fixture, ["generate", "--stack", "nope"]);
-      assert.equal(exitCode, 3);
-      assert.match(
-        stderr,
-        /^Could not read the config of stack nope\.\n.* error: no stack named 'nope'/,
-      );
-    });
+        await step("generate needs a selected stack, or --stack", async () => {
+          const refused = await runCli(fixture, ["generate"]);
+          assert.equal(refused.exitCode, 3);
+          assert.match(
+            refused.stderr,
+            /Reason: no Flexprice credential is configured; no stack is selected/,
+          );
+          await ok(
+            runChild("pulumi", ["stack", "select", "test"], {
+              cwd: fixture.workspace.programDirectory,
+              env: fixture.workspace.env,
+            }),
+          );
+          assert.equal((await runCli(fixture, ["generate"])).exitCode, 0);
+          const { exitCode, stderr } = await runCli(fixture, ["generate", "--stack", "nope"]);
+          assert.equal(exitCode, 3);
+          assert.match(
+            stderr,
+            /^Could not read the config of stack nope\.\n.* error: no stack named 'nope'/,
+          );
+        });
 
-    it("a connection of the stack can be named", async () => {
-      const { apiKey } = fixture.operator;
-      const connections = "flexprice:connections.eu";
-      for (const [path, value] of [
-        [`${connections}.apiKey`, apiKey],
-        [`${connections}.baseUrl`, fixture.emulator.url],
-      ] as const) {
-        await ok(fixture.workspace.run(["config", "set", "--secret", "--path", path, value]));
-      }
-      const { exitCode, stdout } = await runCli(fixture, [
-        ...["doctor", "--stack", "test", "--connection", "eu"],
-      ]);
-      assert.equal(exitCode, 0, stdout);
-      assert.match(
-        stdout,
-        /the API key from connection "eu" in config key flexprice:connections$/m,
-      );
-      assert.equal((await runCli(fixture, ["doctor", "--connection", "us"])).exitCode, 1);
-    });
+        await step("--connection selects a connection", async () => {
+          const { apiKey } = fixture.operator;
+          const connections = "flexprice:connections.eu";
+          for (const [path, value] of [
+            [`${connections}.apiKey`, apiKey],
+            [`${connections}.baseUrl`, fixture.emulator.url],
+          ] as const) {
+            await ok(fixture.workspace.run(["config", "set", "--secret", "--path", path, value]));
+          }
+          const { exitCode, stdout } = await runCli(fixture, [
+            ...["doctor", "--stack", "test", "--connection", "eu"],
+          ]);
+          assert.equal(exitCode, 0, stdout);
+          assert.match(
+            stdout,
+            /the API key from connection "eu" in config key flexprice:connections$/m,
+          );
+          assert.equal((await runCli(fixture, ["doctor", "--connection", "us"])).exitCode, 1);
+        });
 
-    it("a passphrase that is not right is said, and nothing is asked of the server", async () => {
-      fixture.emulator.clearRequests();
-      const { exitCode, stderr } = await runCli(fixture, ["generate", "--stack", "test"], {
-        env: { ...fixture.workspace.env, PULUMI_CONFIG_PASSPHRASE: "wrong" },
+        await step("a wrong passphrase is reported before any request", async () => {
+          fixture.emulator.clearRequests();
+          const { exitCode, stderr } = await runCli(fixture, ["generate", "--stack", "test"], {
+            env: { ...fixture.workspace.env, PULUMI_CONFIG_PASSPHRASE: "wrong" },
+          });
+          assert.equal(exitCode, 3);
+          assert.match(
+            stderr,
+            /Reason: pulumi config ended with exit status 1: error: incorrect passphrase/,
+          );
+          assert.deepEqual(fixture.emulator.requests, []);
+        });
+
+        await step("generate ends quietly when its reader stops reading", async () => {
+          const { tenantId } = fixture.operator;
+          for (let i = 0; i < 2_000; i++) {
+            fixture.emulator.createAccount(tenantId, { name: `a${i}`, roles: ["event_reader"] });
+          }
+
+          const cli = join(CHECKOUT, "dist", "cli", "index.js");
+          const { exitCode, stdout, stderr } = await runChild(
+            "sh",
+            ["-c", `"${process.execPath}" "${cli}" generate --stack test | head -n 1`],
+            { cwd: fixture.workspace.programDirectory, env: fixture.workspace.env },
+          );
+          assert.equal(exitCode, 0);
+          assert.match(stdout, /^\/\/ The service accounts of Flexprice tenant tenant_\w+\n$/);
+          assert.doesNotMatch(stderr, /EPIPE|Error/);
+        });
       });
-      assert.equal(exitCode, 3);
-      assert.match(
-        stderr,
-        /Reason: pulumi config ended with exit status 1: error: incorrect passphrase/,
-      );
-      assert.deepEqual(fixture.emulator.requests, []);
-    });
-
-    it("a reader may stop reading", async () => {
-      const { tenantId } = fixture.operator;
-      for (let i = 0; i < 2_000; i++) {
-        fixture.emulator.createAccount(tenantId, { name: `a${i}`, roles: ["event_reader"] });
-      }
-      const cli = join(CHECKOUT, "dist", "cli", "index.js");
-      const { exitCode, stdout, stderr } = await runChild(
-        "sh",
-        ["-c", `"${process.execPath}" "${cli}" generate --stack test | head -n 1`],
-        { cwd: fixture.workspace.programDirectory, env: fixture.workspace.env },
-      );
-      assert.equal(exitCode, 0);
-      assert.match(stdout, /^\/\/ The service accounts of Flexprice tenant tenant_\w+\n$/);
-      assert.doesNotMatch(stderr, /EPIPE|Error/);
     });
   });
 
-  describe("as npm installs it", () => {
+  describe("without the SDK", () => {
     let folder: string;
     let installed: ChildResult;
     before(async () => {
@@ -207,7 +208,7 @@ describe("the command line", () => {
     });
     after(() => rmSync(folder, { recursive: true, force: true }));
 
-    it("npx runs it, no SDK in sight", async () => {
+    it("npx runs it", async () => {
       await ok(Promise.resolve(installed));
       assert(!existsSync(join(folder, "node_modules", "@pulumi")));
       const help = await ok(

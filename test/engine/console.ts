@@ -4,10 +4,10 @@ import type { EngineFixture } from "./fixture";
 /** Separates the outputs of two commands; no text contains it. */
 const SEPARATOR = "\x1e";
 
-/** A command in a console block of a document, and its documented output. */
+/** A command in a console block of a document, and its output there. */
 export interface Exchange {
   command: string;
-  answer: string;
+  documented: string;
 }
 
 /** The commands of a console block are the lines after `$ `. */
@@ -16,8 +16,8 @@ export function exchangesOf(block: string): Exchange[] {
     .split(/^\$ /m)
     .slice(1)
     .map((text) => {
-      const [command = "", ...answer] = text.split("\n");
-      return { command, answer: answer.join("\n") };
+      const [command = "", ...output] = text.split("\n");
+      return { command, documented: output.join("\n") };
     });
 }
 
@@ -35,8 +35,8 @@ export async function type(
 }
 
 /** In a document, `…` stands for anything in a line, and alone on a line for any number of lines. */
-export function assertShown(command: string, answer: string, output: string): void {
-  const expected = tidy(answer);
+export function assertShown(command: string, documented: string, output: string): void {
+  const expected = tidy(documented);
   const shown = tidy(output);
   const pattern = expected.map((line) =>
     line === "…" ? "(?:.*\n)*?" : `${literally(line).replaceAll("…", ".+?")}\n`,

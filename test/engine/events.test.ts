@@ -11,7 +11,7 @@ describe("the reader of the engine's events", () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("gives the properties that force a replacement in one order, whatever the engine's is", () => {
+  it("sorts the properties that force a replacement", () => {
     const orders = [
       ["connection", "adopt", "serviceAccountId"],
       ["serviceAccountId", "connection", "adopt"],

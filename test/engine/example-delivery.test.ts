@@ -125,7 +125,7 @@ for (const [name, target] of sample(Object.entries(TARGETS))) {
     // This also looks for the key in plain text in the states, which hold the inputs of the stand-ins.
     afterEach(() => fixture.close());
 
-    it("hands on the new key before the old one goes, and both work for 14 days", async () => {
+    it("delivers the new key before the old one expires, and both work for 14 days", async () => {
       const [first] = fixture.keys();
       assert.ok(first !== undefined);
       await assertDelivered(first.value);
@@ -142,23 +142,26 @@ for (const [name, target] of sample(Object.entries(TARGETS))) {
     });
 
     if (name === "kubernetes") {
-      nightly("keeps the old key and its Secret if the rollout fails, and continues", async () => {
-        const [first] = fixture.keys();
-        fixture.clock.advance("77d");
-        fixture.workspace.env["STAND_IN_FAILS"] = "Deployment";
-        failed(await fixture.up());
-        assert.equal(await use(fixture, first?.value), 200);
-        const { deployment } = await fixture.workspace.exportState();
-        const secrets = deployment.resources?.filter(({ type }) => type.endsWith(":Secret"));
-        assert.equal(secrets?.length, 2);
+      nightly(
+        "keeps the old key and its Secret if the rollout fails, and continues later",
+        async () => {
+          const [first] = fixture.keys();
+          fixture.clock.advance("77d");
+          fixture.workspace.env["STAND_IN_FAILS"] = "Deployment";
+          failed(await fixture.up());
+          assert.equal(await use(fixture, first?.value), 200);
+          const { deployment } = await fixture.workspace.exportState();
+          const secrets = deployment.resources?.filter(({ type }) => type.endsWith(":Secret"));
+          assert.equal(secrets?.length, 2);
 
-        delete fixture.workspace.env["STAND_IN_FAILS"];
-        assert.deepEqual(stepsOf(succeeded(await fixture.up())), [
-          "update Deployment",
-          "delete-replaced Secret",
-          "delete-replaced ApiKey",
-        ]);
-      });
+          delete fixture.workspace.env["STAND_IN_FAILS"];
+          assert.deepEqual(stepsOf(succeeded(await fixture.up())), [
+            "update Deployment",
+            "delete-replaced Secret",
+            "delete-replaced ApiKey",
+          ]);
+        },
+      );
     }
 
     /** The stand-ins' state holds this key, and the state shows it to nobody without the passphrase. */

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ensureLanguage, type Language } from "../../scripts/pulumi-cli/languages";
 import { atNight } from "../support/sample";
+import { step, withFixture } from "../support/scenario";
 import { Example } from "./example";
 
 /** The first time, a machine without a genuine CLI builds what runs programs in this language, and packages are fetched. */
@@ -16,41 +17,39 @@ atNight(() => {
 function followExample(language: Language, open: () => Promise<Example>): void {
   describe(`the example ${language}`, function () {
     this.timeout(FIRST_TIME_MS);
-    let example: Example;
-    before(async () => {
+    it("works as its README shows", async () => {
       await ensureLanguage(language);
-      example = await open();
-    });
-    after(() => example?.close());
+      await withFixture(open(), async (example) => {
+        if (language !== "yaml") {
+          await step("its classes are generated from the plugin", async () => {
+            await example.follow("Prepare");
+          });
+        }
 
-    if (language !== "yaml") {
-      it("gets its classes from the plugin", async () => {
-        await example.follow("Prepare");
+        await step("preview rejects an invalid role, up creates an account", async () => {
+          await example.follow("Run it");
+          assert.deepEqual(requests(example), ["POST /v1/users", "POST /v1/secrets/api/keys"]);
+        });
+
+        await step("preview shows no drift", async () => {
+          await example.follow("Detect drift");
+          assert.deepEqual(requests(example), []);
+        });
+
+        await step("up rotates the key, new before old", async () => {
+          const [old] = example.fixture.keys();
+          await example.follow("Rotate the key");
+          assert.deepEqual(requests(example), [
+            "POST /v1/secrets/api/keys",
+            `DELETE /v1/secrets/api/keys/${old?.id}`,
+          ]);
+        });
+
+        await step("destroy leaves nothing behind", async () => {
+          await example.cleanUp();
+          assert.deepEqual([example.fixture.keys(), example.fixture.accounts()], [[], []]);
+        });
       });
-    }
-
-    it("refuses a bad role before anything is sent that changes something, then makes an account and a key", async () => {
-      await example.follow("Run it");
-      assert.deepEqual(requests(example), ["POST /v1/users", "POST /v1/secrets/api/keys"]);
-    });
-
-    it("shows no drift without a change", async () => {
-      await example.follow("Detect drift");
-      assert.deepEqual(requests(example), []);
-    });
-
-    it("rotates the key, new before old", async () => {
-      const [old] = example.fixture.keys();
-      await example.follow("Rotate the key");
-      assert.deepEqual(requests(example), [
-        "POST /v1/secrets/api/keys",
-        `DELETE /v1/secrets/api/keys/${old?.id}`,
-      ]);
-    });
-
-    it("leaves nothing behind", async () => {
-      await example.cleanUp();
-      assert.deepEqual([example.fixture.keys(), example.fixture.accounts()], [[], []]);
     });
   });
 }

@@ -3,85 +3,84 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { RunningChild } from "../../scripts/child";
 import { nightly } from "../support/sample";
+import { step, withFixture } from "../support/scenario";
 import { startCli } from "./command-line";
 import { takeTraffic, use } from "./consumer";
 import { Example } from "./example";
 
 describe("the example rotation", () => {
-  let example: Example;
-  let first: string;
-  let second: string;
-  before(async () => {
-    example = await Example.open("rotation");
-  });
-  after(() => example.close());
+  it("rotates a key as its README shows", async () => {
+    let first: string;
+    let second: string;
+    await withFixture(Example.open("rotation"), async (example) => {
+      const file = () => join(example.folder, "ingestor.key");
+      const stored = () => readFileSync(file(), "utf8");
 
-  const file = () => join(example.folder, "ingestor.key");
-  const stored = () => readFileSync(file(), "utf8");
+      await step("up writes the key to a store that only its owner can read", async () => {
+        await example.follow("Day 0");
+        first = stored();
+        assert.equal(statSync(file()).mode & 0o777, 0o600);
+        assert.deepEqual(
+          example.fixture.keys().map(({ value }) => value),
+          [first],
+        );
+      });
 
-  it("writes a new key to the store, for its owner's eyes only", async () => {
-    await example.follow("Day 0");
-    first = stored();
-    assert.equal(statSync(file()).mode & 0o777, 0o600);
-    assert.deepEqual(
-      example.fixture.keys().map(({ value }) => value),
-      [first],
-    );
-  });
+      await step("up changes nothing before rotation is due", async () => {
+        example.fixture.clock.advance("75d");
+        await example.assertSettled();
+        assert.equal(stored(), first);
+      });
 
-  it("leaves it alone until it is due", async () => {
-    example.fixture.clock.advance("75d");
-    await example.assertSettled();
-    assert.equal(stored(), first);
-  });
+      await step("the scheduled command creates a key, and revokes nothing", async () => {
+        const command = "pulumi up --yes --skip-preview";
+        assert.ok(example.readme.includes(`\n      - run: ${command}\n`));
+        assert.ok(example.commands("Day 76").includes(command));
+        example.fixture.clock.advance("25h");
+        takeTraffic(example.fixture);
+        await example.follow("Day 76");
+        second = stored();
+        const traffic = takeTraffic(example.fixture, { old: first, new: second });
+        assert.deepEqual(
+          traffic.filter((line) => !/ GET | POST \/v1\/users\/search /.test(line)),
+          [
+            "operator: POST /v1/secrets/api/keys 201",
+            "old: POST /v1/events 202",
+            "new: POST /v1/events 202",
+          ],
+        );
+        assert.notEqual(second, first);
+      });
 
-  it("rotates with the command of the schedule, new key first, the store next, and revokes nothing", async () => {
-    const command = "pulumi up --yes --skip-preview";
-    assert.ok(example.readme.includes(`\n      - run: ${command}\n`));
-    assert.ok(example.commands("Day 76").includes(command));
-    example.fixture.clock.advance("25h");
-    takeTraffic(example.fixture);
-    await example.follow("Day 76");
-    second = stored();
-    const traffic = takeTraffic(example.fixture, { old: first, new: second });
-    assert.deepEqual(
-      traffic.filter((line) => !/ GET | POST \/v1\/users\/search /.test(line)),
-      [
-        "operator: POST /v1/secrets/api/keys 201",
-        "old: POST /v1/events 202",
-        "new: POST /v1/events 202",
-      ],
-    );
-    assert.notEqual(second, first);
-  });
+      await step("both keys work until the old one expires", async () => {
+        example.fixture.clock.advance("13d");
+        assert.deepEqual(
+          [await use(example.fixture, first), await use(example.fixture, second)],
+          [200, 200],
+        );
+        example.fixture.clock.advance("1d");
+        assert.deepEqual(
+          [await use(example.fixture, first), await use(example.fixture, second)],
+          [401, 200],
+        );
+        await example.follow("Day 90");
+      });
 
-  it("lets both keys work up to the end of the old one, and the new one behind it", async () => {
-    example.fixture.clock.advance("13d");
-    assert.deepEqual(
-      [await use(example.fixture, first), await use(example.fixture, second)],
-      [200, 200],
-    );
-    example.fixture.clock.advance("1d");
-    assert.deepEqual(
-      [await use(example.fixture, first), await use(example.fixture, second)],
-      [401, 200],
-    );
-    await example.follow("Day 90");
-  });
-
-  it("leaves nothing behind, not even a key that was left to expire", async () => {
-    await example.cleanUp();
-    assert.deepEqual(example.fixture.accounts(), []);
-    assert.deepEqual(
-      await Promise.all([first, second].map((key) => use(example.fixture, key))),
-      [401, 401],
-    );
-    assert.equal(
-      example.fixture.emulator.keys().length,
-      3,
-      "the operator's, the first and the second",
-    );
-    assert.equal(existsSync(file()), false);
+      await step("destroy revokes all keys", async () => {
+        await example.cleanUp();
+        assert.deepEqual(example.fixture.accounts(), []);
+        assert.deepEqual(
+          await Promise.all([first, second].map((key) => use(example.fixture, key))),
+          [401, 401],
+        );
+        assert.equal(
+          example.fixture.emulator.keys().length,
+          3,
+          "the operator's, the first and the second",
+        );
+        assert.equal(existsSync(file()), false);
+      });
+    });
   });
 });
 
@@ -117,7 +116,7 @@ describe("the example rotation, with the server that its README starts", () => {
     return new URL(example.fixture.workspace.env["FLEXPRICE_BASE_URL"] ?? "").port;
   }
 
-  nightly("can be followed to its end", async () => {
+  nightly("can be followed from beginning to end", async () => {
     const port = await serve("Set-up", "0");
     await example.follow("Day 0");
     await serve("Day 76", port);

@@ -12,7 +12,7 @@ const CHECKOUT = resolve(__dirname, "..", "..");
 const TIMEOUT_MS = 10 * 60_000;
 const EXAMPLE = join(CHECKOUT, "examples", "testing");
 
-describe("the example of a program's test", () => {
+describe("the example testing", () => {
   // Inside the checkout, where it finds its packages. Its stack's config is written next to the program.
   const folder = join(CHECKOUT, ".scratch", randomBytes(6).toString("hex"));
   const home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
@@ -25,7 +25,7 @@ describe("the example of a program's test", () => {
   });
 
   nightly(
-    "passes as its README shows, whatever the shell has set, and leaves nothing behind",
+    "passes as its README shows, in any environment, and leaves nothing behind",
     async function () {
       // A dozen operations of the engine, one after the other.
       this.timeout(TIMEOUT_MS);

@@ -9,7 +9,7 @@ import { placePlugin } from "./languages/program";
 const CHECKOUT = resolve(__dirname, "..", "..");
 
 /** What somebody who has tried an example has there. */
-const MADE: readonly string[] = ["node_modules", "sdks", "venv", "go.sum"];
+const GENERATED: readonly string[] = ["node_modules", "sdks", "venv", "go.sum"];
 
 /** A copy of an example, whose README is followed section by section. */
 export class Example {
@@ -33,7 +33,7 @@ export class Example {
     const folder = join(copy, "examples", name);
     cpSync(join(CHECKOUT, "examples"), join(copy, "examples"), {
       recursive: true,
-      filter: (source) => !MADE.includes(basename(source)),
+      filter: (source) => !GENERATED.includes(basename(source)),
     });
     // Where `npm install` puts it.
     const commands = join(copy, "node_modules", ".bin");
@@ -54,8 +54,8 @@ export class Example {
   /** Runs the commands of a section in one shell, and compares their output with the README. */
   async follow(section: string): Promise<void> {
     const outputs = await this.type(this.commands(section));
-    for (const [index, { command, answer }] of this.exchanges(section).entries()) {
-      assertShown(command, answer, outputs[index] ?? "");
+    for (const [index, { command, documented }] of this.exchanges(section).entries()) {
+      assertShown(command, documented, outputs[index] ?? "");
     }
     this.unfollowed.delete(section);
   }

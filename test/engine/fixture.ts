@@ -17,6 +17,7 @@ import {
   type StateResource,
   type Verb,
 } from "../../scripts/workspace";
+import { withFixture } from "../support/scenario";
 import { Clock } from "./clock";
 
 export const ACCOUNT_TYPE = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
@@ -284,6 +285,15 @@ export class EngineFixture {
     assert.equal(noise, null, `${what} prints noise:\n${result.output}`);
     return result;
   }
+}
+
+/** Opens a fixture with this program for one test, and closes it also after a failure. */
+export function withStack(
+  source: string,
+  options: EngineFixtureOptions,
+  run: (fixture: EngineFixture) => Promise<void>,
+): Promise<void> {
+  return withFixture(EngineFixture.open(source, options), run);
 }
 
 /** A request that asked for a change. */

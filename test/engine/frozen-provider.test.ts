@@ -13,7 +13,7 @@ import {
   warningsOf,
 } from "./shared-home";
 
-describe("a provider that is frozen until its lease is over, while its answer waits", () => {
+describe("a provider that is frozen during a create until its lease ends", () => {
   let fixture: EngineFixture;
   let second: PulumiWorkspace;
   let gateway: Gateway;
@@ -33,7 +33,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
 
   /** The first stack is paused at the response to a request, the second runs, and the first continues. */
   async function freezeAt(request: Rule) {
-    const held = gateway.intercept({ ...request, answered: "on release" });
+    const held = gateway.intercept({ ...request, responds: "on release" });
     const running = fixture.workspace.start("up");
     await reached(held, running);
     const frozen = fixture.workspace
@@ -45,7 +45,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     assert.equal(notes.names.length, 1);
     notes.age("3m");
     const other = succeeded(await second.up());
-    held.releaseAnswers();
+    held.releaseResponses();
     for (const { pid } of frozen) process.kill(pid, "SIGCONT");
     const first = succeeded(await running.done);
     return { noted, other, first };
@@ -77,7 +77,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     });
   }
 
-  nightly("creates an account again that was being renamed", async () => {
+  nightly("creates an account again that it was renaming", async () => {
     fixture.setSource(accountWithKey({ name: "ci" }));
     const { other } = await freezeAt({ method: "PUT", path: /^\/v1\/users\/user_/ });
     assert.equal(warningsOf(other).length, 1);
@@ -86,7 +86,7 @@ describe("a provider that is frozen until its lease is over, while its answer wa
     await assertAllIsWell();
   });
 
-  nightly("keeps a key with a name of the program's, which nobody removes", async () => {
+  nightly("keeps a key with an explicit name, which nothing removes", async () => {
     fixture.setSource(accountWithKey({ key: 'name: "ci"' }));
     const { other } = await freezeAt(KEY_POST);
     const [warning = "", ...more] = warningsOf(other);

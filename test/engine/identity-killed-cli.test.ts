@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { sample } from "../support/sample";
+import { withFixture } from "../support/scenario";
 import { messages } from "./fixture";
 import {
   ACCOUNT_POST,
@@ -14,7 +15,7 @@ import {
 const NEXT_RUN = identity({ more: anotherAccount("other") });
 const GATEWAY_TIMEOUT = { status: 504 };
 
-describe("a CLI that is killed while a create is under way", () => {
+describe("a CLI that is killed during a create", () => {
   let tenant: SharedTenant;
   let stack: Stack;
   beforeEach(async () => {
@@ -24,17 +25,17 @@ describe("a CLI that is killed while a create is under way", () => {
   afterEach(() => tenant.close());
 
   for (const [signal, effect, when] of sample([
-    ["SIGKILL", "on release", "made after the next up"],
-    ["SIGHUP", "at once", "made before it"],
-    ["SIGKILL", "at once", "made before it"],
-    ["SIGKILL", "never", "never made"],
+    ["SIGKILL", "on release", "created after the next up"],
+    ["SIGHUP", "at once", "created before it"],
+    ["SIGKILL", "at once", "created before it"],
+    ["SIGKILL", "never", "never created"],
   ] as const)) {
-    it(`by ${signal}, its key ${when}: the key of the next up stays, and nothing else is left`, async () => {
+    it(`by ${signal}, with its key ${when}, leaves only the key of the next up`, async () => {
       const hung = tenant.gateway.intercept({
         ...KEY_POST,
         effect,
-        answer: GATEWAY_TIMEOUT,
-        answered: "on release",
+        response: GATEWAY_TIMEOUT,
+        responds: "on release",
       });
       const up = await stack.upTo(hung);
       await stack.killCli(up, signal);
@@ -42,7 +43,7 @@ describe("a CLI that is killed while a create is under way", () => {
       await stack.up();
       const { "ApiKey ci": key } = await stack.ids();
 
-      hung.releaseAnswers();
+      hung.releaseResponses();
       await stack.workspace.providersEnd();
       if (effect === "on release") await hung.releaseEffects();
       assert.equal(tenant.liveKeys().length, effect === "never" ? 1 : 2);
@@ -55,10 +56,10 @@ describe("a CLI that is killed while a create is under way", () => {
     });
   }
 
-  it("leaves a key with a name of the program's as it is, and the next run reports it", async () => {
+  it("leaves a key with an explicit name, which the next run reports", async () => {
     const named = 'name: "ci",';
     stack.workspace.setSource(identity({ key: named }));
-    const hung = tenant.gateway.intercept({ ...KEY_POST, answered: "on release" });
+    const hung = tenant.gateway.intercept({ ...KEY_POST, responds: "on release" });
     const up = await stack.upTo(hung);
     await stack.killCli(up);
     await stack.cancel();
@@ -79,35 +80,38 @@ describe("a CLI that is killed while a create is under way", () => {
     await tenant.assertAllIsWell();
   });
 
-  it("ends its provider too, which sends nothing from then on", async () => {
+  it("ends its provider too, which sends no more requests", async () => {
     const hung = tenant.gateway.intercept({
       ...ACCOUNT_POST,
       effect: "never",
-      answer: GATEWAY_TIMEOUT,
-      answered: "on release",
+      response: GATEWAY_TIMEOUT,
+      responds: "on release",
     });
     const up = await stack.upTo(hung);
     const { length: sent } = tenant.gateway.requests;
     await stack.killCli(up);
     // If the provider continued, it would now look for the created object, and create it again.
-    hung.releaseAnswers();
+    hung.releaseResponses();
     await stack.workspace.providersEnd(20_000);
     assert.deepEqual(tenant.gateway.requests.slice(sent), []);
-    const left = stack.workspace.processes().map(({ command }) => command);
-    assert.ok(!left.some((command) => command.includes("dynamic-provider")), left.join("\n"));
+    const commands = stack.workspace.processes().map(({ command }) => command);
+    assert.ok(
+      !commands.some((command) => command.includes("dynamic-provider")),
+      commands.join("\n"),
+    );
   });
 
   for (const [what, post, kind] of sample([
     ["a key", KEY_POST, "ApiKey ci"],
     ["an account", ACCOUNT_POST, "ServiceAccount ci"],
   ] as const)) {
-    it(`with ${what} that its provider has just handed over: the next run reports it`, async () => {
-      const held = tenant.gateway.intercept({ ...post, answered: "on release" });
-      const up = await stack.upTo(held);
+    it(`right after its provider returned ${what}: the next run reports it`, async () => {
+      const create = tenant.gateway.intercept({ ...post, responds: "on release" });
+      const up = await stack.upTo(create);
       assert.equal(tenant.notes().length, 1);
       if (up.pid === undefined) throw new Error("The CLI did not start.");
       process.kill(up.pid, "SIGSTOP");
-      held.releaseAnswers();
+      create.releaseResponses();
       while (tenant.notes().length > 0) await sleep(20);
       await stack.killCli(up);
       await stack.workspace.providersEnd();
@@ -127,11 +131,10 @@ describe("a CLI that is killed while a create is under way", () => {
 });
 
 describe("destroy soon after a kill", () => {
-  it("waits for the lease of a key that keeps an account, and says so", async () => {
-    const tenant = await SharedTenant.open();
-    try {
+  it("waits for the lease of a key that blocks an account, and says so", async () => {
+    await withFixture(SharedTenant.open(), async (tenant) => {
       const stack = await tenant.stack(identity());
-      const hung = tenant.gateway.intercept({ ...KEY_POST, answered: "on release" });
+      const hung = tenant.gateway.intercept({ ...KEY_POST, responds: "on release" });
       const up = await stack.upTo(hung);
       await stack.killAll(up);
       await stack.cancel();
@@ -147,8 +150,6 @@ describe("destroy soon after a kill", () => {
       assert.equal(exitCode, 0, output);
       assert.deepEqual(tenant.live(), []);
       await tenant.assertAllIsWell();
-    } finally {
-      await tenant.close();
-    }
+    });
   });
 });

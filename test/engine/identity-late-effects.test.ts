@@ -37,9 +37,9 @@ async function nextRun(): Promise<string[]> {
   );
 }
 
-describe("a gateway that gives up on a create which has its effect later", () => {
+describe("a gateway that gives up on a create which succeeds later", () => {
   it("leaves an account and a key, which the next run removes", async () => {
-    const late = interceptBoth({ effect: "on release", answer: { status: 504 } });
+    const late = interceptBoth({ effect: "on release", response: { status: 504 } });
     await stack.up();
     for (const requests of late) await requests.releaseEffects();
     assert.equal(tenant.live().length, 4);
@@ -51,8 +51,8 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     await tenant.assertNothingIsLeft();
   });
 
-  nightly("leaves an account and a key, which a run that changes nothing names", async () => {
-    const late = interceptBoth({ effect: "on release", answer: { status: 504 } });
+  nightly("leaves an account and a key, which a run without changes reports", async () => {
+    const late = interceptBoth({ effect: "on release", response: { status: 504 } });
     await stack.up();
     for (const requests of late) await requests.releaseEffects();
     tenant.endLeases();
@@ -62,8 +62,8 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     await tenant.assertAllIsWell();
   });
 
-  nightly("leaves a key that keeps destroy waiting for its lease, and nothing then", async () => {
-    const [, key] = interceptBoth({ effect: "on release", answer: { status: 504 } });
+  nightly("leaves a key, whose lease destroy waits for", async () => {
+    const [, key] = interceptBoth({ effect: "on release", response: { status: 504 } });
     await stack.up();
     await key?.releaseEffects();
     const destroy = stack.start("destroy");
@@ -78,11 +78,11 @@ describe("a gateway that gives up on a create which has its effect later", () =>
     ["an account", ACCOUNT_POST],
     ["a key", KEY_POST],
   ] as const) {
-    nightly(`after the kill of its run, leaves ${what}, which the next run removes`, async () => {
+    nightly(`leaves ${what} if the run is killed, which the next run removes`, async () => {
       const late = tenant.gateway.intercept({
         ...post,
         effect: "on release",
-        answered: "on release",
+        responds: "on release",
       });
       const up = await stack.upTo(late);
       await stack.killAll(up);
@@ -101,17 +101,17 @@ describe("a gateway that gives up on a create which has its effect later", () =>
   }
 });
 
-describe("a gateway whose clock is wrong and that loses the answers to creates", () => {
+describe("a gateway that loses the responses to creates, with a clock that", () => {
   for (const [how, offset] of sample([
     ["five hours fast", 5 * 3_600_000],
     ["five hours slow", -5 * 3_600_000],
     ["ten seconds fast", 10_000],
     ["ten seconds slow", -10_000],
   ] as const)) {
-    it(`by ${how}: account and key are found, and live as long as they should`, async () => {
+    it(`is ${how}, does not prevent that account and key are found and expire in time`, async () => {
       tenant.gateway.dateOffsetMs = offset;
       stack.workspace.setSource(identity({ key: 'expiresIn: "1h",' }));
-      interceptBoth({ answer: { status: 504 } });
+      interceptBoth({ response: { status: 504 } });
       await stack.up();
       await tenant.assertNothingIsLeft();
       const [key] = tenant.emulator.keys(tenant.operator.tenantId).slice(-1);
@@ -121,15 +121,15 @@ describe("a gateway whose clock is wrong and that loses the answers to creates",
   }
 });
 
-describe("a gateway that says after a create that it was not taken up", () => {
-  for (const answer of sample([
+describe("a gateway that reports a create as rejected although it succeeded", () => {
+  for (const response of sample([
     { status: 503, headers: RETRY_SOON },
     { status: 429 },
     { status: 429, headers: RETRY_SOON },
   ])) {
-    const how = "headers" in answer ? " and Retry-After" : "";
-    it(`with ${answer.status}${how}: an account and a key are left, which the next run removes`, async () => {
-      interceptBoth({ answer });
+    const how = "headers" in response ? " and Retry-After" : "";
+    it(`with ${response.status}${how} leaves an account and a key, which the next run removes`, async () => {
+      interceptBoth({ response });
       await stack.up();
       assert.equal(tenant.live().length, 4);
       const before = await stack.ids();
@@ -142,8 +142,8 @@ describe("a gateway that says after a create that it was not taken up", () => {
 });
 
 describe("a gateway that delivers creates twice", () => {
-  it("leaves nothing where it loses the answers too", async () => {
-    interceptBoth({ deliveries: 2, answer: { status: 504 } });
+  it("leaves nothing behind even if it loses the responses", async () => {
+    interceptBoth({ deliveries: 2, response: { status: 504 } });
     await stack.up();
     await tenant.assertNothingIsLeft();
   });

@@ -4,7 +4,7 @@ import { anotherAccount, identity, KEY_POST, SharedTenant, type Stack } from "./
 
 const OTHER = anotherAccount("other");
 
-describe("a run that is interrupted on one runner while its key's create hangs, and retried on another", () => {
+describe("a run that is interrupted on one runner during the create of its key, and retried on another", () => {
   let tenant: SharedTenant;
   let stack: Stack;
   beforeEach(async () => {
@@ -15,7 +15,7 @@ describe("a run that is interrupted on one runner while its key's create hangs, 
 
   /** @returns The id of the key in the state. */
   async function interruptAndRetry(effect: "at once" | "never"): Promise<string> {
-    const hung = tenant.gateway.intercept({ ...KEY_POST, effect, answered: "on release" });
+    const hung = tenant.gateway.intercept({ ...KEY_POST, effect, responds: "on release" });
     const up = await stack.upTo(hung);
     up.kill("SIGINT");
     await up.waitForOutput(/cancel/i);
@@ -32,34 +32,34 @@ describe("a run that is interrupted on one runner while its key's create hangs, 
   }
 
   for (const [whose, key] of sample([
-    ["made up by the provider", ""],
-    ["of the program's", 'name: "ci",'],
+    ["chosen by the provider", ""],
+    ["set by the program", 'name: "ci",'],
   ] as const)) {
     const somethingNew = identity({ key, more: OTHER, keyOptions: "dependsOn: other" });
 
     for (const [effect, lost] of sample([
-      ["at once", "made"],
-      ["never", "never made"],
+      ["at once", "created"],
+      ["never", "never created"],
     ] as const)) {
-      it(`keeps the key in the state, its name ${whose}, where the first was ${lost} and the key depends on something new`, async () => {
+      it(`keeps the key in the state, with a name ${whose}, if the first was ${lost} and the key has a new dependency`, async () => {
         stack.workspace.setSource(identity({ key }));
         const id = await interruptAndRetry(effect);
         stack.workspace.setSource(somethingNew);
         await stack.up();
-        await checkKept(id);
+        await assertKeyIsInState(id);
       });
     }
 
-    it(`keeps the key in the state, its name ${whose}, where the next job targets something else`, async () => {
+    it(`keeps the key in the state, with a name ${whose}, if the next job targets something else`, async () => {
       stack.workspace.setSource(identity({ key }));
       const id = await interruptAndRetry("never");
       stack.workspace.setSource(identity({ key, more: OTHER }));
       await stack.up("--target", "**ServiceAccount::other");
-      await checkKept(id);
+      await assertKeyIsInState(id);
     });
   }
 
-  async function checkKept(id: string): Promise<void> {
+  async function assertKeyIsInState(id: string): Promise<void> {
     const ids = await stack.ids();
     assert.equal(ids["ApiKey ci"], id);
     assert.ok("ServiceAccount other" in ids);

@@ -15,8 +15,8 @@ const LATE = anotherAccount("late");
 const LATE_POST = { ...ACCOUNT_POST, body: /"name":"late/ };
 
 const NAMES = [
-  ["made up by the provider", {}],
-  ["of the program's", { account: 'name: "ci",', key: 'name: "ci",' }],
+  ["chosen by the provider", {}],
+  ["set by the program", { account: 'name: "ci",', key: 'name: "ci",' }],
 ] as const;
 
 let tenant: SharedTenant;
@@ -27,12 +27,12 @@ afterEach(() => tenant.close());
 
 /** Only the CLI is killed, moments after account and key are in the state. */
 async function killOnceHeld(stack: Stack): Promise<void> {
-  const late = tenant.gateway.intercept({ ...LATE_POST, answered: "on release" });
+  const late = tenant.gateway.intercept({ ...LATE_POST, responds: "on release" });
   const up = await stack.upTo(late);
   await stack.holds(2);
   await stack.killCli(up);
   await stack.workspace.providersEnd();
-  late.releaseAnswers();
+  late.releaseResponses();
 }
 
 for (const [whose, names] of NAMES) {
@@ -40,7 +40,7 @@ for (const [whose, names] of NAMES) {
     const program = identity({ ...names, more: LATE });
 
     nightly(
-      "keep what is theirs when the first is killed with its objects in its state",
+      "keep their objects if the first is killed after its objects are in its state",
       async () => {
         const first = await tenant.stack(program);
         const second = await tenant.stack(program);
@@ -65,41 +65,38 @@ for (const [whose, names] of NAMES) {
   });
 
   describe(`a stack that was killed and run again, with names ${whose}`, () => {
-    nightly(
-      "gets a new account and a new key when the resources move into a component",
-      async () => {
-        const stack = await tenant.stack(identity({ ...names, more: LATE }));
-        await killOnceHeld(stack);
-        await stack.cancel();
-        await stack.up();
-        const before = await stack.ids();
-        await tenant.assertNothingIsTaken();
+    nightly("gets a new account and a new key if the resources move into a component", async () => {
+      const stack = await tenant.stack(identity({ ...names, more: LATE }));
+      await killOnceHeld(stack);
+      await stack.cancel();
+      await stack.up();
+      const before = await stack.ids();
+      await tenant.assertNothingIsTaken();
 
-        tenant.endLeases();
-        stack.workspace.setSource(identity({ ...names, more: LATE, isComponent: true }));
-        await stack.up();
-        const after = await stack.ids();
-        for (const what of ["ServiceAccount ci", "ApiKey ci"]) {
-          assert.notEqual(after[what], before[what], what);
-        }
-        await tenant.assertNothingIsLeft();
-      },
-    );
+      tenant.endLeases();
+      stack.workspace.setSource(identity({ ...names, more: LATE, isComponent: true }));
+      await stack.up();
+      const after = await stack.ids();
+      for (const what of ["ServiceAccount ci", "ApiKey ci"]) {
+        assert.notEqual(after[what], before[what], what);
+      }
+      await tenant.assertNothingIsLeft();
+    });
   });
 }
 
-describe("two stacks on two machines behind a gateway that answers 502 and passes on later", () => {
+describe("two stacks on two machines behind a gateway that answers 502 but forwards later", () => {
   const program = identity({ more: anotherAccount("other") });
 
   for (const [when, effect] of sample([
     ["while the run that sent them looks", 700],
     ["after both runs", "on release"],
   ] as const)) {
-    it(`keep what is theirs where requests have their effect ${when}`, async () => {
+    it(`keep their objects if the requests succeed ${when}`, async () => {
       const first = await tenant.stack(program, "one");
       const second = await tenant.stack(program, "two");
       const refused = [ACCOUNT_POST, KEY_POST].map((post) =>
-        tenant.gateway.intercept({ ...post, times: 2, effect, answer: { status: 502 } }),
+        tenant.gateway.intercept({ ...post, times: 2, effect, response: { status: 502 } }),
       );
       const [one, two] = await Promise.all([first.up(), second.up()]);
       for (const requests of refused) {

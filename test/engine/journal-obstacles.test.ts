@@ -120,7 +120,7 @@ describe("a folder of notes that cannot be written", () => {
 
   for (const [what, obstacle] of sample(Object.entries(OBSTACLES))) {
     if (!isPossible(obstacle)) continue;
-    it(`because it ${what}: up says so once, and works`, async () => {
+    it(`because it ${what}, makes up warn once and continue`, async () => {
       obstacle.put(notes.folder);
       try {
         for (const round of [1, 2]) {
@@ -146,7 +146,7 @@ const LOCKS: Record<string, Obstacle> = {
     put: (folder) => chmodSync(folder, 0o500),
     clear: (folder) => chmodSync(folder, 0o700),
   },
-  "lets files be added only": {
+  "only allows new files": {
     put: (folder) => {
       mkdirSync(folder, { recursive: true });
       run("chattr", "+a", folder);
@@ -156,7 +156,7 @@ const LOCKS: Record<string, Obstacle> = {
 };
 
 atNight(() =>
-  describe("a note that cannot be taken away", () => {
+  describe("a note that cannot be removed", () => {
     let fixture: EngineFixture;
     let notes: Notes;
     let gateway: Gateway;
@@ -177,13 +177,13 @@ atNight(() =>
         ["a key", KEY_POST],
         ["an account", ACCOUNT_POST],
       ] as const) {
-        it(`while ${what} is made, in a folder that ${how}: one object each is there, however often`, async () => {
+        it(`about ${what}, in a folder that ${how}, does not lead to a second object`, async () => {
           try {
-            const held = gateway.intercept({ ...request, answered: "on release" });
+            const held = gateway.intercept({ ...request, responds: "on release" });
             const running = fixture.workspace.start("up");
             await reached(held, running);
             lock.put(notes.folder);
-            held.releaseAnswers();
+            held.releaseResponses();
             const up = succeeded(await running.done);
             const [warning = "", ...more] = messages(up, "warning");
             assert.deepEqual(more, []);

@@ -28,7 +28,7 @@ describe("a kill -9 in the middle of up", () => {
 
   /** Starts an up, and returns once the server has processed this request. The response is held back. */
   const upTo = (rule: Rule) =>
-    stack.upTo(tenant.gateway.intercept({ ...rule, answered: "on release" }));
+    stack.upTo(tenant.gateway.intercept({ ...rule, responds: "on release" }));
 
   async function converges() {
     tenant.endLeases();
@@ -46,13 +46,13 @@ describe("a kill -9 in the middle of up", () => {
   }
 
   const WHILE: readonly (readonly [string, Rule])[] = [
-    ["an account is named", ACCOUNT_PUT],
-    ["a key is made", KEY_POST],
-    ["an account is made", ACCOUNT_POST],
+    ["an account is renamed", ACCOUNT_PUT],
+    ["a key is created", KEY_POST],
+    ["an account is created", ACCOUNT_POST],
   ];
 
   for (const [what, request] of sample(WHILE)) {
-    it(`of the CLI while ${what}: cancel and up leave nothing behind`, async () => {
+    it(`of the CLI while ${what} leaves nothing behind after cancel and up`, async () => {
       const up = await upTo(request);
       await stack.killCli(up);
       await stack.workspace.providersEnd();
@@ -63,7 +63,7 @@ describe("a kill -9 in the middle of up", () => {
   }
 
   for (const [what, request] of sample([...WHILE].reverse())) {
-    it(`of the provider while ${what}: up leaves nothing behind`, async () => {
+    it(`of the provider while ${what} leaves nothing behind after up`, async () => {
       const up = await upTo(request);
       stack.workspace.killProviders();
       failed(await up.done);
@@ -71,7 +71,7 @@ describe("a kill -9 in the middle of up", () => {
     });
   }
 
-  nightly("at random moments, again and again, still ends with what is declared", async () => {
+  nightly("at random moments still ends with what the program declares", async () => {
     const seed = Number(process.env["KILL_SEED"] ?? Date.now() % 100_000);
     const draw = (round: number, below: number) => (seed * (round + 7)) % below;
     const more = [1, 2, 3]
@@ -96,7 +96,7 @@ describe("a kill -9 in the middle of up", () => {
         const request = tenant.gateway.intercept({
           ...ANY_CREATE,
           after: draw(round, 3),
-          answered: "on release",
+          responds: "on release",
         });
         await Promise.race([request.arrived(), up.done]);
         stack.workspace.killProviders();

@@ -12,7 +12,7 @@ import { accountWithKey, EngineFixture, failed, messages, succeeded } from "./fi
 
 const HOST = "flexprice.test";
 
-describe("on a company's network", () => {
+describe("in a company's network", () => {
   let fixture: EngineFixture;
   let front: Server;
   let proxy: ConnectProxy;
@@ -36,6 +36,15 @@ describe("on a company's network", () => {
     return (front.address() as AddressInfo).port;
   }
 
+  /** Sends all requests through the proxy. */
+  function useProxy(): void {
+    Object.assign(fixture.workspace.env, {
+      FLEXPRICE_BASE_URL: `https://${HOST}`,
+      HTTPS_PROXY: proxy.url,
+      NODE_EXTRA_CA_CERTS: join(folder, "ca.pem"),
+    });
+  }
+
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-network-"));
     fixture = await EngineFixture.open(accountWithKey());
@@ -49,7 +58,13 @@ describe("on a company's network", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  nightly("says what it waits for while the server is in trouble, once", async () => {
+  beforeEach(() => {
+    fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
+    for (const name of ["HTTPS_PROXY", "NODE_EXTRA_CA_CERTS"]) delete fixture.workspace.env[name];
+    fixture.emulator.clearRequests();
+  });
+
+  nightly("a message names what the provider waits for while the server fails, once", async () => {
     fixture.emulator.faults.add({
       kind: "status",
       status: 503,
@@ -69,27 +84,23 @@ describe("on a company's network", () => {
     succeeded(await fixture.destroy());
   });
 
-  it("makes and ends objects through a proxy and TLS of the company's own", async () => {
-    Object.assign(fixture.workspace.env, {
-      FLEXPRICE_BASE_URL: `https://${HOST}`,
-      HTTPS_PROXY: proxy.url,
-      NODE_EXTRA_CA_CERTS: join(folder, "ca.pem"),
-    });
+  it("up and destroy work through a proxy and with a private certificate authority", async () => {
+    useProxy();
     succeeded(await fixture.up());
     assert.equal(fixture.keys().length, 1);
     succeeded(await fixture.destroy());
     assert.deepEqual(fixture.accounts(), []);
     assert.deepEqual([...new Set(proxy.tunnels.map(({ target }) => target))], [`${HOST}:443`]);
     assert.deepEqual(proxy.untunnelled, []);
-    const seen = Buffer.concat([Buffer.from(JSON.stringify(proxy.tunnels)), ...proxy.passed]);
-    for (const { value } of fixture.emulator.keys()) assert(!seen.includes(value));
+    const proxied = Buffer.concat([Buffer.from(JSON.stringify(proxy.tunnels)), ...proxy.passed]);
+    for (const { value } of fixture.emulator.keys()) assert(!proxied.includes(value));
   });
 
   nightly(
-    "names NODE_EXTRA_CA_CERTS where it does not know the certificate, and sends nothing",
+    "up names NODE_EXTRA_CA_CERTS if the certificate is unknown, and sends nothing",
     async () => {
+      useProxy();
       delete fixture.workspace.env["NODE_EXTRA_CA_CERTS"];
-      fixture.emulator.clearRequests();
       const up = failed(await fixture.up("--skip-preview"));
       assert.match(up.output, /set the environment variable NODE_EXTRA_CA_CERTS to its path/);
       assert(!/server's log/.test(up.output));
@@ -97,7 +108,8 @@ describe("on a company's network", () => {
     },
   );
 
-  nightly("names the variable of a proxy that cannot be reached", async () => {
+  nightly("up names HTTPS_PROXY if the proxy is unreachable", async () => {
+    useProxy();
     fixture.workspace.env["HTTPS_PROXY"] = "http://127.0.0.1:1";
     const up = failed(await fixture.up("--skip-preview"));
     assert.match(up.output, /check the proxy that the environment variable HTTPS_PROXY names/);

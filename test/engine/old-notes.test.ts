@@ -35,7 +35,7 @@ function copyWithSameInode(original: string, inode: bigint, target: string): voi
   writeFileSync(target, changed);
 }
 
-describe("a PULUMI_HOME that is put back from a copy which was made during a create", () => {
+describe("a PULUMI_HOME that is restored from a copy made during a create", () => {
   let fixture: EngineFixture;
   let second: PulumiWorkspace;
   let gateway: Gateway;
@@ -56,9 +56,9 @@ describe("a PULUMI_HOME that is put back from a copy which was made during a cre
     ["key", KEY_POST],
     ["account", ACCOUNT_POST],
   ] as const)) {
-    for (const whose of sample(["an inode of its own", "the inode of the old one"])) {
-      it(`has no ${what} removed by a note whose file has ${whose}`, async () => {
-        const held = gateway.intercept({ ...request, answered: "on release" });
+    for (const whose of sample(["another inode", "the same inode"])) {
+      it(`does not remove ${what} because of a note with ${whose}`, async () => {
+        const held = gateway.intercept({ ...request, responds: "on release" });
         const running = fixture.workspace.start("up");
         await reached(held, running);
         const copy = join(fixture.workspace.scratch, "copy");
@@ -66,10 +66,10 @@ describe("a PULUMI_HOME that is put back from a copy which was made during a cre
         const [original = ""] = notes.paths;
         const { ino } = statSync(original, { bigint: true });
         const [name] = notes.names;
-        held.releaseAnswers();
+        held.releaseResponses();
         succeeded(await running.done);
         assert.deepEqual(notes.paths, []);
-        if (whose === "an inode of its own") {
+        if (whose === "another inode") {
           cpSync(copy, notes.folder, { recursive: true, preserveTimestamps: true });
         } else {
           copyWithSameInode(join(copy, basename(original)), ino, original);
@@ -109,18 +109,18 @@ describe("the note of an account whose run was killed", () => {
     await fixture.close();
   });
 
-  /** Kills the run during the request, which has its effect (`answer`) or never does. */
-  async function killedAtPost(what: "request" | "answer") {
+  /** Kills the run during the request, which has its effect (`response`) or never does. */
+  async function killedAtPost(what: "request" | "response") {
     const request =
-      what === "answer"
-        ? ({ answered: "on release" } as const)
+      what === "response"
+        ? ({ responds: "on release" } as const)
         : ({ effect: "on release" } as const);
     const held = gateway.intercept({ ...ACCOUNT_POST, ...request });
     const running = fixture.workspace.start("up");
     await reached(held, running);
     await killAll(fixture);
     orphan = fixture.accounts()[0]?.id ?? "";
-    assert.equal(orphan !== "", what === "answer");
+    assert.equal(orphan !== "", what === "response");
     assert.equal(notes.paths.length, 1);
   }
 
@@ -132,8 +132,8 @@ describe("the note of an account whose run was killed", () => {
 
   const isLive = () => fixture.accounts().some(({ id }) => id === orphan);
 
-  it("is not acted on before the lease is over, and then its account is archived", async () => {
-    await killedAtPost("answer");
+  it("is not used before its lease ends, and then its account is archived", async () => {
+    await killedAtPost("response");
     assert.deepEqual(warningsOf(await upWithAChange()), []);
     assert.ok(isLive());
     notes.age("3m");
@@ -147,8 +147,8 @@ describe("the note of an account whose run was killed", () => {
     assert.deepEqual(notes.paths, []);
   });
 
-  nightly("of 25 hours ago is reported and dropped, and nothing is removed", async () => {
-    await killedAtPost("answer");
+  nightly("is reported and dropped after 25 hours, and nothing is removed", async () => {
+    await killedAtPost("response");
     const [name = ""] = notes.names;
     notes.age("25h");
     const [warning = "", ...more] = warningsOf(await upWithAChange());
@@ -161,7 +161,7 @@ describe("the note of an account whose run was killed", () => {
     assert.ok(isLive());
   });
 
-  nightly("with nothing there is kept for an hour, and is closed then", async () => {
+  nightly("without an account is kept for an hour, and then closed", async () => {
     await killedAtPost("request");
     const { names } = notes;
     for (const age of ["3m", "59m"] as const) {
@@ -175,7 +175,7 @@ describe("the note of an account whose run was killed", () => {
     await assertStatesAreTheServer(fixture);
   });
 
-  it("with nothing there is closed by the credential that wrote it, and by no other", async () => {
+  it("without an account is closed only by the credential that wrote it", async () => {
     await killedAtPost("request");
     const { names } = notes;
     const { tenantId, environmentId, apiKey } = fixture.operator;
@@ -191,8 +191,8 @@ describe("the note of an account whose run was killed", () => {
     assert.deepEqual(notes.paths, []);
   });
 
-  nightly("of another credential is settled all the same where its account is there", async () => {
-    await killedAtPost("answer");
+  nightly("of another credential is resolved if its account exists", async () => {
+    await killedAtPost("response");
     const { tenantId, environmentId } = fixture.operator;
     const { userId } = fixture.emulator.createUser(tenantId, ["super_admin"]);
     const other = fixture.emulator.createKey(userId, environmentId, { name: "another operator" });
@@ -205,11 +205,11 @@ describe("the note of an account whose run was killed", () => {
   });
 
   for (const [when, age] of sample([
-    ["once the lease is over", "3m"],
-    ["before the lease is over", "1m"],
+    ["after its lease has ended", "3m"],
+    ["before its lease ends", "1m"],
   ] as const)) {
-    it(`is forgotten where the program adopts the account ${when}`, async () => {
-      await killedAtPost("answer");
+    it(`is dropped if the program adopts the account ${when}`, async () => {
+      await killedAtPost("response");
       const adopting = (round: number) =>
         accountWithKey({
           account: `adopt: "${orphan}"`,

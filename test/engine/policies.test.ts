@@ -22,7 +22,7 @@ describe("the policy pack", () => {
   let fixture: EngineFixture;
   afterEach(() => fixture.close());
 
-  it("refuses a preview with all that it finds, and says what it cannot know yet", async () => {
+  it("lists all violations in a preview, and what cannot be checked yet", async () => {
     fixture = await EngineFixture.open(
       accountWithKey({
         name: "ci",
@@ -52,14 +52,14 @@ new flexprice.ServiceAccount("twin", { name: "ci", roles: account.id.apply(() =>
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  nightly("stops an up before the account is made", async () => {
+  nightly("stops up before the account is created", async () => {
     fixture = await EngineFixture.open(accountWithKey({ roles: '["super_admin"]' }));
     const refused = failed(await fixture.up(...PACK));
     assert.deepEqual(violations(refused), ["mandatory flexprice-no-super-admin ServiceAccount ci"]);
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  nightly("lets a good program through, when it is made and when its key is rotated", async () => {
+  nightly("accepts a good program, when it is created and when its key rotates", async () => {
     const good = `${GOOD}
 new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"] });`;
     fixture = await EngineFixture.open(good);
@@ -70,30 +70,30 @@ new flexprice.ServiceAccount("other", { namePrefix: "ci", roles: ["event_reader"
     assert.equal(fixture.keys().length, 1);
   });
 
-  nightly("sees keys in outputs, ours twice and those of others", async () => {
+  nightly("finds keys in outputs, of this stack and of others", async () => {
     fixture = await EngineFixture.open(GOOD, { ownProcess: true });
     const { tenantId, environmentId } = fixture.operator;
     const account = fixture.emulator.createAccount(tenantId, {
-      name: "theirs",
+      name: "by hand",
       roles: ["event_reader"],
     });
-    const theirs = fixture.emulator.createKey(account.id, environmentId, { name: "theirs" });
-    fixture.workspace.env["THEIRS"] = theirs.value;
+    const foreign = fixture.emulator.createKey(account.id, environmentId, { name: "by hand" });
+    fixture.workspace.env["FOREIGN_KEY"] = foreign.value;
     succeeded(await fixture.up(...PACK));
     fixture.setSource(`${GOOD}
 import * as pulumi from "@pulumi/pulumi";
 export const again = pulumi.interpolate\`x-api-key: \${key.apiKey}\`;
-export const theirs = pulumi.secret(process.env["THEIRS"]);`);
+export const foreign = pulumi.secret(process.env["FOREIGN_KEY"]);`);
     const refused = failed(await fixture.preview(...PACK));
     assert.deepEqual(violations(refused), [
       "mandatory flexprice-key-outputs Stack test-test",
       "mandatory flexprice-key-outputs Stack test-test",
     ]);
     assert.match(refused.output, /API key "ci" is in the outputs "again", "apiKey"\. Keep one/);
-    assert.match(refused.output, /Output "theirs" holds a Flexprice API key that this stack does/);
+    assert.match(refused.output, /Output "foreign" holds a Flexprice API key that this stack does/);
   });
 
-  nightly("takes levels and settings from --policy-pack-config", async () => {
+  nightly("reads levels and settings from --policy-pack-config", async () => {
     fixture = await EngineFixture.open(accountWithKey());
     const file = join(fixture.workspace.scratch, "policies.json");
     const config = {

@@ -20,7 +20,7 @@ new flexprice.ServiceAccount("ci", { roles: ${roles} });
 `;
 }
 
-describe("a preview checks roles", () => {
+describe("the check of roles", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open(account('["event_ingestor"]'));
@@ -38,7 +38,7 @@ describe("a preview checks roles", () => {
         "super_admin includes every other role: assign it alone.",
       ],
     ],
-    ["none", "[]", ["Service accounts must have at least one role assigned"]],
+    ["an empty list", "[]", ["Service accounts must have at least one role assigned"]],
     [
       "one that nobody offers",
       '["custom_role"]',
@@ -52,7 +52,7 @@ describe("a preview checks roles", () => {
       ],
     ],
   ] as const)) {
-    it(`and refuses ${what}, with nothing sent that changes something`, async () => {
+    it(`rejects ${what}, and sends no request that changes anything`, async () => {
       fixture.setSource(account(roles));
       const preview = failed(await fixture.preview());
       assert.deepEqual(
@@ -69,7 +69,7 @@ describe("a preview checks roles", () => {
     });
   }
 
-  nightly("and up refuses them just so", async () => {
+  nightly("is repeated by up, which rejects them too", async () => {
     fixture.setSource(account('["custom_role"]'));
     const up = failed(await fixture.up());
     assert.match(up.output, /Invalid role: custom_role/);
@@ -77,22 +77,22 @@ describe("a preview checks roles", () => {
     assert.deepEqual(await fixture.resources(), []);
   });
 
-  nightly("of every resource, though the engine stops at the first refusal", async () => {
+  nightly("rejects roles of any resource", async () => {
     fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("good", { roles: ["event_reader"] });
 new flexprice.ServiceAccount("empty", { roles: [] });
-new flexprice.ServiceAccount("slip", { roles: ["event_readr"] });
+new flexprice.ServiceAccount("typo", { roles: ["event_readr"] });
 new flexprice.ApiKey("past", { expiresAt: "2020-01-01T00:00:00Z" });
 `);
     const preview = failed(await fixture.preview());
     const refused = preview.diagnostics.filter(({ severity }) => severity === "error");
     assert.notEqual(refused.length, 0);
-    for (const { urn } of refused) assert.match(String(urn), /::(?:empty|slip|past)$/);
+    for (const { urn } of refused) assert.match(String(urn), /::(?:empty|typo|past)$/);
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("and asks the server once, whatever the number of resources", async () => {
+  it("asks the server once, whatever the number of resources", async () => {
     fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 for (let i = 0; i < 20; i++) {
@@ -109,7 +109,7 @@ for (let i = 0; i < 20; i++) {
     );
   });
 
-  nightly("by what this server offers, not by a list of its own", async () => {
+  nightly("follows what the server offers, not the built-in list", async () => {
     fixture.emulator.faults.add({
       kind: "status",
       when: "before",
@@ -130,7 +130,7 @@ for (let i = 0; i < 20; i++) {
     fixture.emulator.faults.clear();
   });
 
-  it("once they are known: not those of a resource to come, in the preview", async () => {
+  it("skips roles that are not known yet, which up then checks", async () => {
     fixture.setSource(
       accountWithKey({
         more: `

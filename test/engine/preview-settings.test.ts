@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
+import type { ConfigValue } from "../../scripts/workspace";
 import { nightly } from "../support/sample";
-import { accountWithKey, changes, EngineFixture, failed, messages, succeeded } from "./fixture";
+import { nightlyStep, step } from "../support/scenario";
+import {
+  accountWithKey,
+  changes,
+  EngineFixture,
+  failed,
+  messages,
+  succeeded,
+  withStack,
+} from "./fixture";
 
 const WRONG = "sk_01WRONGWRONGWRONGWRONGWRON";
 
@@ -11,14 +21,42 @@ new flexprice.ServiceAccount("ci", { roles: ${roles} });
 `;
 }
 
-describe("settings in a preview", () => {
+describe("preview", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open(account(), { withoutCredential: true, ownProcess: true });
     fixture.hide(WRONG);
   });
   after(() => fixture.close());
-  beforeEach(() => fixture.emulator.clearRequests());
+  beforeEach(() => {
+    fixture.setSource(account());
+    fixture.emulator.clearRequests();
+  });
+
+  /** Runs this with more stack config, and removes that afterwards. */
+  async function withConfig(
+    config: Record<string, ConfigValue>,
+    run: () => Promise<void>,
+  ): Promise<void> {
+    await fixture.workspace.setConfig(config);
+    try {
+      await run();
+    } finally {
+      for (const key of Object.keys(config)) await fixture.unsetConfig(key);
+    }
+  }
+
+  /** Runs this with more environment variables, and restores the old ones afterwards. */
+  async function withEnv(env: Record<string, string>, run: () => Promise<void>): Promise<void> {
+    const before = { ...fixture.workspace.env };
+    Object.assign(fixture.workspace.env, env);
+    try {
+      await run();
+    } finally {
+      for (const name of Object.keys(env)) delete fixture.workspace.env[name];
+      Object.assign(fixture.workspace.env, before);
+    }
+  }
 
   async function refusal(source: string): Promise<string> {
     fixture.setSource(source);
@@ -31,7 +69,7 @@ describe("settings in a preview", () => {
 
   const unnamed = "pulumi-nodejs:dynamic/flexprice:ServiceAccount resource 'ci' has a problem: ";
 
-  it("without a credential lead to a warning, and the preview continues", async () => {
+  it("warns if no credential is configured, and continues", async () => {
     const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), ["create ServiceAccount ci"]);
     assert.deepEqual(messages(preview, "warning"), [
@@ -41,8 +79,7 @@ describe("settings in a preview", () => {
     assert.match(await refusal(account('["custom_role"]')), /Invalid role: custom_role/);
   });
 
-  nightly("without a credential make up fail, with what to set", async () => {
-    fixture.setSource(account());
+  nightly("leaves it to up to fail if no credential is configured", async () => {
     const up = failed(await fixture.up());
     assert.equal(
       messages(up, "error")[0],
@@ -52,63 +89,57 @@ describe("settings in a preview", () => {
     assert.deepEqual(await fixture.resources(), []);
   });
 
-  it("with a rejected credential fail, naming its source: environment, then config, which wins", async () => {
-    fixture.workspace.env["FLEXPRICE_API_KEY"] = WRONG;
-    const environment = await refusal(account());
-    assert.match(environment, /Reason: Flexprice answered 401: Unauthorized \(GET http:/);
-    assert.match(environment, /the credential from environment variable FLEXPRICE_API_KEY:/);
-
-    fixture.workspace.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
-    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: WRONG, secret: true } });
-    const config = await refusal(account());
-    assert.match(config, /the credential from config key flexprice:apiKey:/);
-    assert.match(config, /refresh and destroy use the config of the last update/);
-    delete fixture.workspace.env["FLEXPRICE_API_KEY"];
-  });
-
-  it("with an unknown config key fail, naming the key", async () => {
-    await fixture.workspace.setConfig({ "flexprice:apikey": { value: "a slip" } });
-    const preview = failed(await fixture.preview());
-    assert.match(preview.output, /config key flexprice:apikey is unknown/);
-    assert.match(preview.output, /pulumi config rm flexprice:apikey/);
-    assert.deepEqual(fixture.emulator.requests, []);
-    await fixture.unsetConfig("flexprice:apikey");
-  });
-
-  nightly("with a credential in plain text in the stack's file lead to a warning", async () => {
-    await fixture.workspace.setConfig({ "flexprice:apiKey": { value: "sk_readable" } });
-    fixture.workspace.env["FLEXPRICE_PREFLIGHT"] = "false";
-    fixture.setSource(account());
-    const preview = succeeded(await fixture.preview());
-    delete fixture.workspace.env["FLEXPRICE_PREFLIGHT"];
-    assert.deepEqual(messages(preview, "warning"), [
-      'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".\n',
-    ]);
-    await fixture.unsetConfig("flexprice:apiKey");
-  });
-
-  nightly("with plain http to another machine fail before anything is sent", async () => {
-    const { FLEXPRICE_BASE_URL } = fixture.workspace.env;
-    fixture.workspace.env["FLEXPRICE_BASE_URL"] = "http://flexprice.invalid:8080";
-    assert.equal(
-      await refusal(account()),
-      `${unnamed}Could not use environment variable FLEXPRICE_BASE_URL.\n  Reason: the base URL from environment variable FLEXPRICE_BASE_URL uses plain http to flexprice.invalid: credentials and keys would be sent unencrypted\n  What to do: use https. To allow http, set it with "pulumi config set flexprice:allowInsecure true" or in FLEXPRICE_ALLOW_INSECURE.\n`,
+  it("rejects a wrong credential, and names its source: config before environment", async () => {
+    await withEnv({ FLEXPRICE_API_KEY: WRONG }, async () => {
+      const error = await refusal(account());
+      assert.match(error, /Reason: Flexprice answered 401: Unauthorized \(GET http:/);
+      assert.match(error, /the credential from environment variable FLEXPRICE_API_KEY:/);
+    });
+    await withEnv({ FLEXPRICE_API_KEY: fixture.operator.apiKey }, () =>
+      withConfig({ "flexprice:apiKey": { value: WRONG, secret: true } }, async () => {
+        const error = await refusal(account());
+        assert.match(error, /the credential from config key flexprice:apiKey:/);
+        assert.match(error, /refresh and destroy use the config of the last update/);
+      }),
     );
-    assert.deepEqual(fixture.emulator.requests, []);
-    fixture.workspace.env["FLEXPRICE_BASE_URL"] = FLEXPRICE_BASE_URL;
   });
 
-  nightly(
-    "are checked with the account ids of the program: an unknown one is rejected",
-    async () => {
-      await fixture.workspace.setConfig({
-        "flexprice:apiKey": { value: fixture.operator.apiKey, secret: true },
-      });
-      const key = (id: string) => `
+  it("rejects an unknown config key", async () => {
+    await withConfig({ "flexprice:apikey": { value: "a typo" } }, async () => {
+      const preview = failed(await fixture.preview());
+      assert.match(preview.output, /config key flexprice:apikey is unknown/);
+      assert.match(preview.output, /pulumi config rm flexprice:apikey/);
+      assert.deepEqual(fixture.emulator.requests, []);
+    });
+  });
+
+  nightly("warns of a credential in plain text in the stack's file", async () => {
+    await withEnv({ FLEXPRICE_PREFLIGHT: "false" }, () =>
+      withConfig({ "flexprice:apiKey": { value: "sk_readable" } }, async () => {
+        assert.deepEqual(messages(succeeded(await fixture.preview()), "warning"), [
+          'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".\n',
+        ]);
+      }),
+    );
+  });
+
+  nightly("rejects plain http to another machine before anything is sent", async () => {
+    await withEnv({ FLEXPRICE_BASE_URL: "http://flexprice.invalid:8080" }, async () => {
+      assert.equal(
+        await refusal(account()),
+        `${unnamed}Could not use environment variable FLEXPRICE_BASE_URL.\n  Reason: the base URL from environment variable FLEXPRICE_BASE_URL uses plain http to flexprice.invalid: credentials and keys would be sent unencrypted\n  What to do: use https. To allow http, set it with "pulumi config set flexprice:allowInsecure true" or in FLEXPRICE_ALLOW_INSECURE.\n`,
+      );
+    });
+    assert.deepEqual(fixture.emulator.requests, []);
+  });
+
+  nightly("rejects a key for an unknown account", async () => {
+    const key = (id: string) => `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ApiKey("ci", { serviceAccountId: "${id}" });
 `;
-      const id = "user_01M86HSRMGQP18MFHQCQGFJ1F6";
+    const id = "user_01M86HSRMGQP18MFHQCQGFJ1F6";
+    await withEnv({ FLEXPRICE_API_KEY: fixture.operator.apiKey }, async () => {
       const text = await refusal(key(id));
       assert.match(text, /^pulumi-nodejs:dynamic\/flexprice:ApiKey resource 'ci' has a problem: /);
       assert.match(text, /serviceAccountId: Could not create a key for user_01M86HSRMGQP18MFHQ/);
@@ -120,117 +151,114 @@ new flexprice.ApiKey("ci", { serviceAccountId: "${id}" });
       assert.match(await refusal(key(foreign.id)), /has no service account/);
       fixture.emulator.clearRequests();
       assert.match(await refusal(key("ci-bot")), /serviceAccountId: must be the id of a service/);
-    },
-  );
+    });
+  });
 
-  nightly(
-    "with the credential of an all_writer reject what it cannot grant or create",
-    async () => {
-      const { tenantId, environmentId } = fixture.operator;
-      const { userId, accessToken } = fixture.emulator.createUser(tenantId, ["all_writer"]);
-      fixture.hide(accessToken);
-      await fixture.unsetConfig("flexprice:apiKey");
-      await fixture.workspace.setConfig({
-        "flexprice:accessToken": { value: accessToken, secret: true },
-      });
-      assert.match(
-        await refusal(accountWithKey()),
-        /The credential from config key flexprice:accessToken is an access token, and keys belong to an environment: set flexprice:environmentId/,
-      );
-      await fixture.workspace.setConfig({ "flexprice:environmentId": { value: environmentId } });
-      assert.equal(
-        await refusal(account('["super_admin"]')),
-        `${unnamed}roles: The credential from config key flexprice:accessToken (user ${userId} with all_writer) cannot grant super_admin, which holds "*" on "*": callers can only grant permissions that they have.\n`,
-      );
-      assert.match(
-        await refusal(accountWithKey()),
-        /serviceAccountId: The credential from config key flexprice:accessToken is user \w+ with all_writer: only a user with super_admin can create keys for a service account\.\n$/,
-      );
-      fixture.setSource(account());
-      succeeded(await fixture.preview());
-      await fixture.unsetConfig("flexprice:accessToken");
-    },
-  );
+  nightly("rejects what an all_writer cannot grant or create", async () => {
+    const { tenantId, environmentId } = fixture.operator;
+    const { userId, accessToken } = fixture.emulator.createUser(tenantId, ["all_writer"]);
+    fixture.hide(accessToken);
+    await withConfig(
+      { "flexprice:accessToken": { value: accessToken, secret: true } },
+      async () => {
+        assert.match(
+          await refusal(accountWithKey()),
+          /The credential from config key flexprice:accessToken is an access token, and keys belong to an environment: set flexprice:environmentId/,
+        );
+        await withConfig({ "flexprice:environmentId": { value: environmentId } }, async () => {
+          assert.equal(
+            await refusal(account('["super_admin"]')),
+            `${unnamed}roles: The credential from config key flexprice:accessToken (user ${userId} with all_writer) cannot grant super_admin, which holds "*" on "*": callers can only grant permissions that they have.\n`,
+          );
+          assert.match(
+            await refusal(accountWithKey()),
+            /serviceAccountId: The credential from config key flexprice:accessToken is user \w+ with all_writer: only a user with super_admin can create keys for a service account\.\n$/,
+          );
+          fixture.setSource(account());
+          succeeded(await fixture.preview());
+        });
+      },
+    );
+  });
 
-  nightly("with an event key reject a service account, which it cannot create", async () => {
+  nightly("rejects a service account if the credential is an event key", async () => {
     const { tenantId, environmentId } = fixture.operator;
     const reader = fixture.emulator.createAccount(tenantId, { roles: ["event_reader"] });
     const { value } = fixture.emulator.createKey(reader.id, environmentId, { name: "reader" });
-    await fixture.workspace.setConfig({ "flexprice:apiKey": { value, secret: true } });
-    assert.equal(
-      await refusal(account()),
-      `${unnamed}The credential from config key flexprice:apiKey (service account ${reader.id} with event_reader) may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.\n`,
-    );
+    await withConfig({ "flexprice:apiKey": { value, secret: true } }, async () => {
+      assert.equal(
+        await refusal(account()),
+        `${unnamed}The credential from config key flexprice:apiKey (service account ${reader.id} with event_reader) may not create service accounts: it lacks "write" on "user". Use a credential that has it, of a user with super_admin or all_writer for instance.\n`,
+      );
+    });
   });
 });
 
-describe("a server that is down", () => {
-  const LOST = "http://127.0.0.1:9/v1";
-  let fixture: EngineFixture;
-  let held: unknown;
+describe("an unreachable server", () => {
+  it("never makes resources seem gone", async () => {
+    await withStack(account(), {}, async (fixture) => {
+      const LOST = "http://127.0.0.1:9/v1";
 
-  before(async () => {
-    fixture = await EngineFixture.open(account());
-    succeeded(await fixture.up());
-    held = await fixture.held();
-    fixture.workspace.env["FLEXPRICE_BASE_URL"] = LOST;
-    fixture.setSource(accountWithKey());
-    fixture.emulator.clearRequests();
-  });
-  after(() => fixture.close());
+      succeeded(await fixture.up());
+      const held = await fixture.held();
+      fixture.workspace.env["FLEXPRICE_BASE_URL"] = LOST;
+      fixture.setSource(accountWithKey());
+      fixture.emulator.clearRequests();
 
-  it("makes a preview warn once, and check roles by the built-in list", async () => {
-    const preview = succeeded(await fixture.preview());
-    assert.deepEqual(changes(preview), ["create ApiKey ci"]);
-    const [warning, ...others] = messages(preview, "warning");
-    assert.deepEqual(others, []);
-    assert.match(
-      String(warning),
-      /^Flexprice could not be queried; roles are only checked against the built-in list\./,
-    );
-    assert.match(String(warning), /no response from GET http:\/\/127\.0\.0\.1:9\/v1\//);
-    fixture.setSource(account('["custom_role"]'));
-    const refused = failed(await fixture.preview());
-    assert.match(refused.output, /Invalid role: custom_role\. Allowed roles: event_ingestor, /);
-    fixture.setSource(accountWithKey());
-  });
+      await step("preview warns once, and checks roles by the built-in list", async () => {
+        const preview = succeeded(await fixture.preview());
+        assert.deepEqual(changes(preview), ["create ApiKey ci"]);
+        const [warning, ...others] = messages(preview, "warning");
+        assert.deepEqual(others, []);
+        assert.match(
+          String(warning),
+          /^Flexprice could not be queried; roles are only checked against the built-in list\./,
+        );
+        assert.match(String(warning), /no response from GET http:\/\/127\.0\.0\.1:9\/v1\//);
+        fixture.setSource(account('["custom_role"]'));
+        const refused = failed(await fixture.preview());
+        assert.match(refused.output, /Invalid role: custom_role\. Allowed roles: event_ingestor, /);
+        fixture.setSource(accountWithKey());
+      });
 
-  nightly("makes up fail in three parts, and leaves the state as it was", async () => {
-    const up = failed(await fixture.up());
-    assert.deepEqual(changes(up), ["create ApiKey ci"]);
-    assert.match(
-      messages(up, "error")[0] ?? "",
-      /^Could not .+\.\n {2}Reason: no response from GET http:\/\/127\.0\.0\.1:9\/v1\/users\/me: connect ECONNREFUSED .+\n {2}What to do: check flexprice:baseUrl \(or FLEXPRICE_BASE_URL\) and that http:\/\/127\.0\.0\.1:9\/v1 can be reached from here; nothing was sent\.\n$/,
-    );
-    assert.deepEqual(fixture.takeWrites(), []);
-    assert.deepEqual(await fixture.held(), held);
-  });
+      await nightlyStep("up fails in three parts, and the state is unchanged", async () => {
+        const up = failed(await fixture.up());
+        assert.deepEqual(changes(up), ["create ApiKey ci"]);
+        assert.match(
+          messages(up, "error")[0] ?? "",
+          /^Could not .+\.\n {2}Reason: no response from GET http:\/\/127\.0\.0\.1:9\/v1\/users\/me: connect ECONNREFUSED .+\n {2}What to do: check flexprice:baseUrl \(or FLEXPRICE_BASE_URL\) and that http:\/\/127\.0\.0\.1:9\/v1 can be reached from here; nothing was sent\.\n$/,
+        );
+        assert.deepEqual(fixture.takeWrites(), []);
+        assert.deepEqual(await fixture.held(), held);
+      });
 
-  it("makes refresh fail and leaves the state as it was: not reachable is not gone", async () => {
-    failed(await fixture.refresh());
-    assert.deepEqual(await fixture.held(), held);
-  });
+      await step("refresh fails, and the state is unchanged", async () => {
+        failed(await fixture.refresh());
+        assert.deepEqual(await fixture.held(), held);
+      });
 
-  it("makes refresh fail as well if a proxy responds with 404 to every path", async () => {
-    fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
-    fixture.emulator.faults.add({
-      kind: "status",
-      when: "before",
-      status: 404,
-      body: "404 page not found",
-      match: { path: /\/users\/search$/ },
-      times: Number.POSITIVE_INFINITY,
+      await step("refresh fails if a proxy answers 404 to every path", async () => {
+        fixture.workspace.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
+        fixture.emulator.faults.add({
+          kind: "status",
+          when: "before",
+          status: 404,
+          body: "404 page not found",
+          match: { path: /\/users\/search$/ },
+          times: Number.POSITIVE_INFINITY,
+        });
+        const refresh = failed(await fixture.refresh());
+        assert.match(refresh.output, /Flexprice answered 404: 404 page not found/);
+        assert.deepEqual(await fixture.held(), held);
+        fixture.emulator.faults.clear();
+      });
+
+      await step("the next up completes once the server is back", async () => {
+        const up = succeeded(await fixture.up());
+        assert.deepEqual(changes(up), ["create ApiKey ci"]);
+        assert.equal(fixture.keys().length, 1);
+        assert.equal(fixture.accounts().length, 1);
+      });
     });
-    const refresh = failed(await fixture.refresh());
-    assert.match(refresh.output, /Flexprice answered 404: 404 page not found/);
-    assert.deepEqual(await fixture.held(), held);
-    fixture.emulator.faults.clear();
-  });
-
-  it("is forgotten by the next up with a server, which completes", async () => {
-    const up = succeeded(await fixture.up());
-    assert.deepEqual(changes(up), ["create ApiKey ci"]);
-    assert.equal(fixture.keys().length, 1);
-    assert.equal(fixture.accounts().length, 1);
   });
 });

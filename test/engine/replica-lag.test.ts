@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { accountWithKey, changes, EngineFixture, messages, succeeded } from "./fixture";
+import { step } from "../support/scenario";
+import {
+  accountWithKey,
+  changes,
+  type EngineFixture,
+  messages,
+  succeeded,
+  withStack,
+} from "./fixture";
 
 /** The active objects, and the number of all created ones. */
 function remains({ emulator, operator }: EngineFixture): unknown {
@@ -8,7 +16,7 @@ function remains({ emulator, operator }: EngineFixture): unknown {
   return {
     accounts: accounts.filter(({ status }) => status !== "archived"),
     keys: keys.filter(({ status }) => status !== "deleted"),
-    made: [accounts.length, keys.length],
+    created: [accounts.length, keys.length],
   };
 }
 
@@ -23,64 +31,61 @@ async function findsNothingToDo(fixture: EngineFixture, verb: "refresh" | "up"):
 }
 
 describe("a read replica that lags by 300 ms", () => {
-  let fixture: EngineFixture;
-  before(async () => {
+  it("does not disturb a stack from its first up to its destroy", async () => {
     const more =
       'new flexprice.ServiceAccount("named", { name: "ingestor", roles: ["event_reader"] });';
-    fixture = await EngineFixture.open(accountWithKey({ more }), { replicaLagMs: 300 });
-  });
-  after(() => fixture.close());
+    await withStack(accountWithKey({ more }), { replicaLagMs: 300 }, async (fixture) => {
+      await step("up creates an account with a key, and one with an explicit name", async () => {
+        succeeded(await fixture.up());
+        const { accountId, apiKey } = await fixture.outputs();
+        assert.equal(fixture.accounts().length, 2);
+        assert.ok(fixture.accounts().some(({ name }) => name === "ingestor"));
+        assert.deepEqual(
+          fixture.keys().map(({ userId, value }) => [userId, value]),
+          [[accountId, apiKey]],
+        );
+      });
 
-  it("lets one up create an account with a key, and one with an explicit name", async () => {
-    succeeded(await fixture.up());
-    const { accountId, apiKey } = await fixture.outputs();
-    assert.equal(fixture.accounts().length, 2);
-    assert.ok(fixture.accounts().some(({ name }) => name === "ingestor"));
-    assert.deepEqual(
-      fixture.keys().map(({ userId, value }) => [userId, value]),
-      [[accountId, apiKey]],
-    );
-  });
+      await step("refresh and another up change nothing", async () => {
+        await findsNothingToDo(fixture, "refresh");
+        await findsNothingToDo(fixture, "up");
+      });
 
-  it("changes nothing in a refresh and another up", async () => {
-    await findsNothingToDo(fixture, "refresh");
-    await findsNothingToDo(fixture, "up");
-  });
-
-  it("keeps nothing after a destroy", async () => {
-    succeeded(await fixture.destroy());
-    assert.deepEqual(await fixture.resources(), []);
-    assert.deepEqual(remains(fixture), { accounts: [], keys: [], made: [2, 1] });
+      await step("destroy leaves nothing behind", async () => {
+        succeeded(await fixture.destroy());
+        assert.deepEqual(await fixture.resources(), []);
+        assert.deepEqual(remains(fixture), { accounts: [], keys: [], created: [2, 1] });
+      });
+    });
   });
 });
 
 describe("a read replica that lags by a minute", () => {
-  const LAG_SECONDS = 60;
-  let fixture: EngineFixture;
-  before(async () => {
+  it("does not make objects seem gone", async () => {
+    const LAG_SECONDS = 60;
     const source = `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });
 new flexprice.ApiKey("own");
 `;
-    fixture = await EngineFixture.open(source, { replicaLagMs: LAG_SECONDS * 1_000 });
-    succeeded(await fixture.up());
-  });
-  after(() => fixture.close());
+    await withStack(source, { replicaLagMs: LAG_SECONDS * 1_000 }, async (fixture) => {
+      succeeded(await fixture.up());
 
-  it("keeps the state of a refresh right after up, and says why", async () => {
-    const warnings = await findsNothingToDo(fixture, "refresh");
-    const about = warnings.map((warning) => warning.replace(/".*?" \(\w+\)/, "…")).sort();
-    assert.deepEqual(about, [
-      "API key … is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
-      "Service account … is not shown by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
-    ]);
-    await findsNothingToDo(fixture, "up");
-  });
+      await step("refresh right after up keeps the state, and says why", async () => {
+        const warnings = await findsNothingToDo(fixture, "refresh");
+        const about = warnings.map((warning) => warning.replace(/".*?" \(\w+\)/, "…")).sort();
+        assert.deepEqual(about, [
+          "API key … is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
+          "Service account … is not shown by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.\n",
+        ]);
+        await findsNothingToDo(fixture, "up");
+      });
 
-  it("keeps nothing after a destroy", async () => {
-    fixture.clock.advance(`${LAG_SECONDS}s`);
-    succeeded(await fixture.destroy());
-    assert.deepEqual(remains(fixture), { accounts: [], keys: [], made: [1, 1] });
+      await step("destroy leaves nothing behind", async () => {
+        fixture.clock.advance(`${LAG_SECONDS}s`);
+        succeeded(await fixture.destroy());
+        assert.deepEqual(remains(fixture), { accounts: [], keys: [], created: [1, 1] });
+      });
+    });
   });
 });

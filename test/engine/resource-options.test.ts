@@ -34,7 +34,7 @@ new flexprice.ApiKey("ci", { serviceAccountId: account.id }, { deletedWith: acco
   ],
 ];
 
-describe("a program that cannot work is refused in one sentence", () => {
+describe("a program that cannot work", () => {
   let fixture: EngineFixture;
   before(async () => {
     fixture = await EngineFixture.open("", {
@@ -45,7 +45,7 @@ describe("a program that cannot work is refused in one sentence", () => {
   after(() => fixture.close());
 
   for (const [what, declaration, message] of sample(REFUSED, 2)) {
-    it(`for ${what}`, async () => {
+    it(`is rejected in one sentence: ${what}`, async () => {
       fixture.setSource(`const flexprice = require("pulumi-flexprice");\n${declaration}`);
       const preview = failed(await fixture.preview());
       assert.deepEqual(messages(preview, "error"), [`${message}\n`]);
@@ -53,7 +53,7 @@ describe("a program that cannot work is refused in one sentence", () => {
     });
   }
 
-  it("only pulumi import ends with the words of Pulumi's own host, and takes nothing over", async () => {
+  it("is rejected by Pulumi's own host if it is imported, and nothing is taken over", async () => {
     const type = "pulumi-nodejs:dynamic/flexprice:ServiceAccount";
     fixture.emulator.clearRequests();
     const { exitCode, output } = await fixture.shell(

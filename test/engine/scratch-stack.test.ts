@@ -7,7 +7,7 @@ import { type EmbeddedFlexprice, startFlexprice } from "../../provider/testing";
 import { ensurePulumi } from "../../scripts/pulumi-cli";
 import { nightly } from "../support/sample";
 
-describe("a scratch stack of startFlexprice", () => {
+describe("a stack of startFlexprice", () => {
   const scratch = mkdtempSync(join(tmpdir(), "pulumi-flexprice-scratch-"));
   const home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
   const shell = { ...process.env };
@@ -49,7 +49,7 @@ describe("a scratch stack of startFlexprice", () => {
 
   const statuses = () => server.accounts().map(({ status }) => status);
 
-  it("runs a program against the server, and leaves nothing behind", async () => {
+  it("runs a program against the embedded server, and leaves nothing behind", async () => {
     const stack = await server.stack(create(false));
     const { outputs } = await stack.up();
     assert.equal(outputs["tenantId"]?.value, server.operator.tenantId);
@@ -65,7 +65,7 @@ describe("a scratch stack of startFlexprice", () => {
     assert.deepEqual([...readdirSync(scratch), ...readdirSync(home)], []);
   });
 
-  nightly("reports what cannot be destroyed, and removes its folder all the same", async () => {
+  nightly("reports what cannot be destroyed, and still removes its folder", async () => {
     const first = await server.stack(create(false));
     await first.up();
     const second = await server.stack(create(true));

@@ -59,7 +59,7 @@ new pulumi.dynamic.Resource(provider, "note", { text: "hello" });
 console.log("running on " + process.version);
 `;
 
-describe("scripts", () => {
+describe("a workspace", () => {
   let workspace: PulumiWorkspace | undefined;
 
   afterEach(async () => {
@@ -67,7 +67,7 @@ describe("scripts", () => {
     workspace = undefined;
   });
 
-  nightly("takes a TypeScript program through its whole life", async () => {
+  nightly("runs every operation for a TypeScript program", async () => {
     workspace = await PulumiWorkspace.create({
       program: {
         source: `${NOTE}
@@ -105,7 +105,7 @@ describe("scripts", () => {
     assert.match(up.output, new RegExp(`running on ${process.version}`));
   });
 
-  it("reports a program that throws, once", async () => {
+  it("reports a program that throws only once", async () => {
     workspace = await PulumiWorkspace.create({
       program: { source: `throw new Error("out of luck");` },
     });
@@ -122,10 +122,10 @@ describe("scripts", () => {
       program: { source: program("HELLO"), files: POLICY_PACK },
     });
     const withPack = ["--policy-pack", join(workspace.programDirectory, "policies")];
-    const refused = await workspace.preview(withPack);
-    assert.notEqual(refused.exitCode, 0, refused.output);
+    const rejected = await workspace.preview(withPack);
+    assert.notEqual(rejected.exitCode, 0, rejected.output);
     assert.match(
-      refused.output,
+      rejected.output,
       /\[mandatory\] {2}no-shouting.*\n.*Notes are quiet\.\n.*Write it small\./,
     );
     workspace.setSource(program("hello"));
@@ -133,7 +133,7 @@ describe("scripts", () => {
     await noneLeft(workspace);
   });
 
-  it("leaves no process behind when an operation is killed", async () => {
+  it("leaves no process behind if an operation is killed", async () => {
     workspace = await PulumiWorkspace.create({
       program: { source: `${NOTE} new Note("note", { text: "x", slow: true });` },
     });
@@ -155,7 +155,7 @@ describe("scripts", () => {
   });
 });
 
-describe("a folder of the cache", () => {
+describe("a folder in the cache", () => {
   const lines: string[] = [];
   const log = (line: string) => lines.push(line);
   let root: string;
@@ -164,7 +164,7 @@ describe("a folder of the cache", () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
-  it("is made by one of those who ask for it at once, under another name until it is complete", async () => {
+  it("is created once if several processes need it, under another name until it is complete", async () => {
     const folder = join(root, "tools", "one");
     let times = 0;
     const make = async (draft: string) => {
@@ -173,8 +173,8 @@ describe("a folder of the cache", () => {
       writeFileSync(join(draft, "tool"), "");
       await sleep(20);
     };
-    const answers = await Promise.all([1, 2, 3].map(() => madeOnce(folder, log, make)));
-    assert.deepEqual(new Set(answers), new Set([folder]));
+    const folders = await Promise.all([1, 2, 3].map(() => madeOnce(folder, log, make)));
+    assert.deepEqual(new Set(folders), new Set([folder]));
     assert.equal(times, 1);
     assert.deepEqual(readdirSync(join(root, "tools"), { recursive: true }).sort(), [
       "one",
@@ -183,7 +183,7 @@ describe("a folder of the cache", () => {
     assert.match(lines.join("\n"), /^Another process is getting one ready; waiting for it …/);
   });
 
-  it("is not there after a failure, and nothing of it", async () => {
+  it("is removed after a failure", async () => {
     const folder = join(root, "one");
     const failing = madeOnce(folder, log, async (draft) => {
       writeFileSync(join(draft, "tool"), "");
@@ -193,14 +193,14 @@ describe("a folder of the cache", () => {
     assert.deepEqual(readdirSync(root), []);
   });
 
-  it("is made by the next who asks for it, who removes what a killed process has left", async () => {
+  it("is created by the next process, which removes what a killed one has left", async () => {
     mkdirSync(join(root, "one.draft-of-a-killed-process"));
     await madeOnce(join(root, "one"), log, async () => {});
     assert.deepEqual(readdirSync(root), ["one"]);
   });
 });
 
-it("says in one line what is missing for Python programs", async () => {
+it("ensurePython says in one line what Python programs need", async () => {
   const { PATH } = process.env;
   process.env["PATH"] = "";
   try {
@@ -218,10 +218,10 @@ it("says in one line what is missing for Python programs", async () => {
 
 /** Processes take time to end, more on a busy machine. */
 async function noneLeft(workspace: PulumiWorkspace, but?: RegExp): Promise<void> {
-  const left = () => workspace.processes().filter(({ command }) => !but?.test(command));
+  const remaining = () => workspace.processes().filter(({ command }) => !but?.test(command));
   const deadline = Date.now() + 20_000;
-  while (left().length > 0 && Date.now() < deadline) await sleep(50);
-  assert.deepEqual(left(), []);
+  while (remaining().length > 0 && Date.now() < deadline) await sleep(50);
+  assert.deepEqual(remaining(), []);
 }
 
 function opsOf({ steps }: { steps: readonly { op: string; name: string }[] }): string[] {

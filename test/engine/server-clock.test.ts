@@ -14,7 +14,7 @@ const KEY_ALONE = `
 import * as flexprice from "pulumi-flexprice";
 new flexprice.ApiKey("ci", { expiresIn: "1h" });`;
 
-describe("a key that is to live for an hour", () => {
+describe('a key with expiresIn "1h"', () => {
   let fixture: EngineFixture;
   let gateway: Gateway;
   beforeEach(async () => {
@@ -48,7 +48,7 @@ describe("a key that is to live for an hour", () => {
       .map(([method, path = ""]) => (KEY_POST.path.test(path) ? method : `${method} ID`));
 
   for (const offset of sample(["2h", "-2h"] as const)) {
-    it(`does so behind a gateway whose Date header is off by ${offset}`, async () => {
+    it(`lives for an hour behind a gateway whose Date header is off by ${offset}`, async () => {
       gateway.dateOffsetMs = ms(offset);
       const up = succeeded(await fixture.up());
       assert.deepEqual(messages(up, "warning"), []);
@@ -56,20 +56,20 @@ describe("a key that is to live for an hour", () => {
       assert.deepEqual(keyRequests(), ["POST"]);
     });
 
-    describe(`made by a machine whose clock is off by ${offset}`, () => {
+    describe(`created by a machine whose clock is off by ${offset}`, () => {
       beforeEach(() => {
         const clock = new Clock();
         clock.advance(offset);
         Object.assign(fixture.workspace.env, clock.env);
       });
 
-      it("does so at once, after its account", async () => {
+      it("lives for an hour if its account is created before", async () => {
         succeeded(await fixture.up());
         await assertLifetime();
         assert.deepEqual(keyRequests(), ["POST"]);
       });
 
-      it("does so after a first one that did not, and is revoked", async () => {
+      it("lives for an hour after a first key that did not, which is revoked", async () => {
         fixture.setSource(KEY_ALONE);
         succeeded(await fixture.up());
         await assertLifetime();

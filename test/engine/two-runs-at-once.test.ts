@@ -79,12 +79,12 @@ describe(`two runs at once on one PULUMI_HOME, ${SIZE} accounts with a key each`
     first: { clock: Clock; launcher: readonly string[] },
     other: { clock: Clock; launcher: readonly string[] },
   ) {
-    const held = gateway.intercept({ ...ACCOUNT_POST, times: SIZE, answered: "on release" });
+    const posts = gateway.intercept({ ...ACCOUNT_POST, times: SIZE, responds: "on release" });
     const one = await start(fixture.workspace, first);
-    await Promise.race([held.arrived(SIZE), one.done]);
+    await Promise.race([posts.arrived(SIZE), one.done]);
     assert.equal(new Notes(fixture).paths.length, SIZE, one.output);
     const two = await (await start(second, other)).done;
-    held.releaseAnswers();
+    posts.releaseResponses();
     for (const { exitCode, output } of [await one.done, two]) {
       assert.equal(exitCode, 0, output);
       assert.doesNotMatch(output, /warning/);
@@ -100,13 +100,14 @@ describe(`two runs at once on one PULUMI_HOME, ${SIZE} accounts with a key each`
     ["first", AHEAD, LEVEL],
     ["second", LEVEL, AHEAD],
   ] as const) {
-    nightly(`leave each other alone where the clock of the ${who} is eleven minutes ahead`, () =>
-      overlap({ clock: first, launcher: [] }, { clock: other, launcher: [] }),
+    nightly(
+      `do not touch each other's objects if the clock of the ${who} is eleven minutes ahead`,
+      () => overlap({ clock: first, launcher: [] }, { clock: other, launcher: [] }),
     );
   }
 
-  const where = canUnshare() ? "in a space of process ids each" : "on one machine";
-  it(`leave each other alone ${where}, with one host name`, async () => {
+  const where = canUnshare() ? "in separate process id namespaces" : "on one machine";
+  it(`do not touch each other's objects ${where}, with one host name`, async () => {
     const launcher = canUnshare() ? UNSHARE : [];
     await overlap({ clock: LEVEL, launcher }, { clock: LEVEL, launcher });
   });

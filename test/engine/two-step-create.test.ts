@@ -17,7 +17,7 @@ const RENAMING = /^\/v1\/users\/user_/;
 const program = (round = 1) =>
   accountWithKey({ name: "named", key: `rotationTriggers: { round: "${round}" }` });
 
-describe("an account with a name of the program's, which takes two requests", () => {
+describe("an account with an explicit name, which takes two requests", () => {
   let fixture: EngineFixture;
   let notes: Notes;
   beforeEach(async () => {
@@ -39,7 +39,7 @@ describe("an account with a name of the program's, which takes two requests", ()
     });
   }
 
-  it("is in the state under its unique name where the second is refused, and is named by the next up", async () => {
+  it("is in the state under its unique name if the second fails, and the next up renames it", async () => {
     failPut({ kind: "status", status: 403, body: { error: "forbidden", code: "forbidden" } }, 1);
     const up = failed(await fixture.up());
     assert.match(messages(up, "error").join("\n"), /is in the state, and that run renames it/);
@@ -60,7 +60,7 @@ describe("an account with a name of the program's, which takes two requests", ()
     succeeded(await fixture.drift());
   });
 
-  it("gets its name where a replica does not know it yet", async () => {
+  it("gets its name even if a replica does not show it yet", async () => {
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
     failPut({ kind: "status", status: 404, body }, 2);
     succeeded(await fixture.up());
@@ -82,11 +82,11 @@ describe("an account with a name of the program's, which takes two requests", ()
     afterEach(() => gateway.close());
 
     for (const [when, held, lost] of sample([
-      ["before the second has arrived", { effect: "on release" }, /^named-\w{10}$/],
-      ["before the second is answered", { answered: "on release" }, /^named$/],
+      ["before the second request", { effect: "on release" }, /^named-\w{10}$/],
+      ["before the second response", { responds: "on release" }, /^named$/],
     ] as const)) {
       for (const leaseIsOver of sample([true, false])) {
-        it(`${when} is archived by its id ${leaseIsOver ? "in the next run" : "once the lease is over"}`, async () => {
+        it(`${when}, is archived by its id ${leaseIsOver ? "in the next run" : "once the lease has ended"}`, async () => {
           const request = gateway.intercept({ method: "PUT", path: RENAMING, ...held });
           await reached(request, fixture.workspace.start("up"));
           await killAll(fixture);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { OperationResult } from "../../scripts/workspace";
-import { changes, EngineFixture, messages, succeeded } from "./fixture";
+import { step } from "../support/scenario";
+import { changes, messages, succeeded, withStack } from "./fixture";
 
 interface Program {
   name: string;
@@ -69,87 +70,86 @@ function dependents({ steps }: OperationResult): Record<string, string> {
   return Object.fromEntries(ops);
 }
 
-describe("a change that concerns the provider alone, or a name", () => {
-  let fixture: EngineFixture;
-  let made: Record<string, string>;
-  before(async () => {
-    fixture = await EngineFixture.open(
-      program({ name: "first", rotateBefore: "14d", more: COMPUTED }),
-    );
-    succeeded(await fixture.up());
-    made = await fixture.outputs();
-  });
-  after(() => fixture.close());
+describe("a change of a name or of rotation settings", () => {
+  it("updates in place, and leaves dependents alone", async () => {
+    let preview: OperationResult;
+    const first = program({ name: "first", rotateBefore: "14d", more: COMPUTED });
+    await withStack(first, {}, async (fixture) => {
+      succeeded(await fixture.up());
+      const before = await fixture.outputs();
 
-  const changed: Program = { name: "second", rotateBefore: "15d", forceDestroy: true };
-  let preview: OperationResult;
+      const changed: Program = { name: "second", rotateBefore: "15d", forceDestroy: true };
 
-  it("shows in a preview what depends on the outputs as changed, but not what depends on ids", async () => {
-    fixture.setSource(program({ ...changed, more: COMPUTED }));
-    preview = succeeded(await fixture.preview());
-    assert.deepEqual(dependents(preview), {
-      apiKey: "update",
-      "apiKey, immutable": "replace",
-      "tenantId, immutable": "replace",
-      "key's id, immutable": "same",
-      "account's id, immutable": "same",
+      await step("preview shows dependents of outputs as changed, but not of ids", async () => {
+        fixture.setSource(program({ ...changed, more: COMPUTED }));
+        preview = succeeded(await fixture.preview());
+        assert.deepEqual(dependents(preview), {
+          apiKey: "update",
+          "apiKey, immutable": "replace",
+          "tenantId, immutable": "replace",
+          "key's id, immutable": "same",
+          "account's id, immutable": "same",
+        });
+        assert.ok(!preview.output.includes("Outputs:"), preview.output);
+      });
+
+      await step("preview warns of a key whose expiry is computed each time", async () => {
+        const [warning = "", ...others] = messages(preview, "warning");
+        assert.deepEqual(others, []);
+        assert.match(
+          warning,
+          /^API key "computed-\w+" \(secret_\w+\) is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created\. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead\.\n$/,
+        );
+      });
+
+      await step("up leaves the dependents alone", async () => {
+        fixture.setSource(program(changed));
+        fixture.takeWrites();
+        const up = succeeded(await fixture.up());
+        assert.deepEqual(changes(up).sort(), [
+          "delete ApiKey computed",
+          "update ApiKey ci",
+          "update ApiKey own",
+          "update ServiceAccount ci",
+        ]);
+        assert.deepEqual([...new Set(Object.values(dependents(up)))], ["same"]);
+        const requests = fixture.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…"));
+        assert.deepEqual(requests.sort(), [
+          "DELETE /v1/secrets/api/keys/secret_…",
+          "PUT /v1/users/user_…",
+        ]);
+        assert.deepEqual(await fixture.outputs(), before);
+      });
+
+      await step("replaceOnChanges replaces what it names", async () => {
+        fixture.setSource(program({ name: "third", rotateBefore: "16d", replaceOnChanges: true }));
+        const up = succeeded(await fixture.up());
+        const replaced = up.steps.filter(({ op }) => op === "create-replacement");
+        const reasons = replaced
+          .filter(({ type }) => type.includes("/flexprice:"))
+          .map(({ type, name, replaceKeys }) => [type.split(":").at(-1), name, replaceKeys]);
+        assert.deepEqual(reasons.sort(), [
+          ["ApiKey", "ci", ["serviceAccountId"]],
+          ["ApiKey", "own", ["rotateBefore"]],
+          ["ServiceAccount", "ci", ["name"]],
+        ]);
+        const { accountId, keyId, ownId } = await fixture.outputs();
+        assert.deepEqual(
+          fixture.accounts().map(({ id, name }) => [id, name]),
+          [[accountId, "third"]],
+        );
+        const tenantKeys = fixture.emulator.keys(fixture.operator.tenantId);
+        assert.deepEqual(
+          tenantKeys
+            .filter(
+              ({ status, value }) => status === "published" && value !== fixture.operator.apiKey,
+            )
+            .map(({ id }) => id)
+            .sort(),
+          [keyId, ownId].sort(),
+        );
+        assert.notEqual(accountId, before["accountId"]);
+      });
     });
-    assert.ok(!preview.output.includes("Outputs:"), preview.output);
-  });
-
-  it("comes in a preview with a warning of a key whose expiry is computed each time", async () => {
-    const [warning = "", ...others] = messages(preview, "warning");
-    assert.deepEqual(others, []);
-    assert.match(
-      warning,
-      /^API key "computed-\w+" \(secret_\w+\) is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created\. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead\.\n$/,
-    );
-  });
-
-  it("leaves what depends on the outputs alone in an up", async () => {
-    fixture.setSource(program(changed));
-    fixture.takeWrites();
-    const up = succeeded(await fixture.up());
-    assert.deepEqual(changes(up).sort(), [
-      "delete ApiKey computed",
-      "update ApiKey ci",
-      "update ApiKey own",
-      "update ServiceAccount ci",
-    ]);
-    assert.deepEqual([...new Set(Object.values(dependents(up)))], ["same"]);
-    const requests = fixture.takeWrites().map(({ request }) => request.replace(/_\w+$/, "_…"));
-    assert.deepEqual(requests.sort(), [
-      "DELETE /v1/secrets/api/keys/secret_…",
-      "PUT /v1/users/user_…",
-    ]);
-    assert.deepEqual(await fixture.outputs(), made);
-  });
-
-  it("replaces what replaceOnChanges names", async () => {
-    fixture.setSource(program({ name: "third", rotateBefore: "16d", replaceOnChanges: true }));
-    const up = succeeded(await fixture.up());
-    const replaced = up.steps.filter(({ op }) => op === "create-replacement");
-    const reasons = replaced
-      .filter(({ type }) => type.includes("/flexprice:"))
-      .map(({ type, name, replaceKeys }) => [type.split(":").at(-1), name, replaceKeys]);
-    assert.deepEqual(reasons.sort(), [
-      ["ApiKey", "ci", ["serviceAccountId"]],
-      ["ApiKey", "own", ["rotateBefore"]],
-      ["ServiceAccount", "ci", ["name"]],
-    ]);
-    const { accountId, keyId, ownId } = await fixture.outputs();
-    assert.deepEqual(
-      fixture.accounts().map(({ id, name }) => [id, name]),
-      [[accountId, "third"]],
-    );
-    const left = fixture.emulator.keys(fixture.operator.tenantId);
-    assert.deepEqual(
-      left
-        .filter(({ status, value }) => status === "published" && value !== fixture.operator.apiKey)
-        .map(({ id }) => id)
-        .sort(),
-      [keyId, ownId].sort(),
-    );
-    assert.notEqual(accountId, made["accountId"]);
   });
 });

@@ -48,7 +48,7 @@ describe("the tarball", () => {
   });
   after(() => tarball?.dispose());
 
-  it("holds the compiled code, the documents and the examples, and nothing else", () => {
+  it("contains the compiled code, the documents and the examples, and nothing else", () => {
     const compiled = filesIn("provider")
       .filter((path) => path.endsWith(".ts"))
       .flatMap((source) =>
@@ -71,7 +71,7 @@ describe("the tarball", () => {
     );
   });
 
-  it("holds what its documents link to and show", () => {
+  it("contains everything that its documents link to", () => {
     const pages = paths.filter((path) => path.endsWith(".md"));
     const links = pages.flatMap((page) => linksOf(page).map(({ target }) => ({ page, target })));
     assert.notDeepEqual(links, []);
@@ -83,7 +83,7 @@ describe("the tarball", () => {
     );
   });
 
-  it("holds every file that package.json names", () => {
+  it("contains every file that package.json names", () => {
     const { main, types, bin, exports } = manifest;
     const targets = Object.values(exports).flatMap((target) =>
       typeof target === "string" ? [target] : [target.types, target.default],
@@ -93,13 +93,13 @@ describe("the tarball", () => {
     }
   });
 
-  it("has commands that a shell can start", () => {
+  it("contains commands that a shell can start", () => {
     for (const script of Object.values(manifest.bin)) {
       assert.match(textOf(posix.normalize(script)), /^#!\/usr\/bin\/env node\n/);
     }
   });
 
-  it("tells no credential, and nothing of the machine that it was made on", () => {
+  it("contains no credential, and no path of the machine that packed it", () => {
     // A page shows the key that `dev-server` generates from a seed, which another test checks.
     const [, generated] =
       /dev-server --seed .*?\n {2}(sk_\w+)\n/s.exec(textOf("docs/cli.md")) ?? [];

@@ -54,7 +54,7 @@ function plainTexts(value: unknown): string[] {
 }
 
 atNight(() =>
-  describe("the examples of delivery, with the SDKs of their stores", () => {
+  describe("the examples delivery/*, with the SDKs of their stores", () => {
     let consumer: Consumer;
     before(async () => {
       const manifests = Object.keys(PROGRAMS).map((name) =>
@@ -91,7 +91,7 @@ atNight(() =>
       });
     }
 
-    it("do not compile with a mistake in them", () => {
+    it("do not compile with a mistake", () => {
       const file = join(consumer.folder, "mistake.ts");
       const source = readFileSync(join(EXAMPLE, "vault", "index.ts"), "utf8");
       writeFileSync(file, source.replace("dataJson:", "datajson:"));

@@ -10,6 +10,7 @@ import {
   messages,
   succeeded,
 } from "../engine/fixture";
+import { withFixture } from "../support/scenario";
 import { nodeFolder } from "./tools";
 
 const CREATED = ["create ServiceAccount ci", "create ApiKey ci"];
@@ -53,8 +54,7 @@ export async function wholeLife(
   program: Omit<ProgramSource, "source">,
 ): Promise<void> {
   const source = accountWithKey({ more: PROVIDER_PROCESS });
-  const fixture = await openUnder(node, { ...program, source });
-  try {
+  await withFixture(openUnder(node, { ...program, source }), async (fixture) => {
     assert.deepEqual(changes(succeeded(await fixture.preview())), CREATED);
     assert.deepEqual(fixture.takeWrites(), []);
 
@@ -76,20 +76,18 @@ export async function wholeLife(
 
     succeeded(await fixture.destroy());
     assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
-  } finally {
-    await fixture.close();
-  }
+  });
 }
 
 /** Runs a program on this Node, which gets its key. Its types are checked, as Pulumi does by default. */
 export async function comesUp(node: number, program: ProgramSource): Promise<void> {
-  const fixture = await openUnder(node, program, { PULUMI_NODEJS_TRANSPILE_ONLY: undefined });
-  try {
-    assert.deepEqual(changes(succeeded(await fixture.up())), CREATED);
-    const { apiKey, programNode } = await fixture.outputs();
-    assert.equal(apiKey, fixture.keys().at(0)?.value);
-    assert.equal(programNode?.split(".")[0], String(node));
-  } finally {
-    await fixture.close();
-  }
+  await withFixture(
+    openUnder(node, program, { PULUMI_NODEJS_TRANSPILE_ONLY: undefined }),
+    async (fixture) => {
+      assert.deepEqual(changes(succeeded(await fixture.up())), CREATED);
+      const { apiKey, programNode } = await fixture.outputs();
+      assert.equal(apiKey, fixture.keys().at(0)?.value);
+      assert.equal(programNode?.split(".")[0], String(node));
+    },
+  );
 }

@@ -13,7 +13,7 @@ import { allNodes, DOWNLOADS_MS, NODES, nodeFolder } from "./tools";
 
 const PLUGIN = "pulumi-resource-flexprice";
 
-describe("installed by npm beside the SDK alone, as the README says", () => {
+describe("the package, installed by npm beside only the SDK", () => {
   let consumer: Consumer;
   before(async function () {
     this.timeout(DOWNLOADS_MS);
@@ -22,7 +22,7 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
   });
   after(() => consumer?.dispose());
 
-  it("loads into a program nothing but resources and functions: no HTTP client, no life cycle, no library", async () => {
+  it("loads only resources and functions into a program: no HTTP client, lifecycle or library", async () => {
     const loaded = await loadedByImport(consumer.folder);
     assert.deepEqual([...new Set(loaded.map((file) => posix.dirname(file)))].sort(), [
       "pulumi-flexprice/dist",
@@ -32,12 +32,12 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
     ]);
   });
 
-  it("is the plugin that Pulumi.yaml names by its folder in node_modules", async () => {
+  it("is found as the plugin by its folder in node_modules", async () => {
     const output = await pluginLife({ within: consumer.folder, project: IN_NODE_MODULES });
     assert.doesNotMatch(output, /warning: /);
   });
 
-  it("is the plugin that Pulumi finds on PATH, and warns of", async () => {
+  it("is found as the plugin on PATH, with a warning of Pulumi", async () => {
     const bin = join(consumer.folder, "node_modules", ".bin");
     const output = await pluginLife({ onPath: [bin] });
     const warning = `warning: using ${PLUGIN} from $PATH at ${join(bin, PLUGIN)}`;
@@ -46,11 +46,11 @@ describe("installed by npm beside the SDK alone, as the README says", () => {
 
   for (const node of NODES) {
     describe(`on Node ${node}`, () => {
-      it("takes a program through its whole life", () =>
+      it("runs every operation for a program", () =>
         wholeLife(node, SDK, { within: consumer.folder }));
 
       for (const [form, program] of sample(Object.entries(SDK_ALONE))) {
-        it(`serves ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));
+        it(`works in ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));
       }
 
       for (const command of Object.keys(manifest.bin).filter((name) => name !== PLUGIN)) {

@@ -73,7 +73,7 @@ describe("the plugin's archive", () => {
       timeoutMs: 30_000,
     });
 
-  it("has the name that Pulumi looks for, and the same bytes, on every platform and in every build", async () => {
+  it("has the name that Pulumi looks for, and the same bytes for every platform and build", async () => {
     const platforms = ["darwin", "linux", "windows"].flatMap((system) =>
       ["amd64", "arm64"].map((processor) => `${ARCHIVE}-${system}-${processor}.tar.gz`),
     );
@@ -85,7 +85,7 @@ describe("the plugin's archive", () => {
     for (const file of FILES) assert.equal(statSync(join(content, file)).mtimeMs, 0, file);
   });
 
-  it(`has one bundle, a launcher for each shell, licenses, and at most ${LIMIT / 1000} kB`, () => {
+  it(`contains a bundle, a launcher for each shell and licenses, in at most ${LIMIT / 1000} kB`, () => {
     assert.deepEqual(readdirSync(content).sort(), FILES);
     assert.match(
       readFileSync(join(content, "LICENSES-OF-DEPENDENCIES.txt"), "utf8"),
@@ -95,7 +95,7 @@ describe("the plugin's archive", () => {
   });
 
   for (const node of NODES) {
-    it(`is installed from its file, and works on Node ${node}`, async () => {
+    it(`can be installed from its file, and works on Node ${node}`, async () => {
       const started = join(scratch, `started-${node}`);
       const preload = join(scratch, `note-${node}.cjs`);
       const noteStart = `require("node:fs").appendFileSync(${JSON.stringify(started)}, process.version);`;
@@ -112,7 +112,7 @@ describe("the plugin's archive", () => {
     });
   }
 
-  it("tells the schema to the commands that generate SDKs", async () => {
+  it("returns the schema to commands that generate SDKs", async () => {
     const { binary } = await ensurePulumi();
     const printed = await output(binary, ["package", "get-schema", join(content, LAUNCHER)], {
       env,
@@ -129,7 +129,7 @@ describe("the plugin's archive", () => {
     const downloads = () =>
       server.requests.splice(0).map((path) => path.replace(/\w+-\w+\.tar\.gz$/, "*"));
 
-    it("is installed from there", async () => {
+    it("can be installed by pulumi plugin install", async () => {
       const { binary } = await ensurePulumi();
       await output(binary, [...INSTALL, "--server", server.url], { env });
       assert.deepEqual(downloads(), [`/${ARCHIVE}-*`]);
@@ -137,7 +137,7 @@ describe("the plugin's archive", () => {
       assert.deepEqual(readdirSync(installed).sort(), FILES);
     });
 
-    it("is installed by the first up, from the address in the schema", async () => {
+    it("is installed by the first up, from the URL in the schema", async () => {
       await pluginLife({
         env: {
           PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: undefined,
@@ -148,7 +148,7 @@ describe("the plugin's archive", () => {
     });
   });
 
-  it("says what to do where Node is missing", async () => {
+  it("fails with the fix if Node is missing", async () => {
     const { exitCode, stdout, stderr } = await launch({ PATH: scratch });
     assert.deepEqual([exitCode, stdout, stderr], [1, "", startError("`node` is not on PATH")]);
     const forWindows = readFileSync(join(content, `${LAUNCHER}.cmd`), "utf8");
@@ -163,7 +163,7 @@ describe("the plugin's archive", () => {
   };
 
   for (const version of ["20.18.3", "18.20.8"]) {
-    it(`says what to do where Node is ${version}`, async () => {
+    it(`fails with the fix on Node ${version}`, async () => {
       const { exitCode, stdout, stderr } = await launchOn(version);
       assert.deepEqual(
         [exitCode, stdout, stderr],
@@ -173,7 +173,7 @@ describe("the plugin's archive", () => {
   }
 
   for (const version of ["20.19.0", "22.0.0"]) {
-    it(`starts where Node is ${version}, and ends with the engine`, async () => {
+    it(`starts on Node ${version}, and ends with the engine`, async () => {
       const { exitCode, stderr } = await launchOn(version);
       assert.deepEqual([exitCode, stderr], [0, ""]);
     });

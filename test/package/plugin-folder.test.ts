@@ -8,7 +8,7 @@ import { output } from "./command";
 import { CHECKOUT } from "./manifest";
 import { pluginLife } from "./plugin-life";
 
-describe("the plugin's folder, which a language host runs", () => {
+describe("the plugin's folder", () => {
   let scratch: string;
   let folder: string;
   before(() => {
@@ -20,7 +20,7 @@ describe("the plugin's folder, which a language host runs", () => {
   });
   after(() => rmSync(scratch, { recursive: true, force: true }));
 
-  it("tells the schema to the commands that generate SDKs", async () => {
+  it("returns the schema to commands that generate SDKs", async () => {
     const { binary } = await ensurePulumi();
     const env = {
       ...process.env,

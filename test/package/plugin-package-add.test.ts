@@ -5,6 +5,7 @@ import { version as SDK } from "@pulumi/pulumi/version";
 import { ensureLanguage } from "../../scripts/pulumi-cli/languages";
 import { EngineFixture, succeeded } from "../engine/fixture";
 import { nightly } from "../support/sample";
+import { withFixture } from "../support/scenario";
 import { output } from "./command";
 import { install } from "./consumer";
 
@@ -26,7 +27,7 @@ const WAYS = {
 
 describe("pulumi package add", () => {
   for (const [what, [path, project]] of Object.entries(WAYS)) {
-    nightly(`generates an SDK for a Node program from ${what}, and the program runs`, async () => {
+    nightly(`generates an SDK from ${what}, and a Node program with it runs`, async () => {
       const { binary } = await ensureLanguage("nodejs");
       const consumer = await install("npm", { "@pulumi/pulumi": SDK });
       try {
@@ -37,8 +38,7 @@ describe("pulumi package add", () => {
           JSON.stringify({ name: "test", runtime, ...project }),
         );
         writeFileSync(join(folder, "index.js"), PROGRAM);
-        const fixture = await EngineFixture.on(folder);
-        try {
+        await withFixture(EngineFixture.on(folder), async (fixture) => {
           await output(binary, ["package", "add", path], {
             cwd: folder,
             env: fixture.workspace.env,
@@ -47,9 +47,7 @@ describe("pulumi package add", () => {
           assert.equal((await fixture.outputs())["apiKey"], fixture.keys().at(0)?.value);
           succeeded(await fixture.destroy());
           assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
-        } finally {
-          await fixture.close();
-        }
+        });
       } finally {
         consumer.dispose();
       }

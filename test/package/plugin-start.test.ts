@@ -22,8 +22,8 @@ server.addService(ResourceProviderService, {});
 server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (_, port) => process.stdout.write(String(port)));
 `;
 
-describe("the plugin, until it prints its port", () => {
-  it("loads nothing of other packages that an empty gRPC server does not load", async () => {
+describe("the plugin", () => {
+  it("loads no more modules of other packages at its start than an empty gRPC server", async () => {
     const plugin = await loadedBy(
       `require(${JSON.stringify(join(CHECKOUT, "dist", "plugin", "main.js"))})`,
     );

@@ -11,7 +11,7 @@ import { allNodes, DOWNLOADS_MS, NODES } from "./tools";
 import { RESOLUTIONS, templateProblems, typeProblems } from "./types";
 
 /** In its strict layout, each package only finds its declared dependencies. */
-describe("installed by pnpm beside everything that it may use", () => {
+describe("the package, installed by pnpm beside all optional peers", () => {
   let consumer: Consumer;
   before(async function () {
     this.timeout(DOWNLOADS_MS);
@@ -36,26 +36,26 @@ describe("installed by pnpm beside everything that it may use", () => {
     });
   }
 
-  it("is the plugin that Pulumi.yaml names by its folder in node_modules", async () => {
+  it("is found as the plugin by its folder in node_modules", async () => {
     await pluginLife({ within: consumer.folder, project: IN_NODE_MODULES });
   });
 
   for (const node of NODES) {
     describe(`on Node ${node}`, () => {
       for (const entry of entries) {
-        it(`gives import and require the same of ${entry}`, async () => {
+        it(`exports the same names from ${entry} to import and require`, async () => {
           const { required, imported } = await namesOf(entry, consumer.folder, node);
           assert.notDeepEqual(required, []);
           assert.deepEqual(imported.sort(), required.sort());
         });
       }
 
-      nightly("takes a program through its whole life", () =>
+      nightly("runs every operation for a program", () =>
         wholeLife(node, SDK, { within: consumer.folder }),
       );
 
       for (const [form, program] of sample(Object.entries(OWN_COMPILER))) {
-        it(`serves ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));
+        it(`works in ${form}`, () => comesUp(node, { ...program, within: consumer.folder }));
       }
     });
   }

@@ -34,7 +34,7 @@ What is new.
 What was before.
 `;
 
-describe("the workflow release, step by step", () => {
+describe("the steps of the workflow release", () => {
   let folder: string;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-release-"));
@@ -50,14 +50,14 @@ describe("the workflow release, step by step", () => {
       { GITHUB_REF_NAME: tag },
     );
 
-  it("takes the notes of the tagged version from the changelog", async () => {
+  it("read the notes of the tagged version from the changelog", async () => {
     const { exitCode, output } = await check(`v${version}`);
     assert.equal(exitCode, 0, output);
     assert.equal(readFileSync(join(folder, "release", "notes.md"), "utf8").trim(), "What is new.");
   });
 
   for (const tag of [`v${version}0`, version, "v99.0.0", `v${version}-rc.1`]) {
-    it(`refuses the tag ${tag}`, async () => {
+    it(`reject the tag ${tag}`, async () => {
       const { exitCode, output } = await check(tag);
       assert.equal(exitCode, 1);
       assert.equal(
@@ -68,14 +68,14 @@ describe("the workflow release, step by step", () => {
   }
 
   for (const [what, changelog] of Object.entries({
-    "does not know the version": CHANGELOG.replace(`## ${version} `, "## 98.0.0 "),
+    "does not have the version": CHANGELOG.replace(`## ${version} `, "## 98.0.0 "),
     "calls the version unreleased": CHANGELOG.replace(
       `## ${version} (2030-01-01)`,
       `## ${version} (unreleased)`,
     ),
-    "says nothing of the version": CHANGELOG.replace("What is new.", " "),
+    "has no text for the version": CHANGELOG.replace("What is new.", " "),
   })) {
-    it(`refuses a changelog that ${what}`, async () => {
+    it(`reject a changelog that ${what}`, async () => {
       writeFileSync(join(folder, "CHANGELOG.md"), changelog);
       const { exitCode, output } = await check(`v${version}`);
       assert.equal(exitCode, 1);
@@ -86,7 +86,7 @@ describe("the workflow release, step by step", () => {
     });
   }
 
-  it("packs what names the repository, and publishes it for all, with provenance alone", async () => {
+  it("pack with the repository's URL, and publish publicly, only with provenance", async () => {
     cpSync(join(CHECKOUT, "dist"), join(folder, "dist"), { recursive: true });
     await check(`v${version}`);
     const packed = await runScript(scriptOf(RELEASE, "Pack"), folder, {
@@ -127,12 +127,12 @@ describe("the workflow release, step by step", () => {
     }
   });
 
-  it("builds the plugin into the folder that is kept for the release", () => {
+  it("build the plugin into the folder of the release", () => {
     assert.equal(scriptOf(RELEASE, "Pack the plugin"), "npm run plugin:archive -- release");
     assert.match(manifest.scripts["plugin:archive"] ?? "", / scripts\/plugin-archive\/index\.ts$/);
   });
 
-  it("makes a release of the tag with its notes, what was published, and the plugin", async () => {
+  it("create a GitHub release with notes, package and plugin", async () => {
     const plugin = `pulumi-resource-flexprice-v${version}-linux-amd64.tar.gz`;
     writeFileSync(join(folder, "notes.md"), "What is new.\n");
     writeFileSync(join(folder, `pulumi-flexprice-${version}.tgz`), "");
@@ -148,16 +148,16 @@ describe("the workflow release, step by step", () => {
       GITHUB_REPOSITORY: "somebody/pulumi-flexprice",
     });
     assert.equal(exitCode, 0, output);
-    const asked = readFileSync(join(folder, "asked"), "utf8").trim().split("\n");
-    assert.deepEqual(asked.slice(0, 5), [
+    const ghArgs = readFileSync(join(folder, "asked"), "utf8").trim().split("\n");
+    assert.deepEqual(ghArgs.slice(0, 5), [
       "release",
       "create",
       `v${version}`,
       `./pulumi-flexprice-${version}.tgz`,
       `./${plugin}`,
     ]);
-    const notes = asked[asked.indexOf("--notes-file") + 1] ?? "";
+    const notes = ghArgs[ghArgs.indexOf("--notes-file") + 1] ?? "";
     assert.ok(existsSync(join(folder, notes)), notes);
-    assert.ok(asked.includes("--verify-tag"));
+    assert.ok(ghArgs.includes("--verify-tag"));
   });
 });

@@ -12,7 +12,7 @@ describe("the schema of the plugin", () => {
   });
   after(() => rmSync(home, { recursive: true, force: true }));
 
-  it("passes the check of the Pulumi CLI", async () => {
+  it("passes pulumi schema check", async () => {
     const { binary } = await ensurePulumi();
     await output(binary, ["schema", "check", join(CHECKOUT, "dist", "plugin", "schema.json")], {
       env: { ...process.env, PULUMI_HOME: home },

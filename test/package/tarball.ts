@@ -5,7 +5,7 @@ import { z } from "zod";
 import { output } from "./command";
 import { CHECKOUT } from "./manifest";
 
-const answer = z.tuple([
+const packOutput = z.tuple([
   z.object({
     filename: z.string(),
     size: z.number(),
@@ -29,7 +29,7 @@ export async function pack(): Promise<Tarball> {
   const dispose = () => rmSync(folder, { recursive: true, force: true });
   try {
     const args = ["pack", "--ignore-scripts", "--json", "--pack-destination", folder];
-    const [packed] = answer.parse(JSON.parse(await output("npm", args, { cwd: CHECKOUT })));
+    const [packed] = packOutput.parse(JSON.parse(await output("npm", args, { cwd: CHECKOUT })));
     return { ...packed, file: join(folder, packed.filename), dispose };
   } catch (error) {
     dispose();

@@ -53,13 +53,13 @@ const TEMPLATE = {
 export function typeProblems(folder: string, module: string, moduleResolution: string): string[] {
   const compiled = compile(folder, PROGRAM, { ...STRICTEST, module, moduleResolution });
   const { program, file } = compiled;
-  const looked = program
+  const sources = program
     .getSourceFiles()
     .filter(({ fileName }) => fileName === file || fileName.includes("/pulumi-flexprice/"));
   return texts(compiled, [
     ...compiled.errors,
     ...program.getOptionsDiagnostics(),
-    ...looked.flatMap((source) => [
+    ...sources.flatMap((source) => [
       ...program.getSyntacticDiagnostics(source),
       ...program.getSemanticDiagnostics(source),
     ]),

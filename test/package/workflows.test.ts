@@ -14,7 +14,7 @@ const WORKFLOWS = {
 
 for (const [name, workflow] of Object.entries(WORKFLOWS)) {
   describe(`the workflow ${name}`, () => {
-    it("takes each action by its commit, and says which version that is", () => {
+    it("pins each action to a commit, and names its version", () => {
       assert.notDeepEqual(workflow.actions, []);
       for (const action of workflow.actions) {
         assert.match(action, /^actions\/[\w-]+@[0-9a-f]{40}$/);
@@ -22,11 +22,11 @@ for (const [name, workflow] of Object.entries(WORKFLOWS)) {
       }
     });
 
-    it("holds no long-lived secret", () => {
+    it("uses no long-lived secret", () => {
       assert.doesNotMatch(workflow.text, /secrets\./);
     });
 
-    it("leaves no credential behind in the checkout", () => {
+    it("leaves no credential in the checkout", () => {
       const checkouts = Object.values(workflow.jobs)
         .flatMap(({ steps }) => steps)
         .filter(({ uses }) => uses?.startsWith("actions/checkout@"));
@@ -36,7 +36,7 @@ for (const [name, workflow] of Object.entries(WORKFLOWS)) {
       }
     });
 
-    it("has scripts that bash understands, and lets nobody write into them", async () => {
+    it("has valid bash scripts that nobody can inject code into", async () => {
       assert.notDeepEqual(workflow.scripts, []);
       for (const { run } of workflow.scripts) {
         assert.ok(!run.includes("${{"), `${run}: take it from the environment`);
@@ -50,7 +50,7 @@ for (const [name, workflow] of Object.entries(WORKFLOWS)) {
 describe("the workflow ci", () => {
   const { ci } = WORKFLOWS;
 
-  it("may read, and nothing else", () => {
+  it("has only read permission", () => {
     assert.deepEqual(ci.permissions, { contents: "read" });
     assert.deepEqual(
       Object.values(ci.jobs).map(({ permissions }) => permissions),
@@ -63,7 +63,7 @@ describe("the workflow ci", () => {
     assert.ok(manifest.engines.node.startsWith(`>=${SUPPORTED_NODES[0]}.`), manifest.engines.node);
   });
 
-  it("runs what the README says, and what depends on Node on all of them", () => {
+  it("runs the commands of the README, and the suites that depend on Node on each version", () => {
     assert.deepEqual(
       ci.scripts.map(({ run }) => run),
       [...readmeCommands("## Try it"), "npm test -- unit contract package"],
@@ -87,11 +87,11 @@ describe("the workflow nightly", () => {
 describe("the workflow release", () => {
   const { release } = WORKFLOWS;
 
-  it("starts with a version's tag alone", () => {
+  it("starts only for the tag of a version", () => {
     assert.deepEqual(release.on, { push: { tags: ["v*"] } });
   });
 
-  it("tests first, and gives each job the one right that it needs", () => {
+  it("runs the tests first, and gives each job only the permission that it needs", () => {
     assert.deepEqual(release.permissions, {});
     assert.deepEqual(
       Object.entries(release.jobs).map(([name, { needs, permissions }]) => [
@@ -111,13 +111,13 @@ describe("the workflow release", () => {
     assert.ok(scripts.includes("npm test"));
   });
 
-  it("runs no code of the repository where it may publish", () => {
+  it("runs no code of the repository in jobs that can publish", () => {
     for (const job of ["publish", "release"]) {
       assert.doesNotMatch(JSON.stringify(release.jobs[job]), /checkout|npm ci|npm install(?! -)/);
     }
   });
 
-  it("publishes with an npm that knows trusted publishing", () => {
+  it("publishes with a version of npm that supports trusted publishing", () => {
     const [, version = ""] = /--global npm@(\S+)/.exec(release.text) ?? [];
     const [major = 0, minor = 0, patch = 0] = version.split(".").map(Number);
     assert.ok(major * 1e6 + minor * 1e3 + patch >= 11_005_001, version);

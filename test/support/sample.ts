@@ -1,5 +1,5 @@
 /** Whether all variants run, as in the nightly workflow. */
-const EXHAUSTIVE = process.env["TEST_EXHAUSTIVE"] === "true";
+export const EXHAUSTIVE = process.env["TEST_EXHAUSTIVE"] === "true";
 
 /** Variants of one behaviour take seconds each on the engine. Only the nightly run has all. */
 export function sample<Variant>(variants: readonly Variant[], count = 1): readonly Variant[] {

@@ -23,18 +23,18 @@ describeBoth("a kill -9 in the middle of up", (frontEnd) => {
     ["a key", KEY_POST],
     ["an account", ACCOUNT_POST],
   ] as const)) {
-    it(`of the provider while ${what} is created: the next up leaves nothing behind`, async () => {
-      const up = await stack.upTo(tenant.gateway.intercept({ ...request, answered: "on release" }));
+    it(`of the provider while ${what} is created leaves nothing behind after the next up`, async () => {
+      const up = await stack.upTo(tenant.gateway.intercept({ ...request, responds: "on release" }));
       stack.workspace.killProviders();
       failed(await up.done);
       await converges();
     });
 
     nightly(
-      `of the CLI while ${what} is created: the provider ends, and nothing is left behind`,
+      `of the CLI while ${what} is created ends the provider, and leaves nothing behind`,
       async () => {
         const up = await stack.upTo(
-          tenant.gateway.intercept({ ...request, answered: "on release" }),
+          tenant.gateway.intercept({ ...request, responds: "on release" }),
         );
         await stack.killCli(up);
         await stack.workspace.providersEnd();

@@ -45,7 +45,7 @@ describeBoth("an account and its key", (frontEnd) => {
     ["", TOP],
     [" with a parent, the key below its account", BELOW],
   ] as const)) {
-    it(`move into a ServiceIdentity${where} and stay as they are`, async () => {
+    it(`move into a ServiceIdentity${where}, and stay unchanged`, async () => {
       fixture.setSource(start + PAIR);
       succeeded(await fixture.up());
       const before = await fixture.outputs();
@@ -72,7 +72,7 @@ describeBoth("an account and its key", (frontEnd) => {
     });
   }
 
-  nightly("part if the key never expires: only the account moves, and the key stays", async () => {
+  nightly("part if the key never expires: the account moves, the key stays", async () => {
     fixture.setSource(`${TOP}
 const account = new flexprice.ServiceAccount("billing", { roles: ["event_reader"] });
 const key = new flexprice.ApiKey("billing-key", { serviceAccountId: account.id });
@@ -92,7 +92,7 @@ export const [id, apiKey] = [billing.serviceAccountId, key.apiKey];`);
     assert.equal(fixture.takeWrites().length, 1);
   });
 
-  it("stay as they are beside a ServiceIdentity of their name", async () => {
+  it("stay unchanged beside a ServiceIdentity of the same name", async () => {
     const named = IDENTITY.replace(/movedFrom.*/, "").replace(/export .*/, "");
     fixture.setSource(TOP + PAIR);
     succeeded(await fixture.up());
@@ -105,7 +105,7 @@ export const [id, apiKey] = [billing.serviceAccountId, key.apiKey];`);
     assert.deepEqual(await fixture.outputs(), before);
   });
 
-  it("cannot stay in the program if they are moved: a preview says so", async () => {
+  it("cannot stay in the program if they move, which preview rejects", async () => {
     fixture.setSource(TOP + PAIR);
     succeeded(await fixture.up());
     fixture.takeWrites();

@@ -74,7 +74,7 @@ describe("a stack that moves between the front ends", () => {
     assert.deepEqual([fixture.accounts(), fixture.keys()], [[], []]);
   }
 
-  it("goes to the plugin unchanged, and back", async () => {
+  it("moves to the plugin unchanged, and back", async () => {
     await upBy("pulumi-flexprice");
     const before = await identity();
     fixture.takeWrites();
@@ -84,7 +84,7 @@ describe("a stack that moves between the front ends", () => {
   });
 
   nightly(
-    "that the plugin created goes to the dynamic provider by updates without a request",
+    "moves from the plugin to the dynamic provider by updates without a request",
     async () => {
       await upBy("plugin-classes");
       const before = await identity();
@@ -99,7 +99,7 @@ describe("a stack that moves between the front ends", () => {
   );
 
   nightly(
-    "is deleted by the front end of its state, even if the program already uses the other",
+    "is deleted by the front end of its state, even if the program uses the other",
     async () => {
       await upBy("plugin-classes");
       fixture.setSource(stack("pulumi-flexprice"));
@@ -141,7 +141,7 @@ export const adopted = new flexprice.ApiKey("new", {
     assert.equal(await use(fixture, value), 401);
   });
 
-  nightly("written by release 0.1.0 goes to the plugin unchanged, and back", async () => {
+  nightly("moves to the plugin unchanged, and back, from a state of release 0.1.0", async () => {
     await importReleasedState(fixture);
     const before = await identity();
     for (const from of ["plugin-classes", "pulumi-flexprice"] as const) {

@@ -27,7 +27,7 @@ describeBoth("what cannot work", (frontEnd) => {
     fixture.setSource(accountWithKey());
   });
 
-  it("is rejected by a preview if a role is wrong: once, and with nothing sent", async () => {
+  it("is rejected by preview once if a role is invalid, and nothing is sent", async () => {
     fixture.setSource(accountWithKey({ roles: '["event_ingestr"]' }));
     const preview = failed(await fixture.preview());
     const problem =
@@ -40,7 +40,7 @@ describeBoth("what cannot work", (frontEnd) => {
     assert.deepEqual(fixture.takeWrites(), []);
   });
 
-  it("is rejected by a preview if the credential may not do it", async () => {
+  it("is rejected by preview if the credential lacks a permission", async () => {
     const { tenantId, environmentId } = fixture.operator;
     const weak = fixture.emulator.createAccount(tenantId, { roles: ["event_reader"] });
     const key = fixture.emulator.createKey(weak.id, environmentId, { name: "weak" });
@@ -57,7 +57,7 @@ describeBoth("what cannot work", (frontEnd) => {
     fixture.emulator.archiveAccount(weak.id);
   });
 
-  it("is only a warning in a preview if the server cannot be reached", async () => {
+  it("is only a warning in preview if the server cannot be reached", async () => {
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = NOWHERE;
     const preview = succeeded(await fixture.preview());
     assert.deepEqual(changes(preview), ["create ServiceAccount ci", "create ApiKey ci"]);
@@ -70,14 +70,14 @@ describeBoth("what cannot work", (frontEnd) => {
   });
 
   // The requests are repeated for 15 seconds.
-  nightly("fails in an up if the server cannot be reached", async () => {
+  nightly("fails in up if the server cannot be reached", async () => {
     fixture.workspace.env["FLEXPRICE_BASE_URL"] = NOWHERE;
     const error = errorOf(await fixture.up());
     assert.match(error, /^Could not create service account "ci"\.\n.*connect ECONNREFUSED/);
     assert.deepEqual(await fixture.resources(), []);
   });
 
-  it("fails in an up if the server rejects the request", async () => {
+  it("fails in up if the server rejects the request", async () => {
     fixture.emulator.faults.add({
       ...{ kind: "status", status: 403, when: "before", times: 1 },
       match: { method: "POST", path: /\/users$/ },

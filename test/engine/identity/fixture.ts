@@ -318,11 +318,11 @@ export class Stack {
   /** Kills CLI, program and provider at once, as if the machine went down. */
   async killAll(running: RunningOperation): Promise<void> {
     for (
-      let left = this.workspace.processes();
-      left.length > 0;
-      left = this.workspace.processes()
+      let processes = this.workspace.processes();
+      processes.length > 0;
+      processes = this.workspace.processes()
     ) {
-      for (const { pid } of left) endProcess(pid);
+      for (const { pid } of processes) endProcess(pid);
       await sleep(20);
     }
     await running.done;

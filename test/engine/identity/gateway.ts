@@ -11,7 +11,7 @@ import { buffer } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** A response of the gateway itself. */
-interface GatewayAnswer {
+interface GatewayResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -31,9 +31,9 @@ export interface Rule {
   /** How often the server gets the request. Default: once. */
   readonly deliveries?: number;
   /** The response to the client. Default: that of the server. */
-  readonly answer?: GatewayAnswer;
+  readonly response?: GatewayResponse;
   /** When the client gets the response. Default: at once. */
-  readonly answered?: "at once" | "on release";
+  readonly responds?: "at once" | "on release";
 }
 
 interface PassedOn {
@@ -57,9 +57,9 @@ class Gate {
 /** The requests that match a rule. */
 export class Interception {
   readonly effectGate = new Gate();
-  readonly answerGate = new Gate();
+  readonly responseGate = new Gate();
   readonly effects: Promise<unknown>[] = [];
-  private seen = 0;
+  private matched = 0;
   private met = 0;
   private isCancelled = false;
   private readonly arrivals: (() => void)[] = [];
@@ -71,8 +71,8 @@ export class Interception {
     const { rule } = this;
     if (this.isCancelled || this.met >= (rule.times ?? 1) || rule.method !== method) return false;
     if (!rule.path.test(path) || rule.body?.test(body) === false) return false;
-    this.seen += 1;
-    if (this.seen <= (rule.after ?? 0)) return false;
+    this.matched += 1;
+    if (this.matched <= (rule.after ?? 0)) return false;
     this.met += 1;
     return true;
   }
@@ -100,8 +100,8 @@ export class Interception {
   }
 
   /** Sends held responses to the client, if it still exists, and later ones at once. */
-  releaseAnswers(): void {
-    this.answerGate.open();
+  releaseResponses(): void {
+    this.responseGate.open();
   }
 
   /** Resolves once all requested effects have happened. */
@@ -131,8 +131,8 @@ export class Gateway {
     const server = createServer({ keepAlive: true });
     server.keepAliveTimeout = 0;
     const gateway = new Gateway(server, new URL(target));
-    server.on("request", (asked, answer) => {
-      gateway.receive(asked, answer).catch(() => answer.destroy());
+    server.on("request", (request, response) => {
+      gateway.receive(request, response).catch(() => response.destroy());
     });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -159,46 +159,50 @@ export class Gateway {
     await closed;
   }
 
-  private async receive(asked: IncomingMessage, answer: ServerResponse): Promise<void> {
-    const { method = "GET", url = "/" } = asked;
+  private async receive(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { method = "GET", url = "/" } = incoming;
     this.requests.push(`${method} ${url}`);
-    const body = await buffer(asked);
+    const body = await buffer(incoming);
     const interception = this.interceptions.find((each) =>
       each.takes(method, url, body.toString()),
     );
-    const pass = () => this.passOn(asked, body);
+    const pass = () => this.passOn(incoming, body);
     if (interception === undefined) {
-      this.send(answer, await pass());
+      this.send(outgoing, await pass());
       return;
     }
     const { rule } = interception;
     const effect = effectOf(interception, pass);
     interception.effects.push(effect);
     interception.noteArrival();
-    const comesFirst = rule.answer === undefined || (rule.effect ?? "at once") === "at once";
-    const said = comesFirst ? await effect : undefined;
-    if (rule.answered === "on release") await interception.answerGate.opened;
-    const told = rule.answer === undefined ? said : madeUp(rule.answer);
-    if (told !== undefined) this.send(answer, told);
+    const comesFirst = rule.response === undefined || (rule.effect ?? "at once") === "at once";
+    const effectResponse = comesFirst ? await effect : undefined;
+    if (rule.responds === "on release") await interception.responseGate.opened;
+    const response = rule.response === undefined ? effectResponse : fakeResponse(rule.response);
+    if (response !== undefined) this.send(outgoing, response);
   }
 
-  private async passOn(asked: IncomingMessage, body: Buffer): Promise<PassedOn> {
-    const { method, url = "/", headers } = asked;
+  private async passOn(incoming: IncomingMessage, body: Buffer): Promise<PassedOn> {
+    const { method, url = "/", headers } = incoming;
     const passed = request(new URL(url, this.target), { method, headers });
     passed.end(body);
-    const [got] = (await once(passed, "response")) as [IncomingMessage];
-    return { status: got.statusCode ?? 0, headers: got.headers, body: await buffer(got) };
+    const [response] = (await once(passed, "response")) as [IncomingMessage];
+    return {
+      status: response.statusCode ?? 0,
+      headers: response.headers,
+      body: await buffer(response),
+    };
   }
 
-  private send(answer: ServerResponse, { status, headers, body }: PassedOn): void {
+  private send(outgoing: ServerResponse, { status, headers, body }: PassedOn): void {
     const { "transfer-encoding": _, connection: _c, date, ...others } = headers;
     const now = Date.parse(date ?? "") || Date.now();
-    answer.writeHead(status, {
+    outgoing.writeHead(status, {
       ...others,
       date: new Date(now + this.dateOffsetMs).toUTCString(),
       ...(status === 204 ? {} : { "content-length": body.length }),
     });
-    answer.end(status === 204 ? undefined : body);
+    outgoing.end(status === 204 ? undefined : body);
   }
 }
 
@@ -216,7 +220,7 @@ async function effectOf(
   return last;
 }
 
-function madeUp({ status, headers = {} }: GatewayAnswer): PassedOn {
+function fakeResponse({ status, headers = {} }: GatewayResponse): PassedOn {
   return {
     status,
     headers: { "content-type": "text/html", ...headers },

@@ -84,7 +84,7 @@ atNight(() => {
         rmSync(folder, { recursive: true });
       });
 
-      it("reports a program that fails, once", async () => {
+      it("reports a program that fails only once", async () => {
         await open(failing);
         const up = await workspace.up();
         assert.notEqual(up.exitCode, 0, up.output);

@@ -15,7 +15,7 @@ import { ensureLanguage, type Language } from "../../../scripts/pulumi-cli/langu
 import { ensurePython } from "../../../scripts/pulumi-cli/python";
 import { EngineFixture } from "../fixture";
 import { NODE_PROGRAM } from "./node-program";
-import { CHECKOUT, generatedSdk, hashOf, kept, mustRun, PLUGIN } from "./sdk";
+import { CHECKOUT, cachedFolder, generatedSdk, hashOf, mustRun, PLUGIN } from "./sdk";
 
 /** Where `pulumi package add` puts the SDK in a program's folder. */
 const SDK = join("sdks", "flexprice");
@@ -87,10 +87,10 @@ export function copyProgram(language: Language, folder: string): void {
       writeFileSync(join(folder, name), text);
     return;
   }
-  const made = ["sdks", "venv", "go.sum"];
+  const generated = ["sdks", "venv", "go.sum"];
   cpSync(join(CHECKOUT, "examples", language), folder, {
     recursive: true,
-    filter: (source) => !made.includes(basename(source)),
+    filter: (source) => !generated.includes(basename(source)),
   });
   // The example names a folder that is not beside the copy.
   editProject(folder, (project) => project.delete("plugins"));
@@ -136,7 +136,7 @@ async function compiledGo(folder: string, kind: string): Promise<string> {
     sdk,
     ...readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8")),
   );
-  return await kept(`go-${kind}`, key, async (draft) => {
+  return await cachedFolder(`go-${kind}`, key, async (draft) => {
     cpSync(folder, draft, { recursive: true });
     link(draft, sdk);
     await mustRun("go", ["build", "-o", GO_BINARY, "."], {

@@ -40,7 +40,7 @@ export async function generatedSdk(language: SdkLanguage): Promise<string> {
   const { binary } = await ensureLanguage(language);
   const schema = schemaText();
   const key = hashOf(schema, binary, String(statSync(binary).mtimeMs));
-  const folder = await kept(`sdk-${language}`, key, async (draft) => {
+  const folder = await cachedFolder(`sdk-${language}`, key, async (draft) => {
     const file = join(draft, "schema.json");
     writeFileSync(file, schema);
     // The language host for Node finds the SDK from here.
@@ -60,8 +60,8 @@ function schemaText(): string {
   return JSON.stringify({ ...schema, meta: { ...schema.meta, supportPack: true } });
 }
 
-/** Returns a folder that is made once for all runs, until its key changes. */
-export function kept(
+/** Returns a folder that is created once for all runs, until its key changes. */
+export function cachedFolder(
   kind: string,
   key: string,
   make: (draft: string) => Promise<void>,
