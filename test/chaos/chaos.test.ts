@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import type { Declared } from "./engine";
-import { type Change, changed, NO_MISHAP, type Scenario, scenario } from "./scenario";
+import { INVARIANTS, InvariantChecker } from "./invariants";
+import { type Change, changed, NO_DISRUPTION, type Scenario, scenario } from "./scenario";
 import { Tally } from "./tally";
-import { Classification, INVARIANTS } from "./verdict";
 import { ChaosWorld } from "./world";
 
 const SCENARIOS = Number(process.env["CHAOS_SCENARIOS"] ?? 25);
@@ -13,13 +13,13 @@ const PATH = process.env["CHAOS_PATH"];
 
 const MINUTE = 60_000;
 
-const happened = new Tally();
+const events = new Tally();
 const violations = new Tally();
 
 describe("chaos", function () {
   this.timeout(30 * MINUTE);
 
-  it(`${SCENARIOS} random programs in two stacks under faults, kills and moved clocks (CHAOS_SEED=${SEED})`, async () => {
+  it(`keeps all invariants in ${SCENARIOS} random programs with faults, kills and moved clocks (CHAOS_SEED=${SEED})`, async () => {
     await fc.assert(fc.asyncProperty(scenario, run), {
       numRuns: SCENARIOS,
       seed: SEED,
@@ -32,86 +32,86 @@ describe("chaos", function () {
   after(() => {
     const lines = [
       `scenarios ${SCENARIOS} (CHAOS_SEED=${SEED})`,
-      ...happened.lines(),
+      ...events.lines(),
       ...INVARIANTS.map((name) => `${String(violations.of(name)).padStart(3)} ${name}`),
     ];
     console.log(lines.map((line) => `      ${line}`).join("\n"));
   });
 });
 
-async function run(one: Scenario): Promise<void> {
-  const platform = await ChaosWorld.start(randomFrom(one.seed), happened, one.revocationDelayMs);
+async function run({ seed, revocationDelayMs, steps }: Scenario): Promise<void> {
+  const world = await ChaosWorld.start(randomFrom(seed), events, revocationDelayMs);
   try {
-    await platform.timeline.run(play(platform, one));
+    await world.timeline.run(play(world, steps));
   } finally {
-    if (PATH !== undefined) console.log(platform.timeline.story.join("\n"));
-    happened.count("handler calls", sum(platform.stacks.map(({ operations }) => operations)));
-    happened.count("requests", platform.emulator.requests.length);
-    await platform.stop();
+    if (PATH !== undefined) console.log(world.timeline.lines.join("\n"));
+    events.count("handler calls", sum(world.stacks.map(({ operations }) => operations)));
+    events.count("requests", world.emulator.requests.length);
+    await world.stop();
   }
 }
 
-async function play(platform: ChaosWorld, { steps }: Scenario): Promise<void> {
-  const { timeline, gateway, notes, stacks, emulator } = platform;
-  const verdict = new Classification(platform, happened, violations);
+async function play(world: ChaosWorld, steps: Scenario["steps"]): Promise<void> {
+  const { timeline, gateway, notes, stacks, emulator } = world;
+  const checker = new InvariantChecker(world, events, violations);
   let program: Declared[] = [];
-  let made = 0;
+  let count = 0;
   for (const step of steps) {
     for (const change of step.changes) {
-      made += 1;
-      program = changed(program, change, made);
-      if (change.kind === "dashboard") inDashboard(platform, verdict, change);
+      count += 1;
+      program = changed(program, change, count);
+      if (change.kind === "dashboard") inDashboard(world, checker, change);
     }
     gateway.faultOneIn = step.faultOneIn;
     emulator.faults.outage = step.outage;
-    if (step.outage) happened.count("database outage");
-    if (step.notesAheadMs !== 0) happened.count("clock of the notes set");
+    if (step.outage) events.count("database outage");
+    if (step.notesAheadMs !== 0) events.count("clock of the notes set");
     notes.setClock(step.notesAheadMs);
-    const now = program;
+    const declared = program;
     await Promise.all(
       stacks.map(async (stack, index) => {
         const command = step.commands[index];
         if (command === undefined) return;
         await timeline.pause(command.delayMs);
         if (command.refreshFirst) {
-          await platform.command(stack, NO_MISHAP, (one) => stack.refresh(one));
+          await world.command(stack, NO_DISRUPTION, (provider) => stack.refresh(provider));
         }
-        await platform.command(stack, command.mishap, (one) => stack.up(now, one));
+        await world.command(stack, command.disruption, (provider) => stack.up(declared, provider));
       }),
     );
-    verdict.always();
+    checker.checkInvariants();
     emulator.faults.outage = false;
     await timeline.pause(step.pauseMs);
   }
-  await settle(platform, verdict, program);
+  await settleDown(world, checker, program);
 }
 
 /** Runs without faults, once nothing is in progress and the leases of all notes are over. */
-async function settle(
-  platform: ChaosWorld,
-  verdict: Classification,
+async function settleDown(
+  world: ChaosWorld,
+  checker: InvariantChecker,
   program: Declared[],
 ): Promise<void> {
-  const { timeline, gateway, notes } = platform;
+  const { timeline, gateway, notes } = world;
   gateway.faultOneIn = Number.POSITIVE_INFINITY;
   await timeline.untilQuiet();
   notes.setClockRight();
   await timeline.pause(3 * MINUTE);
-  verdict.always();
-  await upAll(platform, program, 1);
-  verdict.followReports();
-  await upAll(platform, program, 2);
+  checker.checkInvariants();
+  await upAll(world, program, 1);
+  checker.followReports();
+  await upAll(world, program, 2);
   // No request can still have an effect: what does not exist now never will.
   await timeline.pause(61 * MINUTE);
-  const isSettled = await upAll(platform, program, 3);
-  verdict.followReports();
-  verdict.converged(isSettled);
-  verdict.atTheEnd(program);
+  const isSettled = await upAll(world, program, 3);
+  checker.followReports();
+  checker.checkConvergence(isSettled);
+  checker.checkFinalState(program);
 }
 
 /** Only a run that changes something may resolve a note, not a preview or refresh. So there is always a change. */
 async function upAll(
-  platform: ChaosWorld,
+  world: ChaosWorld,
   program: readonly Declared[],
   round: number,
 ): Promise<boolean> {
@@ -121,37 +121,38 @@ async function upAll(
     inputs: { namePrefix: "touch", roles: ["event_reader"] },
   };
   let isSettled = true;
-  for (const stack of platform.stacks) {
-    const refresh = () => platform.command(stack, NO_MISHAP, (one) => stack.refresh(one));
+  for (const stack of world.stacks) {
+    const refresh = () =>
+      world.command(stack, NO_DISRUPTION, (provider) => stack.refresh(provider));
     const up = (declared: readonly Declared[]) =>
-      platform.command(stack, NO_MISHAP, (one) => stack.up(declared, one));
-    const well = [await refresh(), await up([...program, touch]), await up(program)];
-    isSettled &&= well.every((one) => one);
+      world.command(stack, NO_DISRUPTION, (provider) => stack.up(declared, provider));
+    const results = [await refresh(), await up([...program, touch]), await up(program)];
+    isSettled &&= results.every(Boolean);
   }
   return isSettled;
 }
 
 function inDashboard(
-  platform: ChaosWorld,
-  verdict: Classification,
+  world: ChaosWorld,
+  checker: InvariantChecker,
   { act, pick }: Change & { kind: "dashboard" },
 ): void {
   const type = act === "rename" ? "account" : "key";
-  const held = platform.stacks
+  const held = world.stacks
     .flatMap(({ state }) => [...state.values()])
     .filter(({ declared }) => declared.type === type);
-  const one = held[pick % Math.max(1, held.length)];
-  if (one === undefined) return;
+  const picked = held[pick % Math.max(1, held.length)];
+  if (picked === undefined) return;
   if (act === "rename") {
-    platform.emulator.renameAccount(one.id, "renamed in the dashboard");
+    world.emulator.renameAccount(picked.id, "renamed in the dashboard");
   } else {
-    verdict.endedByHand.add(one.id);
-    platform.emulator.revokeKey(one.id);
+    checker.endedByHand.add(picked.id);
+    world.emulator.revokeKey(picked.id);
   }
 }
 
 function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** mulberry32: small, and the same everywhere. */

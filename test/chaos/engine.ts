@@ -1,7 +1,7 @@
 import type { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
 import type { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
 import { PartlyCreated } from "../../provider/shared/errors";
-import { Killed } from "./process";
+import { Killed } from "./provider-process";
 import type { Timeline } from "./timeline";
 
 type Props = Readonly<Record<string, unknown>>;
@@ -30,7 +30,7 @@ export interface Held {
   readonly inputs: Props;
   readonly outs: Props;
   /** The create failed after the object was created: the next up calls update. */
-  readonly isPartlyMade?: boolean;
+  readonly isPartlyCreated?: boolean;
 }
 
 /** One provider process, as the engine sees it. */
@@ -48,7 +48,7 @@ interface Checkpoint {
 }
 
 /** A result that the engine received this shortly before it was killed may not be in the state. */
-const WRITING_MS = 5_000;
+const STORING_MS = 5_000;
 
 /**
  * Pulumi's engine with one stack, as far as it matters to a provider: order by dependency, replacement new before
@@ -63,10 +63,10 @@ export class Engine {
   /** Handler calls so far. */
   operations = 0;
   /** The messages to the user. */
-  readonly texts: string[] = [];
+  readonly messages: string[] = [];
   /** Ids that a refresh dropped, to compare with the server. */
-  readonly saidGone: string[] = [];
-  private written: Checkpoint[] = [];
+  readonly droppedIds: string[] = [];
+  private checkpoints: Checkpoint[] = [];
   private end: (reason: Killed) => void = () => undefined;
   private ended: Promise<never> = new Promise(() => undefined);
 
@@ -79,47 +79,47 @@ export class Engine {
   /** Ends the current command. The last results may not be in the state. */
   kill(): void {
     this.end(new Killed());
-    const since = this.timeline.now - WRITING_MS;
-    const oldest = this.written.findLastIndex(({ at }) => at < since);
-    const left = this.written.slice(Math.max(0, oldest));
-    const last = left[Math.floor(this.random() * left.length)];
-    if (last === undefined) return;
-    this.state = new Map(last.state);
-    this.toDelete = last.toDelete;
+    const since = this.timeline.now - STORING_MS;
+    const oldest = this.checkpoints.findLastIndex(({ at }) => at < since);
+    const recent = this.checkpoints.slice(Math.max(0, oldest));
+    const stored = recent[Math.floor(this.random() * recent.length)];
+    if (stored === undefined) return;
+    this.state = new Map(stored.state);
+    this.toDelete = stored.toDelete;
   }
 
   /** Whether everything succeeded. */
   async up(program: readonly Declared[], provider: Provider): Promise<boolean> {
     this.begin();
     const failed = new Set<string>();
-    const make = async (one: Declared, inputs: Props) => {
+    const ensure = async (declared: Declared, inputs: Props) => {
       try {
-        await this.ensure(one, inputs, provider);
+        await this.ensure(declared, inputs, provider);
       } catch (error) {
-        failed.add(one.urn);
+        failed.add(declared.urn);
         throw error;
       }
     };
     const accounts = program.filter(({ type }) => type === "account");
     const keys = program.filter(({ type }) => type === "key");
-    await this.all(accounts, (one) => make(one, one.inputs));
-    this.writeForSure();
-    await this.all(keys, async (one) => {
-      const owner = this.state.get(one.owner ?? "");
+    await this.all(accounts, (account) => ensure(account, account.inputs));
+    this.commit();
+    await this.all(keys, async (key) => {
+      const owner = this.state.get(key.owner ?? "");
       // The engine skips the dependents of a failed resource.
       if (owner === undefined || failed.has(owner.declared.urn)) {
-        failed.add(one.urn);
+        failed.add(key.urn);
         return;
       }
-      await make(one, { ...one.inputs, serviceAccountId: owner.id });
+      await ensure(key, { ...key.inputs, serviceAccountId: owner.id });
     });
     if (failed.size > 0) return false;
-    const gone = [...this.state.values()].filter(
+    const removed = [...this.state.values()].filter(
       ({ declared }) => !program.some(({ urn }) => urn === declared.urn),
     );
-    for (const { declared } of gone) this.state.delete(declared.urn);
-    this.toDelete = [...this.toDelete, ...gone];
-    this.writeForSure();
+    for (const { declared } of removed) this.state.delete(declared.urn);
+    this.toDelete = [...this.toDelete, ...removed];
+    this.commit();
     return await this.deleteAll(provider);
   }
 
@@ -130,7 +130,7 @@ export class Engine {
         lifecycle(provider, held.declared).read(held.id, held.outs),
       );
       if (id === "") {
-        this.saidGone.push(held.id);
+        this.droppedIds.push(held.id);
         this.state.delete(held.declared.urn);
         return;
       }
@@ -148,30 +148,34 @@ export class Engine {
     // Keys before their accounts.
     const keys = this.toDelete.filter(({ declared }) => declared.type === "key");
     const accounts = this.toDelete.filter(({ declared }) => declared.type === "account");
-    let well = true;
+    let hasSucceeded = true;
     for (const held of [...keys, ...accounts]) {
-      well =
+      hasSucceeded =
         (await this.all([held], async () => {
           this.askedToDelete.add(held.id);
           await this.call(provider, () =>
             lifecycle(provider, held.declared).delete(held.id, held.outs),
           );
-          this.toDelete = this.toDelete.filter((one) => one !== held);
-          this.write();
-        })) && well;
+          this.toDelete = this.toDelete.filter((other) => other !== held);
+          this.checkpoint();
+        })) && hasSucceeded;
     }
-    return well;
+    return hasSucceeded;
   }
 
-  private async ensure(declared: Declared, asked: Props, provider: Provider): Promise<void> {
+  private async ensure(
+    declared: Declared,
+    declaredInputs: Props,
+    provider: Provider,
+  ): Promise<void> {
     // Undefined values do not reach the provider.
     const wanted = Object.fromEntries(
-      Object.entries(asked).filter(([, value]) => value !== undefined),
+      Object.entries(declaredInputs).filter(([, value]) => value !== undefined),
     );
-    const life = lifecycle(provider, declared);
+    const handlers = lifecycle(provider, declared);
     const held = this.state.get(declared.urn);
     const { inputs = wanted, failures = [] } = await this.call(provider, () =>
-      life.check(held?.inputs ?? {}, wanted),
+      handlers.check(held?.inputs ?? {}, wanted),
     );
     if (failures.length > 0) throw new Error(failures.map(({ reason }) => reason).join("\n"));
     if (held === undefined) {
@@ -179,13 +183,13 @@ export class Engine {
       return;
     }
     const { changes, replaces = [] } = await this.call(provider, () =>
-      life.diff(held.id, held.outs, inputs),
+      handlers.diff(held.id, held.outs, inputs),
     );
     if (replaces.length > 0) {
       await this.create(declared, inputs, provider, held);
-    } else if (changes || held.isPartlyMade) {
+    } else if (changes || held.isPartlyCreated) {
       const { outs = held.outs } = await this.call(provider, () =>
-        life.update(held.id, held.outs, inputs),
+        handlers.update(held.id, held.outs, inputs),
       );
       this.keep({ declared, id: held.id, inputs, outs });
     } else {
@@ -199,9 +203,9 @@ export class Engine {
     provider: Provider,
     replaced?: Held,
   ): Promise<void> {
-    const keep = (made: Held) => {
+    const keep = (created: Held) => {
       if (replaced !== undefined) this.toDelete = [...this.toDelete, replaced];
-      this.keep(made);
+      this.keep(created);
     };
     try {
       const { id, outs = {} } = await this.call(provider, () =>
@@ -210,7 +214,7 @@ export class Engine {
       keep({ declared, id, inputs, outs });
     } catch (error) {
       if (error instanceof PartlyCreated) {
-        keep({ declared, id: error.id, inputs, outs: error.properties, isPartlyMade: true });
+        keep({ declared, id: error.id, inputs, outs: error.properties, isPartlyCreated: true });
       }
       throw error;
     }
@@ -218,7 +222,7 @@ export class Engine {
 
   private keep(held: Held): void {
     this.state.set(held.declared.urn, held);
-    this.write();
+    this.checkpoint();
   }
 
   private begin(): void {
@@ -226,18 +230,18 @@ export class Engine {
       this.end = reject;
     });
     this.ended.catch(() => undefined);
-    this.writeForSure();
+    this.commit();
   }
 
-  private write(): void {
+  private checkpoint(): void {
     const { state, toDelete, timeline } = this;
-    this.written.push({ at: timeline.now, state: new Map(state), toDelete });
+    this.checkpoints.push({ at: timeline.now, state: new Map(state), toDelete });
   }
 
   /** A dependent is only called once its dependency is in the state. */
-  private writeForSure(): void {
-    this.written = [];
-    this.write();
+  private commit(): void {
+    this.checkpoints = [];
+    this.checkpoint();
   }
 
   private async call<Result>({ death }: Provider, handler: () => Promise<Result>): Promise<Result> {
@@ -247,14 +251,14 @@ export class Engine {
 
   private async all<Item>(
     items: readonly Item[],
-    one: (item: Item) => Promise<void>,
+    perform: (item: Item) => Promise<void>,
   ): Promise<boolean> {
-    const results = await Promise.allSettled(items.map(one));
+    const results = await Promise.allSettled(items.map(perform));
     const failed = results.filter((result) => result.status === "rejected");
     const killed = failed.find(({ reason }) => reason instanceof Killed);
     if (killed !== undefined) throw killed.reason;
     // Users only read the message, which the host passes on.
-    this.texts.push(
+    this.messages.push(
       ...failed.map(({ reason }) => (reason instanceof Error ? reason.message : String(reason))),
     );
     return failed.length === 0;

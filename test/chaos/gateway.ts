@@ -7,20 +7,20 @@ import {
 } from "../../provider/api/transport";
 import type { Emulator } from "../../provider/emulator";
 import { type TestFaultKind, testFault } from "../support/faults";
-import type { ProviderProcess } from "./process";
+import type { ProviderProcess } from "./provider-process";
 import type { Tally } from "./tally";
 import type { Timeline } from "./timeline";
 
 /** The response that a process gets, and when. */
-interface Hearing {
-  readonly answer?: HttpResponse;
+interface Delivery {
+  readonly response?: HttpResponse;
   readonly delayMs?: number;
 }
 
 /** A fault of a request or its response. */
-interface Misfortune {
+interface NetworkFault {
   readonly name: string;
-  readonly befall: (request: HttpRequest) => Promise<Hearing>;
+  readonly apply: (request: HttpRequest) => Promise<Delivery>;
 }
 
 /** How long the provider waits for a missing response. */
@@ -28,7 +28,7 @@ const TIMEOUT_MS = DEFAULT_TRANSPORT_LIMITS.headersMs;
 
 const NOT_FOUND = { code: "not_found", message: "Failed to retrieve user", http_status_code: 404 };
 
-const PASSED_ON = [
+const GATEWAY_ERRORS: readonly GatewayError[] = [
   { status: 500, body: { message: "Internal server error" } },
   { status: 502, body: "Bad Gateway" },
   { status: 504, body: "Gateway Timeout" },
@@ -36,9 +36,15 @@ const PASSED_ON = [
   { status: 503, body: {}, headers: { "retry-after": "2" } },
 ];
 
+interface GatewayError {
+  readonly status: number;
+  readonly body: unknown;
+  readonly headers?: Record<string, string>;
+}
+
 type TestFault = TestFaultKind & { when: "before" | "after" };
 
-/** Between the processes and the server: forwards requests, late, twice or not at all, and spoils responses. */
+/** Between the processes and the server: forwards requests late, twice or not at all, and replaces responses. */
 export class Gateway {
   private readonly transport = httpTransport();
   private fault: TestFault | undefined;
@@ -56,102 +62,100 @@ export class Gateway {
     emulator.faults.decide = () => this.fault && testFault(this.fault, this.fault.when);
   }
 
-  async send(process: ProviderProcess, request: HttpRequest): Promise<HttpResponse> {
-    if (process.hasEnded) return await new Promise<never>(() => undefined);
-    const { answer, delayMs = 0 } = await new Promise<Hearing>((resolve) =>
-      this.timeline.after(this.travelMs(), async () =>
-        resolve(await this.arrive(process, request)),
-      ),
+  async send(sender: ProviderProcess, request: HttpRequest): Promise<HttpResponse> {
+    if (sender.hasEnded) return await new Promise<never>(() => undefined);
+    const { response, delayMs = 0 } = await new Promise<Delivery>((resolve) =>
+      this.timeline.after(this.travelMs(), async () => resolve(await this.arrive(sender, request))),
     );
-    await process.after(delayMs + this.travelMs());
-    if (answer === undefined) throw new TransportFailure("no whole answer came", "unknown");
-    return answer;
-  }
-
-  private async arrive(process: ProviderProcess, request: HttpRequest): Promise<Hearing> {
-    process.sent.requests += 1;
-    if (isCreate(request)) process.sent.creates += 1;
-    const { mishap, sent } = process;
-    if (mishap.kind !== "nothing" && sent[mishap.counts] === mishap.at) {
-      // Only once: the counters continue, so the number does not come again.
-      sent[mishap.counts] += 1;
-      return await this.strike(process, request);
+    await sender.after(delayMs + this.travelMs());
+    if (response === undefined) {
+      throw new TransportFailure("no complete response came", "unknown");
     }
-    return await this.pass(process, request);
+    return response;
   }
 
-  private async strike(process: ProviderProcess, request: HttpRequest): Promise<Hearing> {
-    const { kind, lastsMs } = process.mishap;
+  private async arrive(sender: ProviderProcess, request: HttpRequest): Promise<Delivery> {
+    sender.sent.requests += 1;
+    if (isCreate(request)) sender.sent.creates += 1;
+    const { disruption, sent } = sender;
+    if (disruption.kind !== "nothing" && sent[disruption.counts] === disruption.at) {
+      // Only once: the counters continue, so the number does not come again.
+      sent[disruption.counts] += 1;
+      return await this.disrupt(sender, request);
+    }
+    return await this.forward(sender, request);
+  }
+
+  private async disrupt(sender: ProviderProcess, request: HttpRequest): Promise<Delivery> {
+    const { kind, lastsMs } = sender.disruption;
     this.tally.count(kind);
     switch (kind) {
       case "process killed":
-        await process.kill();
-        return await this.draw(
+        await sender.kill();
+        return await this.pick(
           ["before", "after", "late"].map((when) => ({
             name: `killed, the request's effect ${when}`,
-            befall: async () => {
-              if (when === "after") await this.deliver(request, process.label);
-              if (when === "late") this.later(request, process.label);
+            apply: async () => {
+              if (when === "after") await this.deliver(request, sender.label);
+              if (when === "late") this.later(request, sender.label);
               return {};
             },
           })),
-        ).befall(request);
+        ).apply(request);
       case "engine killed":
-        process.loseEngine(this.random);
+        sender.loseEngine(this.random);
         break;
       case "process frozen":
-        process.freeze(lastsMs);
+        sender.freeze(lastsMs);
         break;
       case "process frozen, engine killed":
-        process.freeze(lastsMs);
+        sender.freeze(lastsMs);
         // Leaves out an engine that is killed before it has stored a result from just before the freeze: once the
         // process continues, it assumes that the result was stored.
-        this.timeline.after(10_000 + this.random() * lastsMs, () =>
-          process.loseEngine(this.random),
-        );
+        this.timeline.after(10_000 + this.random() * lastsMs, () => sender.loseEngine(this.random));
         break;
       case "clock set":
-        process.aheadMs += lastsMs;
+        sender.aheadMs += lastsMs;
         break;
     }
-    return await this.pass(process, request);
+    return await this.forward(sender, request);
   }
 
-  private async pass(process: ProviderProcess, request: HttpRequest): Promise<Hearing> {
-    const by = process.label;
-    if (this.random() * this.faultOneIn >= 1) return { answer: await this.deliver(request, by) };
-    const { name, befall } = this.draw(this.misfortunes(request, by));
+  private async forward(sender: ProviderProcess, request: HttpRequest): Promise<Delivery> {
+    const by = sender.label;
+    if (this.random() * this.faultOneIn >= 1) return { response: await this.deliver(request, by) };
+    const { name, apply } = this.pick(this.networkFaults(request, by));
     this.tally.count(`fault: ${name}`);
-    this.timeline.tell(`${by}: ${name}`);
-    return await befall(request);
+    this.timeline.log(`${by}: ${name}`);
+    return await apply(request);
   }
 
-  private misfortunes(request: HttpRequest, by: string): Misfortune[] {
-    const spoilt = (name: string, fault: TestFault): Misfortune => ({
+  private networkFaults(request: HttpRequest, by: string): NetworkFault[] {
+    const withResponse = (name: string, fault: TestFault): NetworkFault => ({
       name,
-      befall: async () => ({ answer: await this.deliver(request, by, fault) }),
+      apply: async () => ({ response: await this.deliver(request, by, fault) }),
     });
-    const misfortune = (name: string, fault: TestFault): Misfortune => ({
+    const maybeWithoutResponse = (name: string, fault: TestFault): NetworkFault => ({
       name,
-      befall: async () => {
+      apply: async () => {
         try {
-          return { answer: await this.deliver(request, by, fault) };
+          return { response: await this.deliver(request, by, fault) };
         } catch {
           return {};
         }
       },
     });
-    const both = (["before", "after"] as const).flatMap((when): Misfortune[] => [
-      misfortune(`reset ${when}`, { kind: "reset", when }),
-      misfortune(`truncated ${when}`, { kind: "truncated", when }),
-      spoilt(`not_json ${when}`, { kind: "not_json", when }),
-      spoilt(`wrong_shape ${when}`, { kind: "wrong_shape", when }),
-      ...PASSED_ON.map((answer) =>
-        spoilt(`${answer.status} ${when}`, { kind: "status", ...answer, when }),
+    const both = (["before", "after"] as const).flatMap((when): NetworkFault[] => [
+      maybeWithoutResponse(`reset ${when}`, { kind: "reset", when }),
+      maybeWithoutResponse(`truncated ${when}`, { kind: "truncated", when }),
+      withResponse(`not_json ${when}`, { kind: "not_json", when }),
+      withResponse(`wrong_shape ${when}`, { kind: "wrong_shape", when }),
+      ...GATEWAY_ERRORS.map((error) =>
+        withResponse(`${error.status} ${when}`, { kind: "status", ...error, when }),
       ),
       {
         name: `timeout ${when}`,
-        befall: async () => {
+        apply: async () => {
           if (when === "after") await this.deliver(request, by);
           return { delayMs: TIMEOUT_MS };
         },
@@ -159,29 +163,29 @@ export class Gateway {
     ]);
     return [
       ...both,
-      spoilt("401 before", {
+      withResponse("401 before", {
         kind: "status",
         status: 401,
         body: { error: "Unauthorized" },
         when: "before",
       }),
-      spoilt("404 before", { kind: "status", status: 404, body: NOT_FOUND, when: "before" }),
+      withResponse("404 before", { kind: "status", status: 404, body: NOT_FOUND, when: "before" }),
       {
         name: "Date header off by hours",
-        befall: async () => {
-          const answer = await this.deliver(request, by);
-          const wrong = this.timeline.now + (this.random() - 0.5) * 8 * 60 * 60_000;
-          const headers = { ...answer.headers, date: new Date(wrong).toUTCString() };
-          return { answer: { ...answer, headers } };
+        apply: async () => {
+          const response = await this.deliver(request, by);
+          const wrongTime = this.timeline.now + (this.random() - 0.5) * 8 * 60 * 60_000;
+          const headers = { ...response.headers, date: new Date(wrongTime).toUTCString() };
+          return { response: { ...response, headers } };
         },
       },
       {
         name: "delivered twice",
-        befall: async () => {
+        apply: async () => {
           const [, second] = [await this.deliver(request, by), await this.deliver(request, by)];
           // Leaves out a duplicate create with a response: nobody could notice the second object. If the response is
           // lost too, the provider finds both objects by their name.
-          return isCreate(request) ? {} : { answer: second };
+          return isCreate(request) ? {} : { response: second };
         },
       },
       ...(isWrite(request) ? this.lateEffects(request, by) : []),
@@ -190,24 +194,22 @@ export class Gateway {
     ];
   }
 
-  private lateEffects(request: HttpRequest, by: string): Misfortune[] {
-    const offered = PASSED_ON.map(({ status }) => ({
+  private lateEffects(request: HttpRequest, by: string): NetworkFault[] {
+    const withError = GATEWAY_ERRORS.map(({ status, headers = {}, body }) => ({
       name: `${status}, effect late`,
-      befall: async () => {
+      apply: async () => {
         this.later(request, by);
-        const answer = PASSED_ON.find((one) => one.status === status);
-        const { headers = {}, body } = answer ?? {};
-        return { answer: { status, headers, body: JSON.stringify(body) } };
+        return { response: { status, headers, body: JSON.stringify(body) } };
       },
     }));
-    const unheard = {
+    const withTimeout = {
       name: "timeout, effect late",
-      befall: async () => {
+      apply: async () => {
         this.later(request, by);
         return { delayMs: TIMEOUT_MS };
       },
     };
-    return [...offered, unheard];
+    return [...withError, withTimeout];
   }
 
   /** Between a second and twenty minutes from now, with more weight on soon. */
@@ -226,20 +228,20 @@ export class Gateway {
   ): Promise<HttpResponse> {
     if (fault?.when !== "before") this.onArrival(request, by);
     this.fault = fault;
-    this.timeline.tell(`${by}: ${request.method} ${request.url} ${request.body ?? ""}`);
+    this.timeline.log(`${by}: ${request.method} ${request.url} ${request.body ?? ""}`);
     try {
-      const answer = await this.transport(request);
-      this.timeline.tell(`${by}: -> ${answer.status} ${answer.body.slice(0, 200)}`);
-      return answer;
+      const response = await this.transport(request);
+      this.timeline.log(`${by}: -> ${response.status} ${response.body.slice(0, 200)}`);
+      return response;
     } finally {
       this.fault = undefined;
     }
   }
 
-  private draw(misfortunes: readonly Misfortune[]): Misfortune {
-    const one = misfortunes[Math.floor(this.random() * misfortunes.length)];
-    if (one === undefined) throw new Error("there is nothing to draw from");
-    return one;
+  private pick(networkFaults: readonly NetworkFault[]): NetworkFault {
+    const picked = networkFaults[Math.floor(this.random() * networkFaults.length)];
+    if (picked === undefined) throw new Error("there is no fault to pick");
+    return picked;
   }
 
   private travelMs(): number {

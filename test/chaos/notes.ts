@@ -13,28 +13,28 @@ import type { Timeline } from "./timeline";
 /** How often a process renews its notes. The journal's own timer uses real time. */
 const RENEWAL_MS = 20_000;
 
-interface Sign {
+interface Renewal {
   /** The owner of the note. Nobody renews an abandoned note. */
   writer: Writer | undefined;
   /** When it was last renewed. */
   at: number;
   /** How far the clock of the folder was moved since then. */
   shiftMs: number;
-  /** The last date of the file, in milliseconds. */
-  dated?: number;
+  /** The last time of the file, in milliseconds. */
+  fileTimeMs?: number;
 }
 
 interface Writer {
   readonly label: string;
   readonly isRunning: boolean;
   readonly hasEnded: boolean;
-  readonly midway: () => void;
+  readonly onHandover: () => void;
 }
 
 /** The folder of notes that all processes share. Its files age with fake time. */
 export class NoteFolder {
   readonly directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-chaos-"));
-  private readonly signs = new Map<string, Sign>();
+  private readonly renewals = new Map<string, Renewal>();
 
   constructor(
     private readonly timeline: Timeline,
@@ -54,57 +54,60 @@ export class NoteFolder {
     });
   }
 
-  begun(path: string, writer: Writer): void {
-    this.signs.set(path, { writer, at: this.timeline.now, shiftMs: 0 });
+  track(path: string, writer: Writer): void {
+    this.renewals.set(path, { writer, at: this.timeline.now, shiftMs: 0 });
   }
 
-  left(path: string): void {
-    const sign = this.signs.get(path);
-    if (sign === undefined) return;
-    this.renew(sign);
-    sign.writer = undefined;
+  abandon(path: string): void {
+    const renewal = this.renewals.get(path);
+    if (renewal === undefined) return;
+    this.renew(renewal);
+    renewal.writer = undefined;
   }
 
   /** Call this before a process stops to renew its notes, and when it continues. */
   renewAll(): void {
-    for (const sign of this.signs.values()) this.renew(sign);
+    for (const renewal of this.renewals.values()) this.renew(renewal);
   }
 
   /** Moves the clock of the folder: existing notes look older by this much. */
   setClock(aheadMs: number): void {
-    this.date();
-    for (const sign of this.signs.values()) sign.shiftMs += aheadMs;
+    this.setFileTimes();
+    for (const renewal of this.renewals.values()) renewal.shiftMs += aheadMs;
   }
 
-  /** Corrects the clock of the folder: no date is in the future. */
+  /** Corrects the clock of the folder: no time is in the future. */
   setClockRight(): void {
-    this.date();
-    for (const sign of this.signs.values()) {
-      sign.at = Math.min(sign.at, this.timeline.now);
-      sign.shiftMs = 0;
+    this.setFileTimes();
+    for (const renewal of this.renewals.values()) {
+      renewal.at = Math.min(renewal.at, this.timeline.now);
+      renewal.shiftMs = 0;
     }
   }
 
   /** Gives each note its age in fake time. */
-  date(): void {
+  setFileTimes(): void {
     const { now } = this.timeline;
     this.renewAll();
     for (const path of this.files()) {
-      const real = Date.now();
+      const realNow = Date.now();
       const { mtimeMs } = statSync(path);
-      let sign = this.signs.get(path);
-      if (sign === undefined || (sign.dated !== undefined && mtimeMs > sign.dated + 1)) {
+      let renewal = this.renewals.get(path);
+      if (
+        renewal === undefined ||
+        (renewal.fileTimeMs !== undefined && mtimeMs > renewal.fileTimeMs + 1)
+      ) {
         // Claimed, and so renamed, or written to: its age is right.
-        sign = { writer: sign?.writer, at: now - (real - mtimeMs), shiftMs: 0 };
-        this.signs.set(path, sign);
+        renewal = { writer: renewal?.writer, at: now - (realNow - mtimeMs), shiftMs: 0 };
+        this.renewals.set(path, renewal);
       }
-      sign.dated = real - (now - sign.at + sign.shiftMs);
-      utimesSync(path, sign.dated / 1_000, sign.dated / 1_000);
+      renewal.fileTimeMs = realNow - (now - renewal.at + renewal.shiftMs);
+      utimesSync(path, renewal.fileTimeMs / 1_000, renewal.fileTimeMs / 1_000);
     }
   }
 
   /** The notes that a later run may act on. */
-  toSettle(): string[] {
+  actionable(): string[] {
     return this.files()
       .map((path) => readFileSync(path, "utf8"))
       .filter((text) => text.includes('"settle":"remove"'));
@@ -120,19 +123,19 @@ export class NoteFolder {
     }
   }
 
-  private renew(sign: Sign): void {
-    if (sign.writer?.isRunning !== true) return;
-    const renewals = Math.floor((this.timeline.now - sign.at) / RENEWAL_MS);
-    if (renewals === 0) return;
-    sign.at += renewals * RENEWAL_MS;
-    sign.shiftMs = 0;
+  private renew(renewal: Renewal): void {
+    if (renewal.writer?.isRunning !== true) return;
+    const missed = Math.floor((this.timeline.now - renewal.at) / RENEWAL_MS);
+    if (missed === 0) return;
+    renewal.at += missed * RENEWAL_MS;
+    renewal.shiftMs = 0;
   }
 }
 
 /** The journal of one process. It sets the ages of notes before each look. */
 export class ChaosJournal extends Journal {
-  private readonly own = new Set<Note>();
-  private readonly handingOver = new Set<Promise<boolean>>();
+  private readonly ownNotes = new Set<Note>();
+  private readonly handovers = new Set<Promise<boolean>>();
 
   constructor(
     private readonly folder: NoteFolder,
@@ -146,69 +149,69 @@ export class ChaosJournal extends Journal {
 
   override async begin(pending: PendingCreate): Promise<Note> {
     const note = await super.begin(pending);
-    this.tell(`note ${pending.settle} ${pending.name} in ${fileOf(note.file?.path)}`);
+    this.log(`note ${pending.settle} ${pending.name} in ${fileOf(note.file?.path)}`);
     if (note.file !== undefined) {
-      this.own.add(note);
-      this.folder.begun(note.file.path, this.writer);
+      this.ownNotes.add(note);
+      this.folder.track(note.file.path, this.writer);
     }
     return note;
   }
 
   override release(note: Note): void {
     super.release(note);
-    if (this.own.delete(note) && note.file !== undefined) this.folder.left(note.file.path);
+    if (this.ownNotes.delete(note) && note.file !== undefined) this.folder.abandon(note.file.path);
   }
 
   override async complete(note: Note, id: string): Promise<boolean> {
-    const work = this.timeline.hold(super.complete(note, id));
-    this.handingOver.add(work);
-    this.writer.midway();
+    const handover = this.timeline.hold(super.complete(note, id));
+    this.handovers.add(handover);
+    this.writer.onHandover();
     try {
-      const handsOver = await work;
+      const handsOver = await handover;
       // It has noticed the end of its engine, and has ended.
       if (this.writer.hasEnded) return await new Promise<never>(() => undefined);
-      this.tell(`${handsOver ? "hands over" : "does not hand over"} ${id}`);
-      if (!handsOver) this.tally.count("answers not handed over");
+      this.log(`${handsOver ? "hands over" : "does not hand over"} ${id}`);
+      if (!handsOver) this.tally.count("objects not handed over");
       return handsOver;
     } finally {
-      this.handingOver.delete(work);
+      this.handovers.delete(handover);
     }
   }
 
   override claimAbandoned(server: string, tenantId: string): AbandonedNote[] {
-    this.folder.date();
+    this.folder.setFileTimes();
     const claimed = super.claimAbandoned(server, tenantId);
     this.tally.count("notes claimed", claimed.length);
     for (const { path, pending, ageMs, isStale } of claimed) {
       const old = `${Math.round(ageMs / 1_000)} s old${isStale ? ", stale" : ""}`;
-      this.tell(`claims note ${pending.name} ${pending.id ?? ""}, ${old}, as ${fileOf(path)}`);
+      this.log(`claims note ${pending.name} ${pending.id ?? ""}, ${old}, as ${fileOf(path)}`);
     }
     return claimed;
   }
 
   override close(note: Note): void {
     super.close(note);
-    this.tell(`closes note ${fileOf(note.file?.path)}`);
+    this.log(`closes note ${fileOf(note.file?.path)}`);
   }
 
   override drop(note: AbandonedNote): void {
     super.drop(note);
-    this.tell(`drops note ${note.pending.name} ${fileOf(note.path)}`);
+    this.log(`drops note ${note.pending.name} ${fileOf(note.path)}`);
   }
 
   override reports(server: string, tenantId: string): AbandonedNote[] {
-    this.folder.date();
+    this.folder.setFileTimes();
     return super.reports(server, tenantId);
   }
 
   /** Closes the files of an ended process. Resolves once no handover is in progress. */
   async closeFiles(): Promise<void> {
-    for (const note of [...this.own]) this.release(note);
-    await Promise.allSettled(this.handingOver);
+    for (const note of [...this.ownNotes]) this.release(note);
+    await Promise.allSettled(this.handovers);
   }
 
-  private tell(what: string): void {
-    this.timeline.tell(`${this.writer.label}: ${what}`);
+  private log(message: string): void {
+    this.timeline.log(`${this.writer.label}: ${message}`);
   }
 }
 

@@ -1,33 +1,26 @@
 import fc from "fast-check";
 import type { Declared } from "./engine";
 
+interface Naming {
+  readonly name: number;
+  readonly isNamed: boolean;
+}
+
+interface Picking {
+  readonly pick: number;
+}
+
 /** One change of the program, or of the server from outside. Numbers choose among the existing objects. */
 export type Change =
-  | {
-      readonly kind: "add account";
-      readonly name: number;
-      readonly isNamed: boolean;
-      readonly roles: number;
-    }
-  | { readonly kind: "remove account" | "remove key"; readonly pick: number }
-  | {
-      readonly kind: "rename account" | "rename key";
-      readonly pick: number;
-      readonly name: number;
-      readonly isNamed: boolean;
-    }
-  | { readonly kind: "change roles"; readonly pick: number; readonly roles: number }
-  | {
-      readonly kind: "add key";
-      readonly pick: number;
-      readonly name: number;
-      readonly isNamed: boolean;
-    }
-  | { readonly kind: "expire key"; readonly pick: number; readonly days: number }
-  | { readonly kind: "dashboard"; readonly act: "rename" | "revoke"; readonly pick: number };
+  | ({ readonly kind: "add account"; readonly roles: number } & Naming)
+  | ({ readonly kind: "add key" | "rename account" | "rename key" } & Picking & Naming)
+  | ({ readonly kind: "remove account" | "remove key" } & Picking)
+  | ({ readonly kind: "change roles"; readonly roles: number } & Picking)
+  | ({ readonly kind: "expire key"; readonly days: number } & Picking)
+  | ({ readonly kind: "dashboard"; readonly act: "rename" | "revoke" } & Picking);
 
 /** An event in the process of one command. */
-export interface Mishap {
+export interface Disruption {
   readonly kind:
     | "nothing"
     | "process killed"
@@ -44,7 +37,7 @@ export interface Mishap {
   readonly aheadMs: number;
 }
 
-export const NO_MISHAP: Mishap = {
+export const NO_DISRUPTION: Disruption = {
   kind: "nothing",
   counts: "requests",
   at: 0,
@@ -54,7 +47,7 @@ export const NO_MISHAP: Mishap = {
 
 /** A command on one of the stacks. */
 interface Command {
-  readonly mishap: Mishap;
+  readonly disruption: Disruption;
   readonly refreshFirst: boolean;
   /** How long it waits after the start of the other stack's command. */
   readonly delayMs: number;
@@ -93,62 +86,35 @@ const name = fc.nat(NAMES.length - 1);
 const roles = fc.nat(ROLES.length - 1);
 const isNamed = fc.boolean();
 const isKeyNamed = fc.nat(5).map((chance) => chance === 0);
+const dashboardAct = fc.constantFrom("rename" as const, "revoke" as const);
+
+function only<Value extends string>(value: Value): fc.Arbitrary<Value> {
+  return fc.constant(value);
+}
+
+function weighted<Value>(weight: number, arbitrary: fc.Arbitrary<Value>) {
+  return { weight, arbitrary };
+}
 
 const change: fc.Arbitrary<Change> = fc.oneof(
-  {
-    weight: 4,
-    arbitrary: fc.record({ kind: fc.constant("add account" as const), name, isNamed, roles }),
-  },
-  {
-    weight: 5,
-    arbitrary: fc.record({
-      kind: fc.constant("add key" as const),
-      pick,
-      name,
-      isNamed: isKeyNamed,
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("remove account" as const), pick }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("remove key" as const), pick }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({ kind: fc.constant("rename account" as const), pick, name, isNamed }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("rename key" as const),
-      pick,
-      name,
-      isNamed: isKeyNamed,
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant("change roles" as const), pick, roles }) },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      kind: fc.constant("expire key" as const),
-      pick,
-      days: fc.integer({ min: 2, max: 90 }),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      kind: fc.constant("dashboard" as const),
-      act: fc.constantFrom("rename" as const, "revoke" as const),
-      pick,
-    }),
-  },
+  weighted(4, fc.record({ kind: only("add account"), name, isNamed, roles })),
+  weighted(5, fc.record({ kind: only("add key"), pick, name, isNamed: isKeyNamed })),
+  weighted(1, fc.record({ kind: only("remove account"), pick })),
+  weighted(1, fc.record({ kind: only("remove key"), pick })),
+  weighted(2, fc.record({ kind: only("rename account"), pick, name, isNamed })),
+  weighted(1, fc.record({ kind: only("rename key"), pick, name, isNamed: isKeyNamed })),
+  weighted(2, fc.record({ kind: only("change roles"), pick, roles })),
+  weighted(2, fc.record({ kind: only("expire key"), pick, days: fc.integer({ min: 2, max: 90 }) })),
+  weighted(1, fc.record({ kind: only("dashboard"), act: dashboardAct, pick })),
 );
 
 const clock = fc.oneof(
-  { weight: 3, arbitrary: fc.constant(0) },
-  { weight: 2, arbitrary: fc.integer({ min: -5 * HOUR, max: 5 * HOUR }) },
-  { weight: 1, arbitrary: fc.integer({ min: -15 * MINUTE, max: 15 * MINUTE }) },
+  weighted(3, fc.constant(0)),
+  weighted(2, fc.integer({ min: -5 * HOUR, max: 5 * HOUR })),
+  weighted(1, fc.integer({ min: -15 * MINUTE, max: 15 * MINUTE })),
 );
 
-const kind: fc.Arbitrary<Mishap["kind"]> = fc.constantFrom(
+const kind: fc.Arbitrary<Disruption["kind"]> = fc.constantFrom(
   "nothing",
   "nothing",
   "process killed",
@@ -160,13 +126,13 @@ const kind: fc.Arbitrary<Mishap["kind"]> = fc.constantFrom(
   "clock set",
 );
 
-const mishap: fc.Arbitrary<Mishap> = kind.chain((which) =>
+const disruption: fc.Arbitrary<Disruption> = kind.chain((chosen) =>
   fc.record({
-    kind: fc.constant(which),
+    kind: fc.constant(chosen),
     counts: fc.constantFrom("requests" as const, "creates" as const, "creates" as const),
     at: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 12 })),
     lastsMs:
-      which === "clock set"
+      chosen === "clock set"
         ? fc.integer({ min: -3 * HOUR, max: 3 * HOUR })
         : fc.integer({ min: 3 * MINUTE, max: 30 * MINUTE }),
     aheadMs: clock,
@@ -175,7 +141,7 @@ const mishap: fc.Arbitrary<Mishap> = kind.chain((which) =>
 
 const command = fc.option(
   fc.record({
-    mishap,
+    disruption,
     refreshFirst: fc.boolean(),
     // During the other's, or once the leases of its notes are over.
     delayMs: fc.constantFrom(0, 0, 1_000, 3 * MINUTE, 6 * MINUTE),
@@ -192,11 +158,11 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
       faultOneIn: fc.constantFrom(4, 8, 16, 64, 1_000),
       outage: fc.nat(9).map((chance) => chance === 0),
       notesAheadMs: fc.oneof(
-        { weight: 3, arbitrary: fc.constant(0) },
+        weighted(3, fc.constant(0)),
         // Ahead by more than the lease. The jumps of a scenario and the latest effect together stay below one hour,
         // after which a note without an object is closed: a clock that jumps further between a request and its late
         // effect closes it too soon.
-        { weight: 1, arbitrary: fc.integer({ min: -3 * HOUR, max: 6 * MINUTE }) },
+        weighted(1, fc.integer({ min: -3 * HOUR, max: 6 * MINUTE })),
       ),
       commands: fc.tuple(command, command),
       pauseMs: fc.constantFrom(5_000, 1 * MINUTE, 3 * MINUTE, 20 * MINUTE),
@@ -205,52 +171,54 @@ export const scenario: fc.Arbitrary<Scenario> = fc.record({
   ),
 });
 
-/** The declared resources after a change; `made` counts new ones. */
-export function changed(program: readonly Declared[], change: Change, made: number): Declared[] {
+/** The declared resources after a change; `count` numbers the new ones. */
+export function changed(program: readonly Declared[], change: Change, count: number): Declared[] {
   const accounts = program.filter(({ type }) => type === "account");
   const keys = program.filter(({ type }) => type === "key");
-  const from = (list: readonly Declared[], picked: number) =>
+  const pickFrom = (list: readonly Declared[], picked: number) =>
     list.length === 0 ? undefined : list[picked % list.length];
   const replace = (old: Declared | undefined, inputs: Record<string, unknown>) =>
-    program.map((one) => (one === old ? { ...one, inputs: { ...one.inputs, ...inputs } } : one));
+    program.map((declared) =>
+      declared === old ? { ...declared, inputs: { ...declared.inputs, ...inputs } } : declared,
+    );
   switch (change.kind) {
     case "add account":
       return [
         ...program,
         {
-          urn: `account ${made}`,
+          urn: `account ${count}`,
           type: "account",
           inputs: { ...named(change), roles: ROLES[change.roles] },
         },
       ];
     case "add key": {
-      const owner = from(accounts, change.pick);
+      const owner = pickFrom(accounts, change.pick);
       if (owner === undefined) return [...program];
       const inputs = { ...named(change), type: "private_key" };
-      return [...program, { urn: `key ${made}`, type: "key", inputs, owner: owner.urn }];
+      return [...program, { urn: `key ${count}`, type: "key", inputs, owner: owner.urn }];
     }
     case "remove account": {
-      const gone = from(accounts, change.pick);
-      return program.filter(({ urn, owner }) => urn !== gone?.urn && owner !== gone?.urn);
+      const removed = pickFrom(accounts, change.pick);
+      return program.filter(({ urn, owner }) => urn !== removed?.urn && owner !== removed?.urn);
     }
     case "remove key": {
-      const gone = from(keys, change.pick);
-      return program.filter(({ urn }) => urn !== gone?.urn);
+      const removed = pickFrom(keys, change.pick);
+      return program.filter(({ urn }) => urn !== removed?.urn);
     }
     case "rename account":
-      return replace(from(accounts, change.pick), named(change));
+      return replace(pickFrom(accounts, change.pick), named(change));
     case "change roles":
-      return replace(from(accounts, change.pick), { roles: ROLES[change.roles] });
+      return replace(pickFrom(accounts, change.pick), { roles: ROLES[change.roles] });
     case "rename key":
-      return replace(from(keys, change.pick), named(change));
+      return replace(pickFrom(keys, change.pick), named(change));
     case "expire key":
-      return replace(from(keys, change.pick), { expiresIn: `${change.days}d` });
+      return replace(pickFrom(keys, change.pick), { expiresIn: `${change.days}d` });
     case "dashboard":
       return [...program];
   }
 }
 
 /** A name from the program, or one with its prefix. The engine does not pass on undefined values. */
-function named({ name, isNamed }: { name: number; isNamed: boolean }): Record<string, unknown> {
+function named({ name, isNamed }: Naming): Record<string, unknown> {
   return { name: isNamed ? NAMES[name] : undefined, namePrefix: NAMES[name] };
 }

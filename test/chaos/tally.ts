@@ -2,15 +2,15 @@
 export class Tally {
   private readonly times = new Map<string, number>();
 
-  count(what: string, times = 1): void {
-    if (times > 0) this.times.set(what, this.of(what) + times);
+  count(event: string, times = 1): void {
+    if (times > 0) this.times.set(event, this.of(event) + times);
   }
 
-  of(what: string): number {
-    return this.times.get(what) ?? 0;
+  of(event: string): number {
+    return this.times.get(event) ?? 0;
   }
 
   lines(): string[] {
-    return [...this.times].sort().map(([what, times]) => `${String(times).padStart(7)} ${what}`);
+    return [...this.times].sort().map(([event, times]) => `${String(times).padStart(7)} ${event}`);
   }
 }

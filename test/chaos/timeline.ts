@@ -1,27 +1,27 @@
 interface Event {
   readonly at: number;
-  readonly act: () => void | Promise<void>;
+  readonly run: () => void | Promise<void>;
 }
 
 /** Fake time: events happen one after the other, in an order that only depends on the seed. */
 export class Timeline {
   /** Sorted by time, and then in the order in which they were planned. */
   private readonly events: Event[] = [];
-  /** A log of events, to analyse failures. */
-  readonly story: string[] = [];
-  private readonly holding = new Set<Promise<unknown>>();
+  /** The log of all events, to analyse failures. */
+  readonly lines: string[] = [];
+  private readonly held = new Set<Promise<unknown>>();
 
   /** @param now - Milliseconds of the epoch. */
   constructor(public now: number) {}
 
-  after(ms: number, act: Event["act"]): void {
-    const event = { at: this.now + Math.max(0, ms), act };
-    const later = this.events.findIndex(({ at }) => at > event.at);
-    this.events.splice(later === -1 ? this.events.length : later, 0, event);
+  after(ms: number, run: Event["run"]): void {
+    const event = { at: this.now + Math.max(0, ms), run };
+    const next = this.events.findIndex(({ at }) => at > event.at);
+    this.events.splice(next === -1 ? this.events.length : next, 0, event);
   }
 
-  tell(what: string): void {
-    this.story.push(`${new Date(this.now).toISOString().slice(11, 23)} ${what}`);
+  log(message: string): void {
+    this.lines.push(`${new Date(this.now).toISOString().slice(11, 23)} ${message}`);
   }
 
   pause(ms: number): Promise<void> {
@@ -30,8 +30,8 @@ export class Timeline {
 
   /** Runs work that takes real time. No event happens before it is done. */
   hold<Value>(work: Promise<Value>): Promise<Value> {
-    this.holding.add(work);
-    const release = () => this.holding.delete(work);
+    this.held.add(work);
+    const release = () => this.held.delete(work);
     work.then(release, release);
     return work;
   }
@@ -47,25 +47,25 @@ export class Timeline {
 
   /** Advances time until the work is done. */
   async run(work: Promise<void>): Promise<void> {
-    const ended = { is: false };
-    const end = () => {
-      ended.is = true;
+    const progress = { isDone: false };
+    const finish = () => {
+      progress.isDone = true;
     };
-    work.then(end, end);
+    work.then(finish, finish);
     for (;;) {
-      await this.settled();
-      if (ended.is) return await work;
+      await this.untilReleased();
+      if (progress.isDone) return await work;
       const next = this.events.shift();
       if (next === undefined) throw new Error("nothing is planned, and the work is not done");
       this.now = next.at;
-      await next.act();
+      await next.run();
     }
   }
 
-  private async settled(): Promise<void> {
+  private async untilReleased(): Promise<void> {
     do {
-      await Promise.allSettled(this.holding);
-      await new Promise((turn) => setImmediate(turn));
-    } while (this.holding.size > 0);
+      await Promise.allSettled(this.held);
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (this.held.size > 0);
   }
 }

@@ -11,8 +11,8 @@ import { redact } from "../../provider/shared/redaction";
 import { Engine, type Provider } from "./engine";
 import { Gateway } from "./gateway";
 import { NoteFolder } from "./notes";
-import { Killed, ProviderProcess } from "./process";
-import type { Mishap } from "./scenario";
+import { Killed, ProviderProcess } from "./provider-process";
+import type { Disruption } from "./scenario";
 import type { Tally } from "./tally";
 import { Timeline } from "./timeline";
 
@@ -63,22 +63,22 @@ export class ChaosWorld {
   /** One command of the CLI, in its own process. */
   async command(
     engine: Engine,
-    mishap: Mishap,
+    disruption: Disruption,
     perform: (provider: Provider) => Promise<boolean>,
   ): Promise<boolean> {
     this.processes += 1;
     const label = `${engine.name} ${this.processes}`;
-    const process = new ProviderProcess(label, this.timeline, this.notes, mishap, () =>
+    const providerProcess = new ProviderProcess(label, this.timeline, this.notes, disruption, () =>
       engine.kill(),
     );
     try {
-      return await perform(this.provider(process));
+      return await perform(this.provider(providerProcess));
     } catch (error) {
       if (!(error instanceof Killed)) throw error;
       return false;
     } finally {
       // A process whose engine was killed continues until it notices.
-      if (!process.hasLostEngine) await this.timeline.hold(process.kill());
+      if (!providerProcess.hasLostEngine) await this.timeline.hold(providerProcess.kill());
     }
   }
 
@@ -92,18 +92,18 @@ export class ChaosWorld {
     return [...emulator.accounts(operator.tenantId), ...keys].filter(isLive);
   }
 
-  private provider(process: ProviderProcess): Provider {
+  private provider(providerProcess: ProviderProcess): Provider {
     const warn = async (message: string) => {
       this.warnings.push(redact(message));
       if (message.includes("created by a run that was interrupted, has been")) {
         this.tally.count("removed by recovery");
       }
-      this.timeline.tell(`${process.label}: warns: ${message}`);
+      this.timeline.log(`${providerProcess.label}: warns: ${message}`);
     };
-    const journal = process.openJournal(warn);
+    const journal = providerProcess.openJournal(warn);
     const managed = new ManagedIds(journal);
-    const transport = (request: HttpRequest) => this.gateway.send(process, request);
-    const platform = process.platform(transport, this.random);
+    const transport = (request: HttpRequest) => this.gateway.send(providerProcess, request);
+    const platform = providerProcess.platform(transport, this.random);
     const credential = {
       kind: "apiKey",
       value: this.operator.apiKey,
@@ -135,7 +135,7 @@ export class ChaosWorld {
     return {
       account: new ServiceAccountProvider(context),
       key: new ApiKeyProvider(context),
-      death: process.death,
+      death: providerProcess.death,
     };
   }
 }

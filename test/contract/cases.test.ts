@@ -2,7 +2,7 @@ import { CASES } from "./cases";
 import { run } from "./exchange";
 import { isRealServer, startTarget, type Target, whyEmulatorOnly } from "./target";
 
-describe("contract", () => {
+describe("contract of the API", () => {
   let target: Target;
 
   // Each case has its own emulator. A real server is shared by all.
@@ -15,7 +15,7 @@ describe("contract", () => {
   for (const [subject, cases] of Object.entries(CASES)) {
     describe(subject, () => {
       for (const contractCase of cases) {
-        const { title } = contractCase;
+        const title = `${contractCase.title}: ${[contractCase.status].flat().join(" or ")}`;
         const reason = whyEmulatorOnly(contractCase);
         if (isRealServer && reason !== undefined) {
           it.skip(`${title} (only with the emulator: ${reason})`);

@@ -1,5 +1,10 @@
 import type { ContractCase } from "./case";
-import { AUTHENTICATION, ENVIRONMENTS_AND_PROTOCOL, ROLES, WHAT_KEYS_MAY_DO } from "./cases/access";
+import {
+  AUTHENTICATION,
+  ENVIRONMENTS_AND_PROTOCOL,
+  PERMISSIONS_OF_KEYS,
+  ROLES,
+} from "./cases/access";
 import {
   ARCHIVING_ACCOUNTS,
   CREATING_ACCOUNTS,
@@ -19,6 +24,6 @@ export const CASES: Readonly<Record<string, readonly ContractCase[]>> = {
   "listing keys": LISTING_KEYS,
   "revoking keys": REVOKING_KEYS,
   roles: ROLES,
-  "what keys may do": WHAT_KEYS_MAY_DO,
+  "permissions of keys": PERMISSIONS_OF_KEYS,
   "environments and protocol": ENVIRONMENTS_AND_PROTOCOL,
 };

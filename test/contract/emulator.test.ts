@@ -15,13 +15,14 @@ describe("emulator", () => {
 
   afterEach(() => emulator.stop());
 
+  const newAccount = () => emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
   const keyOf = (userId: string, environmentId: string) =>
     emulator.createKey(userId, environmentId, { name: "p1" });
 
-  describe("two environments", () => {
-    it("a key is pinned to its own, a token chooses", async () => {
+  describe("with two environments", () => {
+    it("creates keys in the environment of an API key, or in the selected one of a token", async () => {
       const second = emulator.createEnvironment(operator.tenantId, "Second");
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
+      const { id } = newAccount();
       const key = { name: "p1", type: "private_key", service_account_id: id };
       const { apiKey, accessToken } = operator;
 
@@ -30,17 +31,19 @@ describe("emulator", () => {
         .as({ accessToken, environmentId: second })
         .send("POST", "/secrets/api/keys", key);
 
-      const environments = emulator.keys(operator.tenantId).map((made) => made.environmentId);
+      const environments = emulator
+        .keys(operator.tenantId)
+        .map(({ environmentId }) => environmentId);
       assert.deepEqual(environments.slice(1), [operator.environmentId, second]);
     });
 
-    it("each lists its own keys", async () => {
+    it("lists only the keys of the selected environment", async () => {
       const second = emulator.createEnvironment(operator.tenantId, "Second");
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
+      const { id } = newAccount();
       const here = keyOf(id, operator.environmentId);
       const there = keyOf(id, second);
       const { accessToken } = operator;
-      for (const [environmentId, wanted] of [
+      for (const [environmentId, expected] of [
         [operator.environmentId, here.id],
         [second, there.id],
       ] as const) {
@@ -49,14 +52,14 @@ describe("emulator", () => {
           .send("GET", `/secrets/api/keys?user_id=${id}`);
         assert.deepEqual(
           JSON.parse(text).items.map((item: { id: string }) => item.id),
-          [wanted],
+          [expected],
         );
       }
     });
 
-    it("a key of either keeps the account", async () => {
+    it("keeps an account that has a key in either environment", async () => {
       const second = emulator.createEnvironment(operator.tenantId, "Second");
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
+      const { id } = newAccount();
       const { id: keyId } = keyOf(id, second);
       assert.equal(await client.status("DELETE", `/users/${id}`), 400);
       emulator.revokeKey(keyId);
@@ -64,27 +67,33 @@ describe("emulator", () => {
     });
   });
 
-  describe("two tenants", () => {
-    it("neither sees or changes anything of the other", async () => {
+  describe("with two tenants", () => {
+    it("does not let one tenant see or change the other's objects", async () => {
       const other = emulator.createTenant({ name: "Other", email: "other@example.com" });
-      const theirs = emulator.createAccount(other.tenantId, { name: "x", roles: ["event_reader"] });
-      const theirKey = keyOf(theirs.id, other.environmentId);
+      const otherAccount = emulator.createAccount(other.tenantId, {
+        name: "x",
+        roles: ["event_reader"],
+      });
+      const otherKey = keyOf(otherAccount.id, other.environmentId);
 
       const found = await client.send("POST", "/users/search", {
-        user_ids: [theirs.id],
+        user_ids: [otherAccount.id],
         limit: 1,
       });
       assert.match(found.text, /"items":\[\]/);
-      assert.equal(await client.status("PUT", `/users/${theirs.id}`, { name: "mine" }), 404);
-      assert.equal(await client.status("DELETE", `/users/${theirs.id}`), 404);
-      assert.equal(await client.status("DELETE", `/secrets/api/keys/${theirKey.id}`), 404);
+      assert.equal(
+        await client.status("PUT", `/users/${otherAccount.id}`, { name: "renamed" }),
+        404,
+      );
+      assert.equal(await client.status("DELETE", `/users/${otherAccount.id}`), 404);
+      assert.equal(await client.status("DELETE", `/secrets/api/keys/${otherKey.id}`), 404);
 
-      assert.deepEqual(emulator.accounts(other.tenantId), [theirs]);
+      assert.deepEqual(emulator.accounts(other.tenantId), [otherAccount]);
       assert.deepEqual(emulator.accounts(operator.tenantId), []);
       assert.equal(emulator.keys(other.tenantId).at(-1)?.status, "published");
     });
 
-    it("a suspended one only reads", async () => {
+    it("lets a suspended tenant only read", async () => {
       emulator.suspendTenant(operator.tenantId);
       const { status, json } = await client.makeAccount();
       assert.deepEqual([status, json], [403, { message: "tenant account is suspended" }]);
@@ -94,8 +103,8 @@ describe("emulator", () => {
     });
   });
 
-  describe("two emulators", () => {
-    it("share nothing", async () => {
+  describe("next to another emulator", () => {
+    it("shares nothing with it", async () => {
       const { emulator: second, client: secondClient } = await startEmulator();
       try {
         assert.equal(await secondClient.as({ apiKey: operator.apiKey }).me(), 401);
@@ -107,24 +116,24 @@ describe("emulator", () => {
       }
     });
 
-    it("give the same ids for the same clock and seed", async () => {
+    it("returns the same ids for the same clock and seed", async () => {
       const start = () => startEmulator({ clock: new ManualClock().read, random: seeded(3) });
-      const [one, two] = [await start(), await start()];
-      await Promise.all([one.client.makeAccount(), two.client.makeAccount()]);
-      assert.deepEqual(one.emulator.accounts(), two.emulator.accounts());
-      assert.deepEqual(one.emulator.keys(), two.emulator.keys());
-      await Promise.all([one.emulator.stop(), two.emulator.stop()]);
+      const [first, second] = [await start(), await start()];
+      await Promise.all([first.client.makeAccount(), second.client.makeAccount()]);
+      assert.deepEqual(first.emulator.accounts(), second.emulator.accounts());
+      assert.deepEqual(first.emulator.keys(), second.emulator.keys());
+      await Promise.all([first.emulator.stop(), second.emulator.stop()]);
     });
   });
 
-  describe("recording", () => {
-    it("keeps method, path with query, headers, bodies, status and time", async () => {
+  describe("records requests:", () => {
+    it("with method, path, query, headers, bodies, status and time", async () => {
       await client.makeAccount();
       await client.send("GET", "/secrets/api/keys?limit=1");
-      const [made, listed] = emulator.requests;
+      const [created, listed] = emulator.requests;
       assert.equal(emulator.requests.length, 2);
       assert.deepEqual(
-        [made?.method, made?.path, made?.body, made?.status, made?.fault],
+        [created?.method, created?.path, created?.body, created?.status, created?.fault],
         [
           "POST",
           "/v1/users",
@@ -133,18 +142,21 @@ describe("emulator", () => {
           undefined,
         ],
       );
-      assert.equal(made?.headers["x-api-key"], operator.apiKey);
-      assert.match(JSON.stringify(made?.responseBody), new RegExp(`${emulator.accounts()[0]?.id}`));
-      assert(made?.at instanceof Date);
+      assert.equal(created?.headers["x-api-key"], operator.apiKey);
+      assert.match(
+        JSON.stringify(created?.responseBody),
+        new RegExp(`${emulator.accounts()[0]?.id}`),
+      );
+      assert(created?.at instanceof Date);
       assert.deepEqual([listed?.path, listed?.body], ["/v1/secrets/api/keys?limit=1", undefined]);
     });
 
-    it("keeps a body that is not JSON as text", async () => {
+    it("with a body that is not JSON as text", async () => {
       await fetch(`${emulator.url}/users`, { method: "POST", body: "{" });
       assert.equal(emulator.requests[0]?.body, "{");
     });
 
-    it("knows which requests ask for a change", async () => {
+    it("and distinguishes those that may change something", async () => {
       await client.send("GET", "/users/me");
       await client.send("POST", "/users/search", { limit: 1 });
       await client.send("POST", "/auth/login", { email: "a@b.co", password: "secret" });
@@ -159,7 +171,7 @@ describe("emulator", () => {
       );
     });
 
-    it("forgets the requests, not what they did", async () => {
+    it("and can forget them without undoing their effects", async () => {
       await client.makeAccount();
       emulator.clearRequests();
       assert.deepEqual(emulator.requests, []);
@@ -167,9 +179,9 @@ describe("emulator", () => {
     });
   });
 
-  describe("behind the server's back", () => {
-    it("an account is renamed, given other roles and archived", async () => {
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
+  describe("changes objects for tests:", () => {
+    it("renames an account, changes its roles and archives it", async () => {
+      const { id } = newAccount();
       const key = keyOf(id, operator.environmentId);
       emulator.renameAccount(id, "renamed");
       emulator.setRoles(id, ["event_ingestor"]);
@@ -180,29 +192,30 @@ describe("emulator", () => {
       assert.equal(await client.as({ apiKey: key.value }).me(), 200);
     });
 
-    it("the roles of a key are those of its making", async () => {
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
+    it("keeps the roles of existing keys when an account's roles change", async () => {
+      const { id } = newAccount();
       const { value } = keyOf(id, operator.environmentId);
       emulator.setRoles(id, ["event_ingestor"]);
       const event = { event_name: "call", external_customer_id: "c1" };
       assert.equal(await client.as({ apiKey: value }).status("POST", "/events", event), 403);
     });
 
-    it("a key is revoked or expires", async () => {
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
-      const [one, two] = [keyOf(id, operator.environmentId), keyOf(id, operator.environmentId)];
-      emulator.revokeKey(one.id);
-      emulator.expireKey(two.id);
-      assert.equal(await client.as({ apiKey: one.value }).me(), 401);
-      assert.equal(await client.as({ apiKey: two.value }).me(), 401);
+    it("revokes and expires keys", async () => {
+      const { id } = newAccount();
+      const revoked = keyOf(id, operator.environmentId);
+      const expired = keyOf(id, operator.environmentId);
+      emulator.revokeKey(revoked.id);
+      emulator.expireKey(expired.id);
+      assert.equal(await client.as({ apiKey: revoked.value }).me(), 401);
+      assert.equal(await client.as({ apiKey: expired.value }).me(), 401);
       assert.deepEqual(
         emulator.keys(operator.tenantId).map(({ status }) => status),
         ["published", "deleted", "published"],
       );
     });
 
-    it("what is read is a copy", () => {
-      const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
+    it("returns copies, and rejects unknown ids", () => {
+      const { id } = newAccount();
       emulator.accounts()[0]?.roles.push("super_admin");
       assert.deepEqual(emulator.accounts()[0]?.roles, ["event_reader"]);
       assert.throws(() => emulator.renameAccount("user_nope", "x"), /no user user_nope/);
@@ -210,14 +223,14 @@ describe("emulator", () => {
     });
   });
 
-  describe("chance", () => {
-    it("gives the roles in an order of their own each time", async () => {
+  describe("at random", () => {
+    it("returns the roles in a different order", async () => {
       const orders = new Set<string>();
       for (let i = 0; i < 20; i++) orders.add((await client.send("GET", "/rbac/roles")).text);
       assert(orders.size > 1);
     });
 
-    it("gives a wrong password one of two statuses", async () => {
+    it("responds to a wrong password with one of two statuses", async () => {
       const statuses = new Set<number>();
       const login = { email: operator.email, password: "wrong password" };
       for (let i = 0; i < 50; i++) statuses.add(await client.status("POST", "/auth/login", login));
@@ -225,8 +238,8 @@ describe("emulator", () => {
     });
   });
 
-  describe("reading requests as Go does", () => {
-    it("refuses a path with a broken escape before anything else", async () => {
+  describe("reads requests as Go does:", () => {
+    it("rejects a path with an invalid escape first", async () => {
       const { status, text, headers } = await client.as({}).send("GET", "/users/m%zz");
       assert.deepEqual(
         [status, text, headers.get("connection")],
@@ -234,38 +247,38 @@ describe("emulator", () => {
       );
     });
 
-    it("leaves out what it cannot read of a query", async () => {
+    it("ignores the unreadable parts of a query", async () => {
       const unsorted = ["?sort=__proto__", "?sort=constructor"];
       for (const query of ["?limit=%zz", "?limit=a;b", "?%zz=1&limit=50", ...unsorted]) {
         assert.equal(await client.status("GET", `/secrets/api/keys${query}`), 200, query);
       }
     });
 
-    it("takes bytes that are no UTF-8 for a text that the database refuses", async () => {
+    it("fails on bytes that are not UTF-8, as the database does", async () => {
       assert.equal(await client.status("DELETE", "/users/a%ff"), 500);
     });
   });
 
-  describe("many", () => {
+  describe("with many objects", () => {
     const idsIn = (text: string): string[] =>
       JSON.parse(text).items.map(({ id }: { id: string }) => id);
 
-    it("accounts made at one moment keep their order", async () => {
+    it("keeps the order of accounts that are created at the same time", async () => {
       const frozen = await startEmulator({ clock: new ManualClock().read });
       const { emulator: server, operator: owner, client: user } = frozen;
       try {
-        const made = Array.from(
+        const ids = Array.from(
           { length: 1001 },
           () => server.createAccount(owner.tenantId, { roles: ["event_reader"] }).id,
         );
         const { text } = await user.send("POST", "/users/search", { limit: 1001 });
-        assert.deepEqual(idsIn(text), made.reverse());
+        assert.deepEqual(idsIn(text), ids.reverse());
       } finally {
         await server.stop();
       }
     });
 
-    it("keys come in pages of 50 unless told otherwise", async () => {
+    it("lists keys in pages of 50 by default", async () => {
       for (let i = 0; i < 60; i++) keyOf(operator.userId, operator.environmentId);
       const pages = ["", "?offset=50", "?limit=0", "?limit=-1&offset=1", "?offset=-1"];
       const sizes = pages.map(async (page) => {
@@ -275,20 +288,20 @@ describe("emulator", () => {
     });
   });
 
-  describe("reading bodies as Go does", () => {
-    it("field names match in any case", async () => {
+  describe("reads bodies as Go does:", () => {
+    it("matches field names in any case", async () => {
       const body = { Type: "service_account", NAME: "ci-bot", Roles: ["event_reader"] };
       assert.equal(await client.status("POST", "/users", body), 201);
       assert.equal(emulator.accounts()[0]?.name, "ci-bot");
     });
 
-    it("half a surrogate pair becomes a replacement character", async () => {
+    it("replaces half a surrogate pair", async () => {
       await client.makeAccount(["event_reader"], "a\ud83eb");
       assert.equal(emulator.accounts()[0]?.name, "a\ufffdb");
     });
   });
 
-  describe("numbers", () => {
+  describe("reads numbers as Go does:", () => {
     const search = (limit: string) =>
       fetch(`${emulator.url}/users/search`, {
         method: "POST",
@@ -296,7 +309,7 @@ describe("emulator", () => {
         body: `{"type":"a 1.5","limit":${limit}}`,
       });
 
-    it("with a fraction or an exponent are no integers, whatever they amount to", async () => {
+    it("rejects fractions and exponents as integers", async () => {
       for (const limit of ["1.0", "1e3", "1E3", "-1.0e1", "9223372036854775808000"]) {
         assert.equal((await search(limit)).status, 400, limit);
       }
@@ -305,7 +318,7 @@ describe("emulator", () => {
       }
     });
 
-    it("of a query that do not fit are refused", async () => {
+    it("rejects invalid numbers in a query", async () => {
       const list = (limit: string) => client.status("GET", `/secrets/api/keys?limit=${limit}`);
       for (const limit of ["9223372036854775808000", "1.0", "1e3", "0x10", "1_0", "%201"]) {
         assert.equal(await list(limit), 400, limit);
@@ -316,8 +329,8 @@ describe("emulator", () => {
     });
   });
 
-  describe("texts", () => {
-    it("of a name lose the spaces that are too many, as in PostgreSQL, but not in the answer", async () => {
+  describe("treats texts as PostgreSQL does:", () => {
+    it("cuts excess spaces from a stored name, but not in the response", async () => {
       const name = `${"x".repeat(254)}   `;
       const { status, json } = await client.makeAccount(["event_reader"], name);
       assert.deepEqual([status, field(json, "name")], [201, name]);
@@ -325,14 +338,14 @@ describe("emulator", () => {
       assert.equal((await client.makeAccount(["event_reader"], `${name}x`)).status, 500);
     });
 
-    it("of a password count by characters", async () => {
+    it("counts the characters of a password", async () => {
       const signUp = (password: string) =>
         client.as({}).status("POST", "/auth/signup", { email: "a@b.co", password });
       assert.equal(await signUp("\u{1f600}".repeat(7)), 400);
       assert.equal(await signUp("\u{1f600}".repeat(8)), 200);
     });
 
-    it("with NUL are refused by the database wherever they are looked up or kept", async () => {
+    it("fails on NUL wherever a text is looked up or stored", async () => {
       const nul = "a\0b";
       for (const [method, path, body] of [
         ["PUT", "/users/me", { metadata: { [nul]: "x" } }],
@@ -351,8 +364,8 @@ describe("emulator", () => {
     });
   });
 
-  describe("headers", () => {
-    it("may be long, and of two with one name the first counts", async () => {
+  describe("reads headers:", () => {
+    it("accepts long paths, and uses the first of two headers with one name", async () => {
       const long = await fetch(`${emulator.url}/users/${"x".repeat(100_000)}`, {
         method: "DELETE",
         headers: { "x-api-key": operator.apiKey },
@@ -370,8 +383,8 @@ describe("emulator", () => {
     });
   });
 
-  describe("reading twice", () => {
-    it("gives the same bytes", async () => {
+  describe("reads repeatedly:", () => {
+    it("returns the same bytes", async () => {
       for (let i = 0; i < 3; i++) {
         const { text } = await client.makeAccount();
         keyOf(JSON.parse(text).id, operator.environmentId);
@@ -383,8 +396,8 @@ describe("emulator", () => {
     });
   });
 
-  describe("starting and stopping", () => {
-    it("listens on loopback and stops at once, twice", async () => {
+  describe("starts and stops:", () => {
+    it("listens on loopback, and can be stopped twice", async () => {
       const second = await Emulator.start({ host: "127.0.0.1" });
       assert.match(second.url, /^http:\/\/127\.0\.0\.1:\d+\/v1$/);
       assert.equal(await new EmulatorClient(second.url, {}).me(), 401);
@@ -393,12 +406,12 @@ describe("emulator", () => {
       await assert.rejects(new EmulatorClient(second.url, {}).me(), TypeError);
     });
 
-    it("says that a port is taken", async () => {
+    it("rejects a port in use", async () => {
       const port = Number(new URL(emulator.url).port);
       await assert.rejects(Emulator.start({ port }), { code: "EADDRINUSE" });
     });
 
-    it("signs up and in over HTTP alone", async () => {
+    it("supports signing up and logging in over HTTP", async () => {
       const nobody = client.as({});
       const credentials = { email: "new@example.com", password: "long enough" };
       const signUp = await nobody.send("POST", "/auth/signup", {

@@ -13,7 +13,7 @@ import {
 import type { Target } from "./target";
 
 /** A response as received. */
-interface Answer {
+interface ReceivedResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -24,24 +24,24 @@ type Names = Record<string, unknown>;
 /** Runs one case: the given steps, the request, and the comparison. */
 export async function run({ request, given = {}, ...expected }: ContractCase, target: Target) {
   const names: Names = { ...target.names };
-  const made: unknown[] = [];
+  const created: unknown[] = [];
   try {
     for (const [name, step] of Object.entries(given)) {
-      const answer = await send(step, target.url, names);
-      assert(answer.status < 300, `"${name}" got ${answer.status}: ${answer.text}`);
-      names[name] = parse(answer.text);
-      made.push(names[name]);
+      const { status, text } = await send(step, target.url, names);
+      assert(status < 300, `"${name}" got ${status}: ${text}`);
+      names[name] = parse(text);
+      created.push(names[name]);
     }
-    const answer = await send(request, target.url, names);
-    made.push(parse(answer.text));
-    compare(answer, expected, names);
+    const response = await send(request, target.url, names);
+    created.push(parse(response.text));
+    compare(response, expected, names);
   } finally {
-    await cleanUp(made, target);
+    await cleanUp(created, target);
   }
 }
 
 function compare(
-  { status, headers, text }: Answer,
+  { status, headers, text }: ReceivedResponse,
   expected: Omit<ContractCase, "request" | "given">,
   names: Names,
 ): void {
@@ -57,16 +57,20 @@ function compare(
     assert.equal(type, "application/json; charset=utf-8");
     assert.doesNotMatch(text, /[<>&]/, "Go escapes these in JSON");
     const actual = parse(text);
-    assert.deepEqual(actual, settle(fill(expected.body, names), actual));
+    assert.deepEqual(actual, fillPlaceholders(fill(expected.body, names), actual));
   }
-  for (const [name, wanted] of Object.entries(expected.headers ?? {})) {
-    const value = headers.get(name);
-    if (wanted instanceof RegExp) assert.match(`${value}`, wanted);
-    else assert.equal(value, wanted, name);
+  for (const [name, value] of Object.entries(expected.headers ?? {})) {
+    const actual = headers.get(name);
+    if (value instanceof RegExp) assert.match(`${actual}`, value);
+    else assert.equal(actual, value, name);
   }
 }
 
-async function send(request: ContractRequest, url: string, names: Names): Promise<Answer> {
+async function send(
+  request: ContractRequest,
+  url: string,
+  names: Names,
+): Promise<ReceivedResponse> {
   const { method, path, body, as = "admin", headers = {} } = request;
   const text = typeof body === "string" ? body : JSON.stringify(fill(body, names));
   const response = await fetch(url + fillText(path, names), {
@@ -128,18 +132,18 @@ function valueAt(path: string, names: Names): string {
 }
 
 /** Replaces placeholders that accept the actual value with it, so that a difference is easy to read. */
-function settle(expected: Expected, actual: unknown): unknown {
+function fillPlaceholders(expected: Expected, actual: unknown): unknown {
   if (expected instanceof Placeholder) {
     return expected.test(actual) ? actual : `<${expected.description}>`;
   }
   if (Array.isArray(expected)) {
-    const others: unknown[] = Array.isArray(actual) ? actual : [];
-    return expected.map((element, i) => settle(element, others[i]));
+    const elements: unknown[] = Array.isArray(actual) ? actual : [];
+    return expected.map((element, i) => fillPlaceholders(element, elements[i]));
   }
   if (!isRecord(expected)) return expected;
-  const other = isRecord(actual) ? actual : {};
+  const fields = isRecord(actual) ? actual : {};
   return Object.fromEntries(
-    Object.entries(expected).map(([key, value]) => [key, settle(value, other[key])]),
+    Object.entries(expected).map(([key, value]) => [key, fillPlaceholders(value, fields[key])]),
   );
 }
 
@@ -152,11 +156,11 @@ function parse(text: string): unknown {
 }
 
 /** Removes the keys and accounts of the case from a server that outlives it. */
-async function cleanUp(made: unknown[], { url, names }: Target): Promise<void> {
-  for (const secret of made.map((body) => field(body, "secret")).filter(isRecord)) {
+async function cleanUp(created: unknown[], { url, names }: Target): Promise<void> {
+  for (const secret of created.map((body) => field(body, "secret")).filter(isRecord)) {
     await send({ method: "DELETE", path: `/secrets/api/keys/${field(secret, "id")}` }, url, names);
   }
-  const accounts = made.filter((body) => field(body, "type") === "service_account");
+  const accounts = created.filter((body) => field(body, "type") === "service_account");
   for (const account of accounts) {
     await send({ method: "DELETE", path: `/users/${field(account, "id")}` }, url, names);
   }

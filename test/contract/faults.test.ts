@@ -34,7 +34,7 @@ describe("faults", () => {
       };
       afterEach(() => assert.equal(accountCount(), effects));
 
-      it("reset ends the connection", async () => {
+      it("reset closes the connection", async () => {
         add({ kind: "reset" });
         await assert.rejects(create(), TypeError);
         const [request] = emulator.requests;
@@ -58,7 +58,7 @@ describe("faults", () => {
         ]);
       });
 
-      it("status sends another answer", async () => {
+      it("status sends another response", async () => {
         const body = { error: "busy" };
         add({ kind: "status", status: 503, body, headers: { "Retry-After": "1" } });
         const { status, headers, json } = await create();
@@ -67,7 +67,7 @@ describe("faults", () => {
         assert.deepEqual([request?.status, request?.responseBody], [503, body]);
       });
 
-      it("truncated breaks off the body", async () => {
+      it("truncated cuts the body", async () => {
         add({ kind: "truncated" });
         const response = await open();
         assert.equal(response.status, status);
@@ -75,44 +75,44 @@ describe("faults", () => {
         await assert.rejects(response.text(), TypeError);
       });
 
-      it("slow sends the body in pieces", async () => {
+      it("slow sends the body in chunks", async () => {
         add({ kind: "slow", bytesPerSecond: 1000 });
         const response = await open();
         assert.equal(response.status, effects === 1 ? 201 : 503);
-        const pieces: Uint8Array[] = [];
-        for await (const piece of response.body ?? []) pieces.push(piece);
-        assert(pieces.length > 1, `the body came in ${pieces.length} piece`);
-        const { id } = JSON.parse(Buffer.concat(pieces).toString());
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of response.body ?? []) chunks.push(chunk);
+        assert(chunks.length > 1, `the body came in ${chunks.length} chunk`);
+        const { id } = JSON.parse(Buffer.concat(chunks).toString());
         assert.equal(id, emulator.accounts()[0]?.id);
       });
 
-      it("not_json sends a page", async () => {
+      it("not_json sends an HTML page", async () => {
         add({ kind: "not_json" });
-        const answer = await create();
-        const type = answer.headers.get("content-type");
-        assert.deepEqual([answer.status, type, answer.json], [status, "text/html", undefined]);
+        const response = await create();
+        const type = response.headers.get("content-type");
+        assert.deepEqual([response.status, type, response.json], [status, "text/html", undefined]);
         assert.equal(emulator.requests[0]?.status, status);
       });
 
       it("wrong_shape sends other JSON", async () => {
         add({ kind: "wrong_shape" });
-        const answer = await create();
-        assert.deepEqual([answer.status, answer.json], [status, { unexpected: ["shape"] }]);
+        const response = await create();
+        assert.deepEqual([response.status, response.json], [status, { unexpected: ["shape"] }]);
       });
 
       it("huge pads the body", async () => {
         add({ kind: "huge", mebibytes: 2 });
-        const answer = await create();
-        assert.equal(answer.status, status);
-        assert(answer.text.length > 2 * 1024 * 1024);
-        const { padding, ...fields } = JSON.parse(answer.text);
+        const response = await create();
+        assert.equal(response.status, status);
+        assert(response.text.length > 2 * 1024 * 1024);
+        const { padding, ...fields } = JSON.parse(response.text);
         assert.match(padding, /^x+$/);
         assert.equal("id" in fields, effects === 1);
       });
     });
   }
 
-  it("duplicate has the effect twice and sends the second answer", async () => {
+  it("duplicate has the effect twice and sends the second response", async () => {
     emulator.faults.add(testFault({ kind: "duplicate" }, "after"));
     const { status, text } = await create();
     assert.equal(status, 201);
@@ -127,7 +127,7 @@ describe("faults", () => {
     { kind: "huge", mebibytes: 1 },
     { kind: "truncated" },
   ] as const) {
-    it(`${kind.kind} gives an answer without a body one`, async () => {
+    it(`${kind.kind} adds a body to a response without one`, async () => {
       await create();
       emulator.faults.add({ ...testFault(kind, "after"), match: { method: "DELETE" } });
       const archiving = client.send("DELETE", `/users/${emulator.accounts()[0]?.id}`);
@@ -141,9 +141,9 @@ describe("faults", () => {
     });
   }
 
-  describe("meet", () => {
+  describe("affect", () => {
     const busy = { kind: "status", status: 503, when: "before" } as const;
-    const three = async () => [
+    const threeStatuses = async () => [
       (await create()).status,
       (await create()).status,
       (await create()).status,
@@ -151,12 +151,12 @@ describe("faults", () => {
 
     it("the first request by default", async () => {
       emulator.faults.add(busy);
-      assert.deepEqual(await three(), [503, 201, 201]);
+      assert.deepEqual(await threeStatuses(), [503, 201, 201]);
     });
 
-    it("as many requests as asked for, after some", async () => {
+    it("a given number of requests, after some others", async () => {
       emulator.faults.add({ ...busy, times: 2, after: 1 });
-      assert.deepEqual(await three(), [201, 503, 503]);
+      assert.deepEqual(await threeStatuses(), [201, 503, 503]);
     });
 
     it("requests that match method and path with query", async () => {
@@ -166,10 +166,10 @@ describe("faults", () => {
       assert.equal(await client.status("GET", "/secrets/api/keys?limit=1"), 503);
     });
 
-    it("requests in the order in which they were added", async () => {
+    it("requests in the order in which the faults were added", async () => {
       emulator.faults.add(busy);
       emulator.faults.add({ ...busy, status: 502 });
-      assert.deepEqual(await three(), [503, 502, 201]);
+      assert.deepEqual(await threeStatuses(), [503, 502, 201]);
     });
 
     it("requests that a hook chooses, body included", async () => {
@@ -179,12 +179,12 @@ describe("faults", () => {
       assert.equal((await client.makeAccount(["event_ingestor"])).status, 201);
     });
 
-    it("no request after clear", async () => {
+    it("no request after they are cleared", async () => {
       emulator.faults.add(busy);
       emulator.faults.decide = () => busy;
       emulator.faults.outage = true;
       emulator.faults.clear();
-      assert.deepEqual(await three(), [201, 201, 201]);
+      assert.deepEqual(await threeStatuses(), [201, 201, 201]);
     });
   });
 });

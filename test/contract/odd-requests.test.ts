@@ -26,8 +26,8 @@ const FIELDS = [
   ...["external_customer_id", "properties", "source", "timestamp", "events", "__proto__"],
 ];
 
-/** Accepted bodies: odd variants with a changed field or two get past the decoding. */
-const TAKEN: Readonly<Record<string, object>> = {
+/** Valid bodies. With a changed field or two, they get past the decoding. */
+const VALID: Readonly<Record<string, object>> = {
   "PUT /users/me": { name: "me" },
   "POST /users": { type: "service_account", name: "ci", roles: ["event_reader"] },
   "POST /users/search": { type: "service_account", limit: 10, offset: 0 },
@@ -42,7 +42,7 @@ const TAKEN: Readonly<Record<string, object>> = {
 const bodyFor = (route: string) =>
   fc.oneof(
     fc.constantFrom("", "{", "null", "[]", "{}", '"x"', "\0", '{"a":1}}'),
-    ...[{}, TAKEN[route] ?? {}].map((base) =>
+    ...[{}, VALID[route] ?? {}].map((base) =>
       fc
         .array(fc.tuple(fc.constantFrom(...FIELDS), value), { maxLength: 3 })
         .map((fields) => JSON.stringify({ ...base, ...Object.fromEntries(fields) })),
@@ -56,7 +56,7 @@ const query = fc
       maxLength: 3,
     },
   )
-  .map((pairs) => pairs.map(([name, given]) => `${name}=${given}`).join("&"));
+  .map((pairs) => pairs.map(([name, parameter]) => `${name}=${parameter}`).join("&"));
 
 const ROUTES = [
   ...["GET /users/me", "PUT /users/me", "POST /users", "POST /users/search", "PUT /users/:id"],
@@ -66,12 +66,12 @@ const ROUTES = [
   ...["POST /events", "POST /events/bulk", "GET /events", "POST /auth/signup", "POST /auth/login"],
 ];
 
-interface Answer {
+interface ReceivedResponse {
   readonly status: number;
   readonly text: string;
 }
 
-describe("odd requests", () => {
+describe("invalid requests", () => {
   let emulator: Emulator;
   let operator: Operator;
   before(async () => {
@@ -80,37 +80,37 @@ describe("odd requests", () => {
   after(() => emulator.stop());
 
   /** Sends the path as it is: fetch would normalize it. */
-  function send(method: string, path: string, sent: string): Promise<Answer> {
+  function send(method: string, path: string, body: string): Promise<ReceivedResponse> {
     const { hostname, port, pathname } = new URL(emulator.url);
     return new Promise((resolve, reject) => {
       const headers = { "x-api-key": operator.apiKey, "content-type": "application/json" };
       const options = { hostname, port, method, path: pathname + path, headers };
       const outgoing = request(options, (incoming) => {
-        let read = "";
-        incoming.setEncoding("utf8").on("data", (piece) => {
-          read += piece;
+        let content = "";
+        incoming.setEncoding("utf8").on("data", (chunk) => {
+          content += chunk;
         });
-        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text: read }));
+        incoming.on("end", () => resolve({ status: incoming.statusCode ?? 0, text: content }));
       });
       const hasBody = method === "POST" || method === "PUT";
-      outgoing.on("error", reject).end(hasBody ? sent : undefined);
+      outgoing.on("error", reject).end(hasBody ? body : undefined);
     });
   }
 
   /** The existing objects. Each part of them can be changed by one of the routes. */
-  const held = () => JSON.stringify([emulator.accounts(), emulator.keys(operator.tenantId)]);
+  const objects = () => JSON.stringify([emulator.accounts(), emulator.keys(operator.tenantId)]);
 
   for (const route of ROUTES) {
-    it(`to ${route} are answered in the server's own shapes, and change nothing that is refused`, async () => {
+    it(`to ${route} get the server's errors, and change nothing`, async () => {
       const [method = "", pattern = ""] = route.split(" ");
       await fc.assert(
-        fc.asyncProperty(text, query, bodyFor(route), async (id, asked, sent) => {
-          const path = `${pattern.replace(":id", id)}${asked === "" ? "" : `?${asked}`}`;
-          const before = held();
-          const { status, text } = await send(method, path.replace(/[^\x21-\x7e]/g, ""), sent);
+        fc.asyncProperty(text, query, bodyFor(route), async (id, parameters, body) => {
+          const path = `${pattern.replace(":id", id)}${parameters === "" ? "" : `?${parameters}`}`;
+          const before = objects();
+          const { status, text } = await send(method, path.replace(/[^\x21-\x7e]/g, ""), body);
           assert.doesNotMatch(text, /emulator bug/);
           assert(status >= 200 && status <= 501, String(status));
-          if (method === "GET" || status >= 300) assert.equal(held(), before);
+          if (method === "GET" || status >= 300) assert.equal(objects(), before);
           if (status >= 400) assertShape(status, text);
         }),
         { numRuns: 150, seed: 20261127 },
@@ -123,8 +123,9 @@ describe("odd requests", () => {
 function assertShape(status: number, text: string): void {
   if (status === 500 && text === "") return;
   if (/^\d{3} /.test(text)) return;
-  const said: unknown = JSON.parse(text);
-  assert(typeof said === "object" && said !== null, text);
-  const words = "code" in said || !("error" in said) ? Reflect.get(said, "message") : said.error;
-  assert.equal(typeof words, "string", text);
+  const error: unknown = JSON.parse(text);
+  assert(typeof error === "object" && error !== null, text);
+  const message =
+    "code" in error || !("error" in error) ? Reflect.get(error, "message") : error.error;
+  assert.equal(typeof message, "string", text);
 }

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { type Emulator, type Operator, seeded } from "../../provider/emulator";
 import {
-  type Answer,
+  type ClientResponse,
   type EmulatorClient,
   ManualClock,
   startEmulator,
 } from "../support/emulator-client";
 
-describe("database outage", () => {
+describe("during a database outage", () => {
   const clock = new ManualClock();
   let emulator: Emulator;
   let operator: Operator;
@@ -20,16 +20,17 @@ describe("database outage", () => {
 
   afterEach(() => emulator.stop());
 
-  const tries = async (times: number, one: () => Promise<Answer>) => {
-    const seen = new Set<string>();
+  /** The different responses to a repeated request. */
+  const responsesTo = async (times: number, request: () => Promise<ClientResponse>) => {
+    const responses = new Set<string>();
     for (let i = 0; i < times; i++) {
-      const { status, text } = await one();
-      seen.add(`${status} ${text}`);
+      const { status, text } = await request();
+      responses.add(`${status} ${text}`);
     }
-    return [...seen].sort();
+    return [...responses].sort();
   };
 
-  it("a key that is not in the cache is refused, one that is meets a 500", async () => {
+  it("a key that is not in the cache is rejected, and a cached key gets 500", async () => {
     emulator.faults.outage = true;
     assert.deepEqual((await client.send("GET", "/users/me")).json, { error: "Unauthorized" });
 
@@ -53,31 +54,31 @@ describe("database outage", () => {
     assert.deepEqual(emulator.accounts(), []);
 
     clock.advance({ seconds: 120 });
-    assert.equal(await client.me(), 401, "two minutes later it is out of the cache");
+    assert.equal(await client.me(), 401, "two minutes later, the key is out of the cache");
   });
 
-  it("a token meets one of two 500s", async () => {
+  it("a token gets one of two 500s", async () => {
     emulator.faults.outage = true;
     const user = client.as({ accessToken: operator.accessToken });
-    assert.deepEqual(await tries(20, () => user.send("GET", "/users/me")), [
+    assert.deepEqual(await responsesTo(20, () => user.send("GET", "/users/me")), [
       '500 {"error":"Internal server error","message":"Failed to resolve environment"}',
       '500 {"error":"Internal server error"}',
     ]);
   });
 
-  it("making a key for an account meets 500 or 404, both of which do not say not found", async () => {
+  it("creating a key for an account fails with 500 or 404", async () => {
     const { id } = emulator.createAccount(operator.tenantId, { roles: ["event_reader"] });
     await client.me();
     emulator.faults.outage = true;
     const key = { name: "p1", type: "private_key", service_account_id: id };
     const details = `"details":{"tenant_id":"${operator.tenantId}","user_id":"${id}"}`;
-    assert.deepEqual(await tries(20, () => client.send("POST", "/secrets/api/keys", key)), [
+    assert.deepEqual(await responsesTo(20, () => client.send("POST", "/secrets/api/keys", key)), [
       `404 {"code":"not_found","message":"Failed to retrieve user","http_status_code":404,${details}}`,
       `500 {"code":"database_error","message":"Failed to retrieve user","http_status_code":500,${details}}`,
     ]);
   });
 
-  it("recovers by itself", async () => {
+  it("the server recovers when the outage ends", async () => {
     emulator.faults.outage = true;
     await client.me();
     emulator.faults.outage = false;

@@ -5,14 +5,13 @@ import { EmulatorClient, startEmulator } from "../support/emulator-client";
 import { field, isRecord } from "./case";
 
 /**
- * The official client as an outside judge: it was written against the vendor's own description of
- * the API, and validates what it receives.
+ * The official client as an independent judge: it follows the vendor's description of the
+ * API, and validates what it receives.
  *
- * Version 2.0.1 says that an optional field is a union with undefined. Since zod 4.4 (pull request
- * 5899 there) such a field may be undefined but not absent, and then this client rejects every
- * answer that leaves one out, a real server's as well: service accounts have no `email`, keys no
- * `last_used_at`, errors neither `error` nor `success`. That one complaint is let pass here; any
- * other is a disagreement.
+ * Version 2.0.1 declares an optional field as a union with undefined. Since zod 4.4 (pull request 5899
+ * there), such a field may be undefined but not absent. So this client rejects every response that
+ * omits one, even from a real server: service accounts have no `email`, keys no `last_used_at`, errors
+ * neither `error` nor `success`. These tests ignore only this complaint.
  */
 describe("official client", () => {
   let emulator: Emulator;
@@ -33,7 +32,7 @@ describe("official client", () => {
   afterEach(() => emulator.stop());
 
   /** Resolves to the raw response, once the client has accepted its format. */
-  async function agreed(status: number, call: Promise<unknown>): Promise<unknown> {
+  async function accepted(status: number, call: Promise<unknown>): Promise<unknown> {
     await call.catch((error: unknown) => {
       if (!isOnlyAbsence(error)) throw error;
     });
@@ -43,7 +42,7 @@ describe("official client", () => {
   }
 
   /** Resolves to the error body, once the client has rejected with this status. */
-  async function refused(status: number, call: Promise<unknown>): Promise<unknown> {
+  async function rejected(status: number, call: Promise<unknown>): Promise<unknown> {
     const error: unknown = await call.then(
       () => assert.fail("the client accepted it"),
       (reason: unknown) => reason,
@@ -54,10 +53,10 @@ describe("official client", () => {
   }
 
   const newAccount = (roles = ["event_ingestor"]) =>
-    agreed(201, client.users.createUser({ type: "service_account", roles }));
+    accepted(201, client.users.createUser({ type: "service_account", roles }));
 
   async function newKey(serviceAccountId: string, expiresAt?: string): Promise<unknown> {
-    return agreed(
+    return accepted(
       201,
       client.secrets.createApiKey({
         name: "p1",
@@ -70,14 +69,14 @@ describe("official client", () => {
 
   const idOf = (value: unknown) => String(field(value, "id"));
 
-  it("reads who it is", async () => {
-    const me = await agreed(200, client.users.getUserInfo());
+  it("reads the caller", async () => {
+    const me = await accepted(200, client.users.getUserInfo());
     assert.deepEqual([idOf(me), field(me, "type")], [operator.userId, "user"]);
   });
 
-  it("makes an account, but cannot give it a name", async () => {
-    // A fact about the client: it knows type and roles only, and drops anything else in silence.
-    const account = await agreed(
+  it("creates an account, but cannot name it", async () => {
+    // The client only has type and roles, and silently drops anything else.
+    const account = await accepted(
       201,
       client.users.createUser(
         Object.assign(
@@ -93,7 +92,7 @@ describe("official client", () => {
 
   it("finds accounts page by page", async () => {
     const ids = [idOf(await newAccount()), idOf(await newAccount()), idOf(await newAccount())];
-    const page = await agreed(
+    const page = await accepted(
       200,
       client.users.queryUser({ limit: 2, offset: 1, type: "service_account", userIds: ids }),
     );
@@ -103,7 +102,7 @@ describe("official client", () => {
     assert.deepEqual(field(page, "pagination"), { total: 3, limit: 2, offset: 3 });
   });
 
-  it("meets the panic of a search without a page", async () => {
+  it("gets the panic of a search without a page", async () => {
     await assert.rejects(client.users.queryUser({}), {
       statusCode: 500,
       body: "",
@@ -111,24 +110,24 @@ describe("official client", () => {
     });
   });
 
-  it("makes, lists and deletes keys", async () => {
+  it("creates, lists and deletes keys", async () => {
     const accountId = idOf(await newAccount());
-    const made = await newKey(accountId, "2030-06-01T12:00:00+05:30");
-    const secret = field(made, "secret");
+    const key = await newKey(accountId, "2030-06-01T12:00:00+05:30");
+    const secret = field(key, "secret");
     assert.equal(field(secret, "expires_at"), "2030-06-01T12:00:00+05:30");
 
-    const list = () => agreed(200, client.secrets.listApiKeys(1, 0));
+    const list = () => accepted(200, client.secrets.listApiKeys(1, 0));
     const items = field(await list(), "items");
     assert(Array.isArray(items));
     assert.deepEqual(items.map(idOf), [idOf(secret)]);
     assert.equal(field(items[0], "expires_at"), "2030-06-01T06:30:00Z");
 
-    await agreed(204, client.secrets.deleteApiKey(idOf(secret)));
+    await accepted(204, client.secrets.deleteApiKey(idOf(secret)));
     assert.equal(field(field(await list(), "pagination"), "total"), 1, "the operator's own");
   });
 
   it("has no way to archive an account", () => {
-    // A fact about the client: these two routes are not in it.
+    // The client does not have these two routes.
     assert.equal("deleteUser" in client.users, false);
     assert.equal("updateUser" in client.users, false);
   });
@@ -146,7 +145,7 @@ describe("official client", () => {
     assert.deepEqual(role.permissions, { event: ["read"] });
   });
 
-  it("makes an environment", async () => {
+  it("creates an environment", async () => {
     const { id, type } = await client.environments.createEnvironment({
       name: "Staging",
       type: "development",
@@ -155,17 +154,17 @@ describe("official client", () => {
   });
 
   it("sends events with the key of an event_ingestor", async () => {
-    const made = await newKey(idOf(await newAccount()));
-    const sender = connect(String(field(made, "api_key")));
+    const key = await newKey(idOf(await newAccount()));
+    const sender = connect(String(field(key, "api_key")));
     const event = {
       eventName: "call",
       externalCustomerId: "c1",
-      eventId: "event_mine",
+      eventId: "event_1",
       timestamp: "2026-08-22T10:00:00Z",
       properties: { tokens: "12" },
     };
     assert.deepEqual(await sender.events.ingestEvent(event), {
-      event_id: "event_mine",
+      event_id: "event_1",
       message: "Event accepted for processing",
     });
     assert.deepEqual(await sender.events.ingestEventsBulk({ events: [event, event] }), {
@@ -173,46 +172,46 @@ describe("official client", () => {
     });
   });
 
-  it("sends none with the key of an event_reader", async () => {
-    const made = await newKey(idOf(await newAccount(["event_reader"])));
-    const reader = connect(String(field(made, "api_key")));
+  it("cannot send events with the key of an event_reader", async () => {
+    const key = await newKey(idOf(await newAccount(["event_reader"])));
+    const reader = connect(String(field(key, "api_key")));
     const event = { eventName: "call", externalCustomerId: "c1" };
-    assert.deepEqual(await refused(403, reader.events.ingestEvent(event)), {
+    assert.deepEqual(await rejected(403, reader.events.ingestEvent(event)), {
       message: "insufficient permissions",
     });
-    assert.deepEqual(await refused(403, reader.secrets.listApiKeys()), {
+    assert.deepEqual(await rejected(403, reader.secrets.listApiKeys()), {
       message: "insufficient permissions",
     });
   });
 
-  it("passes errors on with status and body", async () => {
+  it("throws errors with status and body", async () => {
     const badRole = client.users.createUser({ type: "service_account", roles: ["custom_role"] });
-    assert.deepEqual(await refused(400, badRole), {
+    assert.deepEqual(await rejected(400, badRole), {
       code: "validation_error",
       message: "Role 'custom_role' does not exist",
       http_status_code: 400,
       details: { role: "custom_role" },
     });
     assert.equal(
-      field(await refused(404, client.secrets.deleteApiKey("secret_nope")), "message"),
+      field(await rejected(404, client.secrets.deleteApiKey("secret_nope")), "message"),
       "Secret not found",
     );
-    assert.deepEqual(await refused(404, client.rbac.getRbacRole("nope")), {
+    assert.deepEqual(await rejected(404, client.rbac.getRbacRole("nope")), {
       error: "Role not found",
     });
-    assert.deepEqual(await refused(401, connect("sk_bad").users.getUserInfo()), {
+    assert.deepEqual(await rejected(401, connect("sk_bad").users.getUserInfo()), {
       error: "Unauthorized",
     });
   });
 
-  it("agrees with a request made by hand", async () => {
+  it("gets the same response as a plain request", async () => {
     const accountId = idOf(await newAccount());
     const { text } = await new EmulatorClient(emulator.url, { apiKey: operator.apiKey }).send(
       "POST",
       "/users/search",
       { user_ids: [accountId], limit: 1 },
     );
-    const page = await agreed(200, client.users.queryUser({ userIds: [accountId], limit: 1 }));
+    const page = await accepted(200, client.users.queryUser({ userIds: [accountId], limit: 1 }));
     assert.deepEqual(page, JSON.parse(text));
   });
 });

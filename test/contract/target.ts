@@ -40,7 +40,7 @@ async function emulator(): Promise<Target> {
   const operator = server.createTenant();
   const other = server.createTenant();
   const otherAccount = server.createAccount(other.tenantId, { roles: ["event_ingestor"] });
-  const otherKey = server.createKey(otherAccount.id, other.environmentId, { name: "theirs" });
+  const otherKey = server.createKey(otherAccount.id, other.environmentId, { name: "other" });
   return {
     url: server.url,
     names: {
@@ -57,11 +57,11 @@ async function emulator(): Promise<Target> {
 async function realServer(): Promise<Target> {
   const url = `${FLEXPRICE_CONTRACT_URL}`.replace(/(\/v1)?\/*$/, "/v1");
   const accessToken = `${FLEXPRICE_CONTRACT_ACCESS_TOKEN}`;
-  const answer = await fetch(`${url}/users/me`, {
+  const response = await fetch(`${url}/users/me`, {
     headers: { Authorization: `Bearer ${accessToken}` },
   });
-  const me: unknown = await answer.json();
-  assert.equal(answer.status, 200, "FLEXPRICE_CONTRACT_ACCESS_TOKEN is not accepted");
+  const me: unknown = await response.json();
+  assert.equal(response.status, 200, "FLEXPRICE_CONTRACT_ACCESS_TOKEN is not accepted");
   const operator = {
     accessToken,
     environmentId: `${FLEXPRICE_CONTRACT_ENVIRONMENT_ID}`,

@@ -79,8 +79,8 @@ export interface EngineFixtureOptions {
   env?: Record<string, string | undefined>;
   program?: Omit<ProgramSource, "source">;
   /**
-   * Starts a process for each run of the program, as the CLI does by default: for tests of how a program fails, and for
-   * programs that read the environment or the clock.
+   * Starts a process for each run of the program and encrypts with a passphrase, as the CLI does by default: for tests of
+   * how a program fails or of the passphrase, and for programs that read the environment or the clock.
    */
   ownProcess?: boolean;
   /** A folder with a Pulumi.yaml, whose index.ts becomes the source. */

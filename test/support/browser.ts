@@ -79,7 +79,7 @@ async function unpack(
     executablePath,
     env: {
       FONTCONFIG_FILE: fonts,
-      LD_LIBRARY_PATH: libraries.filter((one) => one !== "").join(":"),
+      LD_LIBRARY_PATH: libraries.filter((folder) => folder !== "").join(":"),
     },
   };
 }

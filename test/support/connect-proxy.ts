@@ -40,7 +40,7 @@ export class ConnectProxy {
       this.keep(upstream);
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
       upstream.write(head);
-      socket.on("data", (piece: Buffer) => this.passed.push(piece));
+      socket.on("data", (chunk: Buffer) => this.passed.push(chunk));
       socket.pipe(upstream).pipe(socket);
     });
   }

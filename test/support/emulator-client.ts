@@ -11,7 +11,7 @@ export class ManualClock {
   }
 }
 
-export interface Answer {
+export interface ClientResponse {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
@@ -52,7 +52,7 @@ export class EmulatorClient {
     });
   }
 
-  async send(method: string, path: string, body?: unknown): Promise<Answer> {
+  async send(method: string, path: string, body?: unknown): Promise<ClientResponse> {
     const response = await this.open(method, path, body);
     const text = await response.text();
     return { status: response.status, headers: response.headers, text, json: parse(text) };
@@ -67,7 +67,7 @@ export class EmulatorClient {
     return this.status("GET", "/users/me");
   }
 
-  makeAccount(roles = ["event_ingestor"], name = "ci-bot"): Promise<Answer> {
+  makeAccount(roles = ["event_ingestor"], name = "ci-bot"): Promise<ClientResponse> {
     return this.send("POST", "/users", { type: "service_account", name, roles });
   }
 }

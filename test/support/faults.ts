@@ -23,7 +23,7 @@ const SLICE_MS = 50;
 const BLOCK = "x".repeat(64 * 1024);
 const JSON_TYPE = { "Content-Type": "application/json; charset=utf-8" };
 
-/** A fault for the embedded Flexprice. With "before", the request has no effect, and a substitute is spoiled. */
+/** A fault for the embedded Flexprice. With "before", the request has no effect, and a substitute response is spoiled. */
 export function testFault(kind: TestFaultKind, when: Fault["when"]): Fault {
   switch (kind.kind) {
     case "reset":
@@ -35,10 +35,10 @@ export function testFault(kind: TestFaultKind, when: Fault["when"]): Fault {
       return {
         kind: "custom",
         when,
-        send(response, process) {
-          if (kind.kind === "duplicate") process();
+        send(response, handleRequest) {
+          if (kind.kind === "duplicate") handleRequest();
           const hasEffect = when === "after" || kind.kind === "duplicate";
-          spoil(response, kind, hasEffect ? process() : substituteFor(kind));
+          spoil(response, kind, hasEffect ? handleRequest() : substituteFor(kind));
         },
       };
   }

@@ -1,5 +1,5 @@
-// Mocha's usual output, and the totals with what failed as JSON in the file named by the reporter option `counts`,
-// for a runner that adds up several suites. No file means that mocha did not come to its end.
+// Mocha's usual output. Writes totals and failures as JSON to the file in the reporter option `counts`, for a runner that
+// adds up several suites. Without this file, mocha did not finish.
 "use strict";
 
 const { writeFileSync } = require("node:fs");

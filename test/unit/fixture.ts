@@ -8,6 +8,8 @@ import {
 } from "../../provider/api/transport";
 import type { Credential } from "../../provider/config/read";
 import {
+  type EmulatedKey,
+  type EmulatedUser,
   Emulator,
   type FaultRule,
   type Operator,
@@ -197,7 +199,7 @@ export class UnitFixture {
       journal,
       managed,
     );
-    const kept = new KeptIds(options.runFolder, "run");
+    const keptIds = new KeptIds(options.runFolder, "run");
     const context: ProviderContext = {
       connect: () => connection,
       isConfigured: (name = "") => configured && options.unconfigured?.includes(name) !== true,
@@ -206,8 +208,8 @@ export class UnitFixture {
       wantsPreflight: () => preflight,
       managed,
       adoptedIds: new Set(),
-      diffedAccounts: new DiffedResources({ reportsDrift: isPlugin, kept }),
-      diffedKeys: new DiffedResources({ reportsDrift: isPlugin, kept }),
+      diffedAccounts: new DiffedResources({ reportsDrift: isPlugin, kept: keptIds }),
+      diffedKeys: new DiffedResources({ reportsDrift: isPlugin, kept: keptIds }),
       now: () => connection.api.serverNow(),
       sleep: platform.sleep,
       currentUrn: () => options.urn?.(),
@@ -231,12 +233,68 @@ export class UnitFixture {
     };
   }
 
+  /** A process with the key of another tenant's operator. */
+  foreignProcess(options: ProcessOptions = {}): ProviderProcess {
+    const { apiKey } = this.emulator.createTenant();
+    return this.process({ ...options, credential: credential(apiKey) });
+  }
+
+  /** A process with a key of the operator in another environment. */
+  otherEnvironmentProcess(): ProviderProcess {
+    const { tenantId, userId } = this.operator;
+    const environmentId = this.emulator.createEnvironment(tenantId, "Other");
+    const { value } = this.emulator.createKey(userId, environmentId, { name: "other" });
+    return this.process({ credential: credential(value) });
+  }
+
+  /** A service account of the operator's tenant, created without a request. */
+  addAccount(options: Parameters<Emulator["createAccount"]>[1]): EmulatedUser {
+    return this.emulator.createAccount(this.operator.tenantId, options);
+  }
+
+  /** A service account of another tenant. */
+  addForeignAccount(options: Parameters<Emulator["createAccount"]>[1]): EmulatedUser {
+    return this.emulator.createAccount(this.emulator.createTenant().tenantId, options);
+  }
+
+  /** A key in the operator's environment, created without a request. */
+  addKey(ownerId: string, options: Parameters<Emulator["createKey"]>[2]): EmulatedKey {
+    return this.emulator.createKey(ownerId, this.operator.environmentId, options);
+  }
+
   /** A service account with a key, created without a request. */
   accountWithKey(roles: string[], name = "weak"): { id: string; credential: Credential } {
-    const { tenantId, environmentId } = this.operator;
-    const { id } = this.emulator.createAccount(tenantId, { name, roles });
-    const { value } = this.emulator.createKey(id, environmentId, { name: `key of ${name}` });
+    const { id } = this.addAccount({ name, roles });
+    const { value } = this.addKey(id, { name: `key of ${name}` });
     return { id, credential: credential(value) };
+  }
+
+  account(id: string): EmulatedUser {
+    return this.emulator.accounts().find((account) => account.id === id) ?? assert.fail(id);
+  }
+
+  key(id: string): EmulatedKey {
+    return this.emulator.keys().find((key) => key.id === id) ?? assert.fail(id);
+  }
+
+  /** The status of an account or a key. */
+  statusOf(id: string): string {
+    const objects = [...this.emulator.accounts(), ...this.emulator.keys()];
+    return objects.find((object) => object.id === id)?.status ?? assert.fail(id);
+  }
+
+  /** After that, an object that the server does not show cannot be missing because a read replica lags. */
+  passReplicaLag(): void {
+    this.clock.now += 11 * MINUTE;
+  }
+
+  /** The names of the keys that are not revoked, of one owner or of all. */
+  liveKeys(ownerId?: string): string[] {
+    return this.emulator
+      .keys()
+      .filter(({ status }) => status === "published")
+      .filter(({ userId }) => ownerId === undefined || userId === ownerId)
+      .map(({ name }) => name);
   }
 
   /** The requests since the log was last cleared, e.g. `GET /users/me`. */
@@ -255,6 +313,14 @@ export class UnitFixture {
     rule: Pick<FaultRule, "match" | "times" | "after"> = {},
   ): void {
     this.emulator.faults.add({ ...testFault(kind, when), ...rule });
+  }
+
+  /** Sends this response to requests, which then have no effect. */
+  respondWith(
+    status: number,
+    { body, ...rule }: Pick<FaultRule, "match" | "times" | "after"> & { body?: unknown } = {},
+  ): void {
+    this.fault({ kind: "status", status, body }, "before", rule);
   }
 }
 

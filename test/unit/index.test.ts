@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
 import * as flexprice from "../../provider";
 
-interface Registered {
+interface Registration {
   readonly type: string;
   readonly name: string;
   readonly inputs: Record<string, unknown>;
@@ -17,9 +17,16 @@ const ACCOUNT_PROVIDER =
   'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 const KEY_PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").apiKey';
 
-/** How Pulumi marks a secret in gRPC. */
-const SECRET_MARK = "4dabf18193072939515e22adb298388d";
-const SECRET_VALUE = "1b47061264138c4ac30d75fd1eb44270";
+/** Pulumi's representation of a secret in gRPC. */
+const secret = (value: unknown) => ({
+  "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+  value,
+});
+
+// TypeScript rejects null, missing arguments, and an output without a value. JavaScript does not.
+const NULL = null as unknown as undefined;
+const NO_ARGS = undefined as unknown as { roles: string[] };
+const EMPTY_OUTPUT = pulumi.output(undefined) as unknown as pulumi.Output<string>;
 
 /** Prints the modules that the package loads in addition to Pulumi's. */
 const LOADED_BY_INDEX = `
@@ -29,13 +36,13 @@ require("./provider/index");
 console.log(JSON.stringify(Object.keys(require.cache).filter((file) => !before.has(file))));
 `;
 
-describe("index", () => {
-  const registered: Registered[] = [];
+describe("the npm package", () => {
+  const registrations: Registration[] = [];
   before(async () => {
     await pulumi.runtime.setMocks(
       {
         newResource({ type, name, inputs, id }) {
-          registered.push({ type, name, inputs, id });
+          registrations.push({ type, name, inputs, id });
           return { id: id === undefined || id === "" ? `${name}_id` : id, state: inputs };
         },
         call: () => assert.fail("no function is called"),
@@ -49,17 +56,27 @@ describe("index", () => {
     return new Promise((resolve) => output.apply(resolve));
   }
 
-  /** The registration of the resource that the function creates. */
-  async function registration(make: () => pulumi.CustomResource): Promise<Registered> {
-    registered.length = 0;
-    await new Promise((resolve) => make().urn.apply(resolve));
-    const [one, ...others] = registered;
-    assert(one);
+  /** The registration of the resource that the function declares. */
+  async function registrationOf(declare: () => pulumi.CustomResource): Promise<Registration> {
+    registrations.length = 0;
+    await resolved(declare().urn);
+    const [registration, ...others] = registrations;
+    assert(registration);
     assert.deepEqual(others, []);
-    return one;
+    return registration;
   }
 
-  it("exports the resources, the functions, and nothing else", () => {
+  /** Records an option of the resources that it is applied to, by their type. */
+  function recordOption(name: keyof pulumi.CustomResourceOptions) {
+    const values: Record<string, unknown> = {};
+    const transformation: pulumi.ResourceTransformation = ({ type, opts }) => {
+      values[type] = (opts as pulumi.CustomResourceOptions)[name];
+      return undefined;
+    };
+    return { values, transformation };
+  }
+
+  it("exports the resources and functions, and nothing else", () => {
     assert.deepEqual(Object.keys(flexprice).sort(), [
       "ApiKey",
       "LookupError",
@@ -79,7 +96,7 @@ describe("index", () => {
     ]);
   });
 
-  it("loads nothing into a program that only the provider process needs", function () {
+  it("does not load into programs what only the provider process needs", function () {
     this.timeout(60_000);
     const { stdout } = spawnSync(
       process.execPath,
@@ -88,12 +105,14 @@ describe("index", () => {
     );
     const loaded: string[] = JSON.parse(stdout);
     assert(loaded.some((file) => file.endsWith("resources/api-key.ts")));
-    const heavy = loaded.filter((file) => /node_modules|provider\/api|-lifecycle/.test(file));
+    const heavy = loaded.filter((file) =>
+      /node_modules|provider\/(api|session|lifecycle)\//.test(file),
+    );
     assert.deepEqual(heavy, []);
   });
 
-  it("registers an account under its type, with the constant provider", async () => {
-    const { type, name, inputs } = await registration(
+  it("registers a ServiceAccount with its type and the constant provider", async () => {
+    const { type, name, inputs } = await registrationOf(
       () => new flexprice.ServiceAccount("ci", { roles: ["event_ingestor"] }),
     );
     assert.deepEqual([type, name], [ACCOUNT_TYPE, "ci"]);
@@ -104,7 +123,7 @@ describe("index", () => {
     });
   });
 
-  it("registers all inputs of an account", async () => {
+  it("registers all inputs of a ServiceAccount", async () => {
     const args = {
       name: "CI",
       roles: ["event_ingestor"],
@@ -112,14 +131,14 @@ describe("index", () => {
       adopt: "user_1",
       connection: "india",
     };
-    const { inputs } = await registration(() => new flexprice.ServiceAccount("ci", args));
+    const { inputs } = await registrationOf(() => new flexprice.ServiceAccount("ci", args));
     assert.deepEqual(inputs, { ...args, namePrefix: "ci", __provider: ACCOUNT_PROVIDER });
     const prefixed = { ...args, namePrefix: "robot" };
-    const other = await registration(() => new flexprice.ServiceAccount("ci", prefixed));
-    assert.deepEqual(other.inputs, { ...prefixed, __provider: ACCOUNT_PROVIDER });
+    const registration = await registrationOf(() => new flexprice.ServiceAccount("ci", prefixed));
+    assert.deepEqual(registration.inputs, { ...prefixed, __provider: ACCOUNT_PROVIDER });
   });
 
-  it("resolves every input as an output", async () => {
+  it("has every input of a resource as an output", async () => {
     const account = {
       name: "CI",
       namePrefix: "ci",
@@ -160,7 +179,7 @@ describe("index", () => {
     }
   });
 
-  describe("connections", () => {
+  describe("the connection of a resource", () => {
     class Shop extends pulumi.ComponentResource {
       constructor(connection: pulumi.Input<string> | undefined, opts?: pulumi.ResourceOptions) {
         super("example:Shop", "shop", {}, opts);
@@ -168,10 +187,10 @@ describe("index", () => {
       }
     }
 
-    const connectionBelow = (parent: pulumi.Resource, own: { connection?: string } = {}) =>
-      resolved(new flexprice.ApiKey("k", own, { parent }).connection);
+    const connectionBelow = (parent: pulumi.Resource, args: { connection?: string } = {}) =>
+      resolved(new flexprice.ApiKey("k", args, { parent }).connection);
 
-    it("are inherited from the nearest ancestor that has one", async () => {
+    it("is inherited from the nearest component that has one", async () => {
       const shop = new Shop("eu");
       const group = new Shop(undefined, { parent: shop });
       assert.equal(await connectionBelow(shop), "eu");
@@ -189,7 +208,7 @@ describe("index", () => {
       );
     });
 
-    it("of a ServiceIdentity are inherited by its children, and those of other resources are not", async () => {
+    it("is inherited from a ServiceIdentity, but not from a ServiceAccount", async () => {
       const args = { roles: [], connection: "india" };
       assert.equal(await connectionBelow(new flexprice.ServiceIdentity("c", args)), "india");
       const account = new flexprice.ServiceAccount("a", { roles: [], connection: "eu" });
@@ -197,36 +216,33 @@ describe("index", () => {
     });
   });
 
-  describe("names", () => {
-    // TypeScript rejects null, and an output without a value. JavaScript does not.
-    const nothing = null as unknown as undefined;
-    const empty = pulumi.output(undefined) as unknown as pulumi.Output<string>;
+  describe("namePrefix of a ServiceAccount and an ApiKey", () => {
     const cases: Record<string, [args: object, name: unknown, namePrefix: unknown]> = {
-      "by the logical name": [{}, undefined, "own"],
-      "by what an output holds": [{ name: pulumi.output("CI") }, "CI", "own"],
-      "by a prefix": [{ namePrefix: "robot" }, undefined, "robot"],
-      "by the prefix that an output holds": [
-        { namePrefix: pulumi.output("robot") },
-        undefined,
-        "robot",
+      "is the logical name by default": [{}, undefined, "own"],
+      "is the logical name beside a name from an output": [
+        { name: pulumi.output("CI") },
+        "CI",
+        "own",
       ],
-      "by the logical name where outputs hold nothing": [
-        { name: empty, namePrefix: empty },
+      "can be set": [{ namePrefix: "robot" }, undefined, "robot"],
+      "can be an output": [{ namePrefix: pulumi.output("robot") }, undefined, "robot"],
+      "is the logical name if outputs have no value": [
+        { name: EMPTY_OUTPUT, namePrefix: EMPTY_OUTPUT },
         undefined,
         "own",
       ],
-      "by the logical name where a program gives null": [
-        { name: nothing, namePrefix: nothing },
+      "is the logical name if the program sets null": [
+        { name: NULL, namePrefix: NULL },
         null,
         "own",
       ],
     };
-    for (const [what, [args, name, namePrefix]] of Object.entries(cases)) {
-      it(`an account and a key ${what}`, async () => {
-        const account = await registration(
+    for (const [title, [args, name, namePrefix]] of Object.entries(cases)) {
+      it(title, async () => {
+        const account = await registrationOf(
           () => new flexprice.ServiceAccount("own", { roles: ["event_reader"], ...args }),
         );
-        const key = await registration(() => new flexprice.ApiKey("own", args));
+        const key = await registrationOf(() => new flexprice.ApiKey("own", args));
         for (const { inputs } of [account, key]) {
           assert.deepEqual([inputs["name"], inputs["namePrefix"]], [name, namePrefix]);
         }
@@ -234,13 +250,13 @@ describe("index", () => {
     }
   });
 
-  it("registers a key under its type, with the constant provider", async () => {
-    const { type, name, inputs } = await registration(() => new flexprice.ApiKey("k"));
+  it("registers an ApiKey with its type and the constant provider", async () => {
+    const { type, name, inputs } = await registrationOf(() => new flexprice.ApiKey("k"));
     assert.deepEqual([type, name], [KEY_TYPE, "k"]);
     assert.deepEqual(inputs, { namePrefix: "k", type: "private_key", __provider: KEY_PROVIDER });
   });
 
-  it("registers all inputs of a key", async () => {
+  it("registers all inputs of an ApiKey", async () => {
     const args = {
       serviceAccountId: "user_1",
       name: "K",
@@ -251,108 +267,93 @@ describe("index", () => {
       onDelete: "expire",
       connection: "india",
     } as const;
-    const { inputs } = await registration(() => new flexprice.ApiKey("k", args));
+    const { inputs } = await registrationOf(() => new flexprice.ApiKey("k", args));
     assert.deepEqual(inputs, { ...args, namePrefix: "k", __provider: KEY_PROVIDER });
   });
 
-  it("keeps the key to adopt, and the key itself, secret", async () => {
+  it("registers the value of an ApiKey and of the key to adopt as secrets", async () => {
     const adopt = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
-    let outputs: string[] | undefined;
-    const look: pulumi.ResourceTransformation = ({ opts }) => {
-      outputs = (opts as pulumi.CustomResourceOptions).additionalSecretOutputs;
-      return undefined;
-    };
-    const { inputs } = await registration(
-      () =>
-        new flexprice.ApiKey(
-          "k",
-          { adopt },
-          { transformations: [look], additionalSecretOutputs: ["name"] },
-        ),
-    );
-    assert.deepEqual(outputs, ["name", "apiKey"]);
-    assert.deepEqual(inputs["adopt"], { [SECRET_MARK]: SECRET_VALUE, value: adopt });
+    const { values, transformation } = recordOption("additionalSecretOutputs");
+    const options = { transformations: [transformation], additionalSecretOutputs: ["name"] };
+    const { inputs } = await registrationOf(() => new flexprice.ApiKey("k", { adopt }, options));
+    assert.deepEqual(values[KEY_TYPE], ["name", "apiKey"]);
+    assert.deepEqual(inputs["adopt"], secret(adopt));
   });
 
-  it("reads what is managed elsewhere by its id, with no input but the connection", async () => {
-    const account = await registration(() =>
-      flexprice.ServiceAccount.get("theirs", "user_1", { connection: "india" }),
+  it("reads an object in get by its id, with the connection as the only input", async () => {
+    const connection = "india";
+    const name = "existing";
+    assert.deepEqual(
+      await registrationOf(() => flexprice.ServiceAccount.get(name, "user_1", { connection })),
+      {
+        type: ACCOUNT_TYPE,
+        name,
+        id: "user_1",
+        inputs: { connection, __provider: ACCOUNT_PROVIDER },
+      },
     );
-    assert.deepEqual(account, {
-      type: ACCOUNT_TYPE,
-      name: "theirs",
-      id: "user_1",
-      inputs: { connection: "india", __provider: ACCOUNT_PROVIDER },
-    });
-    const key = await registration(() =>
-      flexprice.ApiKey.get("theirs", "secret_1", { connection: "india" }),
+    assert.deepEqual(
+      await registrationOf(() => flexprice.ApiKey.get(name, "secret_1", { connection })),
+      { type: KEY_TYPE, name, id: "secret_1", inputs: { connection, __provider: KEY_PROVIDER } },
     );
-    assert.deepEqual(key, {
-      type: KEY_TYPE,
-      name: "theirs",
-      id: "secret_1",
-      inputs: { connection: "india", __provider: KEY_PROVIDER },
-    });
   });
 
-  it("hands the key on that a program knows of one managed elsewhere, as a secret", async () => {
-    const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
-    const made = flexprice.ApiKey.get("theirs", "secret_1", { apiKey });
-    assert.equal(await pulumi.isSecret(made.apiKey), true);
-    assert.equal(await new Promise((resolve) => made.apiKey.apply(resolve)), apiKey);
+  it("returns the value that a program passes to ApiKey.get as a secret", async () => {
+    const value = "sk_01M85FAKMEBXGA1EGXE598V40Z";
+    const { apiKey } = flexprice.ApiKey.get("existing", "secret_1", { apiKey: value });
+    assert.equal(await pulumi.isSecret(apiKey), true);
+    assert.equal(await resolved(apiKey), value);
   });
 
-  it("tells its resources by their types, as policies do", () => {
+  it("recognizes its resources by their types in isInstance, as policies need", () => {
     assert.equal(flexprice.ServiceAccount.__pulumiType, ACCOUNT_TYPE);
     assert.equal(flexprice.ApiKey.__pulumiType, KEY_TYPE);
-    const key = flexprice.ApiKey.get("theirs", "secret_1");
+    const key = flexprice.ApiKey.get("existing", "secret_1");
     assert.equal(flexprice.ApiKey.isInstance(key), true);
     assert.equal(flexprice.ServiceAccount.isInstance(key), false);
     assert.equal(flexprice.ServiceAccount.isInstance({ __pulumiType: ACCOUNT_TYPE }), true);
-    for (const other of [undefined, null, "key", {}]) {
-      assert.equal(flexprice.ApiKey.isInstance(other), false);
+    for (const value of [undefined, null, "key", {}]) {
+      assert.equal(flexprice.ApiKey.isInstance(value), false);
     }
   });
 
-  describe("refuses in one sentence, with what to do", () => {
-    // TypeScript rejects these. JavaScript does not.
-    const nothing = undefined as unknown as { roles: string[] };
-    const cases: Record<string, [make: () => unknown, message: string]> = {
-      "the import of an account": [
+  describe("rejects with a message and without a stack trace", () => {
+    const cases: Record<string, [declare: () => unknown, message: string]> = {
+      "a ServiceAccount with the option import": [
         () => new flexprice.ServiceAccount("ci", { roles: [] }, { import: "user_1" }),
         'Could not declare ServiceAccount "ci".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and adopt the existing object with adopt: "user_1" in the arguments.',
       ],
-      "the import of a key": [
+      "an ApiKey with the option import": [
         () => new flexprice.ApiKey("k", {}, { import: "secret_1" }),
         'Could not declare ApiKey "k".\n  Reason: dynamic resources have no option "import"\n  What to do: leave it out, and adopt the existing object with adopt: { id: "secret_1", apiKey: … } in the arguments.',
       ],
-      "an account without arguments": [
-        () => new flexprice.ServiceAccount("ci", nothing),
+      "a ServiceAccount without arguments": [
+        () => new flexprice.ServiceAccount("ci", NO_ARGS),
         'Could not declare ServiceAccount "ci".\n  Reason: it has no arguments\n  What to do: pass them as the second argument, at least { roles: … }.',
       ],
-      "an identity without arguments": [
-        () => new flexprice.ServiceIdentity("ci", nothing),
+      "a ServiceIdentity without arguments": [
+        () => new flexprice.ServiceIdentity("ci", NO_ARGS),
         'Could not declare ServiceIdentity "ci".\n  Reason: it has no arguments\n  What to do: pass them as the second argument, at least { roles: … }.',
       ],
-      "an identity that adopts no account": [
+      "a ServiceIdentity whose adopt has no account": [
         () => {
           const adopt = { id: "user_1" } as never;
           return new flexprice.ServiceIdentity("ci", { roles: ["event_reader"], adopt });
         },
         'Could not declare ServiceIdentity "ci".\n  Reason: "adopt" has no serviceAccountId\n  What to do: set adopt: { serviceAccountId: "user_…" }, with the id of the existing account.',
       ],
-      "an identity that is moved from nothing": [
+      "a ServiceIdentity whose movedFrom has no names": [
         () => new flexprice.ServiceIdentity("ci", { roles: ["event_reader"], movedFrom: {} }),
         'Could not declare ServiceIdentity "ci".\n  Reason: "movedFrom" names neither a serviceAccount nor a key\n  What to do: set movedFrom: { serviceAccount: …, key: … }, with the logical names that the two resources had.',
       ],
-      "a key that is to go with something else": [
+      "an ApiKey with the option deletedWith": [
         () => {
           const deletedWith = new flexprice.ServiceAccount("owner", { roles: ["event_reader"] });
           return new flexprice.ApiKey("k", {}, { deletedWith });
         },
         'Could not declare ApiKey "k".\n  Reason: the option "deletedWith" would drop the key from the state without revoking it\n  What to do: leave it out: a key is revoked before its account is archived.',
       ],
-      "an identity that is to go with something else": [
+      "a ServiceIdentity with the option deletedWith": [
         () => {
           const roles = ["event_reader"];
           const deletedWith = new flexprice.ServiceAccount("owner", { roles });
@@ -361,27 +362,25 @@ describe("index", () => {
         'Could not declare ServiceIdentity "ci".\n  Reason: the option "deletedWith" would drop the key from the state without revoking it\n  What to do: leave it out: a key is revoked before its account is archived.',
       ],
     };
-    for (const [what, [make, message]] of Object.entries(cases)) {
-      it(what, () => {
-        // Pulumi only shows its message, without a stack trace.
-        assert.throws(make, (error) => {
+    for (const [title, [declare, message]] of Object.entries(cases)) {
+      it(title, () => {
+        // Pulumi shows only the message of this error.
+        assert.throws(declare, (error) => {
           assert(pulumi.RunError.isInstance(error));
           assert.equal(error.message, message);
           return true;
         });
       });
     }
+  });
 
-    it("and takes what only looks like it", async () => {
-      const opts = {
-        import: undefined,
-        deletedWith: undefined,
-      } as unknown as pulumi.CustomResourceOptions;
-      const { inputs } = await registration(
-        () => new flexprice.ApiKey("k", null as unknown as undefined, opts),
-      );
-      assert.deepEqual([inputs["namePrefix"], inputs["type"]], ["k", "private_key"]);
-    });
+  it("accepts an ApiKey with null as arguments and undefined options", async () => {
+    const options = {
+      import: undefined,
+      deletedWith: undefined,
+    } as unknown as pulumi.CustomResourceOptions;
+    const { inputs } = await registrationOf(() => new flexprice.ApiKey("k", NULL, options));
+    assert.deepEqual([inputs["namePrefix"], inputs["type"]], ["k", "private_key"]);
   });
 
   describe("ServiceIdentity", () => {
@@ -395,82 +394,73 @@ describe("index", () => {
       __provider: KEY_PROVIDER,
     };
 
-    async function registrations(args: flexprice.ServiceIdentityArgs) {
-      registered.length = 0;
+    async function register(args: flexprice.ServiceIdentityArgs) {
+      registrations.length = 0;
       const { key } = new flexprice.ServiceIdentity("ingestor", args);
-      await new Promise((resolve) => key.urn.apply(resolve));
-      return registered.map(({ type, name, inputs }) => ({ type, name, inputs }));
+      await resolved(key.urn);
+      return registrations.map(({ type, name, inputs }) => ({ type, name, inputs }));
     }
 
-    it("is an account and a key of 90 days that overlaps with its successor", async () => {
-      assert.deepEqual(await registrations({ roles: ["event_ingestor"] }), [
+    it("registers an account and a key that lives 90 days and rotates 14 days before", async () => {
+      assert.deepEqual(await register({ roles: ["event_ingestor"] }), [
         { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
         { type: ACCOUNT_TYPE, name: "ingestor", inputs: { ...account, namePrefix: "ingestor" } },
         { type: KEY_TYPE, name: "ingestor", inputs: { ...key, namePrefix: "ingestor" } },
       ]);
     });
 
-    it("takes over what it is moved from: the key beside its account, or below it", async () => {
-      const seen: Record<string, unknown> = {};
-      const look: pulumi.ResourceTransformation = ({ type, opts }) => {
-        seen[type] = opts.aliases;
-        return undefined;
+    it("has aliases for the names in movedFrom: of a key beside its account, and of one below it", async () => {
+      const { values, transformation } = recordOption("aliases");
+      const args = {
+        roles: ["event_ingestor"],
+        movedFrom: { serviceAccount: "old", key: "old-key" },
       };
-      const identity = (opts: pulumi.ComponentResourceOptions, movedFrom = {}) => {
-        const args = { roles: ["event_ingestor"], movedFrom };
-        const options = { transformations: [look], ...opts };
-        return new flexprice.ServiceIdentity("relay", args, options);
-      };
-      const movedFrom = { serviceAccount: "old", key: "old-key" };
-      await resolved(identity({}, movedFrom).apiKey);
+      const options = { transformations: [transformation] };
+      await resolved(new flexprice.ServiceIdentity("relay", args, options).apiKey);
       const start = "urn:pulumi:stack::project::";
-      const moved = { type: "flexprice:index:ServiceAccount" };
-      assert.deepEqual(seen[ACCOUNT_TYPE], [`${start}${ACCOUNT_TYPE}::old`, moved]);
-      const [beside, below, ...others] = seen[KEY_TYPE] as [string, pulumi.Alias, unknown];
+      const pluginType = { type: "flexprice:index:ServiceAccount" };
+      assert.deepEqual(values[ACCOUNT_TYPE], [`${start}${ACCOUNT_TYPE}::old`, pluginType]);
+      const [beside, below, ...others] = values[KEY_TYPE] as [string, pulumi.Alias, unknown];
       assert.equal(beside, `${start}${KEY_TYPE}::old-key`);
       assert.deepEqual(others, [{ type: "flexprice:index:ApiKey" }]);
       const parent = await resolved(pulumi.output(below.parent));
       assert.deepEqual([below.name, parent], ["old-key", `${start}${ACCOUNT_TYPE}::old`]);
     });
 
-    it("leaves keys to an adopted account by default", async () => {
+    it("registers an adopted account without forceDestroy by default", async () => {
       const adopt = { serviceAccountId: "user_1" };
-      const [, account] = await registrations({ roles: ["event_ingestor"], adopt });
+      const [, account] = await register({ roles: ["event_ingestor"], adopt });
       assert.equal(account?.inputs["forceDestroy"], false);
     });
 
-    it("hands protect to its account, and not to the key, which rotates", async () => {
-      const seen: Record<string, boolean | undefined> = {};
-      const look: pulumi.ResourceTransformation = ({ type, opts }) => {
-        seen[type] = opts.protect;
-        return undefined;
-      };
-      const { key: made } = new flexprice.ServiceIdentity(
+    it("protects its account, but not the key, which rotates", async () => {
+      const { values, transformation } = recordOption("protect");
+      const { key } = new flexprice.ServiceIdentity(
         "ingestor",
         { roles: ["event_ingestor"] },
-        { protect: true, transformations: [look] },
+        { protect: true, transformations: [transformation] },
       );
-      await new Promise((resolve) => made.urn.apply(resolve));
-      assert.equal(seen[KEY_TYPE], false);
-      assert.notEqual(seen[ACCOUNT_TYPE], false);
+      await resolved(key.urn);
+      assert.equal(values[KEY_TYPE], false);
+      assert.notEqual(values[ACCOUNT_TYPE], false);
     });
 
-    it("overlaps for half of a short lifetime", async () => {
+    it("rotates its key halfway through a lifetime under 28 days", async () => {
       for (const [expiresIn, rotateBefore] of [
         ["28d", "14d"],
         ["27d", "1166400s"],
         [pulumi.output("2h"), "3600s"],
         ["nonsense", "14d"],
       ] as const) {
-        const [, , key] = await registrations({ roles: ["event_ingestor"], expiresIn });
+        const [, , key] = await register({ roles: ["event_ingestor"], expiresIn });
         assert.equal(key?.inputs["rotateBefore"], rotateBefore);
       }
     });
 
-    it("hands on what is given", async () => {
+    it("passes its arguments on to its account and its key", async () => {
       const names = { name: "Ingestor", namePrefix: "robot" };
       const connection = "india";
-      const ofKey = {
+      const keyArgs = {
         expiresIn: "30d",
         rotateBefore: "7d",
         rotationTriggers: { release: "1" },
@@ -480,8 +470,8 @@ describe("index", () => {
       const forceDestroy = false;
       const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
       const adopt = { serviceAccountId: "user_1", key: { id: "secret_1", apiKey } };
-      const args = { roles, connection, forceDestroy, adopt, ...names, ...ofKey };
-      assert.deepEqual(await registrations(args), [
+      const args = { roles, connection, forceDestroy, adopt, ...names, ...keyArgs };
+      assert.deepEqual(await register(args), [
         { type: "flexprice:index:ServiceIdentity", name: "ingestor", inputs: {} },
         {
           type: ACCOUNT_TYPE,
@@ -492,53 +482,54 @@ describe("index", () => {
           type: KEY_TYPE,
           name: "ingestor",
           inputs: {
-            ...{ ...key, connection, namePrefix: "Ingestor", ...ofKey },
-            adopt: { [SECRET_MARK]: SECRET_VALUE, value: adopt.key },
+            ...{ ...key, connection, namePrefix: "Ingestor", ...keyArgs },
+            adopt: secret(adopt.key),
           },
         },
       ]);
     });
 
-    // TypeScript rejects null, and an output without a value. JavaScript does not.
-    const nothing = null as unknown as undefined;
-    const empty = pulumi.output(undefined) as unknown as pulumi.Output<string>;
     const cases: Record<
       string,
       [args: object, account: [name: unknown, prefix: string], keyPrefix: string]
     > = {
-      "a name: the account has it, the key's name begins with it": [
+      "uses a name for the account, and as the prefix of the key": [
         { name: "Ingestor" },
         ["Ingestor", "ingestor"],
         "Ingestor",
       ],
-      "a name that an output holds": [
+      "accepts an output as the name": [
         { name: pulumi.output("Ingestor") },
         ["Ingestor", "ingestor"],
         "Ingestor",
       ],
-      "a prefix: both begin with it": [{ namePrefix: "robot" }, [undefined, "robot"], "robot"],
-      "a prefix that an output holds": [
+      "uses a prefix for both": [{ namePrefix: "robot" }, [undefined, "robot"], "robot"],
+      "accepts an output as the prefix": [
         { namePrefix: pulumi.output("robot") },
         [undefined, "robot"],
         "robot",
       ],
-      "outputs that hold nothing": [
-        { name: empty, namePrefix: empty },
+      "uses its logical name as the prefix if outputs have no value": [
+        { name: EMPTY_OUTPUT, namePrefix: EMPTY_OUTPUT },
         [undefined, "ingestor"],
         "ingestor",
       ],
-      "a prefix beside a name that is nothing": [
-        { name: empty, namePrefix: "robot" },
+      "uses a prefix if the name is an output without a value": [
+        { name: EMPTY_OUTPUT, namePrefix: "robot" },
         [undefined, "robot"],
         "robot",
       ],
-      null: [{ name: nothing, namePrefix: nothing }, [null, "ingestor"], "ingestor"],
+      "uses its logical name as the prefix if the program sets null": [
+        { name: NULL, namePrefix: NULL },
+        [null, "ingestor"],
+        "ingestor",
+      ],
     };
-    for (const [what, [args, ofAccount, keyPrefix]] of Object.entries(cases)) {
-      it(`takes ${what}`, async () => {
-        const [, account, key] = await registrations({ roles: ["event_ingestor"], ...args });
+    for (const [title, [args, accountNames, keyPrefix]] of Object.entries(cases)) {
+      it(title, async () => {
+        const [, account, key] = await register({ roles: ["event_ingestor"], ...args });
         const { name, namePrefix } = account?.inputs ?? {};
-        assert.deepEqual([name, namePrefix], ofAccount);
+        assert.deepEqual([name, namePrefix], accountNames);
         assert.deepEqual([key?.inputs["name"], key?.inputs["namePrefix"]], [undefined, keyPrefix]);
       });
     }

@@ -14,12 +14,12 @@ function load(): Runtime {
   return require(path) as Runtime;
 }
 
-const request = (config: Record<string, string>) =>
+const request = (config: Record<string, string | undefined>) =>
   ({ config: { get: (key: string) => config[key] } }) as unknown as dynamic.ConfigureRequest;
 
-describe("runtime", () => {
-  const { error } = console;
-  const environment = { ...process.env };
+describe("the runtime of the dynamic provider", () => {
+  const { error: originalError } = console;
+  const originalEnvironment = { ...process.env };
   const fixture = UnitFixture.forEachTest();
   let runtime: Runtime;
   let home: string;
@@ -27,25 +27,33 @@ describe("runtime", () => {
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
-    // Notes about creates go there, not into the home of the person who runs the tests.
+    // Notes about creates go there, not into the home of whoever runs the tests.
     home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-home-"));
     process.env["PULUMI_HOME"] = home;
     runtime = load();
   });
   afterEach(async () => {
-    console.error = error;
-    process.env = { ...environment };
+    console.error = originalError;
+    process.env = { ...originalEnvironment };
     rmSync(home, { recursive: true, force: true });
   });
 
-  const configure = (config: Record<string, string>) =>
-    Promise.all(
-      [runtime.serviceAccount, runtime.apiKey].map((provider) =>
-        provider.configure?.(request(config)),
-      ),
+  /** Configures both providers for the embedded Flexprice, unless other settings are given. */
+  const configure = (settings: Record<string, string | undefined> = {}) => {
+    const { emulator, operator } = fixture;
+    const defaults = { "flexprice:baseUrl": emulator.url, "flexprice:apiKey": operator.apiKey };
+    const config = request({ ...defaults, ...settings });
+    return Promise.all(
+      [runtime.serviceAccount, runtime.apiKey].map((provider) => provider.configure?.(config)),
     );
+  };
+  const captureErrors = (): string[] => {
+    const lines: string[] = [];
+    console.error = (...parts: unknown[]) => lines.push(parts.join(" "));
+    return lines;
+  };
 
-  it("exports the names that stand in every state, and nothing else", () => {
+  it("exports the names that every state contains, and nothing else", () => {
     assert.deepEqual(Object.keys(runtime).sort(), ["apiKey", "serviceAccount"]);
     for (const provider of [runtime.serviceAccount, runtime.apiKey]) {
       const handlers = [
@@ -64,12 +72,8 @@ describe("runtime", () => {
     }
   });
 
-  it("takes the config over before anything is awaited", async () => {
-    const { apiKey } = fixture.operator;
-    const configured = configure({
-      "flexprice:baseUrl": fixture.emulator.url,
-      "flexprice:apiKey": apiKey,
-    });
+  it("uses the config even if the engine does not wait for configure", async () => {
+    const configured = configure();
     const account = { namePrefix: "ci", roles: ["event_ingestor"] };
     const created = await runtime.serviceAccount.create?.(account);
     await configured;
@@ -77,7 +81,7 @@ describe("runtime", () => {
     const inputs: KeyInputs = { type: "private_key", serviceAccountId: created.id };
     const key = await runtime.apiKey.create?.(inputs);
     assert.equal(key?.outs?.userId, created.id);
-    // Both share a connection: the caller was requested once.
+    // Both share a connection, so the caller is read once.
     assert.deepEqual(fixture.log, ["GET /users/me", "POST /users", "POST /secrets/api/keys"]);
     await runtime.apiKey.delete?.(key.id, key.outs);
     await runtime.serviceAccount.delete?.(created.id, created.outs);
@@ -87,67 +91,58 @@ describe("runtime", () => {
     );
   });
 
-  it("updates what the plugin created, so that its state names this code", async () => {
-    const { apiKey } = fixture.operator;
-    await configure({ "flexprice:baseUrl": fixture.emulator.url, "flexprice:apiKey": apiKey });
+  it("updates an object that the plugin created, so that the state contains __provider", async () => {
+    await configure();
     const inputs = { namePrefix: "ci", roles: ["event_ingestor"] };
     const created = await runtime.serviceAccount.create?.(inputs);
     assert(created);
-    const diff = (state: object) => runtime.serviceAccount.diff?.(created.id, state, inputs);
-    assert.equal((await diff({ ...created.outs }))?.changes, true);
-    const known = await diff({ ...created.outs, __provider: "exports.handler = …" });
-    assert.equal(known?.changes, false);
+    const changes = async (state: object) =>
+      (await runtime.serviceAccount.diff?.(created.id, state, inputs))?.changes;
+    assert.equal(await changes({ ...created.outs }), true);
+    assert.equal(await changes({ ...created.outs, __provider: "exports.handler = …" }), false);
   });
 
-  it("keeps notes of creates under way in Pulumi's home", async () => {
-    await configure({
-      "flexprice:baseUrl": fixture.emulator.url,
-      "flexprice:apiKey": fixture.operator.apiKey,
-    });
-    const notes = () => {
+  it("keeps a note in Pulumi's home during a create", async () => {
+    await configure();
+    const countNotes = () => {
       const folder = join(home, "flexprice", "creates");
       return existsSync(folder) ? readdirSync(folder).length : 0;
     };
-    let during = 0;
+    let notesDuringCreate = 0;
     fixture.emulator.faults.decide = ({ path }) => {
-      if (path === "/v1/users") during = notes();
+      if (path === "/v1/users") notesDuringCreate = countNotes();
       return undefined;
     };
     await runtime.serviceAccount.create?.({ namePrefix: "ci", roles: ["event_ingestor"] });
-    assert.deepEqual([during, notes()], [1, 0]);
+    assert.deepEqual([notesDuringCreate, countNotes()], [1, 0]);
   });
 
-  it("goes on without notes where it can keep none, and says so once", async () => {
-    const shown: unknown[] = [];
-    console.error = (...parts: unknown[]) => shown.push(parts.join(" "));
-    writeFileSync(join(home, "flexprice"), "a file where the folder is to be");
+  it("creates without notes if it cannot write them, and warns once", async () => {
+    const errors = captureErrors();
+    writeFileSync(join(home, "flexprice"), "a file in place of the folder");
     runtime = load();
-    await configure({
-      "flexprice:baseUrl": fixture.emulator.url,
-      "flexprice:apiKey": fixture.operator.apiKey,
-    });
+    await configure();
     for (const namePrefix of ["one", "two"]) {
       await runtime.serviceAccount.create?.({ namePrefix, roles: ["event_ingestor"] });
     }
     assert.equal(fixture.emulator.accounts().length, 2);
-    assert.equal(shown.length, 1);
+    assert.equal(errors.length, 1);
     assert.match(
-      String(shown[0]),
+      errors.join(),
       /^warning: Notes about creates cannot be kept in .*creates \(E\w+\)\./,
     );
   });
 
-  it("reads the environment when it is needed", async () => {
+  it("uses environment variables if the engine does not call configure", async () => {
     process.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
     process.env["FLEXPRICE_API_KEY"] = fixture.operator.apiKey;
     await runtime.serviceAccount.create?.({ name: "ci", roles: ["event_ingestor"] });
     assert.equal(fixture.emulator.accounts().length, 1);
   });
 
-  it("keeps connections apart", async () => {
+  it("uses a separate credential for each connection", async () => {
     const other = fixture.emulator.createTenant();
     await configure({
-      "flexprice:baseUrl": fixture.emulator.url,
       "flexprice:connections": JSON.stringify({
         a: { apiKey: fixture.operator.apiKey },
         b: { apiKey: other.apiKey },
@@ -162,17 +157,16 @@ describe("runtime", () => {
     );
   });
 
-  it("fails without a credential when something is to be done, and only warns at preview", async () => {
-    const shown: unknown[] = [];
-    console.error = (...parts: unknown[]) => shown.push(parts.join(" "));
+  it("warns once in previews if no credential is configured, and fails in create", async () => {
+    const errors = captureErrors();
     runtime = load();
-    await configure({ "flexprice:baseUrl": fixture.emulator.url });
+    await configure({ "flexprice:apiKey": undefined });
     const inputs = { name: "ci", roles: ["event_reader"] };
     for (const _ of [1, 2]) {
       assert.deepEqual(await runtime.serviceAccount.check?.({}, inputs), { inputs, failures: [] });
     }
-    assert.equal(shown.length, 1);
-    assert.match(String(shown[0]), /^warning: No Flexprice credential is configured/);
+    assert.equal(errors.length, 1);
+    assert.match(errors.join(), /^warning: No Flexprice credential is configured/);
     await assert.rejects(async () => runtime.serviceAccount.create?.(inputs), {
       kind: "configuration",
       operation: 'create service account "ci"',
@@ -180,20 +174,16 @@ describe("runtime", () => {
     });
   });
 
-  it("shows broken settings as failures of the check", async () => {
-    await configure({ "flexprice:baseUrl": "ftp://x.io", "flexprice:apiKey": "a-key-of-mine" });
+  it("returns invalid settings as check failures", async () => {
+    await configure({ "flexprice:baseUrl": "ftp://x.io" });
     const checked = await runtime.apiKey.check?.({}, { name: "k" } as KeyInputs);
     const [failure, ...others] = checked?.failures ?? [];
     assert.deepEqual(others, []);
     assert.match(failure?.reason ?? "", /^Could not use config key flexprice:baseUrl\./);
   });
 
-  it("asks nothing at preview when told not to", async () => {
-    await configure({
-      "flexprice:baseUrl": fixture.emulator.url,
-      "flexprice:apiKey": "a-key-of-mine",
-      "flexprice:preflight": "false",
-    });
+  it("sends no request in a preview if preflight is false", async () => {
+    await configure({ "flexprice:apiKey": "an-invalid-key", "flexprice:preflight": "false" });
     const checked = await runtime.serviceAccount.check?.(
       {},
       { name: "a", roles: ["event_reader"] },

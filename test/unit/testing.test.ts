@@ -8,22 +8,22 @@ import { type EmbeddedFlexprice, startFlexprice } from "../../provider/testing";
 import { EmulatorClient } from "../support/emulator-client";
 import { DAY } from "./fixture";
 
-describe("testing", () => {
+describe("startFlexprice", () => {
   let flexprice: EmbeddedFlexprice;
   beforeEach(async () => {
     flexprice = await startFlexprice();
   });
   afterEach(() => flexprice.stop());
 
-  async function me(apiKey: string, url = flexprice.url) {
-    const answer = await fetch(`${url}/users/me`, { headers: { "x-api-key": apiKey } });
-    await answer.arrayBuffer();
-    return { status: answer.status, date: Date.parse(answer.headers.get("date") ?? "") };
+  async function useKey(apiKey: string, url = flexprice.url) {
+    const response = await fetch(`${url}/users/me`, { headers: { "x-api-key": apiKey } });
+    await response.arrayBuffer();
+    return { status: response.status, date: Date.parse(response.headers.get("date") ?? "") };
   }
 
-  it("starts a new server with nothing in it but an operator with a working key", async () => {
+  it("starts an empty server, with an operator who has a working key", async () => {
     const { operator } = flexprice;
-    assert.equal((await me(operator.apiKey)).status, 200);
+    assert.equal((await useKey(operator.apiKey)).status, 200);
     assert.deepEqual(flexprice.accounts(), []);
     assert.deepEqual(
       flexprice.keys().map(({ userId, value }) => [userId, value]),
@@ -33,23 +33,22 @@ describe("testing", () => {
       flexprice.requests.map(({ method, path, status }) => [method, path, status]),
       [["GET", "/v1/users/me", 200]],
     );
-    const other = await startFlexprice();
+    await using other = await startFlexprice();
     assert.notEqual(other.url, flexprice.url);
-    await other.stop();
   });
 
-  it("provides an environment that overrides the settings of the shell", () => {
+  it("returns an environment that overrides the settings of the shell", () => {
     const connections = JSON.stringify({ production: { apiKey: "sk_01REAL" } });
-    const surrounding = {
+    const shellEnvironment = {
       FLEXPRICE_BASE_URL: "https://us.api.flexprice.io",
-      FLEXPRICE_ACCESS_TOKEN: "a-token-of-mine",
+      FLEXPRICE_ACCESS_TOKEN: "a-real-token",
       FLEXPRICE_ENVIRONMENT_ID: "env_real",
       FLEXPRICE_CONNECTIONS: connections,
       FLEXPRICE_PREFLIGHT: "false",
     };
     const source = {
       config: () => undefined,
-      environment: { ...surrounding, ...flexprice.environment },
+      environment: { ...shellEnvironment, ...flexprice.environment },
     };
     assert.deepEqual(readSettings(source), {
       baseUrl: flexprice.url,
@@ -63,45 +62,45 @@ describe("testing", () => {
     assert.throws(() => readSettings(source, "production"), { kind: "configuration" });
   });
 
-  it("moves the server's clock ahead", async () => {
+  it("moves the server's clock ahead with advance", async () => {
     const { userId, environmentId, apiKey } = flexprice.operator;
     const { value } = flexprice.createKey(userId, environmentId, {
       name: "short",
       expiresAt: new Date(Date.now() + 2 * DAY),
     });
     flexprice.advance("1d");
-    assert.equal((await me(value)).status, 200);
+    assert.equal((await useKey(value)).status, 200);
     flexprice.advance("25h");
-    const { status } = await me(value);
-    const { date } = await me(apiKey);
+    const { status } = await useKey(value);
+    const { date } = await useKey(apiKey);
     assert.deepEqual([status, Math.round((date - Date.now()) / DAY)], [401, 2]);
     assert.throws(() => flexprice.advance("soon"), /"soon" is not a duration/);
   });
 
   it("delays revocations by revocationDelayMs", async () => {
-    await using slow = await startFlexprice({ revocationDelayMs: 120_000 });
-    const { userId, environmentId } = slow.operator;
-    const { id, value } = slow.createKey(userId, environmentId, { name: "k" });
-    assert.equal((await me(value, slow.url)).status, 200);
-    slow.revokeKey(id);
-    assert.equal((await me(value, slow.url)).status, 200);
-    slow.advance("2m");
-    assert.equal((await me(value, slow.url)).status, 401);
+    await using delayed = await startFlexprice({ revocationDelayMs: 120_000 });
+    const { userId, environmentId } = delayed.operator;
+    const { id, value } = delayed.createKey(userId, environmentId, { name: "k" });
+    assert.equal((await useKey(value, delayed.url)).status, 200);
+    delayed.revokeKey(id);
+    assert.equal((await useKey(value, delayed.url)).status, 200);
+    delayed.advance("2m");
+    assert.equal((await useKey(value, delayed.url)).status, 401);
   });
 
-  it("delays writes for other requests by replicaLagMs", async () => {
-    await using late = await startFlexprice({ replicaLagMs: 3_600_000 });
-    const { apiKey } = late.operator;
-    const client = new EmulatorClient(late.url, { apiKey });
+  it("hides new writes from reads for replicaLagMs", async () => {
+    await using lagging = await startFlexprice({ replicaLagMs: 3_600_000 });
+    const { apiKey } = lagging.operator;
+    const client = new EmulatorClient(lagging.url, { apiKey });
     assert.equal((await client.makeAccount()).status, 201);
-    const [account] = late.accounts();
+    const [account] = lagging.accounts();
     const key = { name: "k", type: "private_key", service_account_id: account?.id };
     assert.equal(await client.status("POST", "/secrets/api/keys", key), 404);
-    late.advance("1h");
+    lagging.advance("1h");
     assert.equal(await client.status("POST", "/secrets/api/keys", key), 201);
   });
 
-  it("says how to get a Pulumi CLI if a stack needs one, and leaves no folder", async () => {
+  it("rejects a stack without a Pulumi CLI, says how to get one, and leaves no folder", async () => {
     const { PATH, TMPDIR } = process.env;
     const folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-unit-"));
     Object.assign(process.env, { PATH: folder, TMPDIR: folder });
@@ -126,13 +125,13 @@ describe("testing", () => {
     }
   });
 
-  it("creates no stack that nothing would remove, after it is stopped", async () => {
+  it("rejects a stack after stop, since nothing would remove it", async () => {
     const stopped = await startFlexprice();
     await stopped.stop();
     await assert.rejects(stopped.stack("."), /^Error: this Flexprice is stopped: start another/);
   });
 
-  it("needs no Pulumi SDK as long as no stack is used", () => {
+  it("does not load the Pulumi SDK without a stack", () => {
     const script = `
       const { startFlexprice } = require("./provider/testing");
       startFlexprice().then((flexprice) => flexprice.stop()).then(() => {
@@ -143,14 +142,14 @@ describe("testing", () => {
     assert.equal(stdout, "0\n", stderr);
   });
 
-  it("can be stopped twice", async () => {
+  it("returns a server that can be stopped twice", async () => {
     await flexprice.stop();
     await flexprice.stop();
-    await assert.rejects(me(flexprice.operator.apiKey));
+    await assert.rejects(useKey(flexprice.operator.apiKey));
   });
 
-  it("stops at the end of a block", async () => {
+  it("returns a server that await using stops", async () => {
     await flexprice[Symbol.asyncDispose]();
-    await assert.rejects(me(flexprice.operator.apiKey));
+    await assert.rejects(useKey(flexprice.operator.apiKey));
   });
 });

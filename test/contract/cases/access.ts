@@ -52,7 +52,7 @@ export const AUTHENTICATION: ContractCase[] = [
   rejected("an API key as Bearer", { token: "sk_01M85FAKMEBXGA1EGXE598V40Z" }, {}, INVALID_TOKEN),
   rejected("a bad token", { token: "a.b.c" }, {}, INVALID_TOKEN),
   rejected(
-    "no Bearer before the token",
+    "a token without Bearer",
     "nobody",
     { Authorization: "{operator.accessToken}" },
     { error: "Invalid authorization header format" },
@@ -77,7 +77,7 @@ export const AUTHENTICATION: ContractCase[] = [
     key: accountKey({ expires_at: "0001-01-01T00:00:00Z" }),
   }),
   contractCase(
-    "a bad key falls through to a good token",
+    "an invalid key with a valid token",
     me(
       { token: "{operator.accessToken}", environment: "{operator.environmentId}" },
       { "x-api-key": "sk_bad" },
@@ -100,7 +100,7 @@ export const AUTHENTICATION: ContractCase[] = [
     EVENT_KEY,
   ),
   contractCase(
-    "a token without an environment, where one is needed",
+    "a token without an environment, for a route that needs one",
     roles("", AS_TOKEN),
     403,
     NO_ENVIRONMENT,
@@ -112,7 +112,7 @@ export const AUTHENTICATION: ContractCase[] = [
     NO_ENVIRONMENT,
   ),
   contractCase(
-    "a token with an unknown environment, where none is needed",
+    "a token with an unknown environment, for a route that needs none",
     me({ token: "{operator.accessToken}", environment: "env_nope" }),
     403,
     NO_ENVIRONMENT,
@@ -196,7 +196,7 @@ export const AUTHENTICATION: ContractCase[] = [
     },
   ),
   contractCase(
-    "signing up with what is no e-mail address",
+    "signing up without a valid e-mail address",
     signIn("signup", { email: "nobody", password: "long enough", tenant_name: "New" }),
     400,
     new Placeholder("a validation error", (value) => field(value, "code") === "validation_error"),
@@ -277,14 +277,14 @@ export const ROLES: ContractCase[] = [
   ),
   contractCase("an unknown role", roles("/custom_role"), 404, { error: "Role not found" }),
   contractCase(
-    "by an event key",
+    "one role, with an event key",
     roles("/event_ingestor", AS_KEY),
     200,
     { role: INGESTOR },
     EVENT_KEY,
   ),
   contractCase(
-    "all roles, by an event key",
+    "all roles, with an event key",
     roles("", AS_KEY),
     200,
     rolesWith({ ...SUPER_ADMIN, ...EVENT_ROLES, ...WIDE_ROLES }),
@@ -334,7 +334,7 @@ const badEvents = (what: string, events: unknown): ContractCase =>
     ingestor,
   );
 
-export const WHAT_KEYS_MAY_DO: ContractCase[] = [
+export const PERMISSIONS_OF_KEYS: ContractCase[] = [
   contractCase(
     "event_ingestor sends an event",
     withKey("POST", "/events", EVENT),
@@ -343,7 +343,7 @@ export const WHAT_KEYS_MAY_DO: ContractCase[] = [
     ingestor,
   ),
   contractCase(
-    "event_ingestor sends several",
+    "event_ingestor sends several events",
     withKey("POST", "/events/bulk", { events: [EVENT, EVENT] }),
     202,
     { message: "Events accepted for processing" },
@@ -357,7 +357,7 @@ export const WHAT_KEYS_MAY_DO: ContractCase[] = [
     ingestor,
   ),
   contractCase(
-    "event_ingestor sends an event of nobody",
+    "event_ingestor sends an event without a customer",
     withKey("POST", "/events", { event_name: "call" }),
     400,
     failure("validation_error", "Invalid request payload"),
@@ -373,40 +373,40 @@ export const WHAT_KEYS_MAY_DO: ContractCase[] = [
   badEvents("a bad event among them", { events: [EVENT, { event_name: "call" }] }),
   badEvents("more than a thousand events", { events: Array(1_001).fill(EVENT) }),
   contractCase(
-    "event_ingestor sends a thousand",
+    "event_ingestor sends a thousand events",
     withKey("POST", "/events/bulk", { events: Array(1_000).fill(EVENT) }),
     202,
     { message: "Events accepted for processing" },
     ingestor,
   ),
-  forbidden("event_reader sends no event", withKey("POST", "/events", EVENT), reader),
+  forbidden("event_reader sends an event", withKey("POST", "/events", EVENT), reader),
   forbidden(
-    "event_reader sends no events",
+    "event_reader sends several events",
     withKey("POST", "/events/bulk", { events: [EVENT] }),
     reader,
   ),
   contractCase(
-    "both roles together send",
+    "event_reader with event_ingestor sends an event",
     withKey("POST", "/events", EVENT),
     202,
     { event_id: EVENT_ID, message: "Event accepted for processing" },
     { account: account({ roles: ["event_reader", "event_ingestor"] }), key: accountKey() },
   ),
-  anyPage("event_ingestor reads customers all the same", "/customers"),
-  anyPage("event_ingestor reads plans all the same", "/plans"),
+  anyPage("event_ingestor reads customers", "/customers"),
+  anyPage("event_ingestor reads plans", "/plans"),
   anyPage("event_reader reads customers", "/customers", reader),
   anyPage("event_ingestor reads invoices", "/invoices"),
   anyPage("event_ingestor reads features", "/features"),
   forbidden(
-    "event_ingestor makes no customer",
+    "event_ingestor creates a customer",
     withKey("POST", "/customers", { external_id: "c1" }),
   ),
   forbidden(
-    "event_reader makes no customer",
+    "event_reader creates a customer",
     withKey("POST", "/customers", { external_id: "c1" }),
     reader,
   ),
-  forbidden("event_ingestor reads no environments", withKey("GET", "/environments")),
+  forbidden("event_ingestor reads environments", withKey("GET", "/environments")),
   contractCase(
     "a body of more than 32 MiB is too large for events",
     withKey("POST", "/events", { ...EVENT, padding: "x".repeat(33 * 1024 * 1024) }),
@@ -447,7 +447,7 @@ const REQUEST_ID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
   contractCase(
-    "environments, without one chosen",
+    "environments, without a selected one",
     http("GET /environments", { as: AS_TOKEN }),
     200,
     ENVIRONMENTS,
@@ -476,7 +476,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     { emulatorOnly: "a real server would keep it" },
   ),
   contractCase(
-    "an environment of a type that nobody knows",
+    "an environment of an unknown type",
     http("POST /environments", { body: { name: "Odd", type: "bogus" } }),
     201,
     { id: TEXT, name: "Odd", type: "bogus", created_at: SECOND_TIME, updated_at: SECOND_TIME },
@@ -486,7 +486,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
   ...[{ name: "Odd" }, { type: "development" }].map(
     (body): ContractCase =>
       contractCase(
-        `an environment with nothing but a ${Object.keys(body)}`,
+        `an environment with only a ${Object.keys(body)}`,
         http("POST /environments", { body }),
         400,
         failure(
@@ -502,8 +502,8 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     200,
     TENANT,
   ),
-  noRoute("an encoded slash parts a path", http("DELETE /users/x%2Fy")),
-  contractCase("an encoded letter is that letter", http("GET /users/m%65"), 200, OPERATOR),
+  noRoute("an encoded slash separates path segments", http("DELETE /users/x%2Fy")),
+  contractCase("an encoded letter equals that letter", http("GET /users/m%65"), 200, OPERATOR),
   contractCase(
     "NUL in the path of a PUT",
     http("PUT /users/a%00b", { body: { name: "x" } }),
@@ -512,7 +512,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
   ),
   contractCase("NUL in the path of a DELETE", http("DELETE /users/a%00b"), 500, NUL_IN_PATH),
   contractCase(
-    "headers that keep browsers from everything",
+    "security headers for browsers",
     me("nobody"),
     401,
     UNAUTHORIZED,
@@ -532,7 +532,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     },
   ),
   contractCase(
-    "a slash behind the path of a GET",
+    "a trailing slash in a GET",
     http("GET /users/me/"),
     301,
     new PlainText('<a href="/v1/users/me">Moved Permanently</a>.\n\n'),
@@ -540,7 +540,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     { headers: { location: "/v1/users/me" } },
   ),
   contractCase(
-    "a slash behind the path of a POST",
+    "a trailing slash in a POST",
     http("POST /users/", { body: {} }),
     307,
     EMPTY,
@@ -555,7 +555,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     EMPTY,
   ),
   contractCase(
-    "a request id is echoed, on refusals too",
+    "a request id is echoed, even in an error",
     me("nobody", { "X-Request-ID": "my-request-1" }),
     401,
     UNAUTHORIZED,
@@ -563,7 +563,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     { headers: { "x-request-id": "my-request-1", date: / GMT$/ } },
   ),
   contractCase(
-    "a request id is made where there is none, on 404 too",
+    "a request id is generated if it is missing, even in an error",
     http("GET /nowhere", { as: "nobody" }),
     404,
     NO_ROUTE,
@@ -571,7 +571,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     { headers: { "x-request-id": REQUEST_ID } },
   ),
   contractCase(
-    "a request id is made after a panic",
+    "a request id is generated after a panic",
     http("POST /users/search", { body: {} }),
     500,
     EMPTY,
@@ -579,7 +579,7 @@ export const ENVIRONMENTS_AND_PROTOCOL: ContractCase[] = [
     { headers: { "x-request-id": REQUEST_ID } },
   ),
   contractCase(
-    "no caching and no rate limit headers",
+    "no headers for caching and rate limits",
     me("admin"),
     200,
     OPERATOR,

@@ -170,23 +170,28 @@ export const CREATING_ACCOUNTS: ContractCase[] = [
     created(),
   ),
   contractCase(
-    "what follows the object is not read",
+    "data after the object is ignored",
     create('{"type":"service_account","name":"ci-bot","roles":["event_ingestor"]} trailing'),
     201,
     created(),
   ),
   contractCase("a body of 20 MB", account({ padding: "x".repeat(20_000_000) }), 201, created()),
   contractCase(
-    "a service account with super_admin makes accounts",
+    "a service account with super_admin creates an account",
     { ...account(), as: AS_KEY },
     201,
     created(),
     ADMIN_KEY,
   ),
-  insufficient("an event key makes no accounts", { ...account(), as: AS_KEY }, EVENT_KEY),
-  contractCase("all_writer grants what it holds", { ...account(), as: AS_WRITER }, 201, created()),
+  insufficient("an event key creates an account", { ...account(), as: AS_KEY }, EVENT_KEY),
   contractCase(
-    "all_writer does not grant super_admin",
+    "all_writer grants a role that it covers",
+    { ...account(), as: AS_WRITER },
+    201,
+    created(),
+  ),
+  contractCase(
+    "all_writer grants super_admin",
     { ...account({ roles: ["super_admin"] }), as: AS_WRITER },
     403,
     failure("permission_denied", "Role 'super_admin' grants '*' on '*', which you do not have", {
@@ -196,7 +201,7 @@ export const CREATING_ACCOUNTS: ContractCase[] = [
       role: "super_admin",
     }),
   ),
-  insufficient("all_reader makes no accounts", { ...account(), as: AS_READER }),
+  insufficient("all_reader creates an account", { ...account(), as: AS_READER }),
 ];
 
 const rename = (body: unknown, id = "{account.id}") => http(`PUT /users/${id}`, { body });
@@ -244,7 +249,7 @@ export const READING_AND_RENAMING_ACCOUNTS: ContractCase[] = [
   renamed("an account gets a new name", { name: "renamed" }),
   renamed("the same name again", { name: "ci-bot" }),
   renamed("a blank name is allowed", { name: "   " }),
-  renamed("everything but the name is ignored", {
+  renamed("everything except the name is ignored", {
     name: "renamed",
     roles: ["super_admin"],
     type: "user",
@@ -297,12 +302,12 @@ export const READING_AND_RENAMING_ACCOUNTS: ContractCase[] = [
     }),
   ),
   insufficient(
-    "an event key renames nothing, not even itself",
+    "an event key renames its own account",
     { ...rename({ name: "renamed" }), as: AS_KEY },
     EVENT_KEY,
   ),
   contractCase(
-    "all_writer renames",
+    "all_writer renames an account",
     { ...rename({ name: "renamed" }), as: AS_WRITER },
     200,
     created({ id: "{account.id}", name: "renamed" }),
@@ -386,7 +391,7 @@ export const ARCHIVING_ACCOUNTS: ContractCase[] = [
     revoked: revokeKey,
   }),
   contractCase(
-    "an account that is archived already",
+    "an account that is already archived",
     archiveAccount,
     404,
     failure("not_found", "User not found or already archived", {
@@ -395,11 +400,17 @@ export const ARCHIVING_ACCOUNTS: ContractCase[] = [
     }),
     ARCHIVED,
   ),
-  contractCase("an archived account that got a key since", archiveAccount, 400, REVOKE_FIRST, {
-    account: account(),
-    archived: archiveAccount,
-    key: accountKey(),
-  }),
+  contractCase(
+    "an archived account that received a key afterwards",
+    archiveAccount,
+    400,
+    REVOKE_FIRST,
+    {
+      account: account(),
+      archived: archiveAccount,
+      key: accountKey(),
+    },
+  ),
   contractCase(
     "an unknown account",
     http("DELETE /users/user_nope"),
@@ -412,9 +423,9 @@ export const ARCHIVING_ACCOUNTS: ContractCase[] = [
     400,
     failure("validation_error", "Deletion is supported for service accounts only"),
   ),
-  insufficient("an account, by an event key", { ...archiveAccount, as: AS_KEY }, EVENT_KEY),
-  insufficient("an account, by all_reader", { ...archiveAccount, as: AS_READER }, ACCOUNT_ONLY),
-  noContent("an account, by all_writer", { ...archiveAccount, as: AS_WRITER }, ACCOUNT_ONLY),
+  insufficient("an account, with an event key", { ...archiveAccount, as: AS_KEY }, EVENT_KEY),
+  insufficient("an account, with all_reader", { ...archiveAccount, as: AS_READER }, ACCOUNT_ONLY),
+  noContent("an account, with all_writer", { ...archiveAccount, as: AS_WRITER }, ACCOUNT_ONLY),
   noRoute("without an id", http("DELETE /users/")),
   contractCase(
     "inviting a user counts service accounts, and stops at ten",
@@ -431,7 +442,7 @@ export const ARCHIVING_ACCOUNTS: ContractCase[] = [
     ),
     { emulatorOnly: "on a real server it would invite somebody, or fail by what else is there" },
   ),
-  noContent("a key of the caller does not come in the way of anything else", archiveAccount, {
+  noContent("an account, while the caller has a key", archiveAccount, {
     account: account(),
     key: key(),
   }),

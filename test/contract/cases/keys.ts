@@ -71,10 +71,10 @@ const accepted = (title: string, fields: Record<string, unknown>, body: Expected
   contractCase(title, accountKey(fields), 201, body, ACCOUNT_ONLY);
 
 /** Fields that the server stores unchanged. */
-const kept = (title: string, fields: Record<string, unknown>): ContractCase =>
+const stored = (title: string, fields: Record<string, unknown>): ContractCase =>
   accepted(title, fields, created(fields));
 
-const refused = (title: string, body: unknown, expected: Expected = CHECK_PAYLOAD): ContractCase =>
+const rejected = (title: string, body: unknown, expected: Expected = CHECK_PAYLOAD): ContractCase =>
   contractCase(title, http("POST /secrets/api/keys", { body }), 400, expected);
 
 export const CREATING_KEYS: ContractCase[] = [
@@ -86,7 +86,7 @@ export const CREATING_KEYS: ContractCase[] = [
   ),
   contractCase("a key of the caller", key(), 201, created(ofOperator)),
   contractCase(
-    "an empty service_account_id is the caller",
+    "an empty service_account_id stands for the caller",
     key({ service_account_id: "" }),
     201,
     created(ofOperator),
@@ -120,30 +120,30 @@ export const CREATING_KEYS: ContractCase[] = [
     ACCOUNT,
     { account: account(), archived: archiveAccount, key: accountKey() },
   ),
-  refused("type integration", { name: "p1", type: "integration" }, INVALID_TYPE),
-  refused("an unknown type", { name: "p1", type: "bogus" }, INVALID_TYPE),
-  refused("no type", { name: "p1" }),
-  refused("no name", { type: "private_key" }),
-  refused("an empty name", { name: "", type: "private_key" }),
-  refused("an empty body", ""),
-  refused("bad JSON", '{"name":'),
-  refused("expiry as a date", { name: "p1", type: "private_key", expires_at: "2030-06-01" }),
-  refused("expiry as garbage", { name: "p1", type: "private_key", expires_at: "soon" }),
-  refused("expiry as a number", { name: "p1", type: "private_key", expires_at: 1_900_000_000 }),
-  refused("an empty expiry", { name: "p1", type: "private_key", expires_at: "" }),
-  accepted("a null expiry is none", { expires_at: null }, created()),
-  kept("an expiry", { expires_at: "2030-06-01T12:00:00Z" }),
-  kept("an expiry in the past", { expires_at: "2020-01-01T00:00:00Z" }),
-  kept("an expiry in the year 1", { expires_at: "0001-01-01T00:00:00Z" }),
-  kept("an expiry in the year 9999", { expires_at: "9999-12-31T23:59:59Z" }),
-  kept("an expiry with an offset keeps it", { expires_at: "2030-06-01T12:00:00+05:30" }),
-  kept("an expiry to the nanosecond keeps it", { expires_at: "2030-06-01T12:00:00.123456789Z" }),
+  rejected("type integration", { name: "p1", type: "integration" }, INVALID_TYPE),
+  rejected("an unknown type", { name: "p1", type: "bogus" }, INVALID_TYPE),
+  rejected("no type", { name: "p1" }),
+  rejected("no name", { type: "private_key" }),
+  rejected("an empty name", { name: "", type: "private_key" }),
+  rejected("an empty body", ""),
+  rejected("bad JSON", '{"name":'),
+  rejected("expiry as a date", { name: "p1", type: "private_key", expires_at: "2030-06-01" }),
+  rejected("expiry as any text", { name: "p1", type: "private_key", expires_at: "soon" }),
+  rejected("expiry as a number", { name: "p1", type: "private_key", expires_at: 1_900_000_000 }),
+  rejected("an empty expiry", { name: "p1", type: "private_key", expires_at: "" }),
+  accepted("a null expiry", { expires_at: null }, created()),
+  stored("an expiry", { expires_at: "2030-06-01T12:00:00Z" }),
+  stored("an expiry in the past", { expires_at: "2020-01-01T00:00:00Z" }),
+  stored("an expiry in the year 1", { expires_at: "0001-01-01T00:00:00Z" }),
+  stored("an expiry in the year 9999", { expires_at: "9999-12-31T23:59:59Z" }),
+  stored("an expiry with an offset keeps it", { expires_at: "2030-06-01T12:00:00+05:30" }),
+  stored("an expiry to the nanosecond keeps it", { expires_at: "2030-06-01T12:00:00.123456789Z" }),
   accepted(
     "an expiry with a comma before its fraction",
     { expires_at: "2030-06-01T12:00:00,5Z" },
     created({ expires_at: "2030-06-01T12:00:00.5Z" }),
   ),
-  kept("an expiry with the widest offset that PostgreSQL knows", {
+  stored("an expiry with the largest offset of PostgreSQL", {
     expires_at: "2030-06-01T12:00:00+15:59",
   }),
   ...["+16:00", "-16:00", "+23:59", "+24:00"].map(
@@ -156,7 +156,7 @@ export const CREATING_KEYS: ContractCase[] = [
         ACCOUNT_ONLY,
       ),
   ),
-  kept("an expiry that rounds to the year 10000", { expires_at: "9999-12-31T23:59:59.9999999Z" }),
+  stored("an expiry that rounds to the year 10000", { expires_at: "9999-12-31T23:59:59.9999999Z" }),
   contractCase(
     "an account id with NUL",
     key({ service_account_id: "a\0b" }),
@@ -166,8 +166,8 @@ export const CREATING_KEYS: ContractCase[] = [
       user_id: "a\0b",
     }),
   ),
-  kept("a blank name", { name: "  " }),
-  kept("a name of 100000 characters", { name: "x".repeat(100_000) }),
+  stored("a blank name", { name: "  " }),
+  stored("a name of 100000 characters", { name: "x".repeat(100_000) }),
   contractCase(
     "a name with NUL",
     key({ name: "a\0b" }),
@@ -180,35 +180,35 @@ export const CREATING_KEYS: ContractCase[] = [
     { roles: ["super_admin"], user_id: "user_x", environment_id: "env_x", permissions: ["*"] },
     created(),
   ),
-  insufficient("creating by an event key", { ...key(), as: AS_KEY }, EVENT_KEY),
+  insufficient("an event key creates a key", { ...key(), as: AS_KEY }, EVENT_KEY),
   contractCase(
-    "by a super_admin account, for itself",
+    "a super_admin account creates a key for itself",
     { ...key(), as: AS_KEY },
     201,
     created({ roles: ["super_admin"] }),
     ADMIN_KEY,
   ),
   contractCase(
-    "by a super_admin account, naming itself",
+    "a super_admin account creates a key with its own id",
     { ...accountKey(), as: AS_KEY },
     403,
     ASK_TO_MINT,
     ADMIN_KEY,
   ),
   contractCase(
-    "by all_writer, for itself",
+    "all_writer creates a key for itself",
     { ...key(), as: AS_WRITER },
     201,
     created({ user_type: "user", user_id: "{writer.userId}", roles: ["all_writer"] }),
   ),
   contractCase(
-    "by all_writer, for an account",
+    "all_writer creates a key for an account",
     { ...accountKey(), as: AS_WRITER },
     403,
     ASK_TO_MINT,
     ACCOUNT_ONLY,
   ),
-  insufficient("creating by all_reader", { ...key(), as: AS_READER }),
+  insufficient("all_reader creates a key", { ...key(), as: AS_READER }),
 ];
 
 const listed = (fields: Record<string, unknown> = {}): Record<string, unknown> =>
@@ -266,7 +266,7 @@ export const LISTING_KEYS: ContractCase[] = [
     "2030-06-01T12:00:00.123457Z",
   ),
   contractCase(
-    "a key whose expiry has become the year 10000 spoils every list with it",
+    "a key that expires in the year 10000 breaks every list that contains it",
     list(),
     500,
     EMPTY,
@@ -274,7 +274,7 @@ export const LISTING_KEYS: ContractCase[] = [
     { emulatorOnly: "it would spoil the lists of others, were it left behind" },
   ),
   contractCase(
-    "a key whose expiry has become the year 10000 is revoked like any other",
+    "a key that expires in the year 10000 can be revoked",
     list(),
     200,
     page([]),
@@ -321,9 +321,14 @@ export const LISTING_KEYS: ContractCase[] = [
   }),
   listing("newest first", "", [nth("three"), nth("two"), nth("one")], [3, 50, 50]),
   listing("a page", "&limit=1&offset=1", [nth("two")], [3, 1, 2]),
-  listing("limit 0 is everything", "&limit=0", [nth("three"), nth("two"), nth("one")], [3, 0, 0]),
   listing(
-    "limit -1 is everything",
+    "limit 0 lists everything",
+    "&limit=0",
+    [nth("three"), nth("two"), nth("one")],
+    [3, 0, 0],
+  ),
+  listing(
+    "limit -1 lists everything",
     "&limit=-1",
     [nth("three"), nth("two"), nth("one")],
     [3, -1, -1],
@@ -346,7 +351,7 @@ export const LISTING_KEYS: ContractCase[] = [
     [nth("one"), nth("two"), nth("three")],
     [3, 50, 50],
   ),
-  listing("from a time on", "&start_time=2099-01-01T00:00:00Z", [], [0, 50, 50]),
+  listing("with a start time", "&start_time=2099-01-01T00:00:00Z", [], [0, 50, 50]),
   listing(
     "type, status, provider, prefix and expand are ignored",
     "&type=publishable_key&status=archived&provider=x&prefix=x&expand=x&limit=1",
@@ -354,7 +359,7 @@ export const LISTING_KEYS: ContractCase[] = [
     [3, 1, 1],
   ),
   contractCase(
-    "service_account_id is no filter",
+    "service_account_id does not filter",
     list("service_account_id=user_nope&limit=1"),
     200,
     { items: [listed()], pagination: { total: COUNT, limit: 1, offset: 1 } },
@@ -369,8 +374,8 @@ export const LISTING_KEYS: ContractCase[] = [
     page([listed({ roles: ["super_admin"] })]),
     { account: account({ roles: ["super_admin"] }), key: accountKey(), stranger: account() },
   ),
-  contractCase("all_reader sees none", { ...list(), as: AS_READER }, 200, page([]), EVENT_KEY),
-  insufficient("listing by an event key", { ...list(), as: AS_KEY }, EVENT_KEY),
+  contractCase("all_reader sees no keys", { ...list(), as: AS_READER }, 200, page([]), EVENT_KEY),
+  insufficient("an event key lists keys", { ...list(), as: AS_KEY }, EVENT_KEY),
   noRoute("there is no route to read a key", http("GET /secrets/api/keys/secret_nope")),
   noRoute(
     "there is no route to change a key",
@@ -391,7 +396,7 @@ export const REVOKING_KEYS: ContractCase[] = [
     account: account(),
     key: accountKey({ expires_at: "2020-01-01T00:00:00Z" }),
   }),
-  noContent("a revoked key, again and again", revokeKey, {
+  noContent("a revoked key, repeatedly", revokeKey, {
     account: account(),
     key: accountKey(),
     once: revokeKey,
@@ -428,23 +433,23 @@ export const REVOKING_KEYS: ContractCase[] = [
     notFound("{other.secretId}"),
   ),
   contractCase(
-    "somebody else's key, by a super_admin account",
+    "a super_admin account revokes a key of another account",
     { ...revokeKey, as: { key: "{own.api_key}" } },
     403,
     ASK_TO_REVOKE,
     { account: account({ roles: ["super_admin"] }), own: accountKey(), key: key() },
   ),
   contractCase(
-    "somebody else's key, by all_writer",
+    "all_writer revokes a key of an account",
     { ...revokeKey, as: AS_WRITER },
     403,
     ASK_TO_REVOKE,
     EVENT_KEY,
   ),
-  noContent("its own key, by a super_admin account", { ...revokeKey, as: AS_KEY }, ADMIN_KEY),
-  insufficient("its own key, by an event key", { ...revokeKey, as: AS_KEY }, EVENT_KEY),
+  noContent("a super_admin account revokes its own key", { ...revokeKey, as: AS_KEY }, ADMIN_KEY),
+  insufficient("an event key revokes itself", { ...revokeKey, as: AS_KEY }, EVENT_KEY),
   contractCase(
-    "a revoked key that was never used is refused at once",
+    "a revoked key that was never used",
     http("GET /users/me", { as: AS_KEY }),
     401,
     UNAUTHORIZED,

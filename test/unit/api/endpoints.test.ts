@@ -5,7 +5,7 @@ import type { HttpRequest } from "../../../provider/api/transport";
 import { credential, failureOf, ONCE, START } from "../fixture";
 
 /** Endpoints of a server with this response to everything. */
-function answering(status: number, body: unknown) {
+function apiWith(status: number, body: unknown) {
   const sent: HttpRequest[] = [];
   const api = new FlexpriceApi(
     new Client({
@@ -42,34 +42,34 @@ const key = (id: string) => ({
 });
 
 describe("api/endpoints", () => {
-  describe("takes no id from the server that would turn into another path", () => {
+  describe("rejects an id from the server that would change a path:", () => {
     for (const id of [".", "..", "", "a/b", "../tenants", "a?b", "a#b", "a b", "%2e%2e", "é"]) {
       it(JSON.stringify(id), async () => {
         const page = (item: unknown) => ({ items: [item], pagination: { total: 1 } });
-        const of = (body: unknown) => answering(200, body).api;
-        const first = { limit: 1, offset: 0 };
+        const api = (body: unknown) => apiWith(200, body).api;
+        const pageRequest = { limit: 1, offset: 0 };
         for (const error of [
-          await failureOf(of(user(id)).me(), "malformed_answer"),
-          await failureOf(of(page(user(id))).searchAccounts(first), "malformed_answer"),
-          await failureOf(of(page(key(id))).listKeys(first), "malformed_answer"),
+          await failureOf(api(user(id)).me(), "malformed_answer"),
+          await failureOf(api(page(user(id))).searchAccounts(pageRequest), "malformed_answer"),
+          await failureOf(api(page(key(id))).listKeys(pageRequest), "malformed_answer"),
         ]) {
           assert.match(error.reason, /\bid: is not an id/);
         }
-        const make = { name: "ci", type: "private_key" };
-        const created = await of({ secret: key(id), api_key: "sk_1" }).createKey(make);
+        const newKey = { name: "ci", type: "private_key" };
+        const created = await api({ secret: key(id), api_key: "sk_1" }).createKey(newKey);
         assert("error" in created);
         assert.equal(created.error.kind, "outcome_unknown");
       });
     }
   });
 
-  it("takes ids as Flexprice and others make them", async () => {
+  it("accepts ids of Flexprice and other formats", async () => {
     for (const id of ["user_01M85F3VN6K63X2SZKSCVMP5X7", "0198-a4f0", "7"]) {
-      assert.equal((await answering(200, user(id)).api.me()).id, id);
+      assert.equal((await apiWith(200, user(id)).api.me()).id, id);
     }
   });
 
-  describe("sends the expiry of a key in UTC, with the digits that it was given", () => {
+  describe("sends the expiry of a key in UTC, with all given digits:", () => {
     const instants: Record<string, string> = {
       "2030-06-01T12:00:00Z": "2030-06-01T12:00:00Z",
       "2030-06-01T12:00:00+05:30": "2030-06-01T06:30:00Z",
@@ -79,17 +79,17 @@ describe("api/endpoints", () => {
     };
     for (const [given, expected] of Object.entries(instants)) {
       it(given, async () => {
-        const { api, sent } = answering(201, { secret: key("secret_1"), api_key: "sk_1" });
+        const { api, sent } = apiWith(201, { secret: key("secret_1"), api_key: "sk_1" });
         await api.createKey({ name: "ci", type: "private_key", expiresAt: given });
         assert.equal(JSON.parse(sent[0]?.body ?? "").expires_at, expected);
       });
     }
   });
 
-  it("passes word of a long wait on", async () => {
-    const said: string[] = [];
-    const client = { notify: async (text: string) => void said.push(text) };
+  it("passes on notices of long waits", async () => {
+    const notices: string[] = [];
+    const client = { notify: async (text: string) => void notices.push(text) };
     await new FlexpriceApi(client as unknown as Client).notify("waiting");
-    assert.deepEqual(said, ["waiting"]);
+    assert.deepEqual(notices, ["waiting"]);
   });
 });

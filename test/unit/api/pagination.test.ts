@@ -24,14 +24,14 @@ class List {
 
 const rows = (count: number): Row[] =>
   Array.from({ length: count }, (_, i) => ({ id: `row ${i}` }));
-const WALK = ["1000 from 0", "1000 from 1000"];
+const PAGES = ["1000 from 0", "1000 from 1000"];
 
 describe("api/pagination", () => {
   it("reads all pages", async () => {
     for (const [count, pages] of [
-      [0, WALK.slice(0, 1)],
-      [1_000, WALK.slice(0, 1)],
-      [1_001, WALK],
+      [0, PAGES.slice(0, 1)],
+      [1_000, PAGES.slice(0, 1)],
+      [1_001, PAGES],
     ] as const) {
       const list = new List(rows(count));
       assert.deepEqual(await listAll("rows", list.ask), rows(count));
@@ -39,31 +39,31 @@ describe("api/pagination", () => {
     }
   });
 
-  it("counts a row once that moves to the next page meanwhile, and needs no second walk for it", async () => {
-    const list = new List(rows(1_500), (some) => some.unshift({ id: "new" }));
+  it("counts a row once that moves to the next page meanwhile, without a second read", async () => {
+    const list = new List(rows(1_500), (list) => list.unshift({ id: "new" }));
     assert.deepEqual(await listAllConsistent("rows", list.ask), rows(1_500));
-    assert.deepEqual(list.pages, WALK);
+    assert.deepEqual(list.pages, PAGES);
   });
 
-  it("reads the list again if rows disappeared: others may have moved to a page already read", async () => {
-    const list = new List(rows(1_500), (some, page) => {
-      if (page === 1) some.shift();
+  it("reads the list again if rows disappeared, because others may have moved to a page already read", async () => {
+    const list = new List(rows(1_500), (list, page) => {
+      if (page === 1) list.shift();
     });
     assert.deepEqual(await listAllConsistent("rows", list.ask), rows(1_500).slice(1));
-    assert.deepEqual(list.pages, [...WALK, ...WALK]);
+    assert.deepEqual(list.pages, [...PAGES, ...PAGES]);
   });
 
   it("reads the list again if a page is unexpectedly empty", async () => {
     let calls = 0;
-    const cut = await listAllConsistent("rows", async ({ offset }) => {
+    const read = await listAllConsistent("rows", async ({ offset }) => {
       calls++;
       return { items: calls === 2 ? [] : rows(1_500).slice(offset, offset + 1_000), total: 1_500 };
     });
-    assert.deepEqual(cut, rows(1_500));
+    assert.deepEqual(read, rows(1_500));
   });
 
-  it("gives up on a list that loses rows all the time", async () => {
-    const list = new List(rows(2_500), (some) => some.shift());
+  it("gives up on a list that loses rows on every read", async () => {
+    const list = new List(rows(2_500), (list) => list.shift());
     const error = await failureOf(listAllConsistent("rows", list.ask), "conflict");
     assert.equal(
       error.message,
@@ -71,7 +71,7 @@ describe("api/pagination", () => {
     );
   });
 
-  describe("of a list whose count lies", () => {
+  describe("with a list whose count is wrong", () => {
     const endless = async (page: (offset: number) => Row[]) => {
       let requests = 0;
       const ask = async ({ offset }: PageRequest) => {
@@ -82,7 +82,7 @@ describe("api/pagination", () => {
       return { requests, error };
     };
 
-    it("gives up soon when the pages bring nothing new", async () => {
+    it("gives up soon if the pages contain no new rows", async () => {
       const { requests, error } = await endless(() => rows(1_000));
       assert.equal(requests, 6);
       assert.equal(
@@ -91,12 +91,12 @@ describe("api/pagination", () => {
       );
     });
 
-    it("gives up in the end though each page brings a row", async () => {
+    it("gives up finally although each page contains a new row", async () => {
       const { requests } = await endless((offset) => [{ id: String(offset) }]);
       assert.equal(requests, 1_000);
     });
 
-    it("ends with a page that is empty", async () => {
+    it("stops at an empty page", async () => {
       const ask = async ({ offset }: PageRequest) => ({
         items: rows(1_500).slice(offset, offset + 1_000),
         total: 1_000_000_000,
@@ -105,9 +105,9 @@ describe("api/pagination", () => {
     });
 
     // Continuous creates push known rows to the next page.
-    it("is no list that grows while it is read", async () => {
-      const list = new List(rows(4_500), (some, page) => {
-        if (page <= 3) for (let i = 0; i < 1_000; i++) some.unshift({ id: `new ${page} ${i}` });
+    it("reads a list that grows meanwhile", async () => {
+      const list = new List(rows(4_500), (list, page) => {
+        if (page <= 3) for (let i = 0; i < 1_000; i++) list.unshift({ id: `new ${page} ${i}` });
       });
       const read = await listAll("rows", list.ask);
       assert(rows(4_500).every(({ id }) => read.some((row) => row.id === id)));

@@ -5,7 +5,7 @@ import { type ApiCall, Client, type Platform } from "../../../provider/api/clien
 import { seeded } from "../../../provider/emulator";
 import { credential, MINUTE, START } from "../fixture";
 
-/** Time that stands still during work, and then jumps to the end of the shortest pause. */
+/** Time that stops during work, and then jumps to the end of the shortest pause. */
 class VirtualTime {
   now = START;
   private readonly sleepers: { readonly until: number; readonly wake: () => void }[] = [];
@@ -27,7 +27,7 @@ class VirtualTime {
       if (isOver) return;
       this.sleepers.sort((a, b) => a.until - b.until);
       const next = this.sleepers.shift();
-      assert(next !== undefined, "nothing is under way, and nothing waits");
+      assert(next !== undefined, "no work is in progress, and nothing waits");
       this.now = next.until;
       next.wake();
     }
@@ -43,9 +43,9 @@ const CREATE: ApiCall<{ id: string }> = {
   responseSchema: z.object({ id: z.string() }),
 };
 
-describe("api/client against a server of 60 requests a minute", () => {
+describe("api/client with a server that allows 60 requests per minute", () => {
   for (const retryAfter of [undefined, "0", "60"]) {
-    it(`makes 100 objects, with Retry-After ${retryAfter ?? "left out"}`, async () => {
+    it(`creates 100 objects with ${retryAfter === undefined ? "no Retry-After" : `Retry-After ${retryAfter}`}`, async () => {
       const time = new VirtualTime();
       const quota = new Map<number, number>();
       let requests = 0;
@@ -66,9 +66,9 @@ describe("api/client against a server of 60 requests a minute", () => {
       };
       const baseUrl = "https://flexprice.example/v1";
       const client = new Client({ baseUrl, credential: credential("sk_1"), platform });
-      const made = Promise.all(Array.from({ length: 100 }, () => client.call(CREATE)));
-      await time.until(made);
-      assert.equal((await made).length, 100);
+      const created = Promise.all(Array.from({ length: 100 }, () => client.call(CREATE)));
+      await time.until(created);
+      assert.equal((await created).length, 100);
       // Each of the 40 waiting callers retries every few seconds at most.
       assert(requests < 100 + 40 * 20, String(requests));
     });

@@ -28,7 +28,7 @@ describe("cli/command-context", () => {
     assert.equal(killed?.status, 128);
   });
 
-  it("calls a function later, unless that is cancelled", async () => {
+  it("calls a scheduled function later, unless it is cancelled", async () => {
     const calls: string[] = [];
     const cancel = context.schedule(0, () => calls.push("cancelled"));
     cancel();

@@ -33,11 +33,7 @@ function pathOfUser(): string {
 }
 
 describe("cli/completion", () => {
-  let cli: CliFixture;
-  beforeEach(async () => {
-    cli = await CliFixture.start();
-  });
-  afterEach(() => cli.close());
+  const cli = CliFixture.forEachTest();
 
   /** Writes the script for a shell, and runs commands in it with the script's path and these words. */
   async function run(shell: string, options: string[], script: string, ...words: string[]) {
@@ -70,7 +66,7 @@ describe("cli/completion", () => {
     return found.filter((name) => name !== "help");
   }
 
-  describe("in bash", () => {
+  describe("for bash", () => {
     const offered = async (...words: string[]) =>
       (await run("bash", [], BASH, "pulumi-flexprice", ...words)).trim().split("\n");
 
@@ -79,25 +75,25 @@ describe("cli/completion", () => {
       assert.deepEqual(await offered("do"), ["doctor"]);
     });
 
-    it("offers the options of a command, and the values of an argument", async () => {
+    it("offers the options of a command and the values of an argument", async () => {
       assert.deepEqual(await offered("doctor", "--"), [
         ...["--stack", "--no-stack", "--connection", "--json", "--help"],
       ]);
       assert.deepEqual(await offered("completion", ""), ["bash", "zsh", "fish", "--help"]);
     });
 
-    it("leaves the value of an option to the completion of files", async () => {
+    it("leaves values of options to the completion of files", async () => {
       assert.deepEqual(await offered("orphans", "--stack-export", ""), [""]);
       assert.deepEqual(await offered("orphans", "--stack-export", "a.json", "b"), [""]);
     });
 
-    it("runs npx under the name that it completes", async () => {
+    it("makes the completed name run npx", async () => {
       const script = `source "$1"; npx() { echo "npx $*"; }; pulumi-flexprice doctor --json`;
       assert.equal(await run("bash", [], script), "npx pulumi-flexprice doctor --json\n");
     });
   });
 
-  describe("in zsh", () => {
+  describe("for zsh", () => {
     for (const [line, completed] of [
       ["pulumi-flexprice gen", "generate"],
       ["pulumi-flexprice orphans --stack-e", "--stack-export"],
@@ -112,12 +108,12 @@ describe("cli/completion", () => {
     }
   });
 
-  describe("in fish", () => {
+  describe("for fish", () => {
     const offered = async (line: string) =>
       (await run("fish", ["--no-config"], FISH, line))
         .trim()
         .split("\n")
-        .map((one) => one.split("\t")[0]);
+        .map((line) => line.split("\t")[0]);
 
     it("offers commands, options, values and files", async function () {
       needs(this, "fish");
@@ -128,7 +124,7 @@ describe("cli/completion", () => {
       assert.deepEqual(await offered("pulumi-flexprice dev-server --port "), [""]);
     }).timeout(TIMEOUT_MS);
 
-    it("runs npx under the name that it completes", async function () {
+    it("makes the completed name run npx", async function () {
       needs(this, "fish");
       const script = `source $argv[1]; function npx; echo npx $argv; end; pulumi-flexprice doctor`;
       assert.equal(await run("fish", ["--no-config"], script), "npx pulumi-flexprice doctor\n");
@@ -136,8 +132,6 @@ describe("cli/completion", () => {
   });
 
   it("rejects other shells", async () => {
-    const { status, out, err } = await cli.command("completion", "powershell");
-    assert.deepEqual([status, out], [2, ""]);
-    assert.match(err, /Allowed choices are bash, zsh, fish/);
+    await cli.assertFails(2, /Allowed choices are bash, zsh, fish/, "completion", "powershell");
   });
 });

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,41 +9,73 @@ import type { ExitStatus } from "../../../provider/cli/exit-status";
 import { main } from "../../../provider/cli/index";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
 import { UnitFixture } from "../fixture";
+import { exported, writtenAt } from "./exported";
 
 type Terminal = PassThrough & { isTTY?: boolean; columns?: number };
 
+/** Expects that a terminal of this width cuts no line. */
+export function assertFits(text: string, columns: number): void {
+  assert.deepEqual(
+    text.split("\n").filter((line) => line.length > columns),
+    [],
+  );
+}
+
 /** A command line in a temporary folder, with recorded streams and stubbed programs. */
 export class CliFixture implements CommandContext {
-  /** Starts one with its own Flexprice; {@link close} ends both. */
-  static async start(): Promise<CliFixture> {
-    return new CliFixture(await UnitFixture.start());
+  /** Opens one, with its own Flexprice, for each test of the describe around it. */
+  static forEachTest(): CliFixture {
+    const fixture = new CliFixture(UnitFixture.forEachTest());
+    beforeEach(() => fixture.open());
+    afterEach(() => fixture.close());
+    return fixture;
   }
 
-  readonly directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-cli-"));
-  nodeVersion = "20.19.0";
-  readonly environment: Record<string, string | undefined>;
-  readonly stdin: Terminal = new PassThrough();
-  readonly stdout: Terminal = new PassThrough();
-  readonly stderr: Terminal = new PassThrough();
-  readonly platform: Platform;
+  /** For a test that needs another command line on a server that runs. */
+  static on(server: UnitFixture): CliFixture {
+    const fixture = new CliFixture(server);
+    fixture.open();
+    return fixture;
+  }
+
+  directory = "";
+  nodeVersion = "";
+  environment: Record<string, string | undefined> = {};
+  stdin: Terminal = new PassThrough();
+  stdout: Terminal = new PassThrough();
+  stderr: Terminal = new PassThrough();
+  platform: Platform;
   /** The executed command lines. */
-  readonly ran: string[] = [];
+  ran: string[] = [];
   /** The result of command lines with this prefix; absent: the program does not exist. */
-  readonly programs = new Map<string, Partial<Finished>>();
+  programs = new Map<string, Partial<Finished>>();
   /** Ends a command that waits for a signal. */
   stop = () => {};
   /** Whether work takes longer than a command waits before it shows progress. */
   isSlow = false;
-  private readonly stopped = new Promise<void>((resolve) => {
-    this.stop = resolve;
-  });
+  private stopped = Promise.resolve();
 
-  constructor(readonly server: UnitFixture) {
+  private constructor(readonly server: UnitFixture) {
     this.platform = server.platform();
+  }
+
+  private open(): void {
+    this.directory = mkdtempSync(join(tmpdir(), "pulumi-flexprice-cli-"));
+    this.nodeVersion = "20.19.0";
     this.environment = {
-      FLEXPRICE_BASE_URL: server.emulator.url,
-      FLEXPRICE_API_KEY: server.operator.apiKey,
+      FLEXPRICE_BASE_URL: this.server.emulator.url,
+      FLEXPRICE_API_KEY: this.server.operator.apiKey,
     };
+    this.stdin = new PassThrough();
+    this.stdout = new PassThrough();
+    this.stderr = new PassThrough();
+    this.platform = this.server.platform();
+    this.ran = [];
+    this.programs = new Map();
+    this.isSlow = false;
+    this.stopped = new Promise((resolve) => {
+      this.stop = resolve;
+    });
   }
 
   readonly untilStopped = () => this.stopped;
@@ -67,6 +100,14 @@ export class CliFixture implements CommandContext {
   async command(...args: string[]): Promise<{ status: ExitStatus; out: string; err: string }> {
     const status = await main(args, this);
     return { status, out: this.out, err: this.err };
+  }
+
+  /** Expects a command to fail without output, and returns its message. */
+  async assertFails(status: ExitStatus, message: RegExp, ...args: string[]): Promise<string> {
+    const result = await this.command(...args);
+    assert.deepEqual([result.status, result.out], [status, ""], result.err);
+    assert.match(result.err, message);
+    return result.err;
   }
 
   /** The output since the last read. */
@@ -132,18 +173,19 @@ export class CliFixture implements CommandContext {
     writeFileSync(file, content);
   }
 
+  /** Writes an export whose state was written now. */
+  writeExport(file: string, ...content: Parameters<typeof exported>): void {
+    const now = new Date(this.server.clock.now).toISOString();
+    this.write(file, writtenAt(exported(...content), now));
+  }
+
   read(path: string): string {
     return readFileSync(join(this.directory, path), "utf8");
   }
 
-  /** Removes the folder. */
-  dispose(): void {
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-
-  async close(): Promise<void> {
+  /** Stops a command that waits for a signal, and removes the folder. */
+  close(): void {
     this.stop();
-    this.dispose();
-    await this.server.stop();
+    rmSync(this.directory, { recursive: true, force: true });
   }
 }

@@ -1,16 +1,12 @@
 import assert from "node:assert/strict";
 import { main } from "../../../provider/cli/index";
 import { manifest } from "../../../provider/cli/packages";
-import { CliFixture } from "./fixture";
+import { assertFits, CliFixture } from "./fixture";
 
 const COMMANDS = ["dev-server", "doctor", "generate", "keys", "orphans", "revoke", "completion"];
 
 describe("cli", () => {
-  let cli: CliFixture;
-  beforeEach(async () => {
-    cli = await CliFixture.start();
-  });
-  afterEach(() => cli.close());
+  const cli = CliFixture.forEachTest();
 
   /** Runs `generate` with a bug in the transport. */
   async function failWith(message: string): Promise<string> {
@@ -30,7 +26,7 @@ describe("cli", () => {
     });
   });
 
-  it("prints its commands and exit statuses", async () => {
+  it("lists its commands and exit statuses", async () => {
     const { status, out, err } = await cli.command("--help");
     assert.deepEqual([status, err], [0, ""]);
     for (const name of COMMANDS) {
@@ -46,13 +42,10 @@ describe("cli", () => {
       assert.equal(status, 0);
       assert.match(out, new RegExp(`^Usage: pulumi-flexprice ${name} \\[options\\]`));
       assert.match(out, /\nExit status:\n/);
-      assert.deepEqual(
-        out.split("\n").filter((line) => line.length > 60),
-        [],
-      );
+      assertFits(out, 60);
     });
 
-    it(`shows examples of ${name} that it understands`, async () => {
+    it(`shows valid examples of ${name}`, async () => {
       const { out } = await cli.command(name, "--help");
       const examples = [...out.matchAll(/^ {2}# .*\n {2}npx pulumi-flexprice (.*)$/gm)];
       assert(examples.length >= 1);
@@ -97,7 +90,7 @@ describe("cli", () => {
     assert.deepEqual(cli.server.log, []);
   });
 
-  it("prints nothing that a terminal would obey", async () => {
+  it("escapes control characters in arguments, errors and bugs", async () => {
     const typed = await cli.command("generate", "--no\u001b[2Jpe\u202e");
     assert.equal(typed.status, 2);
     assert.match(typed.err, /unknown option '--no\\u\{1b\}\[2Jpe\\u\{202e\}'/);
@@ -111,7 +104,7 @@ describe("cli", () => {
     assert.match(await failWith("bad \u001b[2J"), /^RangeError: bad \\u\{1b\}\[2J\n {4}at /);
   });
 
-  it("reports a bug with its place, and without a credential", async () => {
+  it("reports a bug with its stack trace, and redacts credentials", async () => {
     const err = await failWith(`with ${cli.server.operator.apiKey}`);
     assert.match(err, /^RangeError: with \[redacted\]\n {4}at /);
   });

@@ -2,31 +2,31 @@ import assert from "node:assert/strict";
 import { quoteShort } from "../../../provider/cli/listing";
 import { escapeControl, quoted } from "../../../provider/shared/redaction";
 
-const NASTY: Readonly<Record<string, string>> = {
+const UNUSUAL: Readonly<Record<string, string>> = {
   quotes: "say \"hi\" and 'hi'",
   "a backslash": "back\\slash\\",
-  lines: "two\nlines\r\n",
+  "several lines": "two\nlines\r\n",
   "the end of a comment": "*/ evil(); /*",
   "a template": "\u0024{evil()} `x`",
   "a bell and a cleared screen": "tab\tbell\u0007 clear\u001b[2J",
   "a colour in 8 bits": "csi\u009b31m",
   "line separators": "line\u2028separator\u2029",
-  "a turn of direction": "right\u202eleft",
-  "what has no width": "zero\u200bwidth\ufeff",
+  "a change of direction": "right\u202eleft",
+  "characters without width": "zero\u200bwidth\ufeff",
   "a tag": "tag \u{e0041}",
-  "letters from everywhere": "ünïcode 監視 👩\u200d🚀",
-  "half a pair": "half \ud800 pair",
-  nothing: "",
+  "letters of several scripts": "ünïcode 監視 👩\u200d🚀",
+  "half a surrogate pair": "half \ud800 pair",
+  "an empty text": "",
 };
 
 describe("cli/listing", () => {
-  for (const [what, text] of Object.entries(NASTY)) {
-    it(`keeps ${what} the same in a program, and on one harmless line`, () => {
+  for (const [what, text] of Object.entries(UNUSUAL)) {
+    it(`quotes ${what} as one line that a program reads back`, () => {
       const literal = quoted(text);
       // biome-ignore lint/security/noGlobalEval: the question is what a program makes of it.
       assert.equal(eval(literal), text);
-      for (const one of [literal, escapeControl(text)]) {
-        assert.doesNotMatch(one, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+      for (const line of [literal, escapeControl(text)]) {
+        assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
       }
     });
   }

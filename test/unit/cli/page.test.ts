@@ -6,55 +6,57 @@ import { z } from "zod";
 import { manifest } from "../../../provider/cli/packages";
 import { EmulatorClient } from "../../support/emulator-client";
 import { DAY, HOUR } from "../fixture";
-import { ENCRYPTED, exported, resource, writtenAt } from "./exported";
+import { ENCRYPTED, resource } from "./exported";
 import { CliFixture } from "./fixture";
 
 const PAGE = readFileSync(resolve(__dirname, "..", "..", "..", "docs", "cli.md"), "utf8");
 
-const announced = z.object({ url: z.string(), apiKey: z.string(), tenantId: z.string() });
+const announcement = z.object({ url: z.string(), apiKey: z.string(), tenantId: z.string() });
 
-/** The examples of the page, which shows real output. */
-describe("the page of the command line", () => {
-  let server: CliFixture;
-  let cli: CliFixture;
+/** The page shows real output. */
+describe("docs/cli.md", () => {
+  const cli = CliFixture.forEachTest();
+  let devServer: CliFixture;
   let ended: Promise<unknown>;
-
   afterEach(async () => {
-    server.stop();
+    devServer.close();
     await ended;
-    server.dispose();
-    await cli.close();
   });
 
   /** Starts the dev-server of the page, forty days after its tenant was created. */
   async function start(...args: string[]): Promise<string> {
-    cli = await CliFixture.start();
     cli.server.clock.now = Date.UTC(2025, 0, 1) + 40 * DAY + HOUR;
-    server = new CliFixture(cli.server);
-    ended = server.command("dev-server", "--seed", "1", "--port", "0", ...args);
-    for await (const piece of server.stdout) return String(piece);
+    devServer = CliFixture.on(cli.server);
+    ended = devServer.command("dev-server", "--seed", "1", "--port", "0", ...args);
+    for await (const chunk of devServer.stdout) return String(chunk);
     throw new Error("the server printed nothing");
   }
 
-  async function use(...args: string[]): Promise<z.infer<typeof announced>> {
-    const server = announced.parse(JSON.parse(await start("--json", ...args)));
-    Object.assign(cli.environment, {
-      FLEXPRICE_BASE_URL: server.url,
-      FLEXPRICE_API_KEY: server.apiKey,
-    });
-    return server;
+  /** As {@link start}, and configures the command line for it. */
+  async function use(...args: string[]): Promise<z.infer<typeof announcement>> {
+    const { url, apiKey, tenantId } = announcement.parse(
+      JSON.parse(await start("--json", ...args)),
+    );
+    Object.assign(cli.environment, { FLEXPRICE_BASE_URL: url, FLEXPRICE_API_KEY: apiKey });
+    return { url, apiKey, tenantId };
+  }
+
+  async function firstAccountId(client: EmulatorClient): Promise<string> {
+    const { json } = await client.send("POST", "/users/search", { limit: 1 });
+    const { items } = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(json);
+    return String(items[0]?.id);
   }
 
   function assertShown(text: string): void {
-    const usual = text.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:8080");
-    assert(PAGE.includes(usual.trim()), `the page does not show:\n${usual}`);
+    const expected = text.replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:8080").trim();
+    assert(PAGE.includes(expected), `the page does not show:\n${expected}`);
   }
 
-  it("shows dev-server", async () => {
+  it("shows the output of dev-server", async () => {
     assertShown(await start());
   });
 
-  it("shows doctor", async () => {
+  it("shows the output of doctor", async () => {
     const { url, apiKey } = await use();
     cli.nodeVersion = "22.21.1";
     cli.programs.set("pulumi version", { stdout: "v3.250.0" });
@@ -75,7 +77,7 @@ describe("the page of the command line", () => {
     );
   });
 
-  it("shows generate", async () => {
+  it("shows a program of generate", async () => {
     await use("--accounts", "2");
     const { err } = await cli.command("generate", "--out", "index.ts");
     assertShown(err);
@@ -83,43 +85,30 @@ describe("the page of the command line", () => {
     assertShown(first);
   });
 
-  it("shows a program with a component", async () => {
+  it("shows a program of generate --component", async () => {
     await use("--accounts", "2");
-    const given = PAGE.match(/^\$ npx pulumi-flexprice (generate --component .*)$/m)?.[1] ?? "";
-    await cli.command(...given.split(" "));
+    const command = PAGE.match(/^\$ npx pulumi-flexprice (generate --component .*)$/m)?.[1] ?? "";
+    await cli.command(...command.split(" "));
     const [, component = ""] = cli.read("identities.ts").split(/\n\n/);
     assertShown(component);
   });
 
-  it("shows orphans", async () => {
+  it("shows the output of orphans", async () => {
     const { url, apiKey, tenantId } = await use("--accounts", "2");
-    const found = await new EmulatorClient(url, { apiKey }).send("POST", "/users/search", {
-      limit: 1,
-    });
-    const { items } = z.object({ items: z.array(z.object({ id: z.string() })) }).parse(found.json);
-    cli.write(
-      "prod.json",
-      writtenAt(
-        exported([resource("ServiceAccount", String(items[0]?.id), { tenantId })]),
-        new Date(cli.server.clock.now).toISOString(),
-      ),
-    );
+    const id = await firstAccountId(new EmulatorClient(url, { apiKey }));
+    cli.writeExport("prod.json", [resource("ServiceAccount", id, { tenantId })]);
     const { out } = await cli.command("orphans", "--stack-export", "prod.json");
     assertShown(out);
   });
 
-  describe("with a key that has rotated", () => {
+  describe("for a rotated key", () => {
     let current: string;
     let settings: { apiKey: string; baseUrl: string };
     beforeEach(async () => {
       const { url, apiKey, tenantId } = await use("--accounts", "2");
       settings = { apiKey, baseUrl: url };
       const client = new EmulatorClient(url, { apiKey });
-      const found = await client.send("POST", "/users/search", { limit: 1 });
-      const { items } = z
-        .object({ items: z.array(z.object({ id: z.string() })) })
-        .parse(found.json);
-      const userId = String(items[0]?.id);
+      const userId = await firstAccountId(client);
       const create = async (name: string, days: number) => {
         const expiresAt = new Date(cli.server.clock.now + days * DAY + HOUR).toISOString();
         const { json } = await client.send("POST", "/secrets/api/keys", {
@@ -128,38 +117,39 @@ describe("the page of the command line", () => {
         const { secret } = z.object({ secret: z.object({ id: z.string() }) }).parse(json);
         return { id: secret.id, expiresAt };
       };
-      const before = await create("demo-2-7k3d9x2m4p", 14);
+      const predecessor = await create("demo-2-7k3d9x2m4p", 14);
       current = (await create("demo-2-q8w2h6c4zt", 90)).id;
       cli.server.clock.now += 9 * DAY;
       const key = resource("ApiKey", current, {
         ...{ name: "demo-2-q8w2h6c4zt", userId, tenantId, apiKey: ENCRYPTED },
-        ...{ onDelete: "expire", rotateBefore: "14d", predecessors: [before] },
+        ...{ onDelete: "expire", rotateBefore: "14d", predecessors: [predecessor] },
       });
       const urn = key.urn.replace(current, "demo-2");
-      const account = resource("ServiceAccount", userId, { tenantId });
-      const text = exported([account, { ...key, urn }]);
-      cli.write("prod.json", writtenAt(text, new Date(cli.server.clock.now).toISOString()));
+      cli.writeExport("prod.json", [
+        resource("ServiceAccount", userId, { tenantId }),
+        { ...key, urn },
+      ]);
     });
 
-    it("shows keys, as on a terminal", async () => {
+    it("shows the output of keys on a terminal", async () => {
       cli.onTerminal(80);
       const { out } = await cli.command("keys", "--stack-export", "prod.json");
       assertShown(stripVTControlCharacters(out));
     });
 
-    it("shows keys with --left, as in a script", async () => {
+    it("shows the output of keys --left in a script", async () => {
       const { out } = await cli.command("keys", "--stack-export", "prod.json", "--left");
       assertShown(out.slice(0, out.indexOf("\n\n")));
     });
 
-    it("shows what --fail-on reports", async () => {
+    it("shows the output of keys --fail-on", async () => {
       const args = ["--fail-on", "expired,unmanaged,expiring=7d"];
       const { err, status } = await cli.command("keys", "--stack-export", "prod.json", ...args);
       assert.equal(status, 1);
       assertShown(err);
     });
 
-    it("shows revoke", async () => {
+    it("shows the output of revoke", async () => {
       cli.configure(settings);
       cli.programs.set("pulumi stack export", { stdout: cli.read("prod.json") });
       cli.onTerminal(80, "yes\n");
@@ -171,7 +161,7 @@ describe("the page of the command line", () => {
     });
   });
 
-  it("shows the exit statuses that --help tells", async () => {
+  it("lists the exit statuses of --help", async () => {
     await start();
     const { out } = await cli.command("--help");
     const statuses = [...out.matchAll(/^ {2}(\d) {2}(.*)$/gm)];
@@ -179,7 +169,7 @@ describe("the page of the command line", () => {
     const rows = PAGE.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
     for (const [, status, meaning] of statuses) {
       assert(
-        rows.some(([, one, other]) => one === status && other?.replaceAll("`", "") === meaning),
+        rows.some(([, code, text]) => code === status && text?.replaceAll("`", "") === meaning),
         `${status}: ${meaning}`,
       );
     }

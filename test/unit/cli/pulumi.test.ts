@@ -10,19 +10,15 @@ import { CliFixture } from "./fixture";
 const CONFIG = "pulumi config --json --show-secrets --non-interactive --color never";
 
 describe("cli/pulumi", () => {
-  let cli: CliFixture;
-  beforeEach(async () => {
-    cli = await CliFixture.start();
-  });
-  afterEach(() => cli.close());
+  const cli = CliFixture.forEachTest();
 
-  describe("a project", () => {
+  describe("readProject", () => {
     const project = (text: string, name = "Pulumi.yaml") => {
       cli.write(name, text);
       return readProject(join(cli.directory, name));
     };
 
-    it("is found in the folder or above, under each of its names", () => {
+    it("finds a project file in the folder or above, under each of its names", () => {
       assert.equal(findProjectFile(cli.directory), undefined);
       for (const name of ["Pulumi.json", "Pulumi.yml", "Pulumi.yaml"]) {
         cli.write(name, "");
@@ -31,7 +27,7 @@ describe("cli/pulumi", () => {
       }
     });
 
-    it("has its program where Pulumi runs it", () => {
+    it("reads the folder in which Pulumi runs the program", () => {
       cli.write("infra/index.ts", "");
       for (const [main, folder] of [
         ["", "."],
@@ -49,7 +45,7 @@ describe("cli/pulumi", () => {
       }
     });
 
-    it("names the plugin in either of two ways", () => {
+    it("recognises the plugin under plugins and under packages", () => {
       const plugins = "plugins: { providers: [{ name: flexprice, path: ./bin }] }";
       const named = project(`name: x\nruntime: nodejs\n${plugins}\n`);
       assert.deepEqual([named.namesPlugin, named.pluginPath], [true, join(cli.directory, "bin")]);
@@ -59,14 +55,14 @@ describe("cli/pulumi", () => {
       assert.equal(project(`name: x\nruntime: nodejs\n${others}\n`).namesPlugin, false);
     });
 
-    it("names its runtime in either of two ways", () => {
+    it("reads the runtime as a text or with options", () => {
       assert.equal(project("runtime: python").runtime, "python");
       assert.equal(project("runtime:\n  name: go\n  options: {}").runtime, "go");
       assert.equal(project('{"runtime": {"name": "nodejs"}}', "Pulumi.json").runtime, "nodejs");
     });
 
     for (const text of ["a: b: c", "name: x", "just text", ""]) {
-      it(`is rejected if it is ${JSON.stringify(text)}`, async () => {
+      it(`rejects ${JSON.stringify(text)}`, async () => {
         const error = await failureOf(async () => project(text), "configuration");
         assert.match(error.operation, /^read the Pulumi project .*Pulumi\.yaml$/);
         assert.notEqual(error.reason, "");
@@ -74,8 +70,8 @@ describe("cli/pulumi", () => {
     }
   });
 
-  describe("the stack config", () => {
-    it("comes from the CLI, for the selected stack or a named one", async () => {
+  describe("readStackConfig", () => {
+    it("asks the CLI for the config of the selected or a named stack", async () => {
       cli.write("Pulumi.yaml", "");
       cli.programs.set(CONFIG, {
         stdout: '{"flexprice:apiKey": {"value": "sk_1", "secret": true}, "x:y": {"value": "z"}}',
@@ -91,7 +87,7 @@ describe("cli/pulumi", () => {
       assert.deepEqual(cli.ran, [CONFIG, `${CONFIG} --stack org/dev`]);
     });
 
-    it("has secrets that are redacted from then on", async () => {
+    it("makes the process redact the secrets of the config", async () => {
       const secret = "an odd credential, known by nothing";
       cli.configure({ apiKey: secret });
       assert.equal(redact(secret), secret);
@@ -99,7 +95,7 @@ describe("cli/pulumi", () => {
       assert.equal(redact(secret), "[redacted]");
     });
 
-    it("is optional, unless a stack is named", async () => {
+    it("returns no config without a stack, unless one is named", async () => {
       const assertNone = async (why: string, stack?: false) => {
         const config = await readStackConfig(cli, stack);
         assert.equal(config.kind === "none" && config.why, why);
@@ -117,7 +113,7 @@ describe("cli/pulumi", () => {
       await assertNone("no stack is selected");
     });
 
-    it("that cannot be read is an error, because it may name another server", async () => {
+    it("fails if the config cannot be read, because it may name another server", async () => {
       cli.write("Pulumi.yaml", "");
       cli.programs.set("pulumi config", { status: 1, stderr: "error: incorrect passphrase\n" });
       const { operation, reason } = await failureOf(
@@ -134,7 +130,7 @@ describe("cli/pulumi", () => {
     });
   });
 
-  describe("connecting", () => {
+  describe("connect", () => {
     const connected = (options: ConnectOptions = {}) =>
       operation("try it", () => connect(cli, options));
 
@@ -161,13 +157,13 @@ describe("cli/pulumi", () => {
       assert.match(missing.reason, /^connection "us" does not exist; configured: eu$/);
     });
 
-    it("rejects an unknown setting: it may be a typo for the server's address", async () => {
+    it("rejects an unknown setting, which may be a typo of the server's address", async () => {
       cli.configure({ baseurl: "https://x.io" });
       const error = await failureOf(connected(), "configuration");
       assert.equal(error.reason, "config key flexprice:baseurl is unknown");
     });
 
-    it("says where it looked for a credential", async () => {
+    it("names the places where it looked for a credential", async () => {
       delete cli.environment["FLEXPRICE_API_KEY"];
       const error = await failureOf(connected(), "configuration");
       assert.equal(

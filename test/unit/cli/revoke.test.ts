@@ -1,35 +1,31 @@
 import assert from "node:assert/strict";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import { DAY, MINUTE, SECOND, type UnitFixture } from "../fixture";
+import { DAY, MINUTE, SECOND } from "../fixture";
 import { exported, keyResource } from "./exported";
 import { CliFixture } from "./fixture";
 
 describe("cli/revoke", () => {
-  let cli: CliFixture;
-  let fixture: UnitFixture;
+  const cli = CliFixture.forEachTest();
+  const fixture = cli.server;
   let account: EmulatedUser;
   let key: EmulatedKey;
-  beforeEach(async () => {
-    cli = await CliFixture.start();
-    fixture = cli.server;
+  beforeEach(() => {
     account = cli.account("ingestor");
     key = cli.key(account.id, "ingestor-7k3d9x2m4p", new Date(fixture.clock.now + 90 * DAY));
     fixture.clock.now += 29 * DAY;
   });
-  afterEach(() => cli.close());
 
   const revoke = (...args: string[]) => cli.command("revoke", key.id, "--yes", ...args);
   const isRevoked = ({ id } = key) =>
-    fixture.emulator.keys().find((one) => one.id === id)?.status === "deleted";
+    fixture.emulator.keys().find((row) => row.id === id)?.status === "deleted";
   /** Makes the folder a project whose selected stack has these resources. */
   function select(...resources: Parameters<typeof exported>[0]): void {
     cli.configure({ apiKey: fixture.operator.apiKey, baseUrl: fixture.emulator.url });
     cli.programs.set("pulumi stack export", { stdout: exported(resources) });
   }
-  /** Of the text, as one line. */
-  const flat = (text: string) => text.replace(/\s+/g, " ");
+  const asOneLine = (text: string) => text.replace(/\s+/g, " ");
 
-  it("shows the key, revokes exactly this one, and looks whether it is gone", async () => {
+  it("shows the key, revokes only this one, and checks that it is gone", async () => {
     cli.key(account.id, "other");
     const { status, out } = await revoke();
     assert.equal(status, 0);
@@ -47,7 +43,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     assert.match(String(fixture.log.at(-1)), new RegExp(`^GET /secrets/api/keys?.*${account.id}`));
   });
 
-  it("says that no stack was looked at, and why", async () => {
+  it("warns that it looked at no stack, and why", async () => {
     const { err } = await revoke();
     assert.match(
       err,
@@ -55,21 +51,21 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     );
   });
 
-  describe("asks on a terminal", () => {
-    it("and revokes after yes", async () => {
+  describe("the question", () => {
+    it("revokes the key after yes", async () => {
       cli.onTerminal(80, "yes\n");
       const { status, err } = await cli.command("revoke", key.id);
       assert.equal(status, 0);
       assert(isRevoked());
       assert.match(
-        flat(err),
+        asOneLine(err),
         new RegExp(
           `This will revoke ${key.id}\\. Anything that uses it stops working, and it cannot be restored\\. No stack was looked at\\. Type "yes" to revoke it: `,
         ),
       );
     });
 
-    it("and changes nothing after any other answer", async () => {
+    it("changes nothing after any other answer", async () => {
       cli.onTerminal(80, "y\n");
       const { status, err } = await cli.command("revoke", key.id);
       assert.deepEqual([status, isRevoked()], [1, false]);
@@ -77,15 +73,13 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       assert.deepEqual(fixture.writes, []);
     });
 
-    it("but not in a script, which needs --yes", async () => {
-      const { status, err } = await cli.command("revoke", key.id);
-      assert.equal(status, 2);
-      assert.match(err, /there is no terminal on which to ask.*\n.*--yes/);
+    it("is not asked without a terminal, which requires --yes", async () => {
+      await cli.assertFails(2, /there is no terminal on which to ask.*\n.*--yes/, "revoke", key.id);
       assert.deepEqual(fixture.log, []);
     });
 
     for (const columns of [60, 80]) {
-      it(`in ${columns} columns`, async () => {
+      it(`fits ${columns} columns`, async () => {
         select(keyResource(key, { onDelete: "expire" }));
         cli.onTerminal(columns, "yes\n");
         const { out, err } = await cli.command("revoke", key.id);
@@ -98,8 +92,8 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     }
   });
 
-  describe("knows from a state", () => {
-    it("that the key is a resource's current one, and what the next up will do", async () => {
+  describe("with the state of a stack", () => {
+    it("shows that the key is the current one of a resource, and what to run next", async () => {
       select(keyResource(key));
       const { out, err } = await revoke();
       assert.match(out, new RegExp(`\\n {2}the current key of "${key.id}" in shop/prod\\n`));
@@ -112,21 +106,21 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("which keys of earlier rotations no state lists once the key has a successor", async () => {
-      const before = cli.key(account.id, "before");
-      const predecessors = [{ id: before.id, expiresAt: String(key.expiresAt) }];
+    it("lists the keys of earlier rotations, which no state lists after the next rotation", async () => {
+      const predecessor = cli.key(account.id, "before");
+      const predecessors = [{ id: predecessor.id, expiresAt: String(key.expiresAt) }];
       select(keyResource(key, { predecessors }));
       cli.write("a.json", exported([keyResource(key, { predecessors })]));
       assert.match(
         (await revoke("--stack-export", "a.json")).out,
         new RegExp(
-          `does not list the keys that earlier rotations left .*, revoke it: ${before.id}\\.\\n$`,
+          `does not list the keys that earlier rotations left .*, revoke it: ${predecessor.id}\\.\\n$`,
         ),
       );
-      assert(!isRevoked(before));
+      assert(!isRevoked(predecessor));
     });
 
-    it("that another export of its stack still has the key as the current one", async () => {
+    it("prefers the selected stack to an older export of it", async () => {
       const { urn } = keyResource(key);
       const predecessors = [{ id: key.id, expiresAt: String(key.expiresAt) }];
       select({ ...keyResource(cli.key(account.id, "next"), { predecessors }), urn });
@@ -136,7 +130,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       assert.match(out, /nothing to do\. The current key of "secret_\w+" is another/);
     });
 
-    it("that a program which adopts the key cannot adopt it again", async () => {
+    it("tells to remove adopt if the program adopts the key", async () => {
       select(keyResource(key, { adoptedId: key.id }));
       assert.match(
         (await revoke()).out,
@@ -144,7 +138,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("that a refresh does not notice yet that a young key is gone", async () => {
+    it("warns that a refresh does not notice yet that a young key is gone", async () => {
       key = cli.key(account.id, "young");
       select(keyResource(key));
       assert.match((await revoke()).out, /A refresh only notices this once the key is ten minutes/);
@@ -154,7 +148,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       assert.doesNotMatch((await revoke()).out, /ten minutes/);
     });
 
-    it("that a rotation left the key to expire, and that nothing is to do", async () => {
+    it("shows that a rotation left the key to expire, and that there is nothing to do", async () => {
       const current = cli.key(account.id, "current");
       const predecessors = [{ id: key.id, expiresAt: String(key.expiresAt) }];
       select(keyResource(current, { predecessors }));
@@ -167,7 +161,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("that the resource is about to be deleted", async () => {
+    it("shows that the next up deletes the resource", async () => {
       select({ ...keyResource(key), delete: true });
       const { out } = await revoke();
       assert.match(out, /an old key of .*, which the next up deletes/);
@@ -177,14 +171,14 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("that the program only reads the key", async () => {
+    it("shows that the program only reads the key", async () => {
       select({ ...keyResource(key), external: true });
       const { out } = await revoke();
       assert.match(out, /read by "secret_\w+" in shop\/prod, which does not manage it/);
       assert.match(out, /Its next "pulumi up" fails, until the program has the id of another key/);
     });
 
-    it("that a refresh could not prove that the key is gone", async () => {
+    it("tells how to replace a key whose value the state lacks, because a refresh would fail", async () => {
       select(keyResource(key, { apiKey: undefined }));
       const { out } = await revoke();
       assert.match(
@@ -197,7 +191,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("that none of the given ones has the key", async () => {
+    it("shows that no given state has the key", async () => {
       select();
       cli.write("a.json", exported([keyResource(cli.key(account.id, "other"))]));
       const { out, err } = await revoke("--stack-export", "a.json");
@@ -205,7 +199,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       assert.equal(err, "");
     });
 
-    it("of a stack that --stack names, with its secrets encrypted", async () => {
+    it("exports the stack that --stack names, with encrypted secrets", async () => {
       select(keyResource(key));
       await revoke("--stack", "prod");
       assert.deepEqual(
@@ -214,7 +208,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("once, if it is given as a file, too", async () => {
+    it("shows a stack once that is also given as a file", async () => {
       select(keyResource(key));
       cli.write("a.json", exported([keyResource(key)]));
       const { out } = await revoke("--stack-export", "a.json");
@@ -222,7 +216,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     });
   });
 
-  describe("ends a leak although the state of the stack is not readable", () => {
+  describe("revokes the key, and warns, if the stack's state cannot be read because", () => {
     for (const [what, result, reason] of [
       ["no stack is selected", { status: 255, stderr: "error: no stack selected" }, "no stack is"],
       ["the CLI fails", { status: 255, stderr: "error: \u001b[2Jlocked" }, "status 255: error: "],
@@ -243,7 +237,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       });
     }
 
-    it("and names it beside the exports that are", async () => {
+    it("of --no-stack, although an export is given", async () => {
       cli.write("a.json", exported([keyResource(key)]));
       const { out, err } = await revoke("--stack-export", "a.json", "--no-stack");
       assert.match(out, /the current key of/);
@@ -251,21 +245,21 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     });
   });
 
-  describe("rejects, and revokes nothing:", () => {
+  describe("rejects, without a change,", () => {
     const assertRejected = async (
       id: string,
       status: number,
       message: RegExp,
       ...args: string[]
     ) => {
-      const { status: ended, err } = await cli.command("revoke", id, "--yes", ...args);
-      assert.equal(ended, status, err);
-      assert.match(err, message);
+      const result = await cli.command("revoke", id, "--yes", ...args);
+      assert.equal(result.status, status, result.err);
+      assert.match(result.err, message);
       assert.deepEqual(fixture.writes, []);
-      assert(!err.includes(key.value));
+      assert(!result.err.includes(key.value));
     };
 
-    it("the value of a key, which it does not repeat", async () => {
+    it("the value of a key, which it does not print", async () => {
       await assertRejected(
         key.value,
         2,
@@ -297,13 +291,13 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       }
     });
 
-    it("a key that a read replica may not know yet, and says so", async () => {
+    it("a young key that a read replica may not have yet", async () => {
       const { id } = cli.key(account.id, "young");
       fixture.emulator.revokeKey(id);
       await assertRejected(id, 3, /created less than ten minutes ago, so a read replica may not/);
     });
 
-    it("a key of others for anybody but a super_admin user", async () => {
+    it("a key of others unless the caller is a super_admin user", async () => {
       const own = cli.useAccount(["super_admin"]);
       await assertRejected(
         key.id,
@@ -312,7 +306,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("its own credential", async () => {
+    it("the key of its own credential", async () => {
       const own = String(fixture.emulator.keys()[0]?.id);
       await assertRejected(
         own,
@@ -321,20 +315,20 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       );
     });
 
-    it("its own credential, whatever the list of its owner's keys shows", async () => {
+    it("the key of its own credential, even if the keys of its owner cannot be listed", async () => {
       const own = String(fixture.emulator.keys()[0]?.id);
       fixture.emulator.faults.decide = ({ path }) =>
         path.includes("user_id=") ? { kind: "status", status: 403, when: "before" } : undefined;
       await assertRejected(own, 3, /seems to be the operator's own credential/);
     });
 
-    it("a key of another tenant, by the state that holds it", async () => {
+    it("a key that a state shows to be of another tenant", async () => {
       cli.write("a.json", exported([keyResource({ ...key, tenantId: "tenant_2" })]));
       const message = /Reason: it belongs to tenant tenant_2, but the credential/;
       await assertRejected(key.id, 3, message, "--stack-export", "a.json");
     });
 
-    it("a key of another environment, by the state that holds it", async () => {
+    it("a key that a state shows to be of another environment", async () => {
       const { accessToken, environmentId } = fixture.operator;
       cli.useToken(accessToken, environmentId);
       cli.write("a.json", exported([keyResource(key, { environmentId: "env_2" })]));
@@ -353,7 +347,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     });
   });
 
-  it("revokes keys of users with an access token", async () => {
+  it("revokes a user's key with an access token", async () => {
     const { accessToken, environmentId, userId } = fixture.operator;
     cli.useToken(accessToken, environmentId);
     key = cli.key(userId, "laptop");
@@ -369,7 +363,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     assert.deepEqual(fixture.writes.length, 2);
   });
 
-  it("waits for a list that still has the key", async () => {
+  it("waits while the list still has the key", async () => {
     let lists = 0;
     fixture.emulator.faults.decide = ({ method, path }) => {
       // The first list finds the key; the next two come from a replica that lags behind.
@@ -384,12 +378,12 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       const body = { items: [item], pagination: { total: 1, limit: 1, offset: 1 } };
       return { kind: "status", status: 200, body, when: "before" };
     };
-    const before = fixture.clock.now;
+    const start = fixture.clock.now;
     assert.equal((await revoke()).status, 0);
-    assert.equal(Math.round((fixture.clock.now - before) / SECOND), 2);
+    assert.equal(Math.round((fixture.clock.now - start) / SECOND), 2);
   });
 
-  it("fails if the list keeps the key", async () => {
+  it("fails if the list never drops the key", async () => {
     fixture.fault({ kind: "status", status: 204 }, "before", { match: { method: "DELETE" } });
     const { status, err } = await revoke();
     assert.equal(status, 3);
@@ -397,7 +391,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     assert.equal(isRevoked(), false);
   });
 
-  it("does not say that it failed to revoke a key if only the list fails afterwards", async () => {
+  it("reports the confirmed revocation if only the list fails afterwards", async () => {
     fixture.emulator.faults.decide = ({ method, path }) =>
       method === "GET" && path.includes("user_id=")
         ? { kind: "status", status: 500, when: "before" }
@@ -410,7 +404,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
     );
   });
 
-  it("tells where to look if a repeated request does not find the key", async () => {
+  it("tells how to check the key if the repeated request does not find it", async () => {
     const missing = { code: "not_found", message: "Secret not found", http_status_code: 404 };
     let deletes = 0;
     fixture.emulator.faults.decide = ({ method }) => {

@@ -16,15 +16,13 @@ import { CliFixture } from "./fixture";
 const BUCKET = { urn: "urn:pulumi:prod::shop::aws:s3:Bucket::b", type: "aws:s3:Bucket" };
 
 describe("cli/stack-export", () => {
-  let cli: CliFixture;
+  const cli = CliFixture.forEachTest();
   let account: EmulatedUser;
   let key: EmulatedKey;
-  beforeEach(async () => {
-    cli = await CliFixture.start();
+  beforeEach(() => {
     account = cli.account("ci");
     key = cli.key(account.id, "k");
   });
-  afterEach(() => cli.close());
 
   function read(text: string): Promise<StackExport> {
     cli.write("a.json", text);
@@ -65,7 +63,7 @@ describe("cli/stack-export", () => {
     });
   });
 
-  it("reads the same of a stack that the plugin manages", async () => {
+  it("reads the resources of the plugin", async () => {
     const resources = [accountResource(account), keyResource(key)];
     const ofPlugin = exported(resources).replaceAll(
       "pulumi-nodejs:dynamic/flexprice:",
@@ -76,14 +74,14 @@ describe("cli/stack-export", () => {
     assert.equal((await read(ofPlugin)).objects.length, 2);
   });
 
-  it("reads every name that an object has or had, and their prefixes", async () => {
+  it("reads the name, the automatic name and the prefix of an object", async () => {
     const [name, autoName] = [uniqueName("drifted"), uniqueName("before")];
     const names = { name, autoName, namePrefix: "now" };
     const { objects } = await read(exported([keyResource(key, names)]));
     assert.deepEqual(objects[0]?.names, [name, autoName, "now", "drifted", "before"]);
   });
 
-  it("reads what decides about the life of a key", async () => {
+  it("reads rotation, predecessors and adoption of a key", async () => {
     const predecessors = [{ id: "secret_1", expiresAt: EXPORT_TIME }];
     const outputs = { rotateBefore: "14d", environmentId: "env_1", predecessors };
     const { keys, objects } = await read(
@@ -119,7 +117,7 @@ describe("cli/stack-export", () => {
     assert.deepEqual([source, time, objects.length], ["standard input", EXPORT_TIME, 1]);
   });
 
-  it("counts what is about to be deleted, and pending operations with an id, as known", async () => {
+  it("reads resources that are about to be deleted, and pending operations with an id", async () => {
     const text = exported([{ ...accountResource(account), delete: true }], {
       pending_operations: [
         { type: "deleting", resource: keyResource(key) },
@@ -134,7 +132,7 @@ describe("cli/stack-export", () => {
     assert.deepEqual([pendingOperations, pendingObjects.length], [2, 1]);
   });
 
-  describe("describes what a pending operation without an id may have created:", () => {
+  describe("reads what a pending operation without an id may have created:", () => {
     const nothing = { id: undefined, names: [], roles: undefined, ownerId: undefined };
     const roles = ["event_reader"];
     const ownerId = "user_1";
@@ -151,15 +149,25 @@ describe("cli/stack-export", () => {
         { name: "CI", namePrefix: "ci", serviceAccountId: ownerId },
         { names: ["CI"], ownerId },
       ],
-      ["encrypted", "ServiceAccount", { name: ENCRYPTED, namePrefix: "ci", roles: ENCRYPTED }, {}],
       [
-        "partly encrypted",
+        "an account with encrypted inputs",
+        "ServiceAccount",
+        { name: ENCRYPTED, namePrefix: "ci", roles: ENCRYPTED },
+        {},
+      ],
+      [
+        "an account with partly encrypted inputs",
         "ServiceAccount",
         { namePrefix: ENCRYPTED, roles: ["a", ENCRYPTED] },
         {},
       ],
-      ["an encrypted owner", "ApiKey", { namePrefix: ENCRYPTED, serviceAccountId: ENCRYPTED }, {}],
-      ["without inputs", "ApiKey", undefined, {}],
+      [
+        "a key with an encrypted owner",
+        "ApiKey",
+        { namePrefix: ENCRYPTED, serviceAccountId: ENCRYPTED },
+        {},
+      ],
+      ["a key without inputs", "ApiKey", undefined, {}],
       [
         "an account to adopt, of any name",
         "ServiceAccount",
@@ -191,7 +199,7 @@ describe("cli/stack-export", () => {
     });
   });
 
-  it("accepts an encrypted or absent tenant", async () => {
+  it("accepts an encrypted or missing tenant", async () => {
     const encrypted = { ...keyResource(key, { tenantId: ENCRYPTED }) };
     const { objects } = await read(
       exported([encrypted, { ...accountResource(account), outputs: {} }]),
@@ -205,7 +213,7 @@ describe("cli/stack-export", () => {
     );
   });
 
-  it("accepts an empty stack, and a byte order mark", async () => {
+  it("accepts an empty stack and a byte order mark", async () => {
     const { stack, objects } = await read(`\ufeff${exported([], { pending_operations: null })}`);
     assert.deepEqual([stack, objects], [undefined, []]);
   });

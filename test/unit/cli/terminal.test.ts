@@ -8,26 +8,18 @@ import {
   writeJson,
   writeParagraph,
 } from "../../../provider/cli/terminal";
-import { UnitFixture } from "../fixture";
 import { CliFixture } from "./fixture";
 
 describe("cli/terminal", () => {
-  const fixture = UnitFixture.forEachTest();
-  let context: CliFixture;
-  beforeEach(async () => {
-    context = new CliFixture(fixture);
-  });
-  afterEach(async () => {
-    context.dispose();
-  });
+  const context = CliFixture.forEachTest();
 
-  describe("JSON", () => {
+  describe("writeJson", () => {
     const written = (value: unknown) => {
       writeJson(context.stdout, value);
       return context.out;
     };
 
-    it("is valid whatever is redacted in it", () => {
+    it("writes valid JSON whatever it redacts", () => {
       const names = ['x-api-key=a"b', "authorization: x\\", 'https://me:a"b@host/'];
       const parsed = JSON.parse(written({ names }));
       assert.deepEqual(parsed, {
@@ -35,7 +27,7 @@ describe("cli/terminal", () => {
       });
     });
 
-    it("has every character, and none that a terminal obeys", () => {
+    it("escapes control characters, and keeps all others", () => {
       const value = [
         "a\u009b31m\u007f",
         "\u202eb\u2028",
@@ -50,50 +42,50 @@ describe("cli/terminal", () => {
     });
   });
 
-  describe("paragraphs", () => {
+  describe("writeParagraph", () => {
     const TEXT = "one two three four\nfive";
 
-    it("are one line each where no terminal is", () => {
+    it("writes one line per paragraph without a terminal", () => {
       writeParagraph(context.stdout, "mark ", TEXT);
       assert.equal(context.out, "mark one two three four\n     five\n");
     });
 
-    it("fit the terminal, below each other", () => {
+    it("wraps to the terminal, and indents the lines", () => {
       context.onTerminal(14);
       writeParagraph(context.stdout, "mark ", TEXT);
       assert.equal(context.out, "mark one two\n     three\n     four\n     five\n");
     });
 
-    it("leave a word whole that is too long", () => {
+    it("does not cut a word that is too long", () => {
       context.onTerminal(10);
       writeParagraph(context.stdout, "- ", "a user_01M85F3VN6K63X2SZKSCVMP5X7 b");
       assert.equal(context.out, "- a\n  user_01M85F3VN6K63X2SZKSCVMP5X7\n  b\n");
     });
 
-    it("are not wrapped to a width that the terminal does not know", () => {
+    it("does not wrap on a terminal of unknown width", () => {
       context.onTerminal(0);
       writeParagraph(context.stdout, "mark ", "one two");
       assert.equal(context.out, "mark one two\n");
       assert.equal(copyable(context.stdout, "pulumi up"), "  pulumi up");
     });
 
-    it("are not broader than is pleasant to read", () => {
+    it("writes no more than 100 columns, for legibility", () => {
       context.onTerminal(300);
       writeParagraph(context.stdout, "", "word ".repeat(60).trim());
       assert.equal(Math.max(...context.out.split("\n").map((line) => line.length)), 99);
     });
   });
 
-  describe("commands to copy", () => {
+  describe("copyable", () => {
     const COMMAND = "pulumi config set --secret flexprice:apiKey value";
 
-    it("are one line where they fit, and where no terminal is", () => {
+    it("keeps a command on one line if it fits or without a terminal", () => {
       assert.equal(copyable(context.stdout, COMMAND), `  ${COMMAND}`);
       context.onTerminal(COMMAND.length + 2);
       assert.equal(copyable(context.stdout, COMMAND), `  ${COMMAND}`);
     });
 
-    it("are lines that a shell joins on a narrow terminal, each option with its value", () => {
+    it("wraps a command into lines that a shell joins, and keeps options with their values", () => {
       context.onTerminal(36);
       const text = copyable(context.stdout, COMMAND);
       const lines = ["  pulumi config set \\", "    --secret flexprice:apiKey \\", "    value"];
@@ -101,8 +93,8 @@ describe("cli/terminal", () => {
     });
   });
 
-  describe("progress", () => {
-    const step = () =>
+  describe("withProgress", () => {
+    const showSteps = () =>
       withProgress(context, async (show) => {
         show("first");
         show("a second step with a long name");
@@ -111,21 +103,21 @@ describe("cli/terminal", () => {
 
     const clear = "\r\u001b[K";
 
-    it("of long work shows on a terminal, and leaves nothing behind", async () => {
+    it("shows the steps of slow work on a terminal, and clears them", async () => {
       context.onTerminal(20);
       context.isSlow = true;
-      assert.equal(await step(), 7);
+      assert.equal(await showSteps(), 7);
       assert.equal(context.err, `${clear}${clear}first${clear}a second step with ${clear}`);
       assert.equal(context.out, "");
     });
 
-    it("of short work does not show", async () => {
+    it("shows nothing for fast work", async () => {
       context.onTerminal(80);
-      assert.equal(await step(), 7);
+      assert.equal(await showSteps(), 7);
       assert.equal(context.err, "");
     });
 
-    it("begins after two seconds with the step that is running then", async () => {
+    it("starts after two seconds, with the current step", async () => {
       context.onTerminal(80);
       const scheduled = new Map<() => void, number>();
       const schedule = (ms: number, run: () => void) => {
@@ -144,13 +136,13 @@ describe("cli/terminal", () => {
       assert.equal(scheduled.size, 0, "nothing keeps the process alive");
     });
 
-    it("shows nowhere else", async () => {
+    it("shows nothing without a terminal", async () => {
       context.isSlow = true;
-      assert.equal(await step(), 7);
+      assert.equal(await showSteps(), 7);
       assert.equal(context.err, "");
     });
 
-    it("is cleared when the step fails", async () => {
+    it("clears the step when it fails", async () => {
       context.onTerminal(80);
       context.isSlow = true;
       await assert.rejects(
@@ -163,15 +155,15 @@ describe("cli/terminal", () => {
     });
   });
 
-  describe("questions", () => {
-    it("stop reading once answered, or standard input would keep the process alive", async () => {
+  describe("confirm", () => {
+    it("stops reading after the answer, so that the process can end", async () => {
       const stdin = new PassThrough();
       stdin.write("yes\n");
       assert.equal(await confirm({ ...context, stdin, stderr: context.stderr }, "Sure? "), true);
       assert.ok(stdin.isPaused());
     });
 
-    it("can be asked where somebody types and reads", () => {
+    it("needs a terminal for input and for output", () => {
       assert.equal(canAsk(context), false);
       Object.assign(context.stdin, { isTTY: true });
       assert.equal(canAsk(context), false);
@@ -188,7 +180,7 @@ describe("cli/terminal", () => {
       ["", false],
     ];
     for (const [typed, expected] of answers) {
-      it(`${JSON.stringify(typed)} is a ${expected ? "yes" : "no"}`, async () => {
+      it(`takes ${JSON.stringify(typed)} as ${expected ? "yes" : "no"}`, async () => {
         context.onTerminal(80, typed);
         assert.equal(await confirm(context, "Sure? "), expected);
         assert.equal(context.err, "Sure? ");

@@ -22,8 +22,13 @@ function settings(config?: Values, environment?: Values, connection?: string): S
 }
 
 function refusal(config?: Values, environment?: Values, connection?: string): FlexpriceError {
+  return rejection(() => settings(config, environment, connection));
+}
+
+/** The error of a read, which must fail. */
+function rejection(read: () => Settings): FlexpriceError {
   try {
-    settings(config, environment, connection);
+    read();
   } catch (error) {
     assert(error instanceof FlexpriceError);
     assert.equal(error.kind, "configuration");
@@ -86,13 +91,13 @@ describe("config/read", () => {
     });
   });
 
-  it("takes an empty value for one that is not there", () => {
+  it("treats an empty value as missing", () => {
     const environment = { FLEXPRICE_API_KEY: "", FLEXPRICE_BASE_URL: "" };
     assert.deepEqual(settings({ apiKey: "", baseUrl: "" }, environment), settings());
   });
 
   describe("credential", () => {
-    it("of the config wins over one of another kind in the environment", () => {
+    it("in the config is preferred to one of another kind in the environment", () => {
       const { credential } = settings(
         { accessToken: SECRET },
         { FLEXPRICE_API_KEY: "another-one" },
@@ -104,7 +109,7 @@ describe("config/read", () => {
       });
     });
 
-    it("is one: two at the same place are refused, both named", () => {
+    it("is rejected if another one is set in the same place", () => {
       const { message } = refusal({ apiKey: SECRET, accessToken: "another-one" });
       assert.equal(
         message,
@@ -123,7 +128,7 @@ describe("config/read", () => {
       `a\r${SECRET}`,
       `\0${SECRET}`,
     ]) {
-      it(`is refused with what a header cannot carry: ${JSON.stringify(value)}`, () => {
+      it(`is rejected if a header cannot carry it: ${JSON.stringify(value)}`, () => {
         const { reason, message } = refusal({ apiKey: value });
         assert.equal(
           reason,
@@ -141,7 +146,7 @@ describe("config/read", () => {
     ['"', `"${SECRET}"`],
     ["'", `'${SECRET}'`],
   ] as const) {
-    it(`refuses a credential that begins with ${extra}`, () => {
+    it(`rejects a credential that begins with ${extra}`, () => {
       const { reason, message } = refusal({}, { FLEXPRICE_API_KEY: value });
       assert.equal(
         reason,
@@ -151,17 +156,17 @@ describe("config/read", () => {
     });
   }
 
-  it("refuses a credential that was copied abbreviated", () => {
+  it("rejects a credential that was copied in abbreviated form", () => {
     const { reason, message } = refusal({ apiKey: "sk_01M85\u2026NP" });
     assert.equal(reason, "config key flexprice:apiKey contains a character that no credential has");
     assert(!message.includes("sk_01M85"));
   });
 
-  it("identifies settings by server and credential, and by the environment of an access token", () => {
-    const of = (config: Values) => fingerprint(settings(config));
+  it("fingerprints settings by server and credential, and by the environment of an access token", () => {
+    const fingerprintOf = (config: Values) => fingerprint(settings(config));
     const [key, token] = [{ apiKey: SECRET }, { accessToken: SECRET }];
-    assert.equal(of(key), of({ ...key, environmentId: "env_1" }));
-    const others = [
+    assert.equal(fingerprintOf(key), fingerprintOf({ ...key, environmentId: "env_1" }));
+    const different = [
       key,
       { apiKey: `${SECRET}6` },
       { ...key, baseUrl: "https://flexprice.example.com" },
@@ -169,12 +174,12 @@ describe("config/read", () => {
       { ...token, environmentId: "env_1" },
       { ...token, environmentId: "env_2" },
     ];
-    assert.equal(new Set(others.map(of)).size, others.length);
-    assert.ok(!others.map(of).join().includes(SECRET));
+    assert.equal(new Set(different.map(fingerprintOf)).size, different.length);
+    assert.ok(!different.map(fingerprintOf).join().includes(SECRET));
   });
 
   describe("base URL", () => {
-    const usable: Record<string, string> = {
+    const valid: Record<string, string> = {
       "https://api.cloud.flexprice.io/v1": "https://api.cloud.flexprice.io/v1",
       "https://api.cloud.flexprice.io/v1/": "https://api.cloud.flexprice.io/v1",
       "https://api.cloud.flexprice.io": "https://api.cloud.flexprice.io/v1",
@@ -191,8 +196,8 @@ describe("config/read", () => {
       "http://127.8.9.1": "http://127.8.9.1/v1",
       "http://[::1]:8080": "http://[::1]:8080/v1",
     };
-    for (const [given, used] of Object.entries(usable)) {
-      it(`${given} is used as ${used}`, () => {
+    for (const [given, used] of Object.entries(valid)) {
+      it(`${given} becomes ${used}`, () => {
         assert.equal(settings({ baseUrl: given }).baseUrl, used);
       });
     }
@@ -204,7 +209,7 @@ describe("config/read", () => {
       "localhost:8080",
       "/v1",
     ]) {
-      it(`${given} is refused`, () => {
+      it(`${given} is rejected`, () => {
         assert.equal(
           refusal({ baseUrl: given }).message,
           'Could not use config key flexprice:baseUrl.\n  Reason: the base URL from config key flexprice:baseUrl is not a valid http(s) URL\n  What to do: set it with "pulumi config set flexprice:baseUrl https://us.api.flexprice.io/v1" or in FLEXPRICE_BASE_URL.',
@@ -218,7 +223,7 @@ describe("config/read", () => {
       "https://x.io/?k=1",
       "https://x.io/#a",
     ]) {
-      it(`${given} is refused for what does not belong there`, () => {
+      it(`${given} is rejected because of its user, query or fragment`, () => {
         assert.match(refusal({ baseUrl: given }).reason, /contains a user, a query or a fragment$/);
       });
     }
@@ -231,7 +236,7 @@ describe("config/read", () => {
       "http://0.0.0.0:8080",
     ];
     for (const given of insecure) {
-      it(`${given} would send the credential readable`, () => {
+      it(`${given} is rejected without allowInsecure`, () => {
         const error = refusal({}, { FLEXPRICE_BASE_URL: given });
         assert.equal(
           error.reason,
@@ -248,7 +253,7 @@ describe("config/read", () => {
     }
   });
 
-  it("takes flags as true or false only", () => {
+  it("accepts only true and false for flags", () => {
     assert.equal(wantsPreflight(source()), true);
     assert.equal(wantsPreflight(source({ preflight: "true" })), true);
     assert.equal(wantsPreflight(source({ preflight: "false" })), false);
@@ -267,7 +272,7 @@ describe("config/read", () => {
   describe("connections", () => {
     const connections = (value: unknown): Values => ({ connections: JSON.stringify(value) });
 
-    it("are read by name, apart from the settings outside", () => {
+    it("are read by name, separately from the other settings", () => {
       const config = {
         apiKey: "outer-key",
         environmentId: "env_outer",
@@ -291,7 +296,7 @@ describe("config/read", () => {
       assert.equal(settings(config).credential?.value, "outer-key");
     });
 
-    it("take the base URL from outside, and nothing else", () => {
+    it("inherit only the base URL from the other settings", () => {
       const environment = {
         FLEXPRICE_CONNECTIONS: '{"a":{}}',
         FLEXPRICE_BASE_URL: "https://x.io",
@@ -309,7 +314,7 @@ describe("config/read", () => {
       );
     });
 
-    it("name a connection that is not there, and those that are", () => {
+    it("list the existing names if one does not exist", () => {
       const missing = refusal(connections({ a: {}, b: {} }), {}, "c");
       assert.equal(missing.reason, 'connection "c" does not exist; configured: a, b');
       assert.match(missing.fix, /--path flexprice:connections\.c\.apiKey"/);
@@ -319,7 +324,7 @@ describe("config/read", () => {
       );
     });
 
-    it("are quoted in a command where a path needs it", () => {
+    it("are quoted in a suggested command if their name requires it", () => {
       const paths = ["eu.prod", 'a"b', "1st", "with space"].map(
         (name) => refusal({}, {}, name).fix,
       );
@@ -345,13 +350,13 @@ describe("config/read", () => {
       });
     }
 
-    it("show nothing of a name that a terminal would obey", () => {
+    it("escape control characters in a name", () => {
       const { message } = refusal({}, {}, "a\x1b[2J\u202eb");
       assert.match(message, /connection "a\\u001b\[2J\\u\{202e\}b" does not exist/);
     });
 
     for (const value of ["no JSON", "[]", '"text"', "null", "1"]) {
-      it(`are refused when they are no object: ${value}`, () => {
+      it(`are rejected if they are not an object: ${value}`, () => {
         assert.equal(
           refusal({ connections: value }, {}, "a").message,
           'Could not use config key flexprice:connections.\n  Reason: config key flexprice:connections is not an object of named connections\n  What to do: set it with "pulumi config set --secret --path flexprice:connections.NAME.apiKey" or in FLEXPRICE_CONNECTIONS.',
@@ -359,7 +364,7 @@ describe("config/read", () => {
       });
     }
 
-    it("are refused with what is unknown or unusable in them, without its value", () => {
+    it("are rejected with unknown or invalid properties, without printing values", () => {
       const error = refusal(connections({ a: { apiKey: 7, secret: SECRET } }), {}, "a");
       assert.match(error.reason, /^connection "a" is unusable: /);
       assert.match(error.reason, /apiKey: Invalid input: expected string, received number/);
@@ -375,10 +380,14 @@ describe("config/read", () => {
       );
     });
 
-    it("have one credential and a safe URL, like the settings outside", () => {
-      const two = refusal(connections({ a: { apiKey: "a-key", accessToken: "a-token" } }), {}, "a");
+    it("must have one credential and a safe URL, as the other settings must", () => {
+      const withTwo = refusal(
+        connections({ a: { apiKey: "a-key", accessToken: "a-token" } }),
+        {},
+        "a",
+      );
       assert.equal(
-        two.reason,
+        withTwo.reason,
         'both connection "a" in config key flexprice:connections and connection "a" in config key flexprice:connections are set',
       );
       assert.match(
@@ -388,7 +397,7 @@ describe("config/read", () => {
     });
   });
 
-  it("finds keys that mean nothing, and says which do", () => {
+  it("finds unknown keys, and lists the valid ones", () => {
     const keys = ["flexprice:apikey", "flexprice:apiKey", "aws:region", "flexprice:connections"];
     assert.deepEqual(unknownSettings(keys), ["flexprice:apikey"]);
     assert.equal(
@@ -398,11 +407,11 @@ describe("config/read", () => {
   });
 
   // A lookup with "in" would also find the names in every object's prototype.
-  it("takes no name for known that every object has", () => {
+  it("does not accept names that every object has", () => {
     assert.deepEqual(unknownSettings(["flexprice:toString"]), ["flexprice:toString"]);
   });
 
-  it("tells which command or variable provides a missing credential", () => {
+  it("suggests a command or variable for a missing credential", () => {
     const error = missingCredential();
     assert.equal(error.kind, "configuration");
     assert.equal(
@@ -415,28 +424,21 @@ describe("config/read", () => {
     );
   });
 
-  describe("as arguments of a provider", () => {
-    const arguments_ = (config: Values) => ({ ...source(config), provider: "eu" });
-    const rejected = (config: Values, connection?: string): FlexpriceError => {
-      try {
-        readSettings(arguments_(config), connection);
-      } catch (error) {
-        assert(error instanceof FlexpriceError);
-        return error;
-      }
-      return assert.fail("the settings were accepted");
-    };
+  describe("of an explicit provider", () => {
+    const providerArguments = (config: Values) => ({ ...source(config), provider: "eu" });
+    const refusalOf = (config: Values, connection?: string) =>
+      rejection(() => readSettings(providerArguments(config), connection));
 
-    it("name the provider, and not the stack's config", () => {
+    it("name the provider in errors, not the stack's config", () => {
       assert.equal(
-        readSettings(arguments_({ apiKey: SECRET })).credential?.source,
+        readSettings(providerArguments({ apiKey: SECRET })).credential?.source,
         'apiKey of provider "eu"',
       );
       const errors = [
-        rejected({ baseUrl: "x" }),
-        rejected({ baseUrl: "http://example.invalid" }),
-        rejected({ allowInsecure: "maybe" }),
-        rejected({ connections: "{}" }, "us"),
+        refusalOf({ baseUrl: "x" }),
+        refusalOf({ baseUrl: "http://example.invalid" }),
+        refusalOf({ allowInsecure: "maybe" }),
+        refusalOf({ connections: "{}" }, "us"),
         missingCredential(undefined, "eu"),
         unknownSettingError("flexprice:apikey", "eu"),
       ];
@@ -446,7 +448,7 @@ describe("config/read", () => {
       }
     });
 
-    it("can come from the environment instead", () => {
+    it("can come from the environment", () => {
       const { credential } = readSettings({
         ...source({}, { FLEXPRICE_API_KEY: SECRET }),
         provider: "eu",

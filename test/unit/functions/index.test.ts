@@ -9,7 +9,7 @@ const { getMonitor, setMockOptions, setMocks, setAllConfig, allConfig, runInPulu
   pulumi.runtime;
 
 describe("functions", () => {
-  const configBefore = allConfig();
+  const originalConfig = allConfig();
   const environment = { ...process.env };
   const fixture = UnitFixture.forEachTest();
   beforeEach(async () => {
@@ -17,10 +17,10 @@ describe("functions", () => {
     for (const name of Object.keys(process.env)) {
       if (name.startsWith("FLEXPRICE_")) delete process.env[name];
     }
-    use(fixture.operator.apiKey);
+    useApiKey(fixture.operator.apiKey);
   });
   afterEach(() => {
-    setAllConfig(configBefore);
+    setAllConfig(originalConfig);
     process.env = { ...environment };
   });
 
@@ -39,33 +39,39 @@ describe("functions", () => {
     // Without mocks: with them, no function sends a request.
     setMockOptions(Object.fromEntries(methods), "project", "stack", preview);
   }
-  function use(apiKey: string): void {
-    setAllConfig({ "flexprice:baseUrl": fixture.emulator.url, "flexprice:apiKey": apiKey });
+  function configure(config: Record<string, string>): void {
+    setAllConfig({ "flexprice:baseUrl": fixture.emulator.url, ...config });
   }
-  function account(name: string, ...roles: string[]): string {
-    return fixture.emulator.createAccount(fixture.operator.tenantId, { name, roles }).id;
+  function useApiKey(apiKey: string): void {
+    configure({ "flexprice:apiKey": apiKey });
+  }
+  function useAccessToken(): void {
+    configure({ "flexprice:accessToken": fixture.operator.accessToken });
+  }
+  function addAccount(name: string, ...roles: string[]): string {
+    return fixture.addAccount({ name, roles }).id;
   }
   /** The message of a function, which must fail with this kind. */
-  async function failure(result: Promise<unknown>, kind: flexprice.ErrorKind): Promise<string> {
+  async function failureOf(result: Promise<unknown>, kind: flexprice.ErrorKind): Promise<string> {
     const error = await result.then(
       (value) => assert.fail(`no failure: ${JSON.stringify(value)}`),
       (reason: unknown) => reason,
     );
     assert(error instanceof flexprice.LookupError, String(error));
     assert.equal(error.kind, kind);
-    // Makes Pulumi only show the message.
+    // For these errors, Pulumi only shows the message.
     assert(pulumi.RunError.isInstance(error));
     assert.equal(error.stack, error.message);
     return error.message;
   }
-  function known<T>(output: pulumi.Output<T>): Promise<T> {
+  function resolved<T>(output: pulumi.Output<T>): Promise<T> {
     return new Promise((resolve) => output.apply(resolve));
   }
 
   describe("getServiceAccount", () => {
-    it("finds an account by its id or its name", async () => {
-      const id = account("ci", "event_reader", "event_ingestor", "event_reader");
-      account("other", "event_reader");
+    it("finds an account by its id and by its name", async () => {
+      const id = addAccount("ci", "event_reader", "event_ingestor", "event_reader");
+      addAccount("other", "event_reader");
       const found = {
         id,
         name: "ci",
@@ -74,52 +80,50 @@ describe("functions", () => {
       };
       assert.deepEqual(await flexprice.getServiceAccount({ id }), found);
       assert.deepEqual(await flexprice.getServiceAccount({ name: "ci" }), found);
-      assert.deepEqual(await known(flexprice.getServiceAccountOutput({ id })), found);
+      assert.deepEqual(await resolved(flexprice.getServiceAccountOutput({ id })), found);
       const name = pulumi.output("ci");
-      assert.deepEqual(await known(flexprice.getServiceAccountOutput({ name })), found);
+      assert.deepEqual(await resolved(flexprice.getServiceAccountOutput({ name })), found);
     });
 
-    it("says so when there is none with the id", async () => {
-      const archived = account("ci", "event_reader");
+    it("fails if no account has the id", async () => {
+      const archived = addAccount("ci", "event_reader");
       fixture.emulator.archiveAccount(archived);
-      const foreign = fixture.emulator.createAccount(fixture.emulator.createTenant().tenantId, {
-        roles: ["event_reader"],
-      });
+      const foreign = fixture.addForeignAccount({ roles: ["event_reader"] });
       for (const id of [archived, foreign.id, "user_nope", ""]) {
         assert.equal(
-          await failure(flexprice.getServiceAccount({ id }), "not_found"),
+          await failureOf(flexprice.getServiceAccount({ id }), "not_found"),
           `Could not look up service account ${id}.\n  Reason: the tenant of the credential from ${CONFIG} has no service account with this id, or it is archived\n  What to do: correct the id, or the credential if the account belongs to another tenant.`,
         );
       }
     });
 
-    it("says so when there is none with the name, and which one comes near", async () => {
-      account("usage-ingestor", "event_ingestor");
-      const near = (more: string) =>
-        `Reason: no service account has this name (archived ones do not count)${more}\n  What to do: correct the name, upper and lower case included, or look the account up by its id.`;
-      for (const [name, more] of [
+    it("fails if no account has the name, and shows a similar name", async () => {
+      addAccount("usage-ingestor", "event_ingestor");
+      for (const [name, similar] of [
         ["Usage-Ingestor", '; there is "usage-ingestor"'],
         ["usage-ingest", '; there is "usage-ingestor"'],
         ["ci", ""],
       ] as const) {
         assert.equal(
-          await failure(flexprice.getServiceAccount({ name }), "not_found"),
-          `Could not look up service account "${name}".\n  ${near(more)}`,
+          await failureOf(flexprice.getServiceAccount({ name }), "not_found"),
+          `Could not look up service account "${name}".\n  Reason: no service account has this name (archived ones do not count)${similar}\n  What to do: correct the name, upper and lower case included, or look the account up by its id.`,
         );
       }
     });
 
-    it("takes none of several with the name, and names them", async () => {
-      const ids = Array.from({ length: 3 }, () => account("twin", "event_reader")).reverse();
-      const told = (list: string, count: number) =>
-        `Could not look up service account "twin".\n  Reason: ${count} service accounts have this name: ${list}\n  What to do: look it up by its id: names are not unique.`;
-      const twin = () => failure(flexprice.getServiceAccount({ name: "twin" }), "refused");
-      assert.equal(await twin(), told(ids.join(", "), 3));
-      for (let i = 0; i < 9; i++) ids.unshift(account("twin", "event_reader"));
-      assert.equal(await twin(), told(`${ids.slice(0, 10).join(", ")} and 2 more`, 12));
+    it("fails if several accounts have the name, and shows up to ten ids", async () => {
+      const ids = Array.from({ length: 3 }, () => addAccount("twin", "event_reader")).reverse();
+      const assertFails = async (count: number, list: string) =>
+        assert.equal(
+          await failureOf(flexprice.getServiceAccount({ name: "twin" }), "refused"),
+          `Could not look up service account "twin".\n  Reason: ${count} service accounts have this name: ${list}\n  What to do: look it up by its id: names are not unique.`,
+        );
+      await assertFails(3, ids.join(", "));
+      for (let i = 0; i < 9; i++) ids.unshift(addAccount("twin", "event_reader"));
+      await assertFails(12, `${ids.slice(0, 10).join(", ")} and 2 more`);
     });
 
-    it("takes either id or name, as texts", async () => {
+    it("rejects invalid arguments without a request", async () => {
       const fix =
         "\n  What to do: correct the arguments of the function; if they are outputs of a resource, call the function whose name ends in Output.";
       const either = "either id or name is needed, and not both";
@@ -133,7 +137,7 @@ describe("functions", () => {
         [{ id: "user_1", connection: "" }, "connection: must name a connection"],
       ] as const) {
         assert.equal(
-          await failure(
+          await failureOf(
             flexprice.getServiceAccount(args as unknown as flexprice.GetServiceAccountArgs),
             "invalid",
           ),
@@ -145,64 +149,58 @@ describe("functions", () => {
   });
 
   describe("getServiceAccounts", () => {
-    it("lists all, or those that match", async () => {
-      const [a, b] = [account("ci", "event_reader"), account("ci", "event_ingestor")];
-      const c = account("both", "event_reader", "event_ingestor");
+    it("lists all accounts, or those with a name or a role", async () => {
+      const reader = addAccount("ci", "event_reader");
+      const ingestor = addAccount("ci", "event_ingestor");
+      const readerAndIngestor = addAccount("both", "event_reader", "event_ingestor");
       const ids = async (args?: flexprice.GetServiceAccountsArgs) =>
         (await flexprice.getServiceAccounts(args)).map(({ id }) => id);
-      assert.deepEqual(await ids(), [c, b, a]);
-      assert.deepEqual(await ids({ role: "event_reader" }), [c, a]);
-      assert.deepEqual(await ids({ name: "ci" }), [b, a]);
-      assert.deepEqual(await ids({ name: "ci", role: "event_ingestor" }), [b]);
+      assert.deepEqual(await ids(), [readerAndIngestor, ingestor, reader]);
+      assert.deepEqual(await ids({ role: "event_reader" }), [readerAndIngestor, reader]);
+      assert.deepEqual(await ids({ name: "ci" }), [ingestor, reader]);
+      assert.deepEqual(await ids({ name: "ci", role: "event_ingestor" }), [ingestor]);
       assert.deepEqual(await ids({ name: "CI" }), []);
       const output = flexprice.getServiceAccountsOutput({ role: pulumi.output("event_reader") });
       assert.deepEqual(
-        (await known(output)).map(({ id }) => id),
-        [c, a],
+        (await resolved(output)).map(({ id }) => id),
+        [readerAndIngestor, reader],
       );
     });
 
-    it("does not take a slip in the role for a role that nobody has", async () => {
+    it("rejects a misspelled role, unless the server does not show the roles", async () => {
       assert.deepEqual(await flexprice.getServiceAccounts({ role: "super_admin" }), []);
       assert.match(
-        await failure(flexprice.getServiceAccounts({ role: "event_ingester" }), "invalid"),
+        await failureOf(flexprice.getServiceAccounts({ role: "event_ingester" }), "invalid"),
         /Reason: Invalid role: event_ingester\. Allowed roles: event_ingestor, event_reader, super_admin\. Did you mean "event_ingestor"\?\n {2}What to do: correct the role\.$/,
       );
       assert.match(
-        await failure(flexprice.getServiceAccounts({ role: "all_reader" }), "invalid"),
+        await failureOf(flexprice.getServiceAccounts({ role: "all_reader" }), "invalid"),
         /\(users can hold it, service accounts cannot\)/,
       );
-      setAllConfig({
-        "flexprice:baseUrl": fixture.emulator.url,
-        "flexprice:accessToken": fixture.operator.accessToken,
-      });
       // Without an environment, the server does not show roles to an access token.
+      useAccessToken();
       assert.deepEqual(await flexprice.getServiceAccounts({ role: "event_ingester" }), []);
     });
 
-    it("fails for who may not read users", async () => {
-      use(fixture.accountWithKey(["event_reader"]).credential.value);
+    it("fails if the caller may not read users", async () => {
+      useApiKey(fixture.accountWithKey(["event_reader"]).credential.value);
       assert.equal(
-        await failure(flexprice.getServiceAccounts(), "forbidden"),
+        await failureOf(flexprice.getServiceAccounts(), "forbidden"),
         `Could not look up service accounts.\n  Reason: Flexprice answered 403: insufficient permissions (POST ${fixture.emulator.url}/users/search)\n  What to do: use a credential with a role that may read users (now: ${CONFIG}).`,
       );
     });
   });
 
   describe("getApiKeys", () => {
-    it("lists keys without their values, those of an owner or all", async () => {
-      const { environmentId, userId } = fixture.operator;
-      const owner = account("ci", "event_reader", "event_ingestor");
-      const plain = fixture.emulator.createKey(owner, environmentId, { name: "plain" });
-      const expired = fixture.emulator.createKey(owner, environmentId, {
-        name: "expired",
-        expiresAt: new Date(START - DAY),
-      });
-      fixture.emulator.revokeKey(
-        fixture.emulator.createKey(owner, environmentId, { name: "no" }).id,
-      );
+    it("lists the private keys of one owner or of all, without their values", async () => {
+      const { userId } = fixture.operator;
+      const owner = addAccount("ci", "event_reader", "event_ingestor");
+      const plain = fixture.addKey(owner, { name: "plain" });
+      const expiresAt = new Date(START - DAY);
+      const expired = fixture.addKey(owner, { name: "expired", expiresAt });
+      fixture.emulator.revokeKey(fixture.addKey(owner, { name: "revoked" }).id);
       const type = "publishable_key";
-      fixture.emulator.createKey(owner, environmentId, { name: "never listed", type });
+      fixture.addKey(owner, { name: "never listed", type });
       fixture.emulator.archiveAccount(owner);
       const found = await flexprice.getApiKeys({ serviceAccountId: owner });
       const common = {
@@ -217,7 +215,7 @@ describe("functions", () => {
           displayId: expired.displayId,
           name: "expired",
           ...common,
-          expiresAt: new Date(START - DAY).toISOString().replace(".000", ""),
+          expiresAt: expiresAt.toISOString().replace(".000", ""),
           createdAt: found[0]?.createdAt,
         },
         {
@@ -235,23 +233,25 @@ describe("functions", () => {
       );
       const own = flexprice.getApiKeysOutput({ serviceAccountId: pulumi.output(userId) });
       assert.deepEqual(
-        (await known(own)).map(({ name, userType }) => [name, userType]),
+        (await resolved(own)).map(({ name, userType }) => [name, userType]),
         [["admin key", "user"]],
       );
       assert.deepEqual(await flexprice.getApiKeys({ serviceAccountId: "user_nope" }), []);
     });
 
-    it("fails, and does not show less than there is, for who sees no keys of others", async () => {
+    it("fails for a caller that only sees its own keys, unless it asks for these", async () => {
       const { id, credential } = fixture.accountWithKey(["super_admin"]);
-      const other = account("other", "event_reader");
-      use(credential.value);
-      const told = (what: string) =>
-        `Could not look up ${what}.\n  Reason: the credential from ${CONFIG} is service account ${id} with super_admin: Flexprice only shows it its own keys\n  What to do: use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${id}".`;
-      assert.equal(await failure(flexprice.getApiKeys(), "forbidden"), told("API keys"));
-      assert.equal(
-        await failure(flexprice.getApiKeys({ serviceAccountId: other }), "forbidden"),
-        told(`the API keys of ${other}`),
-      );
+      const otherAccount = addAccount("other", "event_reader");
+      useApiKey(credential.value);
+      for (const [args, keys] of [
+        [{}, "API keys"],
+        [{ serviceAccountId: otherAccount }, `the API keys of ${otherAccount}`],
+      ] as const) {
+        assert.equal(
+          await failureOf(flexprice.getApiKeys(args), "forbidden"),
+          `Could not look up ${keys}.\n  Reason: the credential from ${CONFIG} is service account ${id} with super_admin: Flexprice only shows it its own keys\n  What to do: use a credential of a user with super_admin, or ask for its own keys with serviceAccountId: "${id}".`,
+        );
+      }
       const own = await flexprice.getApiKeys({ serviceAccountId: id });
       assert.deepEqual(
         own.map(({ userId }) => userId),
@@ -259,28 +259,27 @@ describe("functions", () => {
       );
     });
 
-    it("fails for a key that may not even list its own, and for a token without environment", async () => {
+    it("fails for a caller that may not read keys", async () => {
       const { id, credential } = fixture.accountWithKey(["event_reader"]);
-      use(credential.value);
+      useApiKey(credential.value);
       assert.match(
-        await failure(flexprice.getApiKeys({ serviceAccountId: id }), "forbidden"),
+        await failureOf(flexprice.getApiKeys({ serviceAccountId: id }), "forbidden"),
         /^Could not look up the API keys of user_\w+\.\n {2}Reason: Flexprice answered 403: insufficient permissions .*\n {2}What to do: use a credential with a role that may read secrets \(now/,
       );
-      const baseUrl = fixture.emulator.url;
-      setAllConfig({
-        "flexprice:baseUrl": baseUrl,
-        "flexprice:accessToken": fixture.operator.accessToken,
-      });
-      for (const getter of [flexprice.getApiKeys, flexprice.getRoles]) {
-        assert.match(
-          await failure(getter(), "wrong_environment"),
-          /What to do: set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/,
-        );
-      }
     });
   });
 
-  it("getRoles tells every role, which of them a service account can be given, in a steady order", async () => {
+  it("getApiKeys and getRoles fail for an access token without an environment", async () => {
+    useAccessToken();
+    for (const getter of [flexprice.getApiKeys, flexprice.getRoles]) {
+      assert.match(
+        await failureOf(getter(), "wrong_environment"),
+        /What to do: set flexprice:environmentId \(or FLEXPRICE_ENVIRONMENT_ID\)/,
+      );
+    }
+  });
+
+  it("getRoles lists every role in alphabetical order, and whether a service account can have it", async () => {
     const roles = await flexprice.getRoles();
     assert.deepEqual(
       roles.map(({ id, assignable }) => [id, assignable]),
@@ -300,12 +299,12 @@ describe("functions", () => {
       permissions: { event: ["write"] },
       assignable: true,
     });
-    use(fixture.accountWithKey(["event_reader"]).credential.value);
-    assert.deepEqual(await known(flexprice.getRolesOutput()), roles);
+    useApiKey(fixture.accountWithKey(["event_reader"]).credential.value);
+    assert.deepEqual(await resolved(flexprice.getRolesOutput()), roles);
   });
 
   describe("getCaller", () => {
-    it("tells who the credential is", async () => {
+    it("returns the user or service account of the credential", async () => {
       const { userId, tenantId } = fixture.operator;
       assert.deepEqual(await flexprice.getCaller(), {
         id: userId,
@@ -315,8 +314,8 @@ describe("functions", () => {
         tenantId,
       });
       const { id, credential } = fixture.accountWithKey(["event_reader"]);
-      use(credential.value);
-      assert.deepEqual(await known(flexprice.getCallerOutput()), {
+      useApiKey(credential.value);
+      assert.deepEqual(await resolved(flexprice.getCallerOutput()), {
         id,
         type: "service_account",
         name: "weak",
@@ -325,15 +324,15 @@ describe("functions", () => {
       });
     });
 
-    it("fails with a key that is wrong, revoked or expired", async () => {
-      const { userId, environmentId } = fixture.operator;
-      const expired = fixture.emulator.createKey(userId, environmentId, { name: "old" });
+    it("fails for a key that is invalid, revoked or expired, and does not show it", async () => {
+      const { userId } = fixture.operator;
+      const expired = fixture.addKey(userId, { name: "expired" });
       fixture.emulator.expireKey(expired.id);
-      const revoked = fixture.emulator.createKey(userId, environmentId, { name: "dead" });
+      const revoked = fixture.addKey(userId, { name: "revoked" });
       fixture.emulator.revokeKey(revoked.id);
       for (const value of [expired.value, revoked.value, "sk_01WRONGWRONGWRONG"]) {
-        use(value);
-        const message = await failure(flexprice.getCaller(), "unauthenticated");
+        useApiKey(value);
+        const message = await failureOf(flexprice.getCaller(), "unauthenticated");
         assert.match(
           message,
           /^Could not look up who the credential belongs to\.\n {2}Reason: Flexprice answered 401: Unauthorized .*\n {2}What to do: check the credential from config key flexprice:apiKey/,
@@ -343,11 +342,10 @@ describe("functions", () => {
     });
   });
 
-  describe("of any kind", () => {
-    it("take the connection that they name", async () => {
+  describe("each of them", () => {
+    it("uses the connection that it names", async () => {
       const other = fixture.emulator.createTenant();
-      setAllConfig({
-        "flexprice:baseUrl": fixture.emulator.url,
+      configure({
         "flexprice:apiKey": fixture.operator.apiKey,
         "flexprice:connections": JSON.stringify({ other: { apiKey: other.apiKey } }),
       });
@@ -356,17 +354,17 @@ describe("functions", () => {
       const [key] = await flexprice.getApiKeys({ connection });
       assert.equal(key?.userId, other.userId);
       const output = flexprice.getCallerOutput({ connection: pulumi.output(connection) });
-      assert.equal((await known(output)).tenantId, other.tenantId);
+      assert.equal((await resolved(output)).tenantId, other.tenantId);
       assert.match(
-        await failure(flexprice.getRoles({ connection: "toher" }), "configuration"),
+        await failureOf(flexprice.getRoles({ connection: "toher" }), "configuration"),
         /connection "toher" does not exist; configured: other/,
       );
     });
 
-    it("take the environment variables, and say what is missing", async () => {
+    it("uses environment variables, and fails if no credential is configured", async () => {
       setAllConfig({});
       assert.equal(
-        await failure(flexprice.getServiceAccount({ name: "ci" }), "configuration"),
+        await failureOf(flexprice.getServiceAccount({ name: "ci" }), "configuration"),
         'Could not look up service account "ci".\n  Reason: no Flexprice credential is configured\n  What to do: run "pulumi config set --secret flexprice:apiKey" or set FLEXPRICE_API_KEY. refresh and destroy only use the config of the last update.',
       );
       process.env["FLEXPRICE_BASE_URL"] = fixture.emulator.url;
@@ -374,24 +372,22 @@ describe("functions", () => {
       assert.equal((await flexprice.getCaller()).id, fixture.operator.userId);
     });
 
-    it("each tell a shared failure as their own", async () => {
-      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
+    it("names itself in the error of a request that it shares with others", async () => {
+      fixture.respondWith(403, { body: { message: "no" } });
       await runInPulumiStack(async () => {
-        const [a, b] = [{ id: "user_1" }, { name: "ci" }].map((args) =>
-          failure(
-            flexprice.getServiceAccount(args as flexprice.GetServiceAccountArgs),
-            "forbidden",
-          ),
-        );
-        assert.match((await a) ?? "", /^Could not look up service account user_1\./);
-        assert.match((await b) ?? "", /^Could not look up service account "ci"\./);
+        const [byId, byName] = await Promise.all([
+          failureOf(flexprice.getServiceAccount({ id: "user_1" }), "forbidden"),
+          failureOf(flexprice.getServiceAccount({ name: "ci" }), "forbidden"),
+        ]);
+        assert.match(byId, /^Could not look up service account user_1\./);
+        assert.match(byName, /^Could not look up service account "ci"\./);
       });
       assert.deepEqual(fixture.log, ["POST /users/search"]);
     });
 
-    it("share requests in a run of a program, and ask once who the caller is", async () => {
-      const owner = account("ci", "event_reader");
-      const look = () =>
+    it("shares its requests with others of the same run, and reads the caller once", async () => {
+      const owner = addAccount("ci", "event_reader");
+      const callAll = () =>
         Promise.all([
           flexprice.getServiceAccount({ name: "ci" }),
           flexprice.getServiceAccount({ id: owner }),
@@ -408,91 +404,96 @@ describe("functions", () => {
         "POST /users/search",
       ];
       await runInPulumiStack(async () => {
-        await look();
+        await callAll();
         assert.deepEqual(fixture.log.sort(), [...lists, "GET /users/me"].sort());
         fixture.emulator.clearRequests();
-        await look();
+        await callAll();
         assert.deepEqual(fixture.log.sort(), lists);
       });
       fixture.emulator.clearRequests();
       // A later run in the same process, as in the Automation API, may have other settings.
       const { credential, id } = fixture.accountWithKey(["event_reader"]);
-      use(credential.value);
+      useApiKey(credential.value);
       await runInPulumiStack(async () => {
         assert.equal((await flexprice.getCaller()).id, id);
       });
       assert.deepEqual(fixture.log, ["GET /users/me"]);
     });
 
-    it("hold the end of the run up, also where the program does not wait for them", async () => {
-      const looked = flexprice.getCaller();
+    it("completes before the run ends, even if the program does not wait for it", async () => {
+      const caller = flexprice.getCaller();
       await pulumi.runtime.disconnect();
       assert.deepEqual(
         fixture.emulator.requests.map(({ status }) => status),
         [200],
       );
-      await looked;
+      await caller;
     });
 
-    it("look nothing up in a preview whose arguments are unknown", async () => {
-      const lookedUp = async (preview: boolean) => {
+    it("sends no request in a preview if its arguments are unknown", async () => {
+      const requestsIn = async (preview: boolean) => {
         await mock(preview);
         const { id, urn } = new flexprice.ServiceAccount("ci", { roles: ["event_reader"] });
         const output = flexprice.getServiceAccountsOutput({ name: id });
-        await known(urn);
+        await resolved(urn);
         // In the meantime, the other function would send its request too.
         await flexprice.getCaller();
-        if (!preview) await known(output);
+        if (!preview) await resolved(output);
         return fixture.log.sort();
       };
-      assert.deepEqual(await lookedUp(true), ["GET /users/me"]);
+      assert.deepEqual(await requestsIn(true), ["GET /users/me"]);
       fixture.emulator.clearRequests();
-      assert.deepEqual(await lookedUp(false), ["GET /users/me", "POST /users/search"]);
+      assert.deepEqual(await requestsIn(false), ["GET /users/me", "POST /users/search"]);
     });
 
-    it("load an HTTP client only when one is called", async () => {
+    it("loads the HTTP client when it is called, not with the package", async () => {
       const root = join(__dirname, "..", "..", "..", "provider");
       const heavy =
         /[\\/]undici[\\/]|provider[\\/](functions[\\/]queries|session[\\/](connection|connection-pool)|api[\\/]client)\.ts$/;
       const loaded = () =>
         Object.keys(require.cache).filter((path) => path.startsWith(root) || heavy.test(path));
-      const heavyOnes = () => loaded().filter((path) => heavy.test(path));
-      const before = loaded().map((path) => [path, require.cache[path]] as const);
-      const forget = () => {
+      const loadedHeavy = () => loaded().filter((path) => heavy.test(path));
+      const originalCache = loaded().map((path) => [path, require.cache[path]] as const);
+      const clearCache = () => {
         for (const path of loaded()) delete require.cache[path];
       };
       try {
-        forget();
-        const fresh: typeof flexprice = require("../../../provider");
+        clearCache();
+        const reloaded: typeof flexprice = require("../../../provider");
         assert.notDeepEqual(loaded(), []);
-        assert.deepEqual(heavyOnes(), []);
-        await fresh.getCaller();
-        assert.equal(heavyOnes().filter((path) => path.startsWith(root)).length, 4);
+        assert.deepEqual(loadedHeavy(), []);
+        await reloaded.getCaller();
+        assert.equal(loadedHeavy().filter((path) => path.startsWith(root)).length, 4);
       } finally {
-        forget();
-        for (const [path, module] of before) require.cache[path] = module;
+        clearCache();
+        for (const [path, module] of originalCache) require.cache[path] = module;
       }
     });
   });
 
-  describe("under setMocks", () => {
+  describe("with mocks, each of them", () => {
     const calls: pulumi.runtime.MockCallArgs[] = [];
-    async function answerWith(answers: Record<string, object>): Promise<void> {
+    async function mockResults(results: Record<string, object>): Promise<void> {
       calls.length = 0;
       const mocks: pulumi.runtime.Mocks = {
         newResource: ({ name, inputs }) => ({ id: name, state: inputs }),
         call: (args) => {
           calls.push(args);
-          return answers[args.token] ?? {};
+          return results[args.token] ?? {};
         },
       };
       await setMocks(mocks, "project", "stack", false);
       await pulumi.runtime.disconnect();
     }
 
-    it("get what the mocks answer, and send nothing", async () => {
-      const account = { id: "user_1", name: "ci", roles: ["event_reader"], tenantId: "tenant_1" };
-      await answerWith({
+    it("returns the result of the mocks without a request", async () => {
+      const account = {
+        id: "user_1",
+        name: "ci",
+        roles: ["event_reader"],
+        tenantId: "tenant_1",
+      };
+      await mockResults({
         "flexprice:index:getServiceAccount": account,
         "flexprice:index:getServiceAccounts": { accounts: [account] },
         "flexprice:index:getApiKeys": { keys: [] },
@@ -509,18 +510,18 @@ describe("functions", () => {
       assert.deepEqual(await flexprice.getRoles(), []);
       assert.deepEqual(await flexprice.getCaller(), { ...account, type: "user" });
       const id = pulumi.output("user_1");
-      assert.deepEqual(await known(flexprice.getServiceAccountOutput({ id })), account);
+      assert.deepEqual(await resolved(flexprice.getServiceAccountOutput({ id })), account);
       assert.deepEqual(fixture.log, []);
     });
 
-    it("say which result is missing", async () => {
-      await answerWith({ "flexprice:index:getRoles": { roles: "all" } });
+    it("fails if the mocks return no result for it, or an invalid one", async () => {
+      await mockResults({ "flexprice:index:getRoles": { roles: "all" } });
       assert.equal(
-        await failure(flexprice.getCaller(), "configuration"),
+        await failureOf(flexprice.getCaller(), "configuration"),
         "Could not call getCaller in a test with mocks.\n  Reason: the mocks' call returned {} for flexprice:index:getCaller\n  What to do: let call return the result for this token.",
       );
       assert.match(
-        await failure(flexprice.getRoles(), "configuration"),
+        await failureOf(flexprice.getRoles(), "configuration"),
         /call returned {"roles":"all"} for flexprice:index:getRoles\n.*an object whose one property is the list/,
       );
       assert.deepEqual(fixture.log, []);

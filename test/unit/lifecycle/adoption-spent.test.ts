@@ -1,228 +1,194 @@
 import assert from "node:assert/strict";
-import { DAY, failureOf, type ProviderProcess, UnitFixture } from "../fixture";
-import { type Declared, Engine, type Program, type UpOptions } from "./engine";
+import type { EmulatedKey } from "../../../provider/emulator";
+import { DAY, failureOf, UnitFixture } from "../fixture";
+import { type Declared, Engine } from "./engine";
 
 const ROLES = ["event_reader"];
 
-describe("resources: adoption is done once the state holds what was adopted", () => {
+type Options = Partial<Declared>;
+
+/** An adoption is done once the state holds the object, although "adopt" is still in the program. */
+describe("a resource that adopts", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
   let engine: Engine;
-  let account: string;
-  let theirs: { readonly id: string; readonly value: string };
-  beforeEach(async () => {
-    engine = new Engine();
-    const { tenantId, environmentId } = fixture.operator;
-    account = fixture.emulator.createAccount(tenantId, { name: "theirs", roles: ROLES }).id;
-    theirs = fixture.emulator.createKey(account, environmentId, { name: "theirs" });
+  let accountId: string;
+  let existingKey: EmulatedKey;
+  beforeEach(() => {
+    engine = new Engine(() => fixture.process());
+    accountId = fixture.addAccount({ name: "existing", roles: ROLES }).id;
+    existingKey = fixture.addKey(accountId, { name: "existing" });
   });
 
-  const adopting = (more: object = {}, options: Partial<Declared> = {}): Declared => ({
+  const key = (inputs: object = {}, options: Options = {}): Declared => ({
     type: "key",
     inputs: () => ({
       namePrefix: "key",
-      serviceAccountId: account,
-      adopt: { id: theirs.id, apiKey: theirs.value },
-      ...more,
+      serviceAccountId: accountId,
+      adopt: { id: existingKey.id, apiKey: existingKey.value },
+      ...inputs,
     }),
     ...options,
   });
-  const robot = (roles = ROLES, more: object = {}): Declared => ({
+  const account = (inputs: object = {}, options: Options = {}): Declared => ({
     type: "account",
-    inputs: () => ({ namePrefix: "robot", roles, adopt: account, ...more }),
+    inputs: () => ({ namePrefix: "account", roles: ROLES, adopt: accountId, ...inputs }),
+    ...options,
   });
-  const up = async (declared: Program, options: UpOptions = {}) => {
-    process = fixture.process();
-    await engine.up(process, declared, options);
-  };
-  const statusOf = (id: string) =>
-    [...fixture.emulator.accounts(), ...fixture.emulator.keys()].find((one) => one.id === id)
-      ?.status;
-  const triggers = (value: string) => ({ rotationTriggers: { release: value } });
+  const release = (value: string) => ({ rotationTriggers: { release: value } });
+  const idOf = (name: string) => engine.get(name).id;
 
-  describe("of a key", () => {
+  describe("an API key", () => {
     const replacements: Record<string, readonly [before: Declared, after: Declared]> = {
-      "a trigger": [adopting(triggers("1")), adopting(triggers("2"))],
-      "first triggers, marked by replaceOnChanges": [
-        adopting(),
-        adopting(triggers("1"), { replaceOnChanges: ["rotationTriggers"] }),
+      "a rotation trigger changes": [key(release("1")), key(release("2"))],
+      "a lifetime is added": [key(), key({ expiresIn: "90d" })],
+      "replaceOnChanges replaces it for its first rotation triggers": [
+        key(),
+        key(release("1"), { replaceOnChanges: ["rotationTriggers"] }),
       ],
-      "a trigger, deleted before": [
-        adopting(triggers("1"), { deleteBeforeReplace: true }),
-        adopting(triggers("2"), { deleteBeforeReplace: true }),
+      "a rotation trigger changes with deleteBeforeReplace": [
+        key(release("1"), { deleteBeforeReplace: true }),
+        key(release("2"), { deleteBeforeReplace: true }),
       ],
-      "a trigger, with changes of others ignored": [
-        adopting(triggers("1"), { ignoreChanges: ["onDelete"] }),
-        adopting({ ...triggers("2"), onDelete: "revoke" }, { ignoreChanges: ["onDelete"] }),
+      "a rotation trigger changes while ignoreChanges ignores another change": [
+        key(release("1"), { ignoreChanges: ["onDelete"] }),
+        key({ ...release("2"), onDelete: "revoke" }, { ignoreChanges: ["onDelete"] }),
       ],
     };
-    for (const [what, [before, after]] of Object.entries(replacements)) {
-      it(`lets ${what} make a key of its own, and end the adopted one`, async () => {
-        await up({ key: before });
-        assert.equal(engine.get("key").id, theirs.id);
-        await up({ key: after });
-        const own = engine.get("key").id;
-        assert.notEqual(own, theirs.id);
-        assert.deepEqual([statusOf(own), statusOf(theirs.id)], ["published", "deleted"]);
-        // So does each later rotation, although "adopt" is still set.
+    for (const [title, [before, after]] of Object.entries(replacements)) {
+      it(`creates a key and revokes the adopted one if ${title}`, async () => {
+        await engine.up({ key: before });
+        assert.equal(idOf("key"), existingKey.id);
+        await engine.up({ key: after });
+        const newKey = idOf("key");
+        assert.notEqual(newKey, existingKey.id);
+        const statuses = [newKey, existingKey.id].map((id) => fixture.statusOf(id));
+        assert.deepEqual(statuses, ["published", "deleted"]);
         fixture.emulator.clearRequests();
-        await up({ key: after });
-        assert.deepEqual([engine.get("key").id, fixture.writes], [own, []]);
+        await engine.up({ key: after });
+        assert.deepEqual([idOf("key"), fixture.writes], [newKey, []]);
       });
     }
 
-    it("lets a lifetime that is added make a key of its own", async () => {
-      await up({ key: adopting() });
-      await up({ key: adopting({ expiresIn: "90d" }) });
-      assert.deepEqual(
-        [engine.get("key").id === theirs.id, statusOf(theirs.id)],
-        [false, "deleted"],
-      );
+    it("takes another key if adopt names it, and revokes the first one", async () => {
+      await engine.up({ key: key() });
+      const otherKey = fixture.addKey(accountId, { name: "other" });
+      await engine.up({ key: key({ adopt: { id: otherKey.id, apiKey: otherKey.value } }) });
+      assert.deepEqual([idOf("key"), fixture.statusOf(existingKey.id)], [otherKey.id, "deleted"]);
     });
 
-    it("takes another over that the program names now", async () => {
-      const { environmentId } = fixture.operator;
-      await up({ key: adopting() });
-      const next = fixture.emulator.createKey(account, environmentId, { name: "next" });
-      await up({ key: adopting({ adopt: { id: next.id, apiKey: next.value } }) });
-      assert.deepEqual([engine.get("key").id, statusOf(theirs.id)], [next.id, "deleted"]);
-    });
-
-    it("is no replacement by itself: with --replace that fails, once", async () => {
-      await up({ key: adopting() });
-      const error = await failureOf(up({ key: adopting() }, { replace: ["key"] }), "refused");
+    it("rejects --replace for the adopted key, and the next up changes nothing", async () => {
+      await engine.up({ key: key() });
+      const error = await failureOf(engine.up({ key: key() }, { replace: ["key"] }), "refused");
       assert.match(
         error.reason,
         /^it should be replaced, but the program still has "adopt" for it/,
       );
-      assert.equal(statusOf(theirs.id), "published");
-      await up({ key: adopting() });
-      assert.deepEqual([engine.pending, statusOf(theirs.id)], [[], "published"]);
+      assert.equal(fixture.statusOf(existingKey.id), "published");
+      await engine.up({ key: key() });
+      assert.deepEqual([engine.pending, fixture.statusOf(existingKey.id)], [[], "published"]);
     });
 
-    it("is no way back to it from the key that a rotation has made: with --replace that fails, once", async () => {
+    it("rejects --replace for the key that has replaced the adopted one, until adopt is removed", async () => {
       const expiresAt = new Date(fixture.clock.now + 90 * DAY);
-      const { environmentId } = fixture.operator;
-      theirs = fixture.emulator.createKey(account, environmentId, { name: "theirs", expiresAt });
-      const leaving = (value: string) =>
-        adopting({ expiresIn: "90d", onDelete: "expire", ...triggers(value) });
-      await up({ key: leaving("1") });
-      await up({ key: leaving("2") });
-      const own = engine.get("key").id;
-      const error = await failureOf(up({ key: leaving("2") }, { replace: ["key"] }), "refused");
+      existingKey = fixture.addKey(accountId, { name: "existing", expiresAt });
+      const expiring = (value: string, inputs: object = {}) =>
+        key({ expiresIn: "90d", onDelete: "expire", ...release(value), ...inputs });
+      await engine.up({ key: expiring("1") });
+      await engine.up({ key: expiring("2") });
+      const newKey = idOf("key");
+      const replaced = engine.up({ key: expiring("2") }, { replace: ["key"] });
       assert.equal(
-        error.reason,
-        `the program still has "adopt" for API key ${theirs.id}, which this key had replaced, and adopted it again`,
+        (await failureOf(replaced, "refused")).reason,
+        `the program still has "adopt" for API key ${existingKey.id}, which this key had replaced, and adopted it again`,
       );
-      assert.deepEqual([statusOf(own), statusOf(theirs.id)], ["published", "published"]);
-      // As the message says: without adopt.
-      const without = adopting({
-        adopt: undefined,
-        expiresIn: "90d",
-        onDelete: "expire",
-        ...triggers("2"),
+      const statuses = [newKey, existingKey.id].map((id) => fixture.statusOf(id));
+      assert.deepEqual(statuses, ["published", "published"]);
+      await engine.up({ key: expiring("2", { adopt: undefined }) }, { replace: ["key"] });
+      assert.notEqual(idOf("key"), existingKey.id);
+      assert.deepEqual([engine.pending, fixture.statusOf(existingKey.id)], [[], "deleted"]);
+    });
+
+    it("keeps the key if adopt is removed after a rejected --replace", async () => {
+      const withoutAdopt = { key: key({ adopt: undefined }) };
+      await engine.up({ key: key() });
+      await failureOf(engine.up({ key: key() }, { replace: ["key"] }), "refused");
+      await engine.up(withoutAdopt);
+      assert.equal(idOf("key"), existingKey.id);
+      assert.equal(fixture.statusOf(existingKey.id), "published");
+      await engine.up(withoutAdopt, { replace: ["key"] });
+      assert.equal(fixture.statusOf(existingKey.id), "deleted");
+    });
+
+    it("rejects a key that another resource of the program has adopted", async () => {
+      await engine.up({ key: key() });
+      const program = { key: key(), other: key({ namePrefix: "other" }) };
+      await assert.rejects(engine.up(program), /manages it already/);
+    });
+  });
+
+  describe("a service account", () => {
+    beforeEach(() => fixture.emulator.revokeKey(existingKey.id));
+
+    it("creates an account and archives the adopted one if the roles change", async () => {
+      await engine.up({ account: account() });
+      assert.equal(idOf("account"), accountId);
+      await engine.up({ account: account({ roles: ["event_ingestor"] }) });
+      const newAccount = idOf("account");
+      assert.notEqual(newAccount, accountId);
+      const statuses = [newAccount, accountId].map((id) => fixture.statusOf(id));
+      assert.deepEqual(statuses, ["published", "archived"]);
+      const roles = ["event_reader", "event_ingestor", "event_reader"];
+      await engine.up({ account: account({ roles }) });
+      assert.notEqual(idOf("account"), newAccount);
+      assert.equal(fixture.statusOf(newAccount), "archived");
+    });
+
+    it("creates an account and archives the adopted one if replaceOnChanges replaces it", async () => {
+      await engine.up({ account: account() });
+      const options = { replaceOnChanges: ["forceDestroy"] };
+      await engine.up({ account: account({ forceDestroy: true }, options) });
+      assert.notEqual(idOf("account"), accountId);
+      assert.equal(fixture.statusOf(accountId), "archived");
+    });
+
+    it("rejects --replace for the adopted account, and the next up changes nothing", async () => {
+      await engine.up({ account: account() });
+      const replaced = engine.up({ account: account() }, { replace: ["account"] });
+      await failureOf(replaced, "refused");
+      await engine.up({ account: account() });
+      assert.deepEqual([engine.pending, fixture.statusOf(accountId)], [[], "published"]);
+    });
+  });
+
+  for (const [type, declare, adoptedId, endStatus] of [
+    ["an API key", key, () => existingKey.id, "deleted"],
+    ["a service account", account, () => accountId, "archived"],
+  ] as const) {
+    describe(type, () => {
+      beforeEach(() => {
+        if (declare === account) fixture.emulator.revokeKey(existingKey.id);
       });
-      await up({ key: without }, { replace: ["key"] });
-      assert.notEqual(engine.get("key").id, theirs.id);
-      assert.deepEqual([engine.pending, statusOf(theirs.id)], [[], "deleted"]);
-    });
 
-    it("and ends nothing that it holds, also once the program has dropped adopt after that", async () => {
-      await up({ key: adopting() });
-      await failureOf(up({ key: adopting() }, { replace: ["key"] }), "refused");
-      await up({ key: adopting({ adopt: undefined }) });
-      assert.deepEqual([engine.get("key").id, statusOf(theirs.id)], [theirs.id, "published"]);
-      await up({ key: adopting({ adopt: undefined }) }, { replace: ["key"] });
-      assert.equal(statusOf(theirs.id), "deleted");
-    });
-
-    it("lets a resource of another name take it over, also with a refresh before", async () => {
-      for (const isRefreshed of [false, true]) {
-        engine = new Engine();
-        await up({ before: adopting({ namePrefix: "before" }) });
-        await up({ after: adopting({ namePrefix: "after" }) }, { isRefreshed });
-        assert.deepEqual([engine.get("after").id, statusOf(theirs.id)], [theirs.id, "published"]);
+      for (const refresh of [false, true]) {
+        it(`keeps the object under another logical name${refresh ? ", in a run that refreshes first" : ""}`, async () => {
+          await engine.up({ before: declare({ namePrefix: "before" }) });
+          await engine.up({ after: declare({ namePrefix: "after" }) }, { refresh });
+          assert.equal(idOf("after"), adoptedId());
+          assert.equal(fixture.statusOf(adoptedId()), "published");
+        });
       }
+
+      it("ends the object in a destroy, even after a refresh has shown it", async () => {
+        await engine.up({ resource: declare() });
+        await engine.destroy({ refresh: true });
+        assert.equal(fixture.statusOf(adoptedId()), endStatus);
+      });
+
+      it("ends the object if the program removes it in a run that refreshes first", async () => {
+        await engine.up({ resource: declare() });
+        await engine.up({}, { refresh: true });
+        assert.equal(fixture.statusOf(adoptedId()), endStatus);
+      });
     });
-
-    it("is ended with its resource, whatever a refresh before shows", async () => {
-      await up({ key: adopting() });
-      process = fixture.process();
-      await engine.refresh(process);
-      await engine.destroy(process);
-      assert.equal(statusOf(theirs.id), "deleted");
-    });
-
-    it("is ended when it is removed from the program in a run that refreshes", async () => {
-      await up({ key: adopting() });
-      await up({}, { isRefreshed: true });
-      assert.equal(statusOf(theirs.id), "deleted");
-    });
-  });
-
-  describe("of an account", () => {
-    beforeEach(() => fixture.emulator.revokeKey(theirs.id));
-
-    it("lets other roles make an account of its own, and end the adopted one", async () => {
-      await up({ robot: robot() });
-      assert.equal(engine.get("robot").id, account);
-      await up({ robot: robot(["event_ingestor"]) });
-      const own = engine.get("robot").id;
-      assert.notEqual(own, account);
-      assert.deepEqual([statusOf(own), statusOf(account)], ["published", "archived"]);
-      await up({ robot: robot(["event_reader", "event_ingestor", "event_reader"]) });
-      assert.notEqual(engine.get("robot").id, own);
-      assert.equal(statusOf(own), "archived");
-    });
-
-    it("lets replaceOnChanges make an account of its own", async () => {
-      await up({ robot: robot() });
-      const marked = {
-        ...robot(ROLES, { forceDestroy: true }),
-        replaceOnChanges: ["forceDestroy"],
-      };
-      await up({ robot: marked });
-      assert.deepEqual(
-        [engine.get("robot").id === account, statusOf(account)],
-        [false, "archived"],
-      );
-    });
-
-    it("is no replacement by itself: with --replace that fails, once", async () => {
-      await up({ robot: robot() });
-      await failureOf(up({ robot: robot() }, { replace: ["robot"] }), "refused");
-      await up({ robot: robot() });
-      assert.deepEqual([engine.pending, statusOf(account)], [[], "published"]);
-    });
-
-    it("lets a resource of another name take it over, also with a refresh before", async () => {
-      for (const isRefreshed of [false, true]) {
-        engine = new Engine();
-        await up({ before: robot(ROLES, { namePrefix: "before" }) });
-        await up({ after: robot(ROLES, { namePrefix: "after" }) }, { isRefreshed });
-        assert.deepEqual([engine.get("after").id, statusOf(account)], [account, "published"]);
-      }
-    });
-
-    it("is ended with its resource, whatever a refresh before shows", async () => {
-      await up({ robot: robot() });
-      process = fixture.process();
-      await engine.refresh(process);
-      await engine.destroy(process);
-      assert.equal(statusOf(account), "archived");
-    });
-
-    it("is ended when it is removed from the program in a run that refreshes", async () => {
-      await up({ robot: robot() });
-      await up({}, { isRefreshed: true });
-      assert.equal(statusOf(account), "archived");
-    });
-  });
-
-  it("takes nothing twice that the program holds", async () => {
-    await up({ key: adopting() });
-    process = fixture.process();
-    const twice = { key: adopting(), other: adopting({ namePrefix: "other" }) };
-    await assert.rejects(engine.up(process, twice), /manages it already/);
-  });
+  }
 });

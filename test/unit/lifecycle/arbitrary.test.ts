@@ -7,6 +7,7 @@ import {
   type KeyInputs,
   type KeyState,
   type ProviderProcess,
+  reasons,
   UNKNOWN,
   UnitFixture,
 } from "../fixture";
@@ -33,8 +34,8 @@ const FIELDS = [
   "hasOwnProperty",
 ];
 
-/** Values in JSON, especially those that code often mishandles. */
-const odd = fc.oneof(
+/** JSON values, especially those that code often mishandles. */
+const anyValue = fc.oneof(
   fc.constantFrom(
     null,
     UNKNOWN,
@@ -66,16 +67,14 @@ const properties = fc
         { weight: 9, arbitrary: fc.constantFrom(...FIELDS) },
         { weight: 1, arbitrary: fc.string() },
       ),
-      odd,
+      anyValue,
     ),
-    {
-      maxLength: 8,
-    },
+    { maxLength: 8 },
   )
-  // As the engine passes them: own properties with any name.
-  .map(withOwn);
+  .map(withOwnProperties);
 
-function withOwn(entries: readonly (readonly [string, unknown])[]): object {
+/** As the engine passes them: own properties with any name. */
+function withOwnProperties(entries: readonly (readonly [string, unknown])[]): object {
   const object = {};
   for (const [name, value] of entries) {
     Object.defineProperty(object, name, {
@@ -92,16 +91,15 @@ function parsed(text: string): object {
   return JSON.parse(text) as object;
 }
 
-describe("resources take whatever a program hands over", function () {
+describe("for arbitrary properties of a program", function () {
   this.timeout(60_000);
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   beforeEach(() => {
-    process = fixture.process();
+    provider = fixture.process();
   });
 
-  /** Failures must be returned, or thrown as errors of this package. */
-  const only = async (attempt: () => Promise<unknown>): Promise<void> => {
+  const failsOnlyAsDocumented = async (attempt: () => Promise<unknown>): Promise<void> => {
     try {
       await attempt();
     } catch (error) {
@@ -123,9 +121,9 @@ describe("resources take whatever a program hands over", function () {
     tenantId: fixture.operator.tenantId,
   });
 
-  it("a key's check", async () => {
+  it("ApiKeyProvider.check only returns failures", async () => {
     const check = async (olds: object, news: object) => {
-      const { failures = [] } = await process.keys.check(olds, news as KeyInputs);
+      const { failures = [] } = await provider.keys.check(olds, news as KeyInputs);
       for (const { property, reason } of failures) {
         assert.equal(property, "");
         assert.equal(typeof reason, "string");
@@ -134,41 +132,36 @@ describe("resources take whatever a program hands over", function () {
     await fc.assert(fc.asyncProperty(properties, properties, check), { numRuns: 1_000 });
   });
 
-  it("an account's check", async () => {
+  it("ServiceAccountProvider.check only returns failures", async () => {
     const check = async (olds: object, news: object) => {
-      const { failures = [] } = await process.accounts.check(olds, news as AccountInputs);
+      const { failures = [] } = await provider.accounts.check(olds, news as AccountInputs);
       for (const { property } of failures) assert.equal(property, "");
     };
     await fc.assert(fc.asyncProperty(properties, properties, check), { numRuns: 1_000 });
   });
 
-  it("a key's diff", async () => {
+  it("ApiKeyProvider.diff only throws a FlexpriceError", async () => {
     const diff = (news: object) =>
-      only(() => process.keys.diff("secret_1", keyState(), news as KeyInputs));
+      failsOnlyAsDocumented(() => provider.keys.diff("secret_1", keyState(), news as KeyInputs));
     await fc.assert(fc.asyncProperty(properties, diff), { numRuns: 1_000 });
   });
 
-  it("an account's diff", async () => {
+  it("ServiceAccountProvider.diff only throws a FlexpriceError", async () => {
     const olds: AccountState = {
       name: "ci",
       roles: ["event_reader"],
       tenantId: fixture.operator.tenantId,
     };
     const diff = (news: object) =>
-      only(() => process.accounts.diff("user_1", olds, news as AccountInputs));
+      failsOnlyAsDocumented(() => provider.accounts.diff("user_1", olds, news as AccountInputs));
     await fc.assert(fc.asyncProperty(properties, diff), { numRuns: 1_000 });
   });
 
-  it("and answers null in place of a key with what is missing", async () => {
+  it("ApiKeyProvider.check names the missing value of a key to adopt if it is null", async () => {
     const adopt = { id: "secret_1", apiKey: null };
-    const { failures = [] } = await process.keys.check({}, {
-      type: "private_key",
-      name: "k",
-      adopt,
-    } as unknown as KeyInputs);
-    assert.deepEqual(
-      failures.map(({ reason }) => reason),
-      ["adopt.apiKey: must be the key itself, without white space or a line break"],
-    );
+    const inputs = { type: "private_key", name: "k", adopt } as unknown as KeyInputs;
+    assert.deepEqual(reasons(await provider.keys.check({}, inputs)), [
+      "adopt.apiKey: must be the key itself, without white space or a line break",
+    ]);
   });
 });

@@ -3,69 +3,83 @@ import {
   type AccountInputs,
   createAccount,
   createKey,
-  credential,
   DAY,
   FINGERPRINT,
   failureOf,
   type KeyInputs,
+  type ProviderProcess,
   UNKNOWN,
   UnitFixture,
 } from "../fixture";
 
 /** "main" has the settings of the default connection. */
-const SAME = { main: FINGERPRINT };
+const SAME_SETTINGS = { main: FINGERPRINT };
 
-describe("lifecycle/connections", () => {
+describe("a change of the connection", () => {
   const fixture = UnitFixture.forEachTest();
 
   const ACCOUNT = { roles: ["event_reader"], namePrefix: "ci" } satisfies AccountInputs;
 
-  async function accountAndKey(more: Partial<KeyInputs> = {}) {
-    const process = fixture.process();
-    const account = await createAccount(process, ACCOUNT);
+  async function createBoth(overrides: Partial<KeyInputs> = {}) {
+    const provider = fixture.process();
+    const account = await createAccount(provider, ACCOUNT);
     const inputs = {
       serviceAccountId: account.id,
       namePrefix: "ci",
       type: "private_key",
-      ...more,
+      ...overrides,
     } satisfies KeyInputs;
-    const key = await createKey(process, inputs);
-    return { account, key: { ...key, inputs } };
+    const key = await createKey(provider, inputs);
+    return { account: { ...account, inputs: ACCOUNT }, key: { ...key, inputs } };
   }
 
-  it("updates account and key if the connection changes to one with the same settings, without a request", async () => {
-    const { account, key } = await accountAndKey();
-    const { accounts, keys } = fixture.process({ fingerprints: SAME });
+  type Both = Awaited<ReturnType<typeof createBoth>>;
+
+  /** Functions that diff the account and the key after these changes of their states and inputs. */
+  const diffsOf = (
+    { accounts, keys }: ProviderProcess,
+    { account, key }: Both,
+    { olds = {}, news }: { olds?: object; news: object },
+  ) => [
+    () => accounts.diff(account.id, { ...account.state, ...olds }, { ...account.inputs, ...news }),
+    () => keys.diff(key.id, { ...key.state, ...olds }, { ...key.inputs, ...news }),
+  ];
+
+  it("to one with the same settings updates account and key without a request", async () => {
+    const created = await createBoth();
+    const { account, key } = created;
+    const provider = fixture.process({ fingerprints: SAME_SETTINGS });
+    const { accounts, keys } = provider;
     fixture.emulator.clearRequests();
     for (const connection of ["main", UNKNOWN, "india"]) {
-      const replaces = connection === "main" ? [] : ["connection"];
-      const ofAccount = await accounts.diff(account.id, account.state, { ...ACCOUNT, connection });
-      const ofKey = await keys.diff(key.id, key.state, { ...key.inputs, connection });
-      for (const { changed, replaces: replaced } of [ofAccount, ofKey]) {
-        assert.deepEqual([changed, replaced], [["connection"], replaces]);
+      const expected = [["connection"], connection === "main" ? [] : ["connection"]];
+      for (const diff of diffsOf(provider, created, { news: { connection } })) {
+        const { changed, replaces } = await diff();
+        assert.deepEqual([changed, replaces], expected);
       }
     }
-    const outs = await Promise.all([
-      accounts.update(account.id, account.state, { ...ACCOUNT, connection: "main" }),
-      keys.update(key.id, key.state, { ...key.inputs, connection: "main" }),
+    const connection = "main";
+    const updates = await Promise.all([
+      accounts.update(account.id, account.state, { ...account.inputs, connection }),
+      keys.update(key.id, key.state, { ...key.inputs, connection }),
     ]);
-    assert.deepEqual(outs, [
-      { outs: { ...account.state, connection: "main" } },
-      { outs: { ...key.state, connection: "main" } },
-    ]);
+    assert.deepEqual(
+      updates.map(({ outs }) => outs),
+      [
+        { ...account.state, connection },
+        { ...key.state, connection },
+      ],
+    );
+    const undone = await keys.update(key.id, { ...key.state, connection }, key.inputs);
+    assert.deepEqual(undone, { outs: key.state });
     assert.deepEqual(fixture.writes, []);
-    const back = await keys.update(key.id, { ...key.state, connection: "main" }, key.inputs);
-    assert.deepEqual(back, { outs: key.state });
   });
 
-  it("leaves a rotated key to its expiry if only the connection's name changes with the rotation", async () => {
-    const { key } = await accountAndKey({
-      expiresIn: "90d",
-      rotateBefore: "14d",
-      onDelete: "expire",
-    });
+  it("to one with the same settings leaves a rotated key to expire", async () => {
+    const lifetime = { expiresIn: "90d", rotateBefore: "14d", onDelete: "expire" };
+    const { key } = await createBoth(lifetime);
     fixture.clock.now += 80 * DAY;
-    const { keys, warnings } = fixture.process({ fingerprints: SAME });
+    const { keys, warnings } = fixture.process({ fingerprints: SAME_SETTINGS });
     const news = { ...key.inputs, connection: "main" };
     await keys.check(key.inputs, news);
     const { replaces } = await keys.diff(key.id, key.state, news);
@@ -79,68 +93,47 @@ describe("lifecycle/connections", () => {
     assert.deepEqual(fixture.writes, []);
   });
 
-  it("rejects a new name of a connection that leads to another tenant", async () => {
-    const { account, key } = await accountAndKey();
-    const other = fixture.emulator.createTenant({ name: "Other" });
-    const { accounts, keys } = fixture.process({
-      credential: credential(other.apiKey),
-      fingerprints: SAME,
-    });
-    const connection = "main";
-    for (const attempt of [
-      accounts.diff(account.id, account.state, { ...ACCOUNT, connection }),
-      keys.diff(key.id, key.state, { ...key.inputs, connection }),
-    ]) {
-      await failureOf(attempt, "wrong_tenant");
+  it("is rejected if the connection leads to another tenant", async () => {
+    const created = await createBoth();
+    const foreign = fixture.foreignProcess({ fingerprints: SAME_SETTINGS });
+    for (const diff of diffsOf(foreign, created, { news: { connection: "main" } })) {
+      await failureOf(diff, "wrong_tenant");
     }
   });
 
-  it("rejects a replacement if the old connection is no longer configured", async () => {
-    const { account, key } = await accountAndKey();
-    const { accounts, keys } = fixture.process({ unconfigured: ["", "eu"] });
-    for (const [before, which] of [
-      [undefined, "the settings outside of flexprice:connections"],
-      ["eu", 'connection "eu"'],
-    ] as const) {
-      const old = before === undefined ? {} : { connection: before };
-      for (const attempt of [
-        () =>
-          accounts.diff(account.id, { ...account.state, ...old }, { ...ACCOUNT, connection: "in" }),
-        () => keys.diff(key.id, { ...key.state, ...old }, { ...key.inputs, connection: "in" }),
-      ]) {
-        const { message } = await failureOf(attempt, "configuration");
-        assert.match(
-          message,
-          /^Could not replace (?:service account|API key) .*\.\n {2}Reason: it was created through /,
-        );
-        assert.ok(
-          message.includes(`created through ${which}, and could not be deleted: `),
-          message,
-        );
-        assert.match(
-          message,
-          /What to do: configure the old settings again until "pulumi up" has moved/,
-        );
+  for (const [title, olds, settings] of [
+    ["the default one", {}, "the settings outside of flexprice:connections"],
+    ["a named one", { connection: "eu" }, 'connection "eu"'],
+  ] as const) {
+    it(`from ${title} is rejected if that is no longer configured, since the old object could not be deleted`, async () => {
+      const provider = fixture.process({ unconfigured: ["", "eu"] });
+      const changes = { olds, news: { connection: "in" } };
+      for (const diff of diffsOf(provider, await createBoth(), changes)) {
+        const { operation, reason, fix } = await failureOf(diff, "configuration");
+        assert.match(operation, /^replace (?:service account|API key) /);
+        const expected = `it was created through ${settings}, and could not be deleted: `;
+        assert.ok(reason.startsWith(expected), reason);
+        assert.match(fix, /^configure the old settings again until "pulumi up" has moved/);
       }
-    }
-  });
+    });
+  }
 
-  it("does not need the old connection for a change that replaces nothing", async () => {
-    const { account, key } = await accountAndKey();
+  it("is not needed for an update through a connection that is no longer configured", async () => {
+    const { account, key } = await createBoth();
     const { accounts, keys } = fixture.process({ unconfigured: ["eu"] });
     const olds = { connection: "eu" };
-    const ofAccount = await accounts.diff(
-      account.id,
-      { ...account.state, ...olds },
-      { ...ACCOUNT, ...olds, forceDestroy: true },
-    );
-    const ofKey = await keys.diff(
-      key.id,
-      { ...key.state, ...olds },
-      { ...key.inputs, ...olds, rotationTriggers: { release: "1" } },
-    );
-    for (const { changes, replaces } of [ofAccount, ofKey]) {
-      assert.deepEqual([changes, replaces], [true, []]);
-    }
+    const diffs = await Promise.all([
+      accounts.diff(
+        account.id,
+        { ...account.state, ...olds },
+        { ...account.inputs, ...olds, forceDestroy: true },
+      ),
+      keys.diff(
+        key.id,
+        { ...key.state, ...olds },
+        { ...key.inputs, ...olds, rotationTriggers: { release: "1" } },
+      ),
+    ]);
+    for (const { changes, replaces } of diffs) assert.deepEqual([changes, replaces], [true, []]);
   });
 });

@@ -5,12 +5,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-/** The exit status of a process that continues until it has nothing to do. */
-const WENT_ON = 7;
+/** The exit status of a process that runs until it has nothing left to do. */
+const COMPLETED = 7;
 
-/** A process that has handed over one object, and waits for another. */
+/** A process that has handed over one object, and waits for the response about another. */
 const SCRIPT = `
-process.exitCode = ${WENT_ON};
+process.exitCode = ${COMPLETED};
 require(${JSON.stringify(require.resolve("ts-node/register/transpile-only"))});
 const { onEngineExit } = require(${JSON.stringify(require.resolve("../../../provider/lifecycle/engine-exit"))});
 const { Journal } = require(${JSON.stringify(require.resolve("../../../provider/session/recovery/journal"))});
@@ -27,13 +27,13 @@ const pending = (name) => ({
 `;
 
 const LOADS_RUNTIME = `
-process.exitCode = ${WENT_ON};
+process.exitCode = ${COMPLETED};
 require(${JSON.stringify(require.resolve("ts-node/register/transpile-only"))});
 require(${JSON.stringify(require.resolve("../../../provider/runtime"))});
 console.log("ready");
 `;
 
-describe("lifecycle/engine-exit", function () {
+describe("onEngineExit", function () {
   this.timeout(60_000);
   let folder: string;
   let notes: string;
@@ -48,7 +48,7 @@ describe("lifecycle/engine-exit", function () {
     rmSync(folder, { recursive: true });
   });
 
-  /** Resolves once the end of the engine would be noticed. */
+  /** Resolves once the process would notice the end of the engine. */
   async function start(
     script: string,
     stdin: "pipe" | "ignore" = "pipe",
@@ -66,38 +66,38 @@ describe("lifecycle/engine-exit", function () {
     assert(child.stdout);
     await once(child.stdout, "data");
   }
-  const left = () =>
+  const notesOnDisk = () =>
     readdirSync(notes)
       .map((file) => JSON.parse(readFileSync(join(notes, file), "utf8").split("\n")[0] ?? ""))
       .map(({ name, settle, id }) => [name, settle, id])
       .sort();
 
-  it("ends the provider process with the engine's pipe, and leaves its notes", async () => {
+  it("ends the provider process and leaves its notes when the engine's pipe closes", async () => {
     await start("dynamic-provider/index.js");
-    assert.deepEqual(left(), [["under way", "remove", undefined]]);
+    assert.deepEqual(notesOnDisk(), [["under way", "remove", undefined]]);
     child.stdin?.end();
     assert.deepEqual(await exited, [0, null]);
-    assert.deepEqual(left(), [
+    assert.deepEqual(notesOnDisk(), [
       ["handed over", "report", "user_1"],
       ["under way", "remove", undefined],
     ]);
   });
 
-  it("ends it as the terminal is closed", async () => {
+  it("ends the provider process and leaves its notes when the terminal closes", async () => {
     await start("dynamic-provider/index.js");
     child.kill("SIGHUP");
     assert.deepEqual(await exited, [0, null]);
-    assert.equal(left().length, 2);
+    assert.equal(notesOnDisk().length, 2);
   });
 
-  it("takes a standard input that is no pipe for nothing that could end", async () => {
+  it("ignores a standard input that is not a pipe", async () => {
     await start("dynamic-provider/index.js", "ignore");
-    assert.deepEqual(await exited, [WENT_ON, null]);
-    assert.deepEqual(left(), [["under way", "remove", undefined]]);
+    assert.deepEqual(await exited, [COMPLETED, null]);
+    assert.deepEqual(notesOnDisk(), [["under way", "remove", undefined]]);
   });
 
-  it("leaves the standard input of other processes alone that load the runtime", async () => {
+  it("does not read the standard input of another process that loads the runtime", async () => {
     await start("program/index.js", "pipe", LOADS_RUNTIME);
-    assert.deepEqual(await exited, [WENT_ON, null]);
+    assert.deepEqual(await exited, [COMPLETED, null]);
   });
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { EmulatedKey } from "../../../provider/emulator";
 import { Journal } from "../../../provider/session/recovery/journal";
 import {
   createAccount,
@@ -14,276 +15,254 @@ import { Notes } from "../session/notes";
 
 const ROLES = ["event_ingestor"];
 /** Long enough for the lease of a note to end. */
-const OVER = 3 * MINUTE;
+const AFTER_LEASE = 3 * MINUTE;
 
-describe("resources: what killed runs have left", () => {
+describe("what a killed run has created", () => {
   const fixture = UnitFixture.forEachTest();
   let notes: Notes;
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   beforeEach(() => {
     notes = new Notes(fixture);
-    process = start();
+    provider = start();
   });
   afterEach(() => notes.remove());
 
-  function start(): ProviderProcess {
-    const monotonic = () => fixture.clock.now;
+  function start(monotonic = () => fixture.clock.now): ProviderProcess {
     return fixture.process({ journal: new Journal({ directory: notes.directory, monotonic }) });
   }
-  const statusOf = (id: string) =>
-    [...fixture.emulator.accounts(), ...fixture.emulator.keys()].find((one) => one.id === id)
-      ?.status;
-  const published = () =>
-    fixture.emulator.accounts().filter(({ status }) => status === "published");
+  const addAccount = (name: string) => fixture.addAccount({ name, roles: ROLES }).id;
+  const stateOf = (name: string) => ({
+    name,
+    roles: ROLES,
+    tenantId: fixture.operator.tenantId,
+  });
+  /** Any change before which a process recovers. */
+  const change = (runner = provider) =>
+    createAccount(runner, { namePrefix: "other", roles: ROLES });
+  const publishedAccounts = () =>
+    fixture.emulator
+      .accounts()
+      .filter(({ status }) => status === "published")
+      .map(({ id }) => id);
 
-  /** An account of a run that was killed before the response. */
+  /** The account of a run that was killed before the response to its create, or to the rename with a name. */
   async function lostAccount(name?: string): Promise<string> {
-    const known = new Set(fixture.emulator.accounts().map(({ id }) => id));
+    const knownIds = fixture.emulator.accounts().map(({ id }) => id);
     const inputs = { namePrefix: "ci", roles: ROLES, ...(name === undefined ? {} : { name }) };
-    const put = { match: { method: "PUT" } };
-    await notes.dieAsking(
-      ({ accounts }) => accounts.create(inputs),
-      "after",
-      name === undefined ? POST_ACCOUNT : put,
-      start(),
-    );
-    return fixture.emulator.accounts().find(({ id }) => !known.has(id))?.id ?? assert.fail();
+    const lostRequest = name === undefined ? POST_ACCOUNT : { match: { method: "PUT" } };
+    await notes.dieAsking(({ accounts }) => accounts.create(inputs), "after", lostRequest, start());
+    const created = fixture.emulator.accounts().find(({ id }) => !knownIds.includes(id));
+    return created?.id ?? assert.fail();
   }
 
-  /** A key of a run that was killed before the response. */
-  async function lostKey(serviceAccountId: string): Promise<{ id: string; value: string }> {
-    const inputs = { namePrefix: "k", type: "private_key", serviceAccountId };
+  /** The key of a run that was killed before the response. */
+  async function lostKey(serviceAccountId: string, name: object = { namePrefix: "k" }) {
+    const inputs = { type: "private_key", serviceAccountId, ...name };
     await notes.dieAsking(({ keys }) => keys.create(inputs), "after", POST_KEY, start());
     return fixture.emulator.keys().at(-1) ?? assert.fail();
   }
 
-  describe("is removed before the first change", () => {
-    let lost: string;
-    beforeEach(async () => {
-      lost = await lostAccount();
-      notes.age(OVER);
-    });
-
-    const removed = (warnings: readonly string[]) => {
-      assert.equal(statusOf(lost), "archived");
-      const said = new RegExp(
-        `^Service account "ci-\\w{10}" \\(${lost}\\), created by a run that was interrupted, has been archived\\.$`,
-      );
-      assert.equal(warnings.filter((text) => said.test(text)).length, 1, warnings.join("\n"));
-      assert.deepEqual(notes.files, []);
+  describe("is removed", () => {
+    const changes: Record<string, () => Promise<unknown>> = {
+      "creates an account": () => change(),
+      "creates a key": () => createKey(provider, { namePrefix: "other" }),
+      "archives an account": () => provider.accounts.delete(addAccount("other"), stateOf("other")),
+      "revokes a key": async () => {
+        const { id, state } = await createKey(fixture.process(), { namePrefix: "other" });
+        await provider.keys.delete(id, state);
+      },
+      "renames an account": () =>
+        provider.accounts.update(addAccount("other"), stateOf("other"), {
+          name: "renamed",
+          roles: ROLES,
+        }),
     };
+    for (const [title, makeChange] of Object.entries(changes)) {
+      it(`before a later run ${title}, and a warning names it`, async () => {
+        const id = await lostAccount();
+        notes.age(AFTER_LEASE);
+        await makeChange();
+        assert.equal(fixture.statusOf(id), "archived");
+        const warning = new RegExp(
+          `^Service account "ci-\\w{10}" \\(${id}\\), created by a run that was interrupted, has been archived\\.$`,
+        );
+        const { warnings } = provider;
+        assert.equal(warnings.filter((text) => warning.test(text)).length, 1, warnings.join("\n"));
+        assert.deepEqual(notes.files, []);
+      });
+    }
 
-    it("of an account that is made", async () => {
-      await createAccount(process, { namePrefix: "other", roles: ROLES });
-      removed(process.warnings);
-    });
-
-    it("of a key that is made", async () => {
-      await createKey(process, { namePrefix: "other" });
-      removed(process.warnings);
-    });
-
-    it("of an account that is deleted", async () => {
-      const { tenantId } = fixture.operator;
-      const { id } = fixture.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
-      await process.accounts.delete(id, { name: "other", roles: ROLES, tenantId });
-      removed(process.warnings);
-    });
-
-    it("of a key that is deleted", async () => {
-      const made = await createKey(fixture.process(), { namePrefix: "other" });
-      await process.keys.delete(made.id, made.state);
-      removed(process.warnings);
-    });
-
-    it("of an account that is renamed", async () => {
-      const { tenantId } = fixture.operator;
-      const { id } = fixture.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
-      const state = { name: "other", roles: ROLES, tenantId };
-      await process.accounts.update(id, state, { name: "others", roles: ROLES });
-      removed(process.warnings);
-    });
-
-    it("and not by previews and refreshes, which only say so", async () => {
-      const { tenantId } = fixture.operator;
-      const { id } = fixture.emulator.createAccount(tenantId, { name: "other", roles: ROLES });
-      const state = { name: "other", roles: ROLES, tenantId };
-      const inputs = { name: "other", roles: ["event_reader"] };
-      await process.accounts.check(inputs, inputs);
-      await process.accounts.diff(id, state, inputs);
-      await process.accounts.read(id, state);
-      assert.deepEqual([statusOf(lost), notes.files.length], ["published", 1]);
-      assert.equal(process.warnings.length, 1);
-      assert.match(
-        process.warnings[0] ?? "",
-        /^An earlier run was interrupted while it created service account "ci-\w{10}"\./,
-      );
+    it("by its id if it already has the name from the program", async () => {
+      const lostId = await lostAccount("CI");
+      assert.equal(fixture.account(lostId).name, "CI");
+      notes.age(AFTER_LEASE);
+      const { id } = await createAccount(provider, { name: "CI", roles: ROLES });
+      assert.equal(fixture.statusOf(lostId), "archived");
+      assert.deepEqual(publishedAccounts(), [id]);
     });
   });
 
-  it("is left alone while its run may live", async () => {
-    const lost = await lostAccount();
-    notes.age(MINUTE);
-    await createAccount(process, { namePrefix: "other", roles: ROLES });
-    assert.deepEqual([statusOf(lost), notes.files.length], ["published", 1]);
-    assert.deepEqual(process.warnings, []);
-  });
-
-  it("is found by its id, where it has the program's name already", async () => {
-    const lost = await lostAccount("CI");
-    assert.equal(published()[0]?.name, "CI");
-    notes.age(OVER);
-    const { id } = await createAccount(process, { name: "CI", roles: ROLES });
-    assert.equal(statusOf(lost), "archived");
-    assert.deepEqual(
-      published().map((account) => account.id),
-      [id],
+  it("is only warned of by previews and refreshes", async () => {
+    const lostId = await lostAccount();
+    notes.age(AFTER_LEASE);
+    const id = addAccount("other");
+    const inputs = { name: "other", roles: ["event_reader"] };
+    await provider.accounts.check(inputs, inputs);
+    await provider.accounts.diff(id, stateOf("other"), inputs);
+    await provider.accounts.read(id, stateOf("other"));
+    assert.deepEqual([fixture.statusOf(lostId), notes.files.length], ["published", 1]);
+    const [warning = "", ...others] = provider.warnings;
+    assert.match(
+      warning,
+      /^An earlier run was interrupted while it created service account "ci-\w{10}"\./,
     );
+    assert.deepEqual(others, []);
   });
 
-  describe("is not removed once the program adopts it", () => {
-    it("an account, known by its id", async () => {
-      const lost = await lostAccount("CI");
-      await createAccount(process, { name: "CI", roles: ROLES, adopt: lost });
+  it("stays, without a warning, while its run may still be alive", async () => {
+    const id = await lostAccount();
+    notes.age(MINUTE);
+    await change();
+    assert.deepEqual([fixture.statusOf(id), notes.files.length], ["published", 1]);
+    assert.deepEqual(provider.warnings, []);
+  });
+
+  describe("and the program adopts", () => {
+    async function runLater() {
+      notes.age(AFTER_LEASE);
+      await change(start());
+    }
+
+    it("is not removed if it is an account with the name from the program", async () => {
+      const id = await lostAccount("CI");
+      await createAccount(provider, { name: "CI", roles: ROLES, adopt: id });
       assert.deepEqual(notes.files, []);
-      await laterRun();
-      assert.equal(statusOf(lost), "published");
+      await runLater();
+      assert.equal(fixture.statusOf(id), "published");
     });
 
-    it("an account, known by its unique name, which it keeps", async () => {
-      const lost = await lostAccount();
-      const { state } = await createAccount(process, { roles: ROLES, adopt: lost });
+    it("is not removed if it is an account with a unique name, which it keeps", async () => {
+      const id = await lostAccount();
+      const { state } = await createAccount(provider, { roles: ROLES, adopt: id });
       assert.match(state.autoName ?? "", /^ci-\w{10}$/);
       assert.deepEqual(notes.files, []);
-      await laterRun();
-      assert.equal(statusOf(lost), "published");
+      await runLater();
+      assert.equal(fixture.statusOf(id), "published");
     });
 
-    it("an account whose run is known to be gone", async () => {
-      const lost = await lostAccount();
-      notes.age(OVER);
-      const { id } = await createAccount(process, { roles: ROLES, adopt: lost });
-      assert.deepEqual([id, statusOf(lost)], [lost, "published"]);
-      await laterRun();
-      assert.equal(statusOf(lost), "published");
+    it("is not removed if it is an account whose run is known to have ended", async () => {
+      const id = await lostAccount();
+      notes.age(AFTER_LEASE);
+      const adopted = await createAccount(provider, { roles: ROLES, adopt: id });
+      assert.deepEqual([adopted.id, fixture.statusOf(id)], [id, "published"]);
+      await runLater();
+      assert.equal(fixture.statusOf(id), "published");
     });
 
-    it("and a report of a key that shares its name stays", async () => {
-      const { tenantId } = fixture.operator;
-      const owner = fixture.emulator.createAccount(tenantId, { name: "CI", roles: ROLES }).id;
-      const inputs = { name: "CI", type: "private_key", serviceAccountId: owner };
-      await notes.dieAsking(({ keys }) => keys.create(inputs), "after", POST_KEY, start());
-      await createAccount(process, { roles: ROLES, adopt: owner });
+    it("is not removed if it is a key, which keeps its unique name", async () => {
+      const owner = addAccount("owner");
+      const { id, value } = await lostKey(owner);
+      const adopt = { id, apiKey: value };
+      const { state } = await createKey(provider, { serviceAccountId: owner, adopt });
+      assert.match(state.autoName ?? "", /^k-\w{10}$/);
+      assert.deepEqual(notes.files, []);
+      await runLater();
+      assert.equal(fixture.statusOf(id), "published");
+    });
+
+    it("does not end the report of a key with the same name as the adopted account", async () => {
+      const owner = addAccount("CI");
+      await lostKey(owner, { name: "CI" });
+      await createAccount(provider, { roles: ROLES, adopt: owner });
       assert.deepEqual(
         notes.pending.map(({ kind, settle }) => [kind, settle]),
         [["key", "report"]],
       );
     });
 
-    it("a key", async () => {
-      const { tenantId } = fixture.operator;
-      const owner = fixture.emulator.createAccount(tenantId, { name: "owner", roles: ROLES }).id;
-      const lost = await lostKey(owner);
-      const adopt = { id: lost.id, apiKey: lost.value };
-      const { state } = await createKey(process, { serviceAccountId: owner, adopt });
-      assert.match(state.autoName ?? "", /^k-\w{10}$/);
-      assert.deepEqual(notes.files, []);
-      await laterRun();
-      assert.equal(statusOf(lost.id), "published");
+    it("is removed if the program adopts another account of a killed run", async () => {
+      const [adopted, other] = [await lostAccount(), await lostAccount()];
+      await createAccount(provider, { roles: ROLES, adopt: adopted });
+      await runLater();
+      const statuses = [adopted, other].map((id) => fixture.statusOf(id));
+      assert.deepEqual(statuses, ["published", "archived"]);
     });
-
-    it("and nothing else is forgotten with it", async () => {
-      const [lost, other] = [await lostAccount(), await lostAccount()];
-      await createAccount(process, { roles: ROLES, adopt: lost });
-      notes.age(OVER);
-      await laterRun();
-      assert.deepEqual([statusOf(lost), statusOf(other)], ["published", "archived"]);
-    });
-
-    async function laterRun() {
-      notes.age(OVER);
-      await createAccount(start(), { namePrefix: "later", roles: ROLES });
-    }
   });
 
-  describe("and keeps an account from being archived", () => {
+  describe("and is a key that keeps an account from being archived", () => {
     let id: string;
-    const state = () => ({ name: "owner", roles: ROLES, tenantId: fixture.operator.tenantId });
-    const longPauses = () => process.pauses.filter((ms) => ms >= SECOND);
-    beforeEach(() => {
-      const { tenantId } = fixture.operator;
-      ({ id } = fixture.emulator.createAccount(tenantId, { name: "owner", roles: ROLES }));
+    let key: EmulatedKey;
+    beforeEach(async () => {
+      id = addAccount("owner");
+      key = await lostKey(id);
     });
 
-    it("is waited for until its run is known to be gone", async () => {
-      const lost = await lostKey(id);
-      await process.accounts.delete(id, state());
-      assert.deepEqual([statusOf(lost.id), statusOf(id)], ["deleted", "archived"]);
-      const [waiting, revoked, ...others] = process.warnings;
+    const archive = (runner = provider, overrides: object = {}) =>
+      runner.accounts.delete(id, { ...stateOf("owner"), ...overrides });
+    const statuses = () => [key.id, id].map((object) => fixture.statusOf(object));
+    const longPauses = () => provider.pauses.filter((ms) => ms >= SECOND);
+
+    it("is revoked after up to two minutes, once its run is known to have ended", async () => {
+      await archive();
+      assert.deepEqual(statuses(), ["deleted", "archived"]);
+      const [waiting = "", revoked = "", ...others] = provider.warnings;
       assert.match(
-        waiting ?? "",
+        waiting,
         /^API key "k-\w{10}" blocks the archiving of its service account\. It was created by a run that was interrupted, or is still running: waiting up to two minutes to find out\.$/,
       );
-      assert.match(revoked ?? "", /^API key "k-\w{10}" .*has been revoked\.$/);
+      assert.match(revoked, /^API key "k-\w{10}" .*has been revoked\.$/);
       assert.deepEqual([others, notes.files], [[], []]);
-      const waited = longPauses().reduce((sum, ms) => sum + ms, 0);
-      assert(waited >= 2 * MINUTE && waited <= 2 * MINUTE + 5 * SECOND, String(waited));
+      const total = longPauses().reduce((sum, ms) => sum + ms, 0);
+      assert(total >= 2 * MINUTE && total <= 2 * MINUTE + 5 * SECOND, String(total));
     });
 
-    it("is waited for no longer than it takes", async () => {
-      const lost = await lostKey(id);
-      notes.age(OVER);
-      await process.accounts.delete(id, state());
-      assert.deepEqual([statusOf(lost.id), statusOf(id)], ["deleted", "archived"]);
+    it("is revoked at once if its run is already known to have ended", async () => {
+      notes.age(AFTER_LEASE);
+      await archive();
+      assert.deepEqual(statuses(), ["deleted", "archived"]);
       assert.deepEqual(longPauses(), []);
     });
 
-    it("is named where its run still renews the note", async () => {
-      const lost = await lostKey(id);
+    it("is named in the error while its run still renews the note", async () => {
       let looks = 0;
-      const monotonic = () => {
+      const waiting = start(() => {
         looks += 1;
         notes.age(-looks * SECOND);
         return fixture.clock.now;
-      };
-      const journal = new Journal({ directory: notes.directory, monotonic });
-      const other = fixture.process({ journal });
-      const error = await failureOf(other.accounts.delete(id, state()), "has_active_keys");
-      assert.match(error.reason, new RegExp(`visible here: "k-\\w{10}" \\(${lost.id}, `));
-      assert.deepEqual([statusOf(lost.id), statusOf(id)], ["published", "published"]);
+      });
+      const { reason } = await failureOf(archive(waiting), "has_active_keys");
+      assert.match(reason, new RegExp(`visible here: "k-\\w{10}" \\(${key.id}, `));
+      assert.deepEqual(statuses(), ["published", "published"]);
     });
 
-    it("is waited for before forceDestroy revokes anything", async () => {
-      const lost = await lostKey(id);
-      const { environmentId } = fixture.operator;
-      const own = fixture.emulator.createKey(id, environmentId, { name: "own" });
+    it("is revoked before forceDestroy revokes other keys", async () => {
+      const otherKey = fixture.addKey(id, { name: "other" });
       fixture.emulator.clearRequests();
-      await process.accounts.delete(id, { ...state(), forceDestroy: true });
-      const archive = `DELETE /users/${id}`;
-      const [revokeLost, revokeOwn] = [lost, own].map(
-        (key) => `DELETE /secrets/api/keys/${key.id}`,
+      await archive(provider, { forceDestroy: true });
+      const archiving = `DELETE /users/${id}`;
+      const [revokeLost, revokeOther] = [key, otherKey].map(
+        (blocking) => `DELETE /secrets/api/keys/${blocking.id}`,
       );
-      assert.deepEqual(fixture.writes, [archive, revokeLost, archive, revokeOwn, archive]);
+      assert.deepEqual(fixture.writes, [archiving, revokeLost, archiving, revokeOther, archiving]);
       assert.deepEqual(notes.files, []);
     });
 
-    it("is not waited for where other keys are in the way", async () => {
-      const { environmentId } = fixture.operator;
-      const other = fixture.emulator.createAccount(fixture.operator.tenantId, { roles: ROLES }).id;
-      await lostKey(other);
-      fixture.emulator.createKey(id, environmentId, { name: "own" });
-      await failureOf(process.accounts.delete(id, state()), "has_active_keys");
-      assert.deepEqual([longPauses(), process.warnings], [[], []]);
+    it("is not waited for if it is a key of another account", async () => {
+      id = addAccount("blocked by another key");
+      fixture.addKey(id, { name: "other" });
+      await failureOf(archive(), "has_active_keys");
+      assert.deepEqual([longPauses(), provider.warnings], [[], []]);
     });
   });
 
-  describe("and a state may have", () => {
-    /** An engine that was killed right after it received both. */
-    async function handedOver() {
+  describe("and a state may have, since the engine was killed right after it received it,", () => {
+    let account: Awaited<ReturnType<typeof createAccount>>;
+    let key: Awaited<ReturnType<typeof createKey>>;
+    beforeEach(async () => {
       const journal = new Journal({ directory: notes.directory, monotonic: () => 0 });
       const killed = fixture.process({ journal });
-      const account = await createAccount(killed, { namePrefix: "ci", roles: ROLES });
-      const key = await createKey(killed, { namePrefix: "k", serviceAccountId: account.id });
+      account = await createAccount(killed, { namePrefix: "ci", roles: ROLES });
+      key = await createKey(killed, { namePrefix: "k", serviceAccountId: account.id });
       journal.onEngineExit();
       assert.deepEqual(
         notes.pending.map(({ settle, id }) => [settle, id]).sort(),
@@ -292,49 +271,46 @@ describe("resources: what killed runs have left", () => {
           ["report", key.id],
         ].sort(),
       );
-      return { account, key };
-    }
+    });
 
-    it("is reported, and not touched", async () => {
-      const { account, key } = await handedOver();
-      await createAccount(process, { namePrefix: "other", roles: ROLES });
-      assert.deepEqual([statusOf(account.id), statusOf(key.id)], ["published", "published"]);
-      for (const [what, { id, state }] of [
+    it("is warned of, and not removed", async () => {
+      await change();
+      for (const [type, { id, state }] of [
         ["Service account", account],
         ["API key", key],
       ] as const) {
-        const about = process.warnings.filter((text) => text.includes(`(${id})`));
-        assert.equal(about.length, 1);
-        assert(about[0]?.startsWith(`${what} "${state.name}"`), about[0]);
+        assert.equal(fixture.statusOf(id), "published");
+        const [warning = "", ...others] = provider.warnings.filter((text) =>
+          text.includes(`(${id})`),
+        );
+        assert(warning.startsWith(`${type} "${state.name}"`), warning);
+        assert.deepEqual(others, []);
       }
     });
 
-    it("is not reported where a diff shows that it has", async () => {
-      const { account, key } = await handedOver();
-      await process.accounts.diff(account.id, account.state, { namePrefix: "ci", roles: ROLES });
+    it("is not warned of after a diff has shown it", async () => {
+      await provider.accounts.diff(account.id, account.state, { namePrefix: "ci", roles: ROLES });
       const { serviceAccountId = "" } = key.state;
       const inputs = { namePrefix: "k", type: "private_key", serviceAccountId };
-      await process.keys.diff(key.id, key.state, inputs);
+      await provider.keys.diff(key.id, key.state, inputs);
       assert.deepEqual(notes.files, []);
-      await createAccount(process, { namePrefix: "other", roles: ROLES });
-      assert.deepEqual(process.warnings, []);
+      await change();
+      assert.deepEqual(provider.warnings, []);
     });
 
-    it("is not reported where its deletion shows that it has", async () => {
-      const { account, key } = await handedOver();
-      await process.keys.delete(key.id, key.state);
-      await process.accounts.delete(account.id, account.state);
+    it("is not warned of after its deletion", async () => {
+      await provider.keys.delete(key.id, key.state);
+      await provider.accounts.delete(account.id, account.state);
       assert.deepEqual(notes.files, []);
       assert.deepEqual(
-        process.warnings.filter((text) => text.includes(key.id)),
+        provider.warnings.filter((text) => text.includes(key.id)),
         [],
       );
     });
 
-    it("is not reported where a refresh shows that it has", async () => {
-      const { account, key } = await handedOver();
-      await process.accounts.read(account.id, account.state);
-      await process.keys.read(key.id, key.state);
+    it("is not warned of after a refresh has shown it", async () => {
+      await provider.accounts.read(account.id, account.state);
+      await provider.keys.read(key.id, key.state);
       assert.deepEqual(notes.files, []);
     });
   });

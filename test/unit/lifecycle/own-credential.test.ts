@@ -1,73 +1,60 @@
 import assert from "node:assert/strict";
-import {
-  type AccountState,
-  createKey,
-  credential,
-  failureOf,
-  type KeyState,
-  reasons,
-  UnitFixture,
-} from "../fixture";
+import { createKey, credential, failureOf, type KeyState, reasons, UnitFixture } from "../fixture";
 
-/** After the end of its own credential, a run could do nothing more. */
-describe("resources: the operator's own credential", () => {
+/** Without its own credential, the rest of the run would fail. */
+describe("the operator's own credential", () => {
   const fixture = UnitFixture.forEachTest();
 
   const ownKey = () =>
     fixture.emulator.keys().find(({ value }) => value === fixture.operator.apiKey) ?? assert.fail();
 
-  it("is not adopted, and the preview says so", async () => {
-    const process = fixture.process();
+  it("cannot be adopted, as the preview already shows", async () => {
+    const provider = fixture.process();
     const { id, value } = ownKey();
     const inputs = { type: "private_key", name: "admin key", adopt: { id, apiKey: value } };
-    const [reason, ...others] = reasons(await process.keys.check({}, inputs));
+    const [reason = "", ...others] = reasons(await provider.keys.check({}, inputs));
     assert.deepEqual(others, []);
     assert.match(
-      reason ?? "",
+      reason,
       /^adopt: .*Reason: it is the operator's own credential, from config key flexprice:apiKey/s,
     );
-    await failureOf(process.keys.create(inputs), "refused");
-    assert.equal(process.managed.has(id), false);
+    await failureOf(provider.keys.create(inputs), "refused");
+    assert.equal(provider.managed.has(id), false);
   });
 
-  it("is not revoked by a state that holds it", async () => {
-    const made = await createKey(fixture.process(), { namePrefix: "own" });
-    const own = fixture.process({ credential: credential(made.state.apiKey) });
-    const error = await failureOf(own.keys.delete(made.id, made.state), "refused");
+  it("is not revoked if a state has it, unless another credential is used", async () => {
+    const { id, state } = await createKey(fixture.process(), { namePrefix: "own" });
+    const { keys } = fixture.process({ credential: credential(state.apiKey) });
+    const error = await failureOf(keys.delete(id, state), "refused");
     assert.match(error.message, /"pulumi state delete"/);
-    assert(!error.message.includes(made.state.apiKey));
-    assert.deepEqual(fixture.emulator.keys().at(-1)?.status, "published");
-    const other = fixture.process();
-    await other.keys.delete(made.id, made.state);
-    assert.equal(fixture.emulator.keys().at(-1)?.status, "deleted");
+    assert(!error.message.includes(state.apiKey));
+    assert.equal(fixture.statusOf(id), "published");
+    await fixture.process().keys.delete(id, state);
+    assert.equal(fixture.statusOf(id), "deleted");
   });
 
-  it("is not left without its account, by adoption or deletion", async () => {
-    const robot = fixture.accountWithKey(["super_admin"], "robot");
-    const { tenantId } = fixture.operator;
-    const inputs = { namePrefix: "robot", roles: ["super_admin"], adopt: robot.id };
-    const own = fixture.process({ credential: robot.credential });
+  it("keeps its account, which can be neither adopted nor archived", async () => {
+    const roles = ["super_admin"];
+    const { id, credential } = fixture.accountWithKey(roles, "admin");
+    const { accounts } = fixture.process({ credential });
+    const inputs = { namePrefix: "admin", roles, adopt: id };
     assert.match(
-      reasons(await own.accounts.check({}, inputs))[0] ?? "",
+      reasons(await accounts.check({}, inputs)).join(),
       /^adopt: .*it is the account of the operator's own credential/s,
     );
-    await failureOf(own.accounts.create(inputs), "refused");
-    const state: AccountState = {
-      name: "robot",
-      roles: ["super_admin"],
-      forceDestroy: true,
-      tenantId,
-    };
-    await failureOf(own.accounts.delete(robot.id, state), "refused");
+    await failureOf(accounts.create(inputs), "refused");
+    const { tenantId } = fixture.operator;
+    const state = { name: "admin", roles, forceDestroy: true, tenantId };
+    await failureOf(accounts.delete(id, state), "refused");
     assert.deepEqual(fixture.writes, []);
-    await fixture.process().accounts.delete(robot.id, state);
-    assert.equal(fixture.emulator.accounts().at(-1)?.status, "archived");
+    await fixture.process().accounts.delete(id, state);
+    assert.equal(fixture.statusOf(id), "archived");
   });
 
-  it("does not stand in the way of keys that only look like it", async () => {
-    const made = await createKey(fixture.process(), { namePrefix: "k" });
-    const state: KeyState = { ...made.state, displayId: ownKey().displayId };
-    await fixture.process().keys.delete(made.id, state);
-    assert.equal(fixture.emulator.keys().at(-1)?.status, "deleted");
+  it("does not protect another key with the same display id", async () => {
+    const created = await createKey(fixture.process(), { namePrefix: "k" });
+    const state: KeyState = { ...created.state, displayId: ownKey().displayId };
+    await fixture.process().keys.delete(created.id, state);
+    assert.equal(fixture.statusOf(created.id), "deleted");
   });
 });

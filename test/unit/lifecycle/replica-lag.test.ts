@@ -13,245 +13,235 @@ import {
 } from "../fixture";
 
 const ROLES = ["event_reader"];
-const UNKNOWN_USER = { code: "not_found", message: "User not found" };
-const UNKNOWN_KEY = { code: "not_found", message: "Secret not found" };
+const USER_NOT_FOUND = { code: "not_found", message: "User not found" };
+const KEY_NOT_FOUND = { code: "not_found", message: "Secret not found" };
 const BLOCKED = {
   code: "validation_error",
   message: "Revoke all API keys before archiving this service account",
 };
-const NOTHING = { items: [], pagination: { total: 0 } };
+const EMPTY_PAGE = { items: [], pagination: { total: 0 } };
 
-/** A request reads from a replica until it writes: it may not see the changes of others yet. */
-describe("resources: a read replica that lags", () => {
+/** Until a request writes, it reads from a replica, which may not have the latest changes of others yet. */
+describe("if a read replica lags,", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   let id: string;
   let state: AccountState;
-  beforeEach(async () => {
-    process = fixture.process();
-    ({ id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES }));
+  const setUp = async () => {
+    provider = fixture.process();
+    ({ id, state } = await createAccount(provider, { namePrefix: "ci", roles: ROLES }));
     fixture.emulator.clearRequests();
-  });
+  };
+  beforeEach(setUp);
 
   /** Makes this many responses come from the replica. */
-  const lag = (status: number, body: object, method: string, path: RegExp, times: number) =>
-    fixture.fault({ kind: "status", status, body }, "before", { match: { method, path }, times });
-  const statusOf = (one: string) =>
-    [...fixture.emulator.accounts(), ...fixture.emulator.keys()].find((object) => object.id === one)
-      ?.status;
-  const make = (by = process) => createKey(by, { namePrefix: "k", serviceAccountId: id });
-  const later = () => {
-    fixture.clock.now += 11 * MINUTE;
-    process = fixture.process();
+  const respondFromReplica = (
+    status: number,
+    body: object,
+    method: string,
+    path: RegExp,
+    times: number,
+  ) => fixture.respondWith(status, { body, match: { method, path }, times });
+  const keyInputs = () => ({ type: "private_key", namePrefix: "k", serviceAccountId: id });
+  const addKey = () => createKey(provider, keyInputs());
+  const startLater = () => {
+    fixture.passReplicaLag();
+    provider = fixture.process();
   };
-  const seconds = () => process.pauses.filter((ms) => ms === SECOND).length;
+  const retries = () => provider.pauses.filter((ms) => ms === SECOND).length;
 
-  describe("does not know an account yet that a key is made for", () => {
-    it("which this process has made: it is asked again, and one key made", async () => {
-      lag(404, UNKNOWN_USER, "POST", /api\/keys$/, 8);
-      const key = await make();
-      assert.deepEqual(
-        fixture.emulator.keys().filter(({ userId }) => userId === id).length,
-        1,
-        key.id,
-      );
-      assert.equal(seconds(), 8);
+  describe("creating a key for an account that it does not show", () => {
+    it("is retried if the same process has created the account, and creates one key", async () => {
+      respondFromReplica(404, USER_NOT_FOUND, "POST", /api\/keys$/, 8);
+      await addKey();
+      assert.equal(fixture.liveKeys(id).length, 1);
+      assert.equal(retries(), 8);
     });
 
-    it("which another run has made a moment ago: the preview passes, up asks again", async () => {
-      process = fixture.process();
-      lag(200, NOTHING, "POST", /search/, 5);
-      const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
-      assert.deepEqual(reasons(await process.keys.check({}, inputs)), []);
-      await process.keys.create(inputs);
-      assert(seconds() > 0);
+    it("is retried if another run has just created the account, and its preview passes", async () => {
+      provider = fixture.process();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 5);
+      assert.deepEqual(reasons(await provider.keys.check({}, keyInputs())), []);
+      await provider.keys.create(keyInputs());
+      assert(retries() > 0);
     });
 
-    it("for longer than half a minute: that is refused", async () => {
-      process = fixture.process();
-      lag(200, NOTHING, "POST", /search/, 99);
-      const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
-      await failureOf(process.keys.create(inputs), "not_found");
-      assert.equal(seconds(), 30);
+    it("fails after half a minute", async () => {
+      provider = fixture.process();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 99);
+      await failureOf(provider.keys.create(keyInputs()), "not_found");
+      assert.equal(retries(), 30);
     });
 
-    it("but one that is old and not there is refused at once", async () => {
-      later();
-      lag(200, NOTHING, "POST", /search/, 99);
-      const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
-      assert.equal(reasons(await process.keys.check({}, inputs)).length, 1);
-      await failureOf(process.keys.create(inputs), "not_found");
-      assert.equal(seconds(), 0);
+    it("fails at once, also in the preview, if the id is old", async () => {
+      startLater();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 99);
+      assert.equal(reasons(await provider.keys.check({}, keyInputs())).length, 1);
+      await failureOf(provider.keys.create(keyInputs()), "not_found");
+      assert.equal(retries(), 0);
     });
   });
 
-  describe("does not know yet what is to be deleted", () => {
-    it("an account: it is asked again", async () => {
-      lag(404, UNKNOWN_USER, "DELETE", /users/, 8);
-      await process.accounts.delete(id, state);
-      assert.deepEqual([statusOf(id), seconds()], ["archived", 8]);
+  describe("deleting an object that it does not show", () => {
+    it("is retried for an account", async () => {
+      respondFromReplica(404, USER_NOT_FOUND, "DELETE", /users/, 8);
+      await provider.accounts.delete(id, state);
+      assert.deepEqual([fixture.statusOf(id), retries()], ["archived", 8]);
     });
 
-    it("a key: it is asked again, and is not tried out", async () => {
-      const key = await make();
-      lag(404, UNKNOWN_KEY, "DELETE", /keys/, 8);
-      await process.keys.delete(key.id, key.state);
-      assert.deepEqual([statusOf(key.id), seconds()], ["deleted", 8]);
+    it("is retried for a key", async () => {
+      const key = await addKey();
+      respondFromReplica(404, KEY_NOT_FOUND, "DELETE", /keys/, 8);
+      await provider.keys.delete(key.id, key.state);
+      assert.deepEqual([fixture.statusOf(key.id), retries()], ["deleted", 8]);
     });
 
-    it("and never counts as gone: both stay in the state, with the way on", async () => {
-      const key = await make();
+    it("fails for a young object, and says to try again in ten minutes", async () => {
+      const key = await addKey();
       fixture.emulator.revokeKey(key.id);
-      lag(404, UNKNOWN_KEY, "DELETE", /keys/, 99);
-      lag(404, UNKNOWN_USER, "DELETE", /users/, 99);
-      for (const gone of [
-        process.keys.delete(key.id, key.state),
-        process.accounts.delete(id, state),
-      ]) {
-        assert.match(
-          (await failureOf(gone, "not_found")).fix,
-          /^run the command again in ten minutes: the (key|account) was created a moment ago/,
-        );
+      respondFromReplica(404, KEY_NOT_FOUND, "DELETE", /keys/, 99);
+      respondFromReplica(404, USER_NOT_FOUND, "DELETE", /users/, 99);
+      for (const [type, deletion] of [
+        ["key", provider.keys.delete(key.id, key.state)],
+        ["account", provider.accounts.delete(id, state)],
+      ] as const) {
+        const { fix } = await failureOf(deletion, "not_found");
+        const start = `run the command again in ten minutes: the ${type} was created a moment ago`;
+        assert.ok(fix.startsWith(start), fix);
       }
     });
 
-    it("and counts as gone once it is old", async () => {
-      const key = await make();
+    it("succeeds for an old object, which is gone", async () => {
+      const key = await addKey();
       fixture.emulator.revokeKey(key.id);
       fixture.emulator.archiveAccount(id);
-      lag(404, UNKNOWN_KEY, "DELETE", /keys/, 99);
-      later();
-      await process.keys.delete(key.id, key.state);
-      await process.accounts.delete(id, state);
-      assert.equal(seconds(), 0);
+      respondFromReplica(404, KEY_NOT_FOUND, "DELETE", /keys/, 99);
+      startLater();
+      await provider.keys.delete(key.id, key.state);
+      await provider.accounts.delete(id, state);
+      assert.equal(retries(), 0);
     });
   });
 
-  describe("still shows keys that this process has revoked", () => {
+  describe("archiving an account whose keys it still shows", () => {
     let key: { id: string; state: KeyState };
     beforeEach(async () => {
-      key = await make();
+      key = await addKey();
     });
 
-    it("so that their account seems blocked: it is asked again", async () => {
-      await process.keys.delete(key.id, key.state);
-      lag(400, BLOCKED, "DELETE", /users/, 8);
-      await process.accounts.delete(id, state);
-      assert.deepEqual([statusOf(id), seconds()], ["archived", 8]);
+    it("is retried if this process has revoked them", async () => {
+      await provider.keys.delete(key.id, key.state);
+      respondFromReplica(400, BLOCKED, "DELETE", /users/, 8);
+      await provider.accounts.delete(id, state);
+      assert.deepEqual([fixture.statusOf(id), retries()], ["archived", 8]);
     });
 
-    it("and lists them: they are not in the way", async () => {
-      const { items } = await listed();
-      await process.keys.delete(key.id, key.state);
-      lag(400, BLOCKED, "DELETE", /users/, 3);
-      lag(200, { items, pagination: { total: 1 } }, "GET", /user_id/, 3);
-      await process.accounts.delete(id, state);
-      assert.deepEqual([statusOf(id), seconds()], ["archived", 3]);
+    it("is retried if this process has revoked them and it still lists them", async () => {
+      const { api } = fixture.process().connection;
+      const { items } = await api.listKeys({ limit: 10, offset: 0 }, id);
+      await provider.keys.delete(key.id, key.state);
+      respondFromReplica(400, BLOCKED, "DELETE", /users/, 3);
+      respondFromReplica(200, { items, pagination: { total: 1 } }, "GET", /user_id/, 3);
+      await provider.accounts.delete(id, state);
+      assert.deepEqual([fixture.statusOf(id), retries()], ["archived", 3]);
     });
 
-    it("also those that forceDestroy has revoked, each of them once", async () => {
-      lag(400, BLOCKED, "DELETE", /users/, 8);
+    it("is retried if forceDestroy has revoked them, and revokes each key once", async () => {
+      respondFromReplica(400, BLOCKED, "DELETE", /users/, 8);
       fixture.emulator.clearRequests();
-      await process.accounts.delete(id, { ...state, forceDestroy: true });
-      assert.equal(statusOf(id), "archived");
-      const revoke = `DELETE /secrets/api/keys/${key.id}`;
-      assert.equal(fixture.writes.filter((line) => line === revoke).length, 1);
+      await provider.accounts.delete(id, { ...state, forceDestroy: true });
+      assert.equal(fixture.statusOf(id), "archived");
+      const revocation = `DELETE /secrets/api/keys/${key.id}`;
+      assert.equal(fixture.writes.filter((line) => line === revocation).length, 1);
     });
 
-    it("but other keys are in the way at once", async () => {
-      const other = fixture.emulator.createKey(id, fixture.operator.environmentId, {
-        name: "other",
-      });
-      await process.keys.delete(key.id, key.state);
-      const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
-      assert(error.reason.includes(other.id));
-      assert.equal(seconds(), 0);
+    it("fails at once if another key is active", async () => {
+      const otherKey = fixture.addKey(id, { name: "other" });
+      await provider.keys.delete(key.id, key.state);
+      const { reason } = await failureOf(provider.accounts.delete(id, state), "has_active_keys");
+      assert(reason.includes(otherKey.id));
+      assert.equal(retries(), 0);
     });
 
-    it("and where this process has revoked none, nothing is asked again", async () => {
+    it("fails at once if this process has not revoked any", async () => {
       fixture.emulator.revokeKey(key.id);
-      lag(400, BLOCKED, "DELETE", /users/, 1);
-      await failureOf(process.accounts.delete(id, state), "has_active_keys");
-      assert.equal(seconds(), 0);
+      respondFromReplica(400, BLOCKED, "DELETE", /users/, 1);
+      await failureOf(provider.accounts.delete(id, state), "has_active_keys");
+      assert.equal(retries(), 0);
     });
-
-    async function listed(): Promise<{ items: readonly unknown[] }> {
-      const page = await fixture.process().connection.api.listKeys({ limit: 10, offset: 0 }, id);
-      return { items: page.items };
-    }
   });
 
-  it("does not know an account yet that is to be renamed: it is asked again", async () => {
-    process = fixture.process();
-    lag(404, UNKNOWN_USER, "PUT", /users/, 8);
-    await process.accounts.update(id, state, { name: "other", roles: ROLES });
-    assert.equal(fixture.emulator.accounts()[0]?.name, "other");
-    assert.equal(seconds(), 8);
+  it("renaming an account that it does not show is retried", async () => {
+    provider = fixture.process();
+    respondFromReplica(404, USER_NOT_FOUND, "PUT", /users/, 8);
+    await provider.accounts.update(id, state, { name: "other", roles: ROLES });
+    assert.equal(fixture.account(id).name, "other");
+    assert.equal(retries(), 8);
   });
 
-  describe("does not show in a refresh what was made a moment ago", () => {
-    it("an account, which stays in the state, and is said to", async () => {
-      process = fixture.process();
-      lag(200, NOTHING, "POST", /search/, 99);
-      assert.deepEqual(await process.accounts.read(id, state), { id, props: state });
-      assert.deepEqual(process.warnings, [
+  describe("a refresh", () => {
+    it("keeps a young account that it does not show, and warns", async () => {
+      provider = fixture.process();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 99);
+      assert.deepEqual(await provider.accounts.read(id, state), { id, props: state });
+      assert.deepEqual(provider.warnings, [
         `Service account "${state.name}" (${id}) is not shown by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
       ]);
     });
 
-    it("an account, by the server's clock, however far ours is ahead", async () => {
+    it("keeps an account that is young by the server's clock, even if the local clock is ahead", async () => {
       await fixture.start({ serverAheadMs: -15 * MINUTE });
-      ({ id, state } = await createAccount(fixture.process(), { namePrefix: "ci", roles: ROLES }));
-      process = fixture.process();
-      lag(200, NOTHING, "POST", /search/, 99);
-      assert.equal((await process.accounts.read(id, state)).id, id);
+      await setUp();
+      provider = fixture.process();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 99);
+      assert.equal((await provider.accounts.read(id, state)).id, id);
     });
 
-    it("the name of an account, which was made under another", async () => {
+    it("ignores the unique name that a young account had before its rename", async () => {
       const inputs = { name: "ingestor", namePrefix: "usage", roles: ROLES };
-      const made = await createAccount(fixture.process(), inputs);
-      fixture.emulator.renameAccount(made.id, "usage-0123456789");
-      const shown = await process.accounts.read(made.id, made.state);
-      assert.deepEqual(shown, { id: made.id, props: made.state });
-      fixture.emulator.renameAccount(made.id, "usage");
-      const renamed = await fixture.process().accounts.read(made.id, made.state);
-      assert.equal(renamed.props?.name, "usage");
-      fixture.emulator.renameAccount(made.id, "usage-0123456789");
-      later();
-      const old = await process.accounts.read(made.id, made.state);
-      assert.equal(old.props?.name, "usage-0123456789");
+      const account = await createAccount(provider, inputs);
+      const readNamed = async (name: string) => {
+        fixture.emulator.renameAccount(account.id, name);
+        return await fixture.process().accounts.read(account.id, account.state);
+      };
+      const unchanged = { id: account.id, props: account.state };
+      assert.deepEqual(await readNamed("usage-0123456789"), unchanged);
+      assert.equal((await readNamed("usage")).props?.name, "usage");
+      fixture.passReplicaLag();
+      assert.equal((await readNamed("usage-0123456789")).props?.name, "usage-0123456789");
     });
 
-    it("a key, which stays in the state, and is said to", async () => {
-      const { id: keyId, state: key } = await make();
-      process = fixture.process();
-      lag(200, NOTHING, "GET", /keys/, 99);
-      assert.deepEqual(await process.keys.read(keyId, key), { id: keyId, props: key });
-      assert.deepEqual(process.warnings, [
-        `API key "${key.name}" (${keyId}) is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
+    it("keeps a young key that it does not list, and warns", async () => {
+      const key = await addKey();
+      provider = fixture.process();
+      respondFromReplica(200, EMPTY_PAGE, "GET", /keys/, 99);
+      const unchanged = { id: key.id, props: key.state };
+      assert.deepEqual(await provider.keys.read(key.id, key.state), unchanged);
+      assert.deepEqual(provider.warnings, [
+        `API key "${key.state.name}" (${key.id}) is not listed by the server, but it was created less than ten minutes ago, and a read replica may not know it yet: its state is kept. Refresh again later.`,
       ]);
     });
 
-    it("an old account that one search does not show and the next does", async () => {
-      later();
-      lag(200, NOTHING, "POST", /search/, 1);
-      assert.deepEqual(await process.accounts.read(id, state), { id, props: state });
-      assert.deepEqual(process.warnings, []);
+    it("keeps an old account that only the second search shows", async () => {
+      startLater();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 1);
+      assert.deepEqual(await provider.accounts.read(id, state), { id, props: state });
+      assert.deepEqual(provider.warnings, []);
     });
 
-    it("an old account that a key names as its owner", async () => {
-      await make();
-      later();
-      lag(200, NOTHING, "POST", /search/, 99);
-      assert.deepEqual(await process.accounts.read(id, state), { id, props: state });
-      assert.match(process.warnings[0] ?? "", /key secret_\w+ names it as its owner: its state/);
+    it("keeps an old account that a listed key names as its owner, and warns", async () => {
+      await addKey();
+      startLater();
+      respondFromReplica(200, EMPTY_PAGE, "POST", /search/, 99);
+      assert.deepEqual(await provider.accounts.read(id, state), { id, props: state });
+      assert.match(provider.warnings.join(), /key secret_\w+ names it as its owner: its state/);
     });
 
-    it("an old account that is archived is gone, also where keys of it work on", async () => {
-      await make();
+    it("drops an old archived account, even if its keys still work", async () => {
+      await addKey();
       fixture.emulator.archiveAccount(id);
-      later();
-      assert.equal((await process.accounts.read(id, state)).id, "");
+      startLater();
+      assert.equal((await provider.accounts.read(id, state)).id, "");
     });
   });
 });

@@ -1,43 +1,34 @@
 import assert from "node:assert/strict";
-import {
-  type AccountInputs,
-  failureOf,
-  type KeyInputs,
-  type ProviderProcess,
-  reasons,
-  UnitFixture,
-} from "../fixture";
+import { type AccountInputs, failureOf, type KeyInputs, reasons, UnitFixture } from "../fixture";
 
-const ODD = "x\x1b[2J\x07\u202e\u2028\r\ny";
-const OBEYED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const CONTROLS = "x\x1b[2J\x07\u202e\u2028\r\ny";
+const CONTROL = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
-describe("resources show nothing that a terminal would obey", () => {
+describe("control characters, which a terminal would obey,", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
-  beforeEach(async () => {
-    process = fixture.process();
-  });
 
-  it("in check failures, of names, roles, ids and properties", async () => {
-    const account = { name: ODD, roles: [ODD], [ODD]: 1 } as unknown as AccountInputs;
-    const key = { serviceAccountId: ODD, type: ODD, [ODD]: 1 } as unknown as KeyInputs;
-    const shown = [
-      ...reasons(await process.accounts.check({}, account)),
-      ...reasons(await process.accounts.check({}, { name: ODD, roles: [ODD] } as AccountInputs)),
-      ...reasons(await process.keys.check({}, key)),
+  const assertEscaped = (text: string) => assert(!CONTROL.test(text), JSON.stringify(text));
+
+  it("are escaped in check failures: in names, roles, ids and properties", async () => {
+    const { accounts, keys } = fixture.process();
+    const account = { name: CONTROLS, roles: [CONTROLS] };
+    const key = { serviceAccountId: CONTROLS, type: CONTROLS, [CONTROLS]: 1 } as unknown;
+    const failures = [
+      ...reasons(await accounts.check({}, account)),
+      ...reasons(await accounts.check({}, { ...account, [CONTROLS]: 1 } as AccountInputs)),
+      ...reasons(await keys.check({}, key as KeyInputs)),
     ];
-    assert(shown.length > 2);
-    for (const reason of shown) {
-      assert(!OBEYED.test(reason), JSON.stringify(reason));
-    }
+    assert(failures.length > 2);
+    failures.forEach(assertEscaped);
   });
 
-  it("in errors, of names and of the server's words", async () => {
-    const body = { code: "validation_error", message: ODD, details: { [ODD]: ODD } };
-    fixture.fault({ kind: "status", status: 400, body }, "before", { match: { method: "POST" } });
-    const inputs = { name: ODD, roles: ["event_reader"] } as AccountInputs;
-    const { message } = await failureOf(process.accounts.create(inputs), "invalid");
-    assert(!OBEYED.test(message), JSON.stringify(message));
+  it("are escaped in errors: in names and in the server's text", async () => {
+    const details = { [CONTROLS]: CONTROLS };
+    const body = { code: "validation_error", message: CONTROLS, details };
+    fixture.respondWith(400, { body, match: { method: "POST" } });
+    const inputs: AccountInputs = { name: CONTROLS, roles: ["event_reader"] };
+    const { message } = await failureOf(fixture.process().accounts.create(inputs), "invalid");
+    assertEscaped(message);
     assert.equal(message.split("\n").length, 3);
   });
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ServerUnaryCall, ServiceError, sendUnaryData } from "@grpc/grpc-js";
+import type { ServerUnaryCall, sendUnaryData } from "@grpc/grpc-js";
 import type { ConstructResponse } from "@pulumi/pulumi/proto/provider_pb";
 import type {
   RegisterResourceOutputsRequest,
@@ -15,22 +15,21 @@ import {
   providerMessages,
 } from "../../../provider/shared/grpc";
 import { UNKNOWN } from "../fixture";
-import { ACCOUNT, KEY, PluginFixture } from "./fixture";
+import { ACCOUNT, failureOf, KEY, listen, PluginFixture } from "./fixture";
 
 const COMPONENT = "flexprice:index:ServiceIdentity";
 const ROLES = ["event_ingestor"];
 
 type Request = InstanceType<ReturnType<typeof providerMessages>["ConstructRequest"]>;
 
-describe("plugin/construct", () => {
-  let fixture: PluginFixture;
+describe("the plugin's ServiceIdentity", () => {
+  const fixture = PluginFixture.forEachTest();
   let monitor: InstanceType<ReturnType<typeof grpc>["Server"]>;
   let address: string;
   let registered: RegisterResourceRequest[];
   let outputs: RegisterResourceOutputsRequest[];
   let isPreview: boolean;
   beforeEach(async () => {
-    fixture = await PluginFixture.start();
     await fixture.configure();
     registered = [];
     outputs = [];
@@ -58,20 +57,13 @@ describe("plugin/construct", () => {
         callback(null, new (empties().Empty)());
       },
     });
-    address = await new Promise((resolve, reject) => {
-      monitor.bindAsync("127.0.0.1:0", grpc().ServerCredentials.createInsecure(), (error, port) =>
-        error === null ? resolve(`127.0.0.1:${port}`) : reject(error),
-      );
-    });
+    address = await listen(monitor);
   });
-  afterEach(async () => {
-    monitor.forceShutdown();
-    await fixture.stop();
-  });
+  afterEach(() => monitor.forceShutdown());
 
   function construct(
     inputs: Readonly<Record<string, unknown>>,
-    more: (request: Request) => void = () => {},
+    configureRequest: (request: Request) => void = () => {},
     secrets: readonly string[] = [],
   ): Promise<ConstructResponse> {
     const { ConstructRequest } = providerMessages();
@@ -81,18 +73,11 @@ describe("plugin/construct", () => {
       .setName("relay")
       .setParent("urn of the stack")
       .setInputs(toStruct(inputs, secrets));
-    more(request);
+    configureRequest(request);
     return fixture.send(fixture.client.construct, request);
   }
 
-  const failure = async (attempt: Promise<unknown>): Promise<string> => {
-    try {
-      await attempt;
-    } catch (error) {
-      return (error as ServiceError).details;
-    }
-    return assert.fail("the component was constructed");
-  };
+  const failureDetails = async (call: Promise<unknown>) => (await failureOf(call)).details;
 
   const inputsOf = (type: string) => {
     const found = registered.find((request) => request.getType() === type);
@@ -101,7 +86,7 @@ describe("plugin/construct", () => {
   const registrationOf = (type: string) =>
     registered.find((request) => request.getType() === type) ?? assert.fail(`no ${type}`);
 
-  it("registers an account and a key of 90 days that overlaps with its successor", async () => {
+  it("registers an account and a key that lives 90 days and rotates 14 days before", async () => {
     const response = await construct({ roles: ROLES });
     assert.deepEqual(
       registered.map((request) => [request.getType(), request.getName(), request.getParent()]),
@@ -137,7 +122,7 @@ describe("plugin/construct", () => {
     assert.deepEqual(origins.get("apiKey")?.getUrnsList(), [`urn of ${KEY}`]);
   });
 
-  it("hands on what is given: secrets as secrets, with the resources that they come from", async () => {
+  it("passes its inputs on to its children, with their secrets and dependencies", async () => {
     const inputs = {
       ...{ roles: ROLES, name: "relay eu", expiresIn: "20d", connection: "eu" },
       rotationTriggers: { release: 2 },
@@ -174,7 +159,7 @@ describe("plugin/construct", () => {
     ]);
   });
 
-  it("hands the component's options to the component, and the other front end's types to its children", async () => {
+  it("applies its options to itself, and gives its children aliases with the dynamic front end's types", async () => {
     const { Alias } = aliasMessages();
     await construct({ roles: ROLES }, (request) => {
       request
@@ -203,7 +188,7 @@ describe("plugin/construct", () => {
     }
   });
 
-  it("takes over the account and the key that it is moved from, whose parent is the component's", async () => {
+  it("gives its children aliases of the account and the key in movedFrom, below its own parent", async () => {
     const urns = (type: string) =>
       registrationOf(type)
         .getAliasesList()
@@ -231,30 +216,29 @@ describe("plugin/construct", () => {
     }
   });
 
-  it("rejects an adopt and a movedFrom that name nothing, which would create an account", async () => {
+  it("rejects an adopt and a movedFrom without names, which would create an account", async () => {
     for (const [input, message] of [
       [{ adopt: { id: "user_1" } }, /Reason: "adopt" has no serviceAccountId/],
       [{ adopt: "user_1" }, /Reason: "adopt" has no serviceAccountId/],
       [{ movedFrom: {} }, /Reason: "movedFrom" names neither/],
       [{ movedFrom: { key: UNKNOWN } }, /Reason: "movedFrom" names neither/],
     ] as const) {
-      const details = await failure(construct({ roles: ROLES, ...input }));
+      const details = await failureDetails(construct({ roles: ROLES, ...input }));
       assert.match(details, /^Could not declare ServiceIdentity "relay"\./);
       assert.match(details, message);
     }
     assert.deepEqual(registered, []);
   });
 
-  it("does not let an adopted account take its keys along by default", async () => {
+  it("registers an adopted account without forceDestroy by default", async () => {
     await construct({ roles: ROLES, adopt: { serviceAccountId: "user_1" } });
     assert.equal(inputsOf(ACCOUNT)["forceDestroy"], false);
   });
 
-  it("adopts an account and a key, whose value is always a secret", async () => {
+  it("passes adopt on to the account and the key, whose value is always a secret", async () => {
     const key = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
     const adopt = { serviceAccountId: "user_1", key };
-    const more = { roles: ROLES, onDelete: "revoke", forceDestroy: false };
-    await construct({ ...more, adopt });
+    await construct({ roles: ROLES, onDelete: "revoke", forceDestroy: false, adopt });
     const { adopt: adoptedAccount, forceDestroy } = inputsOf(ACCOUNT);
     assert.deepEqual([adoptedAccount, forceDestroy], ["user_1", false]);
     const { adopt: adoptedKey, onDelete } = inputsOf(KEY);
@@ -263,7 +247,7 @@ describe("plugin/construct", () => {
     assert.deepEqual(secretsIn(registrationOf(KEY).getObject()), ["adopt"]);
   });
 
-  it("keeps the id of an adopted account secret if the program does", async () => {
+  it("keeps the id of an adopted account secret if it is secret in the program", async () => {
     const adopt = { serviceAccountId: "user_1" };
     await construct({ roles: ROLES, adopt }, () => {}, ["adopt"]);
     assert.deepEqual(inputsOf(ACCOUNT)["adopt"], "user_1");
@@ -271,12 +255,12 @@ describe("plugin/construct", () => {
     assert.equal(inputsOf(KEY)["adopt"], undefined);
   });
 
-  it("does not know in a preview what an unknown adoption adopts", async () => {
+  it("passes an unknown adopt on as unknown", async () => {
     await construct({ roles: ROLES, adopt: UNKNOWN });
     assert.deepEqual([inputsOf(ACCOUNT)["adopt"], inputsOf(KEY)["adopt"]], [UNKNOWN, UNKNOWN]);
   });
 
-  it("leaves the children to the provider instance that constructs them", async () => {
+  it("registers its children with the provider instance that constructs it", async () => {
     const { ConfigureRequest } = providerMessages();
     const request = new ConfigureRequest().setUrn("urn of eu").setId("id");
     request.getVariablesMap().set("flexprice:config:baseUrl", fixture.emulator.url);
@@ -287,7 +271,7 @@ describe("plugin/construct", () => {
     assert.equal(registrationOf(KEY).getProvider(), "urn of eu::id");
   });
 
-  it("does not know in a preview what only the server knows", async () => {
+  it("returns unknown outputs in a preview", async () => {
     isPreview = true;
     const response = await construct({ roles: ROLES, expiresIn: UNKNOWN });
     assert.equal(inputsOf(KEY)["serviceAccountId"], UNKNOWN);
@@ -299,29 +283,32 @@ describe("plugin/construct", () => {
     });
   });
 
-  it("registers nothing if an input is wrong, and says all that is wrong once", async () => {
+  it("registers nothing if inputs are invalid, and reports each of them once", async () => {
     const inputs = { roles: ["event_ingestr"], expiresIn: "soon" };
-    const details = await failure(construct(inputs));
+    const details = await failureDetails(construct(inputs));
     assert.match(details, /^roles: Invalid role: event_ingestr\..*\nexpiresIn: must be/);
-    assert.match(await failure(construct({})), /^roles: Service accounts must have at least one/);
+    assert.match(
+      await failureDetails(construct({})),
+      /^roles: Service accounts must have at least one/,
+    );
     assert.deepEqual(registered, []);
   });
 
-  it("rejects deletedWith, and components that it does not know", async () => {
-    const together = construct({ roles: ROLES }, (request) => request.setDeletedwith("urn"));
+  it("rejects deletedWith and unknown component types", async () => {
+    const deletedWith = construct({ roles: ROLES }, (request) => request.setDeletedwith("urn"));
     assert.match(
-      await failure(together),
+      await failureDetails(deletedWith),
       /^Could not declare ServiceIdentity "relay"\.\n {2}Reason/,
     );
     const other = construct({ roles: ROLES }, (request) =>
       request.setType("flexprice:index:Other"),
     );
-    assert.match(await failure(other), /no component of type flexprice:index:Other/);
+    assert.match(await failureDetails(other), /no component of type flexprice:index:Other/);
     assert.deepEqual(registered, []);
   });
 
   it("fails if the engine rejects a child", async () => {
     monitor.forceShutdown();
-    assert.notEqual(await failure(construct({ roles: ROLES })), "");
+    assert.notEqual(await failureDetails(construct({ roles: ROLES })), "");
   });
 });

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,26 +27,48 @@ export function urn(type: string, name = "ci"): string {
   return `urn:pulumi:test::test::${type}::${name}`;
 }
 
+interface RunningPlugin {
+  readonly emulator: Emulator;
+  readonly operator: Operator;
+  readonly engine: Server;
+  readonly server: Server;
+  readonly client: Client;
+  readonly home: string;
+}
+
+/** The error of a call, which must fail. Its details are what the engine shows. */
+export async function failureOf(call: Promise<unknown>): Promise<ServiceError> {
+  try {
+    await call;
+  } catch (error) {
+    if (error instanceof Error && "details" in error) return error as ServiceError;
+    throw error;
+  }
+  throw new assert.AssertionError({ message: "the call succeeded" });
+}
+
 /** A plugin that serves the protocol to a client, as to an engine, beside an embedded Flexprice. */
 export class PluginFixture {
-  private readonly home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-plugin-"));
-  private readonly earlierHome = process.env["PULUMI_HOME"];
+  private readonly originalHome = process.env["PULUMI_HOME"];
+  private running: RunningPlugin | undefined;
+  /** What the engine was asked to show, with the resource. */
+  logged: { message: string; urn: string }[] = [];
 
-  private constructor(
-    readonly emulator: Emulator,
-    readonly operator: Operator,
-    private readonly engine: Server,
-    private readonly server: Server,
-    readonly client: Client,
-    /** What the engine was asked to show, with the resource. */
-    readonly logged: readonly { message: string; urn: string }[],
-  ) {
-    process.env["PULUMI_HOME"] = this.home;
+  /** Runs one for each test of the describe around it. Its hooks come before those that follow. */
+  static forEachTest(): PluginFixture {
+    const fixture = new PluginFixture();
+    beforeEach(() => fixture.start());
+    afterEach(() => fixture.stop());
+    return fixture;
   }
 
-  static async start(): Promise<PluginFixture> {
+  private constructor() {}
+
+  private async start(): Promise<void> {
+    this.logged = [];
+    const home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-plugin-"));
+    process.env["PULUMI_HOME"] = home;
     const emulator = await Emulator.start();
-    const logged: { message: string; urn: string }[] = [];
     const { Server } = grpc();
     const engine = new Server();
     engine.addService(engineService().EngineService, {
@@ -53,7 +76,7 @@ export class PluginFixture {
         { request }: ServerUnaryCall<LogRequest, unknown>,
         callback: sendUnaryData<unknown>,
       ) => {
-        logged.push({ message: request.getMessage(), urn: request.getUrn() });
+        this.logged.push({ message: request.getMessage(), urn: request.getUrn() });
         callback(null, new (empties().Empty)());
       },
     });
@@ -65,17 +88,36 @@ export class PluginFixture {
       await listen(server),
       grpc().credentials.createInsecure(),
     );
-    return new PluginFixture(emulator, emulator.createTenant(), engine, server, client, logged);
+    const operator = emulator.createTenant();
+    this.running = { emulator, operator, engine, server, client, home };
   }
 
-  async stop(): Promise<void> {
-    if (this.earlierHome === undefined) delete process.env["PULUMI_HOME"];
-    else process.env["PULUMI_HOME"] = this.earlierHome;
-    this.client.close();
-    this.server.forceShutdown();
-    this.engine.forceShutdown();
-    await this.emulator.stop();
-    rmSync(this.home, { recursive: true, force: true });
+  private async stop(): Promise<void> {
+    const { emulator, engine, server, client, home } = this.plugin;
+    if (this.originalHome === undefined) delete process.env["PULUMI_HOME"];
+    else process.env["PULUMI_HOME"] = this.originalHome;
+    client.close();
+    server.forceShutdown();
+    engine.forceShutdown();
+    await emulator.stop();
+    rmSync(home, { recursive: true, force: true });
+  }
+
+  private get plugin(): RunningPlugin {
+    assert.ok(this.running, "the plugin is not started");
+    return this.running;
+  }
+
+  get emulator(): Emulator {
+    return this.plugin.emulator;
+  }
+
+  get operator(): Operator {
+    return this.plugin.operator;
+  }
+
+  get client(): Client {
+    return this.plugin.client;
   }
 
   /** Sends one call, and returns its response. */
@@ -100,9 +142,10 @@ export class PluginFixture {
   async configure(settings: Readonly<Record<string, string>> = {}): Promise<void> {
     const { ConfigureRequest } = providerMessages();
     const request = new ConfigureRequest();
-    const all = { baseUrl: this.emulator.url, apiKey: this.operator.apiKey, ...settings };
-    for (const [name, value] of Object.entries(all))
+    const defaults = { baseUrl: this.emulator.url, apiKey: this.operator.apiKey };
+    for (const [name, value] of Object.entries({ ...defaults, ...settings })) {
       request.getVariablesMap().set(`flexprice:config:${name}`, value);
+    }
     await this.send(this.client.configure, request);
   }
 
@@ -155,7 +198,8 @@ export class PluginFixture {
   }
 }
 
-function listen(server: Server): Promise<string> {
+/** Binds a server to a free port, and returns its address. */
+export function listen(server: Server): Promise<string> {
   return new Promise((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", grpc().ServerCredentials.createInsecure(), (error, port) =>
       error === null ? resolve(`127.0.0.1:${port}`) : reject(error),

@@ -65,24 +65,27 @@ function typeOf(name: string): z.infer<typeof ofPackage>["types"][string] {
   return schema.types[`flexprice:index:${name}`] ?? assert.fail(`no type ${name}`);
 }
 
-/** All maps of properties, with where they are. */
-const maps: [where: string, z.infer<typeof properties>][] = [
+/** All maps of properties, with their place in the schema. */
+const maps: [place: string, z.infer<typeof properties>][] = [
   ["config", schema.config.variables],
   ["provider", schema.provider.inputProperties],
-  ...Object.entries(schema.resources).flatMap(([token, one]): typeof maps => [
-    [`${token} inputs`, one.inputProperties],
-    [`${token} outputs`, one.properties],
-    [`${token} state`, one.stateInputs?.properties ?? {}],
+  ...Object.entries(schema.resources).flatMap(([token, spec]): typeof maps => [
+    [`${token} inputs`, spec.inputProperties],
+    [`${token} outputs`, spec.properties],
+    [`${token} state`, spec.stateInputs?.properties ?? {}],
   ]),
-  ...Object.entries(schema.functions).flatMap(([token, one]): typeof maps => [
-    [`${token} inputs`, one.inputs.properties],
-    [`${token} outputs`, one.outputs.properties],
+  ...Object.entries(schema.functions).flatMap(([token, { inputs, outputs }]): typeof maps => [
+    [`${token} inputs`, inputs.properties],
+    [`${token} outputs`, outputs.properties],
   ]),
-  ...Object.entries(schema.types).map(([token, one]): (typeof maps)[0] => [token, one.properties]),
+  ...Object.entries(schema.types).map(([token, type]): (typeof maps)[0] => [
+    token,
+    type.properties,
+  ]),
 ];
 
-describe("plugin/schema.json", () => {
-  it("is what the generator makes from the sources and package.json", () => {
+describe("the plugin's schema.json", () => {
+  it("is what the generator writes from the sources and package.json", () => {
     assert.ok(text === schemaText(), 'The sources have changed: run "npm run schema".');
   });
 
@@ -101,7 +104,7 @@ describe("plugin/schema.json", () => {
     assert.deepEqual(resourceOf("ApiKey").requiredInputs, []);
   });
 
-  it("offers values that the providers accept", () => {
+  it("has enums whose values the providers accept", () => {
     const { type, onDelete } = keyInputs().shape;
     for (const [name, input] of [
       ["ApiKeyType", type],
@@ -116,9 +119,9 @@ describe("plugin/schema.json", () => {
   it("has the outputs that the providers write, and requires those that are always there", () => {
     const key: Key = { ...KEY, expires_at: "2030-01-01T00:00:00Z" };
     const internal = { adoptedId: "secret_1", predecessors: [{ id: "s", expiresAt: "e" }] };
-    const more = { apiKey: "sk_1", tenantId: "tenant_1", environmentId: "env_1", ...internal };
+    const details = { apiKey: "sk_1", tenantId: "tenant_1", environmentId: "env_1", ...internal };
     const { name: _, ...unnamed } = KEY_INPUTS;
-    const written = Object.keys(keyState(unnamed, key, more)).filter(
+    const written = Object.keys(keyState(unnamed, key, details)).filter(
       (name) => !Object.hasOwn(internal, name) && name !== "environmentId",
     );
     const apiKey = resourceOf("ApiKey");
@@ -141,8 +144,8 @@ describe("plugin/schema.json", () => {
   });
 
   it("marks every secret, and nothing else", () => {
-    const secrets = maps.flatMap(([where, map]) =>
-      Object.entries(map).flatMap(([name, { secret }]) => (secret ? [`${where}: ${name}`] : [])),
+    const secrets = maps.flatMap(([place, map]) =>
+      Object.entries(map).flatMap(([name, { secret }]) => (secret ? [`${place}: ${name}`] : [])),
     );
     const settings = SECRET_SETTINGS.map((key) => key.slice("flexprice:".length));
     assert.deepEqual(
@@ -161,21 +164,21 @@ describe("plugin/schema.json", () => {
     );
   });
 
-  it("lets no class of a language replace a resource, or copy a credential from the environment", () => {
+  it("makes no SDK replace a resource or copy a credential from the environment", () => {
     assert.doesNotMatch(text, /"(replaceOnChanges|defaultInfo)"/);
   });
 
-  it("describes everything, in words that fit every language", () => {
-    const all = [
-      ...maps.flatMap(([where, map]) =>
-        Object.entries(map).map(([name, spec]) => [`${where}: ${name}`, spec] as const),
+  it("describes everything without the syntax and types of TypeScript", () => {
+    const specs = [
+      ...maps.flatMap(([place, map]) =>
+        Object.entries(map).map(([name, spec]) => [`${place}: ${name}`, spec] as const),
       ),
       ["provider", schema.provider] as const,
       ...Object.entries({ ...schema.resources, ...schema.functions, ...schema.types }),
     ];
-    for (const [where, { description }] of all) {
-      assert.match(description, /\S/, where);
-      assert.doesNotMatch(description, FOREIGN, where);
+    for (const [place, { description }] of specs) {
+      assert.match(description, /\S/, place);
+      assert.doesNotMatch(description, TYPESCRIPT, place);
     }
   });
 
@@ -185,27 +188,27 @@ describe("plugin/schema.json", () => {
       .map((program) => exampleSchema.parse(parse(program)));
     assert.equal(examples.length, 4);
     for (const { resources, variables } of examples) {
-      const used = [
-        ...Object.values(resources).map((one) => ({
-          names: Object.keys(one.properties),
-          known: resourceOf(memberOf(one.type)).inputProperties,
+      const uses = [
+        ...Object.values(resources).map(({ type, properties }) => ({
+          names: Object.keys(properties),
+          inputs: resourceOf(memberOf(type)).inputProperties,
         })),
         ...Object.values(variables).map(({ "fn::invoke": call }) => ({
           names: Object.keys(call.arguments),
-          known: schema.functions[`flexprice:index:${memberOf(call.function)}`]?.inputs.properties,
+          inputs: schema.functions[`flexprice:index:${memberOf(call.function)}`]?.inputs.properties,
         })),
       ];
-      assert.notEqual(used.length, 0);
-      for (const { names, known = {} } of used) {
+      assert.notEqual(uses.length, 0);
+      for (const { names, inputs = {} } of uses) {
         assert.deepEqual(
-          names.filter((name) => !Object.hasOwn(known, name)),
+          names.filter((name) => !Object.hasOwn(inputs, name)),
           [],
         );
       }
     }
   });
 
-  it("has every setting, and in a connection those that a connection can have", () => {
+  it("has every setting, and in a connection every setting that a connection can have", () => {
     assert.deepEqual(Object.keys(schema.config.variables), Object.keys(SETTINGS));
     assert.deepEqual(
       Object.keys(schema.provider.inputProperties),
@@ -237,12 +240,12 @@ describe("plugin/schema.json", () => {
     );
   });
 
-  it("lets the resources of the dynamic provider move over", () => {
+  it("has the types of the dynamic provider as aliases, so that its resources can move", () => {
     assert.deepEqual(resourceOf("ApiKey").aliases, [{ type: API_KEY_TYPE }]);
     assert.deepEqual(resourceOf("ServiceAccount").aliases, [{ type: SERVICE_ACCOUNT_TYPE }]);
   });
 
-  describe("marks the inputs that replace the resource if they get another value", () => {
+  describe("marks exactly the inputs whose change replaces the resource:", () => {
     const fixture = UnitFixture.forEachTest();
 
     const cases: [
@@ -283,26 +286,26 @@ describe("plugin/schema.json", () => {
     for (const [name, changes] of cases) {
       const { inputProperties } = resourceOf(name);
 
-      it(`every input of ${name} is tested`, () => {
+      it(`all inputs of ${name} are tested`, () => {
         assert.deepEqual(Object.keys(changes).sort(), Object.keys(inputProperties).sort());
       });
 
-      for (const [property, [old, now]] of Object.entries(changes)) {
+      for (const [property, [oldValue, newValue]] of Object.entries(changes)) {
         it(`${name}.${property}`, async () => {
           const { accounts, keys } = fixture.process();
-          const tenantId = fixture.operator.tenantId;
-          const olds = { ...(name === "ApiKey" ? KEY_STATE : ACCOUNT_STATE), tenantId };
+          const { tenantId } = fixture.operator;
+          const change = { [property]: newValue };
           const { replaces } =
             name === "ApiKey"
               ? await keys.diff(
                   "secret_1",
-                  { ...olds, [property]: old } as KeyState,
-                  { type: "private_key", [property]: now } as KeyInputs,
+                  { ...KEY_STATE, tenantId, [property]: oldValue } as KeyState,
+                  { type: "private_key", ...change } as KeyInputs,
                 )
               : await accounts.diff(
                   "user_1",
-                  { ...olds, [property]: old } as AccountState,
-                  { roles: ACCOUNT.roles, [property]: now } as AccountInputs,
+                  { ...ACCOUNT_STATE, tenantId, [property]: oldValue } as AccountState,
+                  { roles: ACCOUNT.roles, ...change } as AccountInputs,
                 );
           assert.equal(
             inputProperties[property]?.willReplaceOnChanges === true,
@@ -315,7 +318,7 @@ describe("plugin/schema.json", () => {
 });
 
 /** Syntax and types of the npm package. */
-const FOREIGN =
+const TYPESCRIPT =
   /\{@|\b(undefined|null|Promise|LookupError|TypeScript|JavaScript|import|await)\b|=>/;
 
 const exampleSchema = z.object({

@@ -10,35 +10,19 @@ import {
   statusMessages,
 } from "../../../provider/shared/grpc";
 import { SERVICE_ACCOUNT_TYPE } from "../../../provider/shared/resource-types";
-import { UNKNOWN } from "../fixture";
-import { ACCOUNT, KEY, PluginFixture, urn } from "./fixture";
+import { DAY, UNKNOWN } from "../fixture";
+import { ACCOUNT, failureOf, KEY, PluginFixture, urn } from "./fixture";
 
 /** A text in the form of a key, which no message may show. */
 const VALUE = "sk_01M85FAKMEBXGA1EGXE598V41Z";
 
 const STACK_TRACE = /\n\s+at .+:\d+:\d+/;
 
-let fixture: PluginFixture;
+describe("the plugin", () => {
+  const fixture = PluginFixture.forEachTest();
 
-/** What the engine shows of a call that fails. */
-async function failureOf(call: Promise<unknown>): Promise<ServiceError> {
-  try {
-    await call;
-  } catch (error) {
-    if (error instanceof Error && "details" in error) return error as ServiceError;
-    throw error;
-  }
-  throw new assert.AssertionError({ message: "the call succeeded" });
-}
-
-describe("plugin/server", () => {
-  beforeEach(async () => {
-    fixture = await PluginFixture.start();
-  });
-  afterEach(() => fixture.stop());
-
-  describe("a provider instance", () => {
-    it("says what it is before it has settings", async () => {
+  describe("as a provider instance", () => {
+    it("returns its version and schema before it has settings", async () => {
       const { ProviderHandshakeRequest, GetSchemaRequest } = providerMessages();
       const { client } = fixture;
       const handshake = await fixture.send(client.handshake, new ProviderHandshakeRequest());
@@ -49,7 +33,7 @@ describe("plugin/server", () => {
       assert.equal(JSON.parse(schema.getSchema()).name, "flexprice");
     });
 
-    it("rejects settings that cannot work, in three parts each, and takes others as they are", async () => {
+    it("rejects invalid settings with an error of three parts, and returns valid ones unchanged", async () => {
       const { CheckRequest } = providerMessages();
       const check = (settings: Record<string, unknown>, secrets: string[] = []) =>
         fixture.send(
@@ -73,7 +57,7 @@ describe("plugin/server", () => {
       assert.deepEqual(secretsIn(accepted.getInputs()), ["apiKey"]);
     });
 
-    it("is changed by other settings, but never replaced, since that would replace its resources", async () => {
+    it("updates for other settings, and never replaces, which would replace its resources", async () => {
       const { DiffRequest, DiffResponse } = providerMessages();
       const diff = (olds: Record<string, unknown>, news: Record<string, unknown>) =>
         fixture.send(
@@ -83,13 +67,13 @@ describe("plugin/server", () => {
       const changed = await diff({ apiKey: "a", baseUrl: "b" }, { apiKey: "c", baseUrl: "b" });
       assert.equal(changed.getChanges(), DiffResponse.DiffChanges.DIFF_SOME);
       assert.deepEqual([changed.getDiffsList(), changed.getReplacesList()], [["apiKey"], []]);
-      const same = await diff({ apiKey: "a" }, { apiKey: "a" });
-      assert.equal(same.getChanges(), DiffResponse.DiffChanges.DIFF_NONE);
+      const unchanged = await diff({ apiKey: "a" }, { apiKey: "a" });
+      assert.equal(unchanged.getChanges(), DiffResponse.DiffChanges.DIFF_NONE);
       const dynamic = await diff({ "pulumi-nodejs:a": "b" }, {});
       assert.deepEqual(dynamic.getReplacesList(), []);
     });
 
-    it("goes on after a cancel, which ends every operation", async () => {
+    it("still works after a cancel, which the engine sends at the end of every operation", async () => {
       await fixture.configure();
       await fixture.send(fixture.client.cancel, new (empties().Empty)());
       const { id } = await fixture.create(urn(ACCOUNT), {
@@ -99,7 +83,7 @@ describe("plugin/server", () => {
       assert.equal(fixture.emulator.accounts()[0]?.id, id);
     });
 
-    it("offers an old SDK only the methods that it knows", () => {
+    it("serves only the methods that an old SDK knows", () => {
       const { ResourceProviderService } = providerService();
       const { handshake } = ResourceProviderService;
       assert.ok("handshake" in new ProviderServer(undefined).handlers());
@@ -114,20 +98,18 @@ describe("plugin/server", () => {
     });
   });
 
-  describe("what it finds out by the URN", () => {
-    const checked = async (urn: string) =>
-      (await fixture.check(urn, { roles: ["event_reader"] })).inputs["namePrefix"];
-
-    it("is the logical name, the default of namePrefix", async () => {
+  describe("given a URN", () => {
+    it("uses the logical name in it as the default of namePrefix", async () => {
       await fixture.configure({ preflight: "false" });
-      assert.equal(await checked(urn(ACCOUNT, "usage-ingestor")), "usage-ingestor");
-      assert.equal(await checked(urn(ACCOUNT, "a::b")), "a::b");
-      assert.equal(await checked(urn(`my:index:Part$flexprice:index:Other$${ACCOUNT}`)), "ci");
-      const given = await fixture.check(urn(ACCOUNT), { roles: ["event_reader"], namePrefix: "p" });
-      assert.equal(given.inputs["namePrefix"], "p");
+      const prefixOf = async (urn: string, inputs = {}) =>
+        (await fixture.check(urn, { roles: ["event_reader"], ...inputs })).inputs["namePrefix"];
+      assert.equal(await prefixOf(urn(ACCOUNT, "usage-ingestor")), "usage-ingestor");
+      assert.equal(await prefixOf(urn(ACCOUNT, "a::b")), "a::b");
+      assert.equal(await prefixOf(urn(`my:index:Part$flexprice:index:Other$${ACCOUNT}`)), "ci");
+      assert.equal(await prefixOf(urn(ACCOUNT), { namePrefix: "p" }), "p");
     });
 
-    it("is the type: an unknown one is a defect, whose stack shows no secret", async () => {
+    it("fails for an unknown type, and shows a stack trace without secrets", async () => {
       await fixture.configure();
       const { details } = await failureOf(fixture.check(urn(`flexprice:index:${VALUE}`), {}));
       assert.match(
@@ -135,13 +117,9 @@ describe("plugin/server", () => {
         /^Error: Flexprice has no resource of type flexprice:index:\[redacted\]/,
       );
       assert.match(details, STACK_TRACE);
-      const { InvokeRequest } = providerMessages();
-      const call = new InvokeRequest().setTok("flexprice:index:getNothing");
-      const unknown = await failureOf(fixture.send(fixture.client.invoke, call));
-      assert.match(unknown.details, /Flexprice has no function flexprice:index:getNothing/);
     });
 
-    it("is beside which resource a warning is shown", async () => {
+    it("shows warnings beside that resource", async () => {
       await fixture.configure({ apiKey: "" });
       await fixture.check(urn(KEY), {});
       assert.match(fixture.logged[0]?.message ?? "", /No Flexprice credential is configured/);
@@ -149,8 +127,8 @@ describe("plugin/server", () => {
     });
   });
 
-  describe("a check", () => {
-    it("keeps what came in as a secret, and always the key to adopt", async () => {
+  describe("in check", () => {
+    it("keeps secret inputs secret, and always the key to adopt", async () => {
       await fixture.configure({ preflight: "false" });
       const { CheckRequest } = providerMessages();
       const news = { name: "k", connection: "eu", adopt: { id: "secret_01A", apiKey: VALUE } };
@@ -159,7 +137,7 @@ describe("plugin/server", () => {
       assert.deepEqual(secretsIn(response.getInputs()).sort(), ["adopt", "connection"]);
     });
 
-    it("names no property in its failures", async () => {
+    it("returns failures that name no property", async () => {
       await fixture.configure();
       const { failures } = await fixture.check(urn(ACCOUNT), { roles: ["event_ingestr"] });
       assert.equal(failures.length, 1);
@@ -168,20 +146,44 @@ describe("plugin/server", () => {
     });
   });
 
-  describe("a create", () => {
+  describe("in create", () => {
     beforeEach(() => fixture.configure());
 
-    it("returns the outputs, the key's value and what came in as a secret as secrets", async () => {
+    /** Creates an account that is created, but not renamed. */
+    const createPartly = (options?: { secrets: readonly string[] }) => {
+      rejectOnce("PUT", /\/users\//);
+      const inputs = { name: "named", namePrefix: "ci", roles: ["event_reader"] };
+      return failureOf(fixture.create(urn(ACCOUNT), inputs, options));
+    };
+    const rejectOnce = (method: string, path: RegExp) =>
+      fixture.emulator.faults.add({
+        ...{ kind: "status", status: 403, when: "before", times: 1 },
+        match: { method, path },
+      });
+    /** The status and what the engine keeps of a partly created resource. */
+    const partialCreate = ({ metadata }: ServiceError) => {
+      const [encoded] = metadata.get("grpc-status-details-bin");
+      assert.ok(Buffer.isBuffer(encoded));
+      const status = statusMessages().Status.deserializeBinary(encoded);
+      const [any, ...others] = status.getDetailsList();
+      assert.deepEqual(others, []);
+      const { ErrorResourceInitFailed } = providerMessages();
+      const type = "pulumirpc.ErrorResourceInitFailed";
+      const detail = any?.unpack(ErrorResourceInitFailed.deserializeBinary, type);
+      return { code: status.getCode(), detail: detail ?? assert.fail(type) };
+    };
+
+    it("returns secret inputs and the value of a key as secrets", async () => {
       const inputs = { namePrefix: "ci", type: "private_key", rotationTriggers: { a: "1" } };
       const { id, outputs, wire } = await fixture.create(urn(KEY), inputs, {
         secrets: ["rotationTriggers"],
       });
-      const key = fixture.emulator.keys().find((one) => one.id === id);
-      assert.equal(outputs["apiKey"], key?.value);
+      const created = fixture.emulator.keys().find((key) => key.id === id);
+      assert.equal(outputs["apiKey"], created?.value);
       assert.deepEqual(secretsIn(wire).sort(), ["apiKey", "rotationTriggers"]);
     });
 
-    it("in a preview sends nothing, and tells what is known", async () => {
+    it("returns the known outputs in a preview without a request", async () => {
       fixture.emulator.clearRequests();
       const account = await fixture.create(
         urn(ACCOUNT),
@@ -208,30 +210,16 @@ describe("plugin/server", () => {
       assert.deepEqual(fixture.emulator.requests, []);
     });
 
-    it("that succeeds in part tells the engine what to keep, and why it failed", async () => {
-      fixture.emulator.faults.add({
-        ...{ kind: "status", status: 403, when: "before", times: 1 },
-        match: { method: "PUT", path: /\/users\// },
-      });
-      const inputs = { name: "named", namePrefix: "ci", roles: ["event_reader"] };
-      const error = await failureOf(fixture.create(urn(ACCOUNT), inputs));
+    it("returns the id and the properties of an account that it cannot rename, and the reason", async () => {
+      const error = await createPartly();
+      const { code, detail } = partialCreate(error);
+      assert.deepEqual([code, error.code], [2, 2]);
       const [account] = fixture.emulator.accounts();
-      const [encoded] = error.metadata.get("grpc-status-details-bin");
-      assert.ok(Buffer.isBuffer(encoded));
-      const status = statusMessages().Status.deserializeBinary(encoded);
-      assert.deepEqual([status.getCode(), error.code], [2, 2]);
-      const [any, ...others] = status.getDetailsList();
-      assert.deepEqual(others, []);
-      const { ErrorResourceInitFailed } = providerMessages();
-      const detail = any?.unpack(
-        ErrorResourceInitFailed.deserializeBinary,
-        "pulumirpc.ErrorResourceInitFailed",
-      );
-      assert.equal(detail?.getId(), account?.id);
-      const { name, tenantId } = fromStruct(detail?.getProperties());
+      assert.equal(detail.getId(), account?.id);
+      const { name, tenantId } = fromStruct(detail.getProperties());
       assert.deepEqual([name, tenantId], [account?.name, fixture.operator.tenantId]);
-      const [reason = "", ...more] = detail?.getReasonsList() ?? [];
-      assert.deepEqual(more, []);
+      const [reason = "", ...others] = detail.getReasonsList();
+      assert.deepEqual(others, []);
       assert.match(
         reason,
         /^Could not rename .*\n {2}Reason: .*403.*\n {2}What to do: run "pulumi up" again/,
@@ -239,51 +227,43 @@ describe("plugin/server", () => {
       assert.equal(error.details, reason);
     });
 
-    it("that succeeds in part keeps secret inputs secret", async () => {
-      fixture.emulator.faults.add({
-        ...{ kind: "status", status: 403, when: "before", times: 1 },
-        match: { method: "PUT", path: /\/users\// },
-      });
-      const inputs = { name: "hidden", namePrefix: "ci", roles: ["event_reader"] };
-      const created = fixture.create(urn(ACCOUNT), inputs, { secrets: ["name"] });
-      const [encoded] = (await failureOf(created)).metadata.get("grpc-status-details-bin");
-      assert.ok(Buffer.isBuffer(encoded));
-      const [any] = statusMessages().Status.deserializeBinary(encoded).getDetailsList();
-      const { ErrorResourceInitFailed } = providerMessages();
-      const type = "pulumirpc.ErrorResourceInitFailed";
-      const detail = any?.unpack(ErrorResourceInitFailed.deserializeBinary, type);
-      assert.deepEqual(secretsIn(detail?.getProperties()), ["name"]);
+    it("keeps the secret inputs of an account secret that it cannot rename", async () => {
+      const { detail } = partialCreate(await createPartly({ secrets: ["name"] }));
+      assert.deepEqual(secretsIn(detail.getProperties()), ["name"]);
     });
 
-    it("keeps a name secret that begins with a secret prefix", async () => {
+    it("keeps a unique name secret if its prefix is secret", async () => {
       const inputs = { namePrefix: "hidden", roles: ["event_reader"] };
       const { wire } = await fixture.create(urn(ACCOUNT), inputs, { secrets: ["namePrefix"] });
       assert.deepEqual(secretsIn(wire).sort(), ["autoName", "name", "namePrefix"]);
     });
 
-    it("serves a resource that an interrupted move has given the type of the dynamic front end", async () => {
+    it("creates a resource with the type of the dynamic front end, which an interrupted move has left in the state", async () => {
       const inputs = { namePrefix: "ci", roles: ["event_reader"] };
       const { id } = await fixture.create(urn(SERVICE_ACCOUNT_TYPE), inputs);
       assert.match(id, /^user_/);
     });
 
-    it("that fails shows three parts without a stack", async () => {
-      fixture.emulator.faults.add({
-        ...{ kind: "status", status: 403, when: "before", times: 1 },
-        match: { method: "POST", path: /\/users$/ },
-      });
-      const error = await failureOf(
-        fixture.create(urn(ACCOUNT), { namePrefix: "ci", roles: ["event_reader"] }),
-      );
+    it("fails with an error of three parts without a stack trace", async () => {
+      rejectOnce("POST", /\/users$/);
+      const inputs = { namePrefix: "ci", roles: ["event_reader"] };
+      const error = await failureOf(fixture.create(urn(ACCOUNT), inputs));
       assert.match(error.details, /^Could not create .+\.\n {2}Reason: .+\n {2}What to do: .+$/);
       assert.doesNotMatch(error.details, STACK_TRACE);
       assert.deepEqual(error.metadata.get("grpc-status-details-bin"), []);
     });
   });
 
-  describe("a diff", () => {
+  describe("in diff", () => {
     beforeEach(() => fixture.configure());
 
+    const keyInputs = {
+      namePrefix: "ci",
+      type: "private_key",
+      expiresIn: "90d",
+      rotateBefore: "5d",
+    };
+    /** Each changed property, the kind of its change, and whether inputs or outputs were compared. */
     const kinds = async (call: ReturnType<PluginFixture["diff"]>) => {
       const { Kind } = providerMessages().PropertyDiff;
       const names = Object.entries(Kind).map(([name, number]) => [number, name] as const);
@@ -298,7 +278,7 @@ describe("plugin/server", () => {
         .sort();
     };
 
-    it("is none without a change", async () => {
+    it("reports no change for the same inputs", async () => {
       const inputs = { namePrefix: "ci", roles: ["event_reader"] };
       const { id, outputs: olds } = await fixture.create(urn(ACCOUNT), inputs);
       const response = await fixture.diff(urn(ACCOUNT), id, {
@@ -311,15 +291,11 @@ describe("plugin/server", () => {
       assert.deepEqual(response.getDetaileddiffMap().toArray(), []);
     });
 
-    it("has the kind of each change, in place or by a replacement", async () => {
+    it("reports whether each changed input of an account updates or replaces it", async () => {
       const account = { name: "a", namePrefix: "ci", roles: ["event_reader"] };
-      const made = await fixture.create(urn(ACCOUNT), account);
+      const { id, outputs: olds } = await fixture.create(urn(ACCOUNT), account);
       const accountDiff = (news: Record<string, unknown>) =>
-        kinds(
-          fixture.diff(urn(ACCOUNT), made.id, {
-            ...{ olds: made.outputs, oldInputs: account, news },
-          }),
-        );
+        kinds(fixture.diff(urn(ACCOUNT), id, { olds, oldInputs: account, news }));
       assert.deepEqual(await accountDiff({ ...account, name: "b", forceDestroy: true }), [
         ["forceDestroy", "ADD", "inputs"],
         ["name", "UPDATE", "inputs"],
@@ -331,54 +307,54 @@ describe("plugin/server", () => {
           ["roles", "UPDATE_REPLACE", "inputs"],
         ],
       );
-      // The state's name was no input before.
-      const nameless = { namePrefix: "ci", roles: ["event_reader"] };
-      const { outputs: named } = await fixture.create(urn(ACCOUNT), nameless);
-      const naming = { olds: named, oldInputs: nameless, news: account };
-      assert.deepEqual(await kinds(fixture.diff(urn(ACCOUNT), "user_01A", naming)), [
-        ["name", "ADD", "inputs"],
-      ]);
-      const key = { namePrefix: "ci", type: "private_key", expiresIn: "90d", rotateBefore: "5d" };
-      const { id, outputs: olds } = await fixture.create(urn(KEY), key);
-      const { rotateBefore: _, ...without } = key;
-      assert.deepEqual(
-        await kinds(fixture.diff(urn(KEY), id, { olds, oldInputs: key, news: without })),
-        [["rotateBefore", "DELETE", "inputs"]],
-      );
-      const { expiresIn: _e, ...endless } = without;
-      assert.deepEqual(
-        await kinds(fixture.diff(urn(KEY), id, { olds, oldInputs: key, news: endless })),
-        [
-          ["expiresIn", "DELETE_REPLACE", "inputs"],
-          ["rotateBefore", "DELETE", "inputs"],
-        ],
-      );
     });
 
-    it("compares outputs with inputs for drift and a due rotation, which show in no input", async () => {
+    it("reports a name that the program sets first as an added input", async () => {
+      const oldInputs = { namePrefix: "ci", roles: ["event_reader"] };
+      const { id, outputs: olds } = await fixture.create(urn(ACCOUNT), oldInputs);
+      const news = { ...oldInputs, name: "a" };
+      const diff = fixture.diff(urn(ACCOUNT), id, { olds, oldInputs, news });
+      assert.deepEqual(await kinds(diff), [["name", "ADD", "inputs"]]);
+    });
+
+    it("reports whether each removed input of a key updates or replaces it", async () => {
+      const oldInputs = keyInputs;
+      const { id, outputs: olds } = await fixture.create(urn(KEY), oldInputs);
+      const { rotateBefore: _r, ...withoutRotation } = oldInputs;
+      const { expiresIn: _e, ...withoutExpiry } = withoutRotation;
+      for (const [news, expected] of [
+        [withoutRotation, [["rotateBefore", "DELETE", "inputs"]]],
+        [
+          withoutExpiry,
+          [
+            ["expiresIn", "DELETE_REPLACE", "inputs"],
+            ["rotateBefore", "DELETE", "inputs"],
+          ],
+        ],
+      ] as const) {
+        const diff = fixture.diff(urn(KEY), id, { olds, oldInputs, news });
+        assert.deepEqual(await kinds(diff), expected);
+      }
+    });
+
+    it("reports drift and a due rotation as changes of outputs", async () => {
       const account = { namePrefix: "ci", roles: ["event_reader"] };
-      const made = await fixture.create(urn(ACCOUNT), account);
-      const renamed = { ...made.outputs, roles: ["super_admin"] };
-      assert.deepEqual(
-        await kinds(
-          fixture.diff(urn(ACCOUNT), made.id, {
-            ...{ olds: renamed, oldInputs: account, news: account },
-          }),
-        ),
-        [["roles", "UPDATE_REPLACE", "outputs"]],
-      );
-      const key = { namePrefix: "ci", type: "private_key", expiresIn: "90d", rotateBefore: "5d" };
-      const { id, outputs } = await fixture.create(urn(KEY), key);
-      const olds = { ...outputs, expiresAt: new Date(Date.now() + 86_400_000).toISOString() };
-      assert.deepEqual(
-        await kinds(fixture.diff(urn(KEY), id, { olds, oldInputs: key, news: key })),
-        [["expiresAt", "DELETE_REPLACE", "outputs"]],
-      );
+      const key = keyInputs;
+      const expiresAt = new Date(Date.now() + DAY).toISOString();
+      for (const [type, inputs, drift, expected] of [
+        [ACCOUNT, account, { roles: ["super_admin"] }, ["roles", "UPDATE_REPLACE", "outputs"]],
+        [KEY, key, { expiresAt }, ["expiresAt", "DELETE_REPLACE", "outputs"]],
+      ] as const) {
+        const { id, outputs } = await fixture.create(urn(type), inputs);
+        const olds = { ...outputs, ...drift };
+        const diff = fixture.diff(urn(type), id, { olds, oldInputs: inputs, news: inputs });
+        assert.deepEqual(await kinds(diff), [expected]);
+      }
     });
   });
 
-  describe("an update", () => {
-    it("in a preview sends nothing, and keeps known what stays", async () => {
+  describe("in update", () => {
+    it("returns the known outputs in a preview without a request, and then renames", async () => {
       await fixture.configure();
       const inputs = { name: "a", namePrefix: "ci", roles: ["event_reader"] };
       const { id, outputs } = await fixture.create(urn(ACCOUNT), inputs);
@@ -400,22 +376,22 @@ describe("plugin/server", () => {
     });
   });
 
-  describe("a read", () => {
+  describe("in read", () => {
     beforeEach(() => fixture.configure());
 
     const read = (
       type: string,
       id: string,
-      given: { properties?: ReturnType<typeof toStruct>; inputs?: ReturnType<typeof toStruct> },
+      fields: { properties?: ReturnType<typeof toStruct>; inputs?: ReturnType<typeof toStruct> },
     ) => {
       const { ReadRequest } = providerMessages();
       const request = new ReadRequest().setUrn(urn(type)).setId(id);
-      if (given.properties) request.setProperties(given.properties);
-      if (given.inputs) request.setInputs(given.inputs);
+      if (fields.properties) request.setProperties(fields.properties);
+      if (fields.inputs) request.setInputs(fields.inputs);
       return fixture.send(fixture.client.read, request);
     };
 
-    it("without properties is an import, whose response has inputs", async () => {
+    it("imports an object if the request has no properties, and returns inputs", async () => {
       const { tenantId } = fixture.operator;
       const roles = ["event_reader"];
       const { id } = fixture.emulator.createAccount(tenantId, { name: "by hand", roles });
@@ -424,14 +400,15 @@ describe("plugin/server", () => {
       assert.deepEqual(fromStruct(imported.getInputs()), { name: "by hand", roles });
       assert.deepEqual(fromStruct(imported.getProperties()), { name: "by hand", roles, tenantId });
 
-      const { environmentId } = fixture.operator;
-      const key = fixture.emulator.createKey(id, environmentId, { name: "by hand" });
+      const key = fixture.emulator.createKey(id, fixture.operator.environmentId, {
+        name: "by hand",
+      });
       assert.deepEqual(fromStruct((await read(KEY, key.id, {})).getInputs()), {
         ...{ name: "by hand", type: "private_key", serviceAccountId: id },
       });
     });
 
-    it("keeps the inputs, and as secrets what was secret and the value of a key", async () => {
+    it("keeps the inputs and their secrets, and returns the value of a key as a secret", async () => {
       const inputs = { namePrefix: "ci", type: "private_key" };
       const { id, outputs } = await fixture.create(urn(KEY), inputs);
       const response = await read(KEY, id, {
@@ -443,29 +420,38 @@ describe("plugin/server", () => {
       assert.deepEqual(secretsIn(response.getInputs()), ["apiKey"]);
     });
 
-    it("responds with nothing if the object is gone", async () => {
+    it("returns an empty response if the object is gone", async () => {
       const inputs = { namePrefix: "ci", type: "private_key" };
       const { id, outputs } = await fixture.create(urn(KEY), inputs);
       fixture.emulator.revokeKey(id);
-      // Of an id that is older than any replica's lag.
-      const old = "secret_01K00000000000000000000000";
-      const response = await read(KEY, old, { properties: toStruct(outputs) });
+      // The time in this id is older than any lag of a read replica.
+      const oldId = "secret_01K00000000000000000000000";
+      const response = await read(KEY, oldId, { properties: toStruct(outputs) });
       assert.equal(response.getId(), "");
       assert.equal(response.getProperties(), undefined);
     });
   });
 
-  it("deletes, and calls functions with the settings of the instance", async () => {
+  it("archives an account in delete", async () => {
     await fixture.configure();
-    const { DeleteRequest, InvokeRequest } = providerMessages();
-    const { id, outputs } = await fixture.create(urn(ACCOUNT), {
-      ...{ namePrefix: "ci", roles: ["event_reader"] },
-    });
+    const inputs = { namePrefix: "ci", roles: ["event_reader"] };
+    const { id, outputs } = await fixture.create(urn(ACCOUNT), inputs);
+    const { DeleteRequest } = providerMessages();
     const request = new DeleteRequest().setUrn(urn(ACCOUNT)).setId(id);
     await fixture.send(fixture.client.delete, request.setProperties(toStruct(outputs)));
     assert.equal(fixture.emulator.accounts()[0]?.status, "archived");
-    const call = new InvokeRequest().setTok("flexprice:index:getCaller");
-    const response = await fixture.send(fixture.client.invoke, call);
+  });
+
+  it("calls functions with the settings of the instance, and fails for an unknown function", async () => {
+    await fixture.configure();
+    const invoke = (name: string) => {
+      const { InvokeRequest } = providerMessages();
+      const request = new InvokeRequest().setTok(`flexprice:index:${name}`);
+      return fixture.send(fixture.client.invoke, request);
+    };
+    const response = await invoke("getCaller");
     assert.equal(fromStruct(response.getReturn())["id"], fixture.operator.userId);
+    const { details } = await failureOf(invoke("getNothing"));
+    assert.match(details, /Flexprice has no function flexprice:index:getNothing/);
   });
 });

@@ -17,7 +17,7 @@ type JavaScriptValue = Parameters<
 const wire = (properties: Record<string, JavaScriptValue>) =>
   structs().Struct.fromJavaScript(properties);
 
-describe("plugin/wire: what comes in", () => {
+describe("a struct from the engine", () => {
   for (const [kind, marker] of [
     ["text", UNKNOWN],
     ["boolean", "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7"],
@@ -25,7 +25,7 @@ describe("plugin/wire: what comes in", () => {
     ["array", "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2"],
     ["object", "dd056dcd-154b-4c76-9bd3-c8f88648b5ff"],
   ] as const) {
-    it(`reads an unknown ${kind} as the one marker that the lifecycles know, at any depth`, () => {
+    it(`is read with an unknown ${kind} at any depth as the marker for unknown values`, () => {
       assert.deepEqual(
         fromStruct(wire({ top: marker, list: [marker], map: { deep: secret(marker) } })),
         { top: UNKNOWN, list: [UNKNOWN], map: { deep: UNKNOWN } },
@@ -33,7 +33,7 @@ describe("plugin/wire: what comes in", () => {
     });
   }
 
-  it("reads secrets as plain values, and tells which properties contain one", () => {
+  it("is read with secrets as plain values, and secretsIn names the properties that contain one", () => {
     const struct = wire({
       whole: secret({ id: "a", apiKey: secret("b") }),
       deep: { map: { value: secret("c") } },
@@ -49,7 +49,7 @@ describe("plugin/wire: what comes in", () => {
     assert.deepEqual(secretsIn(struct).sort(), ["deep", "list", "whole"]);
   });
 
-  it("reads outputs as their values, unknown without one, and secret if they say so", () => {
+  it("is read with outputs as their values, which may be unknown or secret", () => {
     const struct = wire({
       known: { ...OUTPUT, value: secret("a") },
       unknown: { ...OUTPUT, dependencies: ["urn"] },
@@ -60,22 +60,22 @@ describe("plugin/wire: what comes in", () => {
     assert.deepEqual(secretsIn(struct).sort(), ["hidden", "known"]);
   });
 
-  it("drops nulls of objects, and what the engine and the dynamic front end add", () => {
+  it("is read without nulls in objects and without internal properties", () => {
     const struct = wire({
       ...{ __provider: "exports.handler = …", __internal: {}, name: null },
-      rotationTriggers: { __mine: "1", none: null },
+      rotationTriggers: { __own: "1", none: null },
     });
-    assert.deepEqual(fromStruct(struct), { rotationTriggers: { __mine: "1" } });
+    assert.deepEqual(fromStruct(struct), { rotationTriggers: { __own: "1" } });
   });
 
-  it("reads nothing as no properties", () => {
+  it("is read as no properties if it is absent", () => {
     assert.deepEqual(fromStruct(undefined), {});
     assert.deepEqual(secretsIn(undefined), []);
   });
 });
 
-describe("plugin/wire: what goes out", () => {
-  it("marks the named properties as secrets, and leaves undefined out at any depth", () => {
+describe("a struct for the engine", () => {
+  it("has the named properties as secrets, and no undefined values at any depth", () => {
     const struct = toStruct(
       { apiKey: "a", adopt: { id: "b", apiKey: undefined }, none: undefined, list: [1, true] },
       ["apiKey", "adopt", "none"],
@@ -87,12 +87,12 @@ describe("plugin/wire: what goes out", () => {
     });
   });
 
-  it("comes back as it was", () => {
+  it("is read as the properties that it was written from", () => {
     const properties = { roles: ["a", "b"], map: { a: "1" }, forceDestroy: false, count: 1 };
     assert.deepEqual(fromStruct(toStruct(properties, ["map"])), properties);
   });
 
-  it("is never anything that the engine would read as something else", () => {
+  it("cannot contain a function", () => {
     assert.throws(() => toStruct({ call: () => undefined }), /a function cannot be sent/);
   });
 });

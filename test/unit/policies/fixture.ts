@@ -25,12 +25,12 @@ export const FRONT_ENDS = [
 export const STACK = "pulumi:pulumi:Stack";
 
 /** A resource of a stack, as policies see it. */
-export interface Given {
+export interface StackResource {
   readonly type: string;
   readonly name: string;
   readonly props: Record<string, unknown>;
   /** Names of the resources from which `serviceAccountId` comes. */
-  readonly from?: readonly string[];
+  readonly owners?: readonly string[];
 }
 
 const OPTIONS: PolicyResourceOptions = {
@@ -44,7 +44,7 @@ const OPTIONS: PolicyResourceOptions = {
 class NotApplicable extends Error {}
 
 /** The violations of a policy for one resource, before its creation. */
-export async function reports(
+export async function violationsOf(
   policy: ResourceValidationPolicy,
   type: string,
   inputs: Record<string, unknown>,
@@ -67,9 +67,9 @@ export async function reports(
 }
 
 /** The violations of a policy for a stack: messages, each with its resource. */
-export async function stackReports(
+export async function stackViolations(
   policy: StackValidationPolicy,
-  resources: readonly Given[],
+  resources: readonly StackResource[],
   config: object = {},
 ): Promise<string[]> {
   const lines: string[] = [];
@@ -81,19 +81,19 @@ export async function stackReports(
   return lines;
 }
 
-function policyResource(given: Given): PolicyResource {
-  const origins = (given.from ?? []).map((name) => {
+function policyResource(resource: StackResource): PolicyResource {
+  const origins = (resource.owners ?? []).map((name) => {
     return policyResource({ type: "any:type:Account", name, props: {} });
   });
   return {
-    ...common(given),
+    ...common(resource),
     asType: () => assert.fail("the policies ask by type"),
     dependencies: origins,
     propertyDependencies: origins.length === 0 ? {} : { serviceAccountId: origins },
   };
 }
 
-function common({ type, name, props }: Given) {
+function common({ type, name, props }: StackResource) {
   return {
     type,
     name,

@@ -7,8 +7,8 @@ import {
   noSuperAdmin,
 } from "../../../provider/policies";
 
-describe("policies", () => {
-  function defaults(options: Parameters<typeof flexpricePolicies>[0] = {}) {
+describe("flexpricePolicies", () => {
+  function configDefaults(options: Parameters<typeof flexpricePolicies>[0] = {}) {
     return flexpricePolicies(options).flatMap(({ configSchema }) =>
       Object.entries(configSchema?.properties ?? {}).map(([name, schema]) => [
         name,
@@ -17,7 +17,7 @@ describe("policies", () => {
     );
   }
 
-  it("are all in the pack", () => {
+  it("returns all policies", () => {
     assert.deepEqual(
       flexpricePolicies().map(({ name, enforcementLevel }) => [name, enforcementLevel]),
       [
@@ -29,18 +29,20 @@ describe("policies", () => {
     );
   });
 
-  it("pass options to each policy", () => {
-    assert.deepEqual(defaults(), [
+  it("passes its options to each policy", () => {
+    assert.deepEqual(configDefaults(), [
       ["maxDays", 90],
       ["allowedOutputs", undefined],
     ]);
-    assert.deepEqual(defaults({ maxDays: 7, allowedOutputs: [] }), [
+    assert.deepEqual(configDefaults({ maxDays: 7, allowedOutputs: [] }), [
       ["maxDays", 7],
       ["allowedOutputs", []],
     ]);
   });
+});
 
-  it("take an enforcement level", () => {
+describe("each policy", () => {
+  it("accepts an enforcement level", () => {
     for (const policy of [noSuperAdmin, keysExpire, accountPerService, keyOutputs]) {
       assert.equal(policy({ enforcementLevel: "advisory" }).enforcementLevel, "advisory");
     }

@@ -11,26 +11,27 @@ function evaluate(code: string): Promise<ChildResult> {
   return runChild(process.execPath, ["-r", tsNode, "-e", code], { timeoutMs: 60_000 });
 }
 
-describe("@pulumi/policy", function () {
+describe("the package @pulumi/policy", function () {
   this.timeout(60_000);
-  it("is asked for in plain words where it is not installed", async () => {
-    const elsewhere = mkdtempSync(join(tmpdir(), "pulumi-flexprice-policies-"));
+
+  it("is named in the error if it is not installed", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "pulumi-flexprice-policies-"));
     try {
-      cpSync(join(PROVIDER, "policies"), elsewhere, { recursive: true });
-      const { exitCode, stderr } = await evaluate(`require(${JSON.stringify(elsewhere)})`);
+      cpSync(join(PROVIDER, "policies"), folder, { recursive: true });
+      const { exitCode, stderr } = await evaluate(`require(${JSON.stringify(folder)})`);
       assert.equal(exitCode, 1);
       assert.match(
         stderr,
         /\nError: pulumi-flexprice\/policies needs the package @pulumi\/policy: run "npm install @pulumi\/policy" in the folder of PulumiPolicy\.yaml\.\n/,
       );
     } finally {
-      rmSync(elsewhere, { recursive: true });
+      rmSync(folder, { recursive: true });
     }
   });
 
-  it("is not loaded by programs", async () => {
-    const load = `require(${JSON.stringify(PROVIDER)});
+  it("is not loaded into programs", async () => {
+    const script = `require(${JSON.stringify(PROVIDER)});
       console.log(Object.keys(require.cache).filter((file) => /@pulumi.policy|provider.policies/.test(file)));`;
-    assert.equal((await evaluate(load)).output, "[]\n");
+    assert.equal((await evaluate(script)).output, "[]\n");
   });
 });

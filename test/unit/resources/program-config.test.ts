@@ -10,12 +10,12 @@ function load(): ProgramConfig {
   return require(path) as ProgramConfig;
 }
 
-describe("resources/program-config", () => {
-  const before = runtime.allConfig();
-  afterEach(() => runtime.setAllConfig(before));
+describe("rejectUnknownSettings", () => {
+  const originalConfig = runtime.allConfig();
+  afterEach(() => runtime.setAllConfig(originalConfig));
 
-  it("refuses a setting that means nothing, by its name and without a stack", () => {
-    runtime.setAllConfig({ "flexprice:apikey": "a slip", "aws:region": "x" });
+  it("rejects an unknown flexprice setting with its name and without a stack trace", () => {
+    runtime.setAllConfig({ "flexprice:apikey": "a typo", "aws:region": "x" });
     assert.throws(
       () => load().rejectUnknownSettings(),
       (error) =>
@@ -26,19 +26,19 @@ describe("resources/program-config", () => {
     );
   });
 
-  it("accepts those that mean something, and those of others", () => {
+  it("accepts known settings, and settings of other packages", () => {
     runtime.setAllConfig({ "flexprice:apiKey": "k", "flexprice:preflight": "true", "aws:x": "y" });
     load().rejectUnknownSettings();
   });
 
-  it("looks once a program", () => {
+  it("checks once per program", () => {
     const { rejectUnknownSettings } = load();
     rejectUnknownSettings();
-    runtime.setAllConfig({ "flexprice:apikey": "a slip" });
+    runtime.setAllConfig({ "flexprice:apikey": "a typo" });
     rejectUnknownSettings();
   });
 
-  describe("of credentials in plain text", () => {
+  describe("of a config with credentials", () => {
     const variable = "PULUMI_CONFIG_SECRET_KEYS";
     const { warn } = log;
     const secretKeys = process.env[variable];
@@ -48,85 +48,83 @@ describe("resources/program-config", () => {
       else process.env[variable] = secretKeys;
     });
 
-    /** The warnings of a program with this config. The CLI lists these keys as secret. */
-    function warnings(config: Record<string, string>, secret: string | undefined): string[] {
-      const shown: string[] = [];
-      Object.assign(log, { warn: async (message: string) => void shown.push(message) });
-      if (secret === undefined) delete process.env[variable];
-      else process.env[variable] = secret;
-      runtime.setAllConfig(config);
+    /** The warnings of a program if the CLI lists these keys as secret. */
+    function warningsWith(encryptedKeys: string | undefined): string[] {
+      const messages: string[] = [];
+      Object.assign(log, { warn: async (message: string) => void messages.push(message) });
+      if (encryptedKeys === undefined) delete process.env[variable];
+      else process.env[variable] = encryptedKeys;
+      runtime.setAllConfig({
+        "flexprice:apiKey": "open-sesame",
+        "flexprice:connections": '{"eu":{"apiKey":"open-sesame"}}',
+        "flexprice:baseUrl": "https://x.io",
+      });
       load().rejectUnknownSettings();
-      return shown;
+      return messages;
     }
-    const all = {
-      "flexprice:apiKey": "open-sesame",
-      "flexprice:connections": '{"eu":{"apiKey":"open-sesame"}}',
-      "flexprice:baseUrl": "https://x.io",
-    };
 
-    it("warns of each, without its value, and says how to set it", () => {
-      const [first, second, ...more] = warnings(all, "[]");
+    it("warns of each credential in plain text without its value, and says how to set it", () => {
+      const [apiKey, connections, ...others] = warningsWith("[]");
       assert.equal(
-        first,
+        apiKey,
         'flexprice:apiKey is stored in the stack\'s file in plain text, and everyone who can read the repository can read it. Replace the credential, and set the new one with "pulumi config set --secret flexprice:apiKey".',
       );
       assert.match(
-        String(second),
+        String(connections),
         /^flexprice:connections is stored .* --secret flexprice:connections/,
       );
-      assert.deepEqual(more, []);
-      assert(!`${first}${second}`.includes("sesame"));
+      assert.deepEqual(others, []);
+      assert(!`${apiKey}${connections}`.includes("sesame"));
     });
 
-    it("does not warn of what is encrypted", () => {
-      const keys = '["flexprice:apiKey","flexprice:connections"]';
-      assert.deepEqual(warnings(all, keys), []);
-      assert.equal(warnings(all, '["flexprice:apiKey"]').length, 1);
+    it("does not warn of encrypted credentials", () => {
+      assert.deepEqual(warningsWith('["flexprice:apiKey","flexprice:connections"]'), []);
+      assert.equal(warningsWith('["flexprice:apiKey"]').length, 1);
     });
 
-    it("does not warn where the CLI does not say what is encrypted", () => {
+    it("does not warn if the CLI does not list the encrypted keys", () => {
       for (const keys of [undefined, "", "no JSON", "{}", "null"]) {
-        assert.deepEqual(warnings(all, keys), [], String(keys));
+        assert.deepEqual(warningsWith(keys), [], String(keys));
       }
     });
   });
+});
 
-  describe("of functions", () => {
-    beforeEach(() =>
-      runtime.setMocks({
-        newResource: ({ name, inputs }) => ({ id: name, state: inputs }),
-        call: ({ inputs }) => inputs,
-      }),
-    );
+describe("functionSettings", () => {
+  beforeEach(() =>
+    runtime.setMocks({
+      newResource: ({ name, inputs }) => ({ id: name, state: inputs }),
+      call: ({ inputs }) => inputs,
+    }),
+  );
 
-    /** The settings that a resource gets at the end of this program. */
-    async function told(program: () => void, config = load()): Promise<unknown> {
-      let settings: unknown;
-      await runtime.runInPulumiStack(async () => {
-        program();
-        settings = config.functionSettings();
-      });
-      return settings;
-    }
-
-    it("tells resources nothing where there were none", async () => {
-      assert.deepEqual(await told(() => {}), {});
+  /** The settings at the end of a program. */
+  async function settingsAfter(program: () => void, config: ProgramConfig): Promise<unknown> {
+    let settings: unknown;
+    await runtime.runInPulumiStack(async () => {
+      program();
+      settings = config.functionSettings();
     });
+    return settings;
+  }
 
-    it("tells resources what each connection is used with", async () => {
-      const config = load();
-      const program = () => {
-        config.recordFunctionSettings(undefined, "a");
-        config.recordFunctionSettings("eu", "b");
-        config.recordFunctionSettings("eu", "b");
-      };
-      assert.deepEqual(await told(program, config), { __functions: { "": "a", eu: "b" } });
-    });
+  it("returns nothing if the program has called no function", async () => {
+    assert.deepEqual(await settingsAfter(() => {}, load()), {});
+  });
 
-    it("keeps the runs of a process apart", async () => {
-      const config = load();
-      await told(() => config.recordFunctionSettings(undefined, "a"), config);
-      assert.deepEqual(await told(() => {}, config), {});
-    });
+  it("returns the settings of each connection that functions have used", async () => {
+    const config = load();
+    const program = () => {
+      config.recordFunctionSettings(undefined, "a");
+      config.recordFunctionSettings("eu", "b");
+      config.recordFunctionSettings("eu", "b");
+    };
+    assert.deepEqual(await settingsAfter(program, config), { __functions: { "": "a", eu: "b" } });
+  });
+
+  it("returns nothing of an earlier program in the same process", async () => {
+    const config = load();
+    await settingsAfter(() => config.recordFunctionSettings(undefined, "a"), config);
+    assert.deepEqual(await settingsAfter(() => {}, config), {});
   });
 });

@@ -2,29 +2,29 @@ import assert from "node:assert/strict";
 import { isUniqueNameOf, uniqueName } from "../../../provider/session/auto-name";
 
 describe("session/auto-name", () => {
-  it("adds ten characters to the prefix that nobody mixes up", () => {
+  it("adds ten unambiguous characters to the prefix", () => {
     assert.match(uniqueName("ci"), /^ci-[0-9abcdefghjkmnpqrstvwxyz]{10}$/);
   });
 
-  it("makes another name each time, and uses every character", () => {
+  it("returns another name each time, and uses every character", () => {
     const names = Array.from({ length: 1_000 }, () => uniqueName(""));
     assert.equal(new Set(names).size, 1_000);
     assert.equal(new Set(names.join("")).size, 33);
   });
 
-  it("cuts a long prefix so that 255 characters hold the name, and never within a character", () => {
-    for (const [prefix, kept] of [
+  it("cuts a long prefix to a name of 255 characters, never within a character", () => {
+    for (const [prefix, used] of [
       ["x".repeat(244), "x".repeat(244)],
       ["x".repeat(245), "x".repeat(244)],
       ["🔑".repeat(300), "🔑".repeat(244)],
     ] as const) {
       const name = uniqueName(prefix);
       assert.equal([...name].length, 255);
-      assert.equal(name.slice(0, -11), kept);
+      assert.equal(name.slice(0, -11), used);
     }
   });
 
-  it("recognises its own names, and no others", () => {
+  it("recognises only its own names", () => {
     for (const prefix of ["ci", "", "a-b", "🔑".repeat(300), "a.*(b"]) {
       assert(isUniqueNameOf(prefix, uniqueName(prefix)), prefix);
     }

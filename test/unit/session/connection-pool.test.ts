@@ -17,13 +17,13 @@ describe("session/connection-pool", () => {
     );
   });
 
-  it("makes each connection once", async () => {
+  it("creates each connection once", async () => {
     const connection = connections.connect(undefined);
     assert.equal(connections.connect(undefined), connection);
     assert.equal((await connection.caller()).id, fixture.operator.userId);
   });
 
-  it("makes none without a credential, and says so before", async () => {
+  it("creates no connection without a credential, and reports that it is not configured", async () => {
     assert.deepEqual(
       [undefined, "blank"].map((name) => connections.isConfigured(name)),
       [true, false],
@@ -35,7 +35,7 @@ describe("session/connection-pool", () => {
     );
   });
 
-  it("tells our time until the server has shown its own", async () => {
+  it("returns the local time until the server has shown its own", async () => {
     assert.equal(connections.now(undefined), START);
     const connection = connections.connect(undefined);
     assert.equal(connections.now(undefined), START);

@@ -9,28 +9,28 @@ const ASSIGNABLE = "GET /rbac/roles?user_type=service_account";
 describe("session/connection", () => {
   const fixture = UnitFixture.forEachTest();
 
-  const bearer = (environmentId?: string) =>
+  const withToken = (environmentId?: string) =>
     fixture.process({
       credential: token(fixture.operator.accessToken),
       ...(environmentId === undefined ? {} : { environmentId }),
     }).connection;
 
-  it("knows whose environment keys are made in", () => {
+  it("shows which environment keys are created in", () => {
     const { environmentId } = fixture.operator;
-    const facts = [fixture.process(), fixture.process({ environmentId })]
+    const environments = [fixture.process(), fixture.process({ environmentId })]
       .map(({ connection }) => connection)
-      .concat(bearer(), bearer(environmentId))
+      .concat(withToken(), withToken(environmentId))
       .map(({ chosenEnvironment, lacksEnvironment }) => [chosenEnvironment, lacksEnvironment]);
-    assert.deepEqual(facts, [
+    assert.deepEqual(environments, [
       [undefined, false],
       [undefined, false],
       [undefined, true],
       [environmentId, false],
     ]);
-    assert.equal(bearer().credentialSource, "config key flexprice:accessToken");
+    assert.equal(withToken().credentialSource, "config key flexprice:accessToken");
   });
 
-  it("asks once who the caller is and which roles there are", async () => {
+  it("asks once for the caller and the roles", async () => {
     const { connection } = fixture.process();
     const callers = [...(await Promise.all([connection.caller(), connection.caller()]))];
     callers.push(await connection.caller());
@@ -58,14 +58,14 @@ describe("session/connection", () => {
   });
 
   describe("preflight", () => {
-    it("learns the caller and what a service account can be given, once", async () => {
+    it("reads the caller and the assignable roles once", async () => {
       const { connection } = fixture.process();
-      const seen = await Promise.all([connection.preflight(), connection.preflight()]);
-      assert.equal(seen[0], seen[1]);
-      assert.equal(seen[0], await connection.preflight());
-      assert(seen[0].kind === "ready");
-      assert.equal(seen[0].caller.id, fixture.operator.userId);
-      assert.deepEqual(seen[0].assignable?.map(({ id }) => id).sort(), [
+      const result = await Promise.all([connection.preflight(), connection.preflight()]);
+      assert.equal(result[0], result[1]);
+      assert.equal(result[0], await connection.preflight());
+      assert(result[0].kind === "ready");
+      assert.equal(result[0].caller.id, fixture.operator.userId);
+      assert.deepEqual(result[0].assignable?.map(({ id }) => id).sort(), [
         "event_ingestor",
         "event_reader",
         "super_admin",
@@ -74,10 +74,10 @@ describe("session/connection", () => {
       assert.deepEqual(fixture.log.sort(), [ASSIGNABLE, ME]);
     });
 
-    it("asks for no roles without the environment that they need", async () => {
-      const seen = await bearer().preflight();
-      assert(seen.kind === "ready");
-      assert.equal(seen.assignable, undefined);
+    it("skips the roles without the environment that they need", async () => {
+      const result = await withToken().preflight();
+      assert(result.kind === "ready");
+      assert.equal(result.assignable, undefined);
       assert.deepEqual(fixture.log, [ME]);
     });
 
@@ -85,100 +85,90 @@ describe("session/connection", () => {
       [403, { message: "insufficient permissions" }],
       [404, { code: "not_found", message: "no" }],
     ] as const) {
-      it(`does without roles that the server keeps to itself (${status})`, async () => {
+      it(`continues without roles if the server responds ${status}`, async () => {
         fixture.fault({ kind: "status", status, body }, "before", { match: { path: /roles/ } });
-        const seen = await fixture.process().connection.preflight();
-        assert(seen.kind === "ready");
-        assert.equal(seen.assignable, undefined);
+        const result = await fixture.process().connection.preflight();
+        assert(result.kind === "ready");
+        assert.equal(result.assignable, undefined);
       });
     }
 
     for (const status of [429, 500, 502, 503]) {
-      it(`has learned nothing from a server in trouble (${status}), after one repetition`, async () => {
+      it(`is unavailable after one retry if the server responds ${status}`, async () => {
         fixture.fault({ kind: "status", status }, "before", { times: 9, match: { path: /me$/ } });
         const { connection, pauses } = fixture.process();
-        const seen = await connection.preflight();
-        assert.equal(seen.kind, "unavailable");
+        const result = await connection.preflight();
+        assert.equal(result.kind, "unavailable");
         assert.deepEqual(
           fixture.log.filter((line) => line === ME),
           [ME, ME],
         );
         assert.equal(pauses.length, 1);
-        assert.equal(await connection.preflight(), seen);
+        assert.equal(await connection.preflight(), result);
       });
     }
 
-    it("has learned nothing from a server that is away", async () => {
+    it("is unavailable if the server cannot be reached", async () => {
       const { connection } = fixture.process();
       await fixture.stop();
-      const seen = await connection.preflight();
-      assert(seen.kind === "unavailable");
-      assert.equal(seen.error.kind, "unreachable");
+      const result = await connection.preflight();
+      assert(result.kind === "unavailable");
+      assert.equal(result.error.kind, "unreachable");
     });
 
-    it("tells settings that cannot work from that", async () => {
+    it("is refused with settings that cannot work", async () => {
       const { connection } = fixture.process({
         credential: { ...fixture.admin, value: "sk_wrong_key" },
       });
-      const seen = await connection.preflight();
-      assert(seen.kind === "refused");
-      assert.equal(seen.error.kind, "unauthenticated");
+      const result = await connection.preflight();
+      assert(result.kind === "refused");
+      assert.equal(result.error.kind, "unauthenticated");
 
-      const wrong = await bearer("env_nope").preflight();
-      assert(wrong.kind === "refused");
-      assert.equal(wrong.error.kind, "wrong_environment");
+      const ofEnvironment = await withToken("env_nope").preflight();
+      assert(ofEnvironment.kind === "refused");
+      assert.equal(ofEnvironment.error.kind, "wrong_environment");
 
-      const elsewhere = fixture.process({
-        baseUrl: `${fixture.emulator.url}/nothing/v1`,
-      }).connection;
-      const lost = await elsewhere.preflight();
-      assert(lost.kind === "refused");
-      assert.equal(lost.error.kind, "malformed_answer");
+      const baseUrl = `${fixture.emulator.url}/nothing/v1`;
+      const ofUrl = await fixture.process({ baseUrl }).connection.preflight();
+      assert(ofUrl.kind === "refused");
+      assert.equal(ofUrl.error.kind, "malformed_answer");
     });
   });
 
-  it("says of a credential without a user that it is one, and not that the program is wrong", async () => {
+  it("explains a credential that has no user", async () => {
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
     fixture.fault({ kind: "status", status: 404, body }, "before", { match: { path: /me$/ } });
-    const seen = await fixture.process().connection.preflight();
-    assert(seen.kind === "refused");
-    assert.match(seen.error.fix, /^the server accepts the credential, but has no user behind it/);
+    const result = await fixture.process().connection.preflight();
+    assert(result.kind === "refused");
+    assert.match(result.error.fix, /^the server accepts the credential, but has no user behind it/);
   });
 
   // The preflight has its own client, but creates use the clock that it sets.
-  it("knows the server's clock after a preflight as well", async () => {
-    const late = await UnitFixture.start({ serverAheadMs: 60 * SECOND });
-    try {
-      const { connection } = late.process();
-      await connection.preflight();
-      assert.equal(connection.api.serverNow(), START + 60 * SECOND);
-    } finally {
-      await late.stop();
-    }
+  it("sets the server's clock in a preflight too", async () => {
+    await fixture.start({ serverAheadMs: 60 * SECOND });
+    const { connection } = fixture.process();
+    await connection.preflight();
+    assert.equal(connection.api.serverNow(), START + 60 * SECOND);
   });
 
-  it("believes any Date header only where its world says so", async () => {
-    const late = await UnitFixture.start({ serverAheadMs: 3_600 * SECOND });
-    try {
-      const offsets = [undefined, false, true].map(async (trustsDateHeader) => {
-        const connection = new Connection({
-          baseUrl: late.emulator.url,
-          credential: late.admin,
-          platform: {
-            ...late.platform(),
-            ...(trustsDateHeader === undefined ? {} : { trustsDateHeader }),
-          },
-        });
-        await connection.caller();
-        return connection.api.serverNow() - START;
+  it("trusts any Date header only if the platform says so", async () => {
+    await fixture.start({ serverAheadMs: 3_600 * SECOND });
+    const offsets = [undefined, false, true].map(async (trustsDateHeader) => {
+      const connection = new Connection({
+        baseUrl: fixture.emulator.url,
+        credential: fixture.admin,
+        platform: {
+          ...fixture.platform(),
+          ...(trustsDateHeader === undefined ? {} : { trustsDateHeader }),
+        },
       });
-      assert.deepEqual(await Promise.all(offsets), [0, 0, 3_600 * SECOND]);
-    } finally {
-      await late.stop();
-    }
+      await connection.caller();
+      return connection.api.serverNow() - START;
+    });
+    assert.deepEqual(await Promise.all(offsets), [0, 0, 3_600 * SECOND]);
   });
 
-  it("makes, forgets and waits without a journal too", async () => {
+  it("recovers, waits and forgets without a journal", async () => {
     const { connection } = fixture.process();
     await connection.recover(async () => assert.fail("nothing to say"));
     assert.equal(await connection.waitForKeys(["k"], async () => assert.fail()), false);
@@ -186,7 +176,7 @@ describe("session/connection", () => {
     assert.deepEqual(fixture.log, [ME]);
   });
 
-  it("works in the real world, with a journal and ids of its own", async () => {
+  it("works on the real platform, with its own journal and ids", async () => {
     const platform = realPlatform();
     const before = platform.now();
     await platform.sleep(1);
@@ -204,10 +194,10 @@ describe("session/connection", () => {
     assert.equal((await connection.reads.account(account.id))?.name, account.name);
   });
 
-  it("takes no mistake of its own for an answer of the server's", async () => {
+  it("throws a bug in the preflight", async () => {
     const { connection } = fixture.process();
-    const mistake = new TypeError("a mistake");
-    connection.assignableRoles = () => Promise.reject(mistake);
-    await assert.rejects(connection.preflight(), mistake);
+    const bug = new TypeError("a bug");
+    connection.assignableRoles = () => Promise.reject(bug);
+    await assert.rejects(connection.preflight(), bug);
   });
 });

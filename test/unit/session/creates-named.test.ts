@@ -2,20 +2,24 @@ import assert from "node:assert/strict";
 import type { FaultKind } from "../../../provider/emulator";
 import { isUniqueNameOf } from "../../../provider/session/auto-name";
 import { UnnamedAccount } from "../../../provider/session/creates";
-import { failureOf, HOUR, MINUTE, SECOND, type UnitFixture } from "../fixture";
+import { failureOf, HOUR, MINUTE, SECOND, UnitFixture } from "../fixture";
 import {
   ACCOUNT,
-  live,
+  accountIds,
+  createAccount,
+  createKey,
+  createOwner,
+  FORBIDDEN,
+  keyIds,
+  keyValues,
+  liveAccounts,
   liveKeys,
-  makeAccount,
-  makeKey,
   namesSent,
-  OWNER,
   POST_ACCOUNT,
   POST_KEY,
-  startWithNotes,
+  ready,
 } from "./creating";
-import type { JournalingProcess, Notes } from "./notes";
+import { type JournalingProvider, Notes } from "./notes";
 
 const NAMED = { ...ACCOUNT, name: "billing" };
 const PUT = { match: { method: "PUT" } };
@@ -25,49 +29,51 @@ const NOT_FOUND: FaultKind = {
   body: { code: "not_found", message: "User not found" },
 };
 
-describe("session/creates: names of the program's", () => {
-  let fixture: UnitFixture;
-  let notes: Notes;
-  let process: JournalingProcess;
+describe("session/creates with names from the program", () => {
+  const fixture = UnitFixture.forEachTest();
+  const notes = Notes.forEachTest(fixture);
+  let provider: JournalingProvider;
   beforeEach(async () => {
-    ({ fixture, notes, process } = await startWithNotes());
+    provider = await ready(fixture, notes.start());
   });
-  afterEach(() => notes.remove());
 
-  async function unnamed(attempt: Promise<unknown>): Promise<UnnamedAccount> {
+  /** The error of a create that could not name its account. */
+  async function unnamedAccount(attempt: Promise<unknown>): Promise<UnnamedAccount> {
     const error = await attempt.then(
-      () => assert.fail("it has its name"),
+      () => assert.fail("the account has its name"),
       (reason) => reason,
     );
     assert(error instanceof UnnamedAccount, String(error));
     return error;
   }
 
-  describe("accounts", () => {
-    it("are made under a unique name, and named once their id is in the note", async () => {
+  describe("named accounts", () => {
+    it("get their name after a create under a unique name, once the id is in the note", async () => {
       let text = "";
       fixture.emulator.faults.decide = ({ method }) => {
         if (method === "PUT") text = notes.only.text;
         return undefined;
       };
-      const made = await makeAccount(process, NAMED);
-      assert.equal(made.name, "billing");
-      assert.deepEqual(fixture.log, ["POST /users", `PUT /users/${made.id}`]);
+      const created = await createAccount(provider, NAMED);
+      assert.equal(created.name, "billing");
+      assert.deepEqual(fixture.log, ["POST /users", `PUT /users/${created.id}`]);
       const [name = ""] = namesSent(fixture);
       assert(isUniqueNameOf("billing", name), name);
-      assert.deepEqual(JSON.parse(text.split("\n")[1] ?? ""), { id: made.id });
-      assert.deepEqual(live(fixture), [{ id: made.id, name: "billing", roles: ACCOUNT.roles }]);
+      assert.deepEqual(JSON.parse(text.split("\n")[1] ?? ""), { id: created.id });
+      assert.deepEqual(liveAccounts(fixture), [
+        { id: created.id, name: "billing", roles: ACCOUNT.roles },
+      ]);
       assert.deepEqual(notes.files, []);
-      assert.equal((await process.connection.reads.account(made.id))?.name, "billing");
+      assert.equal((await provider.connection.reads.account(created.id))?.name, "billing");
     });
 
-    it("share their name with accounts that are there, and leave those alone", async () => {
+    it("can share a name with other accounts, which do not change", async () => {
       const other = fixture.emulator.createAccount(fixture.operator.tenantId, NAMED).id;
       fixture.fault({ kind: "reset" }, "after", POST_ACCOUNT);
       fixture.fault({ kind: "reset" }, "after", PUT);
-      const { id } = await makeAccount(process, NAMED);
+      const { id } = await createAccount(provider, NAMED);
       assert.deepEqual(
-        live(fixture).map((account) => [account.id, account.name]),
+        liveAccounts(fixture).map((account) => [account.id, account.name]),
         [
           [other, "billing"],
           [id, "billing"],
@@ -75,107 +81,95 @@ describe("session/creates: names of the program's", () => {
       );
     });
 
-    it("are named again and again while a replica does not know them", async () => {
+    it("get their name once a replica has the account", async () => {
       fixture.fault(NOT_FOUND, "before", { ...PUT, times: 29 });
-      const made = await makeAccount(process, NAMED);
-      assert.equal(live(fixture)[0]?.name, "billing");
-      assert.deepEqual(process.pauses, Array(29).fill(SECOND));
-      assert.deepEqual(
-        live(fixture).map(({ id }) => id),
-        [made.id],
-      );
+      const created = await createAccount(provider, NAMED);
+      assert.equal(liveAccounts(fixture)[0]?.name, "billing");
+      assert.deepEqual(provider.pauses, Array(29).fill(SECOND));
+      assert.deepEqual(accountIds(fixture), [created.id]);
     });
 
-    it("are handed over without their name when that lasts for half a minute", async () => {
+    it("are returned unnamed if a replica does not have them for half a minute", async () => {
       fixture.fault(NOT_FOUND, "before", { ...PUT, times: 99 });
-      const error = await unnamed(makeAccount(process, NAMED));
+      const error = await unnamedAccount(createAccount(provider, NAMED));
       assert.equal(error.failure.kind, "not_found");
       assert.equal(error.message, error.failure.message);
-      assert.deepEqual(process.pauses, Array(30).fill(SECOND));
-      assert.deepEqual(live(fixture), [
+      assert.deepEqual(provider.pauses, Array(30).fill(SECOND));
+      assert.deepEqual(liveAccounts(fixture), [
         { id: error.account.id, name: error.account.name, roles: ACCOUNT.roles },
       ]);
       assert(isUniqueNameOf("billing", error.account.name));
       assert.deepEqual(notes.files, [], "the account is in the state: nothing may remove it");
     });
 
-    it("are handed over without their name at once when it is refused", async () => {
-      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", PUT);
-      const error = await unnamed(makeAccount(process, NAMED));
+    it("are returned unnamed at once if the server rejects the name", async () => {
+      fixture.fault(FORBIDDEN, "before", PUT);
+      const error = await unnamedAccount(createAccount(provider, NAMED));
       assert.equal(error.failure.kind, "forbidden");
-      assert.deepEqual(process.pauses, []);
-      assert(process.managed.has(error.account.id));
-      notes.age(3 * MINUTE);
-      await notes.recover();
-      assert.deepEqual(
-        live(fixture).map(({ id }) => id),
-        [error.account.id],
-      );
+      assert.deepEqual(provider.pauses, []);
+      assert(provider.managed.has(error.account.id));
+      await notes.recoverAfterLease();
+      assert.deepEqual(accountIds(fixture), [error.account.id]);
     });
 
-    it("keep their note when naming fails by a mistake of the provider's", async () => {
-      const mistake = new TypeError("a mistake");
-      process.connection.api.renameAccount = () => Promise.reject(mistake);
-      await assert.rejects(makeAccount(process, NAMED), mistake);
-      notes.age(3 * MINUTE);
-      await notes.recover();
-      assert.deepEqual(live(fixture), []);
+    it("keep their note if naming fails because of a bug", async () => {
+      const bug = new TypeError("a bug");
+      provider.connection.api.renameAccount = () => Promise.reject(bug);
+      await assert.rejects(createAccount(provider, NAMED), bug);
+      await notes.recoverAfterLease();
+      assert.deepEqual(liveAccounts(fixture), []);
     });
 
-    const ask = (by: { connection: JournalingProcess["connection"] }) =>
-      makeAccount(by as JournalingProcess, NAMED);
-    for (const [what, when, rule, nameLeft] of [
-      ["before the answer to the POST", "after", POST_ACCOUNT, /^billing-/],
+    for (const [what, when, rule, nameOfLost] of [
+      ["before the response to the POST", "after", POST_ACCOUNT, /^billing-/],
       ["between POST and PUT", "before", PUT, /^billing-/],
       ["after the PUT", "after", PUT, /^billing$/],
     ] as const) {
-      it(`are removed by a later run when theirs is killed ${what}`, async () => {
+      it(`are removed by a later run if their run was killed ${what}`, async () => {
         const other = fixture.emulator.createAccount(fixture.operator.tenantId, NAMED).id;
-        await notes.dieAsking(ask, when, rule);
-        const [, left] = live(fixture);
-        assert.match(left?.name ?? "", nameLeft);
-        notes.age(3 * MINUTE);
-        const next = await notes.recover();
-        assert.deepEqual(
-          live(fixture).map(({ id }) => id),
-          [other],
-        );
+        await notes.dieAsking((killed) => createAccount(killed, NAMED), when, rule);
+        const [, lost] = liveAccounts(fixture);
+        assert.match(lost?.name ?? "", nameOfLost);
+        const next = await notes.recoverAfterLease();
+        assert.deepEqual(accountIds(fixture), [other]);
         assert.equal(next.warnings.length, 1);
-        assert.match(next.warnings[0] ?? "", new RegExp(`"billing-\\w{10}" \\(${left?.id}\\)`));
+        assert.match(next.warnings[0] ?? "", new RegExp(`"billing-\\w{10}" \\(${lost?.id}\\)`));
         assert.deepEqual(notes.files, []);
       });
     }
   });
 
-  describe("keys", () => {
+  describe("named keys", () => {
     let owner: string;
     beforeEach(() => {
-      owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
+      owner = createOwner(fixture);
     });
-    const keyNamed = (name: string, of = owner) =>
-      fixture.emulator.createKey(of, fixture.operator.environmentId, { name });
-    const keyIds = () => liveKeys(fixture, owner).map(({ id }) => id);
-    const make = (by = process) => makeKey(by, owner, { name: "ci" });
+    const addKey = (name: string, userId = owner) =>
+      fixture.emulator.createKey(userId, fixture.operator.environmentId, { name });
+    /** The recovery of a later run whose state has this key. */
+    async function recoverManaging(id: string): Promise<JournalingProvider> {
+      const next = notes.start();
+      next.managed.add(id);
+      return await notes.recover(next);
+    }
+    const createNamed = () => createKey(provider, owner, { name: "ci" });
 
-    it("are made with one request, and leave no note", async () => {
-      const { secret, api_key } = await make();
+    it("are created with one request, and leave no note", async () => {
+      const { secret, api_key } = await createNamed();
       assert.equal(secret.name, "ci");
-      assert.deepEqual(
-        liveKeys(fixture, owner).map(({ value }) => value),
-        [api_key],
-      );
+      assert.deepEqual(keyValues(fixture, owner), [api_key]);
       assert.deepEqual(fixture.log, ["POST /secrets/api/keys"]);
       assert.deepEqual(notes.files, []);
     });
 
-    it("are not sent again without an answer, nothing is revoked, and the error lists those that may be it", async () => {
-      const other = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
-      keyNamed("ci", other);
-      keyNamed("ci2");
-      const managed = keyNamed("ci");
-      process.managed.add(managed.id);
+    it("are not sent again after a lost response: the error lists the keys that may be the lost one", async () => {
+      const other = createOwner(fixture);
+      addKey("ci", other);
+      addKey("ci2");
+      const managed = addKey("ci");
+      provider.managed.add(managed.id);
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
-      const error = await failureOf(make(), "outcome_unknown");
+      const error = await failureOf(createNamed(), "outcome_unknown");
       assert.deepEqual(fixture.writes, ["POST /secrets/api/keys"]);
       const [, , lost] = liveKeys(fixture, owner);
       assert.match(
@@ -188,18 +182,16 @@ describe("session/creates: names of the program's", () => {
       assert.equal(notes.only.pending.settle, "report");
     });
 
-    it("list what may be it in each later run, until that is gone", async () => {
+    it("make each later run list the keys that may be the lost one, until that is gone", async () => {
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
-      await failureOf(make(), "outcome_unknown");
-      const [lost = ""] = keyIds();
-      const second = await make();
+      await failureOf(createNamed(), "outcome_unknown");
+      const [lost = ""] = keyIds(fixture, owner);
+      const second = await createNamed();
 
       assert.deepEqual((await notes.recover()).warnings, [], "its writer may still renew the note");
       notes.age(3 * MINUTE);
       for (const _ of [1, 2]) {
-        const next = notes.start();
-        next.managed.add(second.secret.id);
-        await notes.recover(next);
+        const next = await recoverManaging(second.secret.id);
         assert.equal(next.warnings.length, 1);
         assert.match(
           next.warnings[0] ?? "",
@@ -208,24 +200,20 @@ describe("session/creates: names of the program's", () => {
           ),
         );
       }
-      assert.deepEqual(keyIds(), [lost, second.secret.id]);
+      assert.deepEqual(keyIds(fixture, owner), [lost, second.secret.id]);
 
       fixture.emulator.revokeKey(lost);
-      const known = notes.start();
-      known.managed.add(second.secret.id);
-      await notes.recover(known);
+      await recoverManaging(second.secret.id);
       assert.equal(notes.files.length, 1, "a late effect may still come");
       notes.age(61 * MINUTE);
-      const last = notes.start();
-      last.managed.add(second.secret.id);
-      await notes.recover(last);
+      const last = await recoverManaging(second.secret.id);
       assert.deepEqual(last.warnings, []);
       assert.deepEqual(notes.files, []);
     });
 
-    it("say so when none is there yet", async () => {
+    it("make the error say that no such key exists yet", async () => {
       fixture.fault({ kind: "reset" }, "before", POST_KEY);
-      const error = await failureOf(make(), "outcome_unknown");
+      const error = await failureOf(createNamed(), "outcome_unknown");
       assert.match(
         error.reason,
         /; user_\w+ has no key named "ci" yet that this run does not know$/,
@@ -233,33 +221,31 @@ describe("session/creates: names of the program's", () => {
       assert.equal(notes.pending.length, 1);
     });
 
-    it("say so when they cannot be listed", async () => {
+    it("make the error say that keys cannot be listed", async () => {
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
-      fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
+      fixture.fault(FORBIDDEN, "before", {
         match: { method: "GET" },
       });
-      const error = await failureOf(make(), "outcome_unknown");
+      const error = await failureOf(createNamed(), "outcome_unknown");
       assert.match(error.reason, /failed: .*403: no/);
       assert.doesNotMatch(error.fix, /removes the object that has it/);
       assert.equal(notes.pending.length, 1);
-      assert.equal(keyIds().length, 1);
+      assert.equal(keyIds(fixture, owner).length, 1);
     });
 
-    it("are sent again when the server asks to wait, and a later run lists what the first has made", async () => {
+    it("are sent again when the server throttles, and a later run lists what the first request created", async () => {
       fixture.fault({ kind: "status", status: 429 }, "after", POST_KEY);
-      const { secret } = await make();
-      const [lost = ""] = keyIds();
-      assert.deepEqual(keyIds(), [lost, secret.id]);
+      const { secret } = await createNamed();
+      const [lost = ""] = keyIds(fixture, owner);
+      assert.deepEqual(keyIds(fixture, owner), [lost, secret.id]);
       notes.age(3 * MINUTE);
-      const next = notes.start();
-      next.managed.add(secret.id);
-      await notes.recover(next);
+      const next = await recoverManaging(secret.id);
       assert.match(next.warnings.join(), new RegExp(lost));
-      assert.deepEqual(keyIds(), [lost, secret.id]);
+      assert.deepEqual(keyIds(fixture, owner), [lost, secret.id]);
     });
 
-    it("leave no note when they are refused", async () => {
-      await failureOf(makeKey(process, "user_nope", { name: "ci" }), "not_found");
+    it("leave no note if the server rejects them", async () => {
+      await failureOf(createKey(provider, "user_nope", { name: "ci" }), "not_found");
       assert.deepEqual(notes.files, []);
     });
   });
@@ -267,20 +253,20 @@ describe("session/creates: names of the program's", () => {
   describe("publishable keys", () => {
     let owner: string;
     beforeEach(() => {
-      owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
+      owner = createOwner(fixture);
     });
     const publishable = { type: "publishable_key" };
 
-    it("are made with one request, under a unique name", async () => {
-      const { secret } = await makeKey(process, owner, publishable);
+    it("are created with one request, under a unique name", async () => {
+      const { secret } = await createKey(provider, owner, publishable);
       assert(isUniqueNameOf("k", secret.name));
       assert.deepEqual(fixture.log, ["POST /secrets/api/keys"]);
       assert.deepEqual(notes.files, []);
     });
 
-    it("are not sent again without an answer, since nothing shows them", async () => {
+    it("are not sent again after a lost response, because no list shows them", async () => {
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
-      const error = await failureOf(makeKey(process, owner, publishable), "outcome_unknown");
+      const error = await failureOf(createKey(provider, owner, publishable), "outcome_unknown");
       assert.match(
         error.reason,
         /; the server does not list publishable keys, so the provider cannot find out whether it created one/,

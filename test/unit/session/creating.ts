@@ -2,41 +2,31 @@ import type { CreatedKey, User } from "../../../provider/api/schemas";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
 import type { AccountSpec, KeySpec } from "../../../provider/session/creates";
 import { operation } from "../../../provider/shared/errors";
-import { type ProcessOptions, type ProviderProcess, UnitFixture } from "../fixture";
-import { type JournalingProcess, Notes } from "./notes";
+import type { TestFaultKind } from "../../support/faults";
+import type { ProviderProcess, UnitFixture } from "../fixture";
 
 export const POST_ACCOUNT = { match: { method: "POST", path: /^\/v1\/users$/ } };
 export const POST_KEY = { match: { method: "POST", path: /^\/v1\/secrets\/api\/keys$/ } };
 export const ACCOUNT: AccountSpec = { namePrefix: "ci", roles: ["event_reader", "event_ingestor"] };
+export const FORBIDDEN: TestFaultKind = { kind: "status", status: 403, body: { message: "no" } };
 /** An existing account, to create keys for. */
-export const OWNER = { name: "owner", roles: ["event_ingestor"] };
+const OWNER = { name: "owner", roles: ["event_ingestor"] };
 
-/** A process that knows its caller, which every create needs. */
-export async function started(
-  fixture: UnitFixture,
-  options?: ProcessOptions,
-): Promise<ProviderProcess> {
-  const process = fixture.process(options);
-  await process.connection.caller();
-  fixture.emulator.clearRequests();
-  return process;
+export function createOwner({ emulator, operator }: UnitFixture): string {
+  return emulator.createAccount(operator.tenantId, OWNER).id;
 }
 
-/** A server, the notes about creates, and a process that writes them and knows its caller. */
-export async function startWithNotes(): Promise<{
-  fixture: UnitFixture;
-  notes: Notes;
-  process: JournalingProcess;
-}> {
-  const fixture = await UnitFixture.start();
-  const notes = new Notes(fixture);
-  const process = notes.start();
-  await process.connection.caller();
-  fixture.emulator.clearRequests();
-  return { fixture, notes, process };
+/** Lets a provider look up its caller, so that the log only has what a create sends. */
+export async function ready<Provider extends ProviderProcess>(
+  { emulator }: UnitFixture,
+  provider: Provider,
+): Promise<Provider> {
+  await provider.connection.caller();
+  emulator.clearRequests();
+  return provider;
 }
 
-export async function makeAccount(
+export async function createAccount(
   { connection }: ProviderProcess,
   account = ACCOUNT,
 ): Promise<User> {
@@ -46,7 +36,7 @@ export async function makeAccount(
   );
 }
 
-export async function makeKey(
+export async function createKey(
   { connection }: ProviderProcess,
   accountId: string,
   key: Partial<KeySpec> = {},
@@ -57,18 +47,34 @@ export async function makeKey(
   );
 }
 
-export function live({ emulator }: UnitFixture): Pick<EmulatedUser, "id" | "name" | "roles">[] {
+/** The accounts that are not archived, without the owner of keys. */
+export function liveAccounts({
+  emulator,
+}: UnitFixture): Pick<EmulatedUser, "id" | "name" | "roles">[] {
   return emulator
     .accounts()
-    .filter(({ status }) => status === "published")
+    .filter(({ name, status }) => status === "published" && name !== OWNER.name)
     .map(({ id, name, roles }) => ({ id, name, roles }));
 }
 
+export function accountIds(fixture: UnitFixture): string[] {
+  return liveAccounts(fixture).map(({ id }) => id);
+}
+
+/** The keys of an owner that are not revoked. */
 export function liveKeys({ emulator }: UnitFixture, owner: string): EmulatedKey[] {
   return emulator.keys().filter((key) => key.userId === owner && key.status === "published");
 }
 
-export function lostKeyOf({ emulator }: UnitFixture, owner: string): string | undefined {
+export function keyIds(fixture: UnitFixture, owner: string): string[] {
+  return liveKeys(fixture, owner).map(({ id }) => id);
+}
+
+export function keyValues(fixture: UnitFixture, owner: string): string[] {
+  return liveKeys(fixture, owner).map(({ value }) => value);
+}
+
+export function revokedKeyOf({ emulator }: UnitFixture, owner: string): string | undefined {
   return emulator.keys().find(({ userId, status }) => userId === owner && status === "deleted")?.id;
 }
 

@@ -36,7 +36,7 @@ describe("session/kept-ids", () => {
     return file;
   };
 
-  it("knows what another process of the run keeps, and no more once that process replaces it", () => {
+  it("reads what another process of the run keeps, until that process replaces it", () => {
     const kept = new KeptIds(join(home, "runs"), RUN, warn);
     assert.equal(kept.isKeptElsewhere("user_1"), false);
     otherProcess("+user_1\n+user_2\n");
@@ -51,13 +51,13 @@ describe("session/kept-ids", () => {
     );
   });
 
-  it("does not take what this process keeps for that of another", () => {
+  it("does not count what this process keeps", () => {
     const kept = new KeptIds(join(home, "runs"), RUN, warn);
     kept.mark("user_1", true);
     assert.equal(kept.isKeptElsewhere("user_1"), false);
   });
 
-  it("is read by the other processes of the run only", () => {
+  it("writes for the other processes of the same run only", () => {
     const kept = new KeptIds(join(home, "runs"), RUN, warn);
     kept.mark("user_1", true);
     kept.mark("user_2", true);
@@ -70,7 +70,7 @@ describe("session/kept-ids", () => {
     assert.equal(new KeptIds(join(home, "runs"), "127-0-0-1-471").isKeptElsewhere("user_2"), false);
   });
 
-  it("ignores and removes what an earlier engine with the same address left", () => {
+  it("ignores and removes files of an earlier engine with the same address", () => {
     const old = otherProcess("+user_1\n", 7);
     const foreign = join(home, "runs", "notes.txt");
     writeFileSync(foreign, "not ours");
@@ -81,7 +81,7 @@ describe("session/kept-ids", () => {
     assert.deepEqual([existsSync(old), existsSync(foreign)], [false, true]);
   });
 
-  it("ignores what a process wrote that ended before this one began", () => {
+  it("ignores files of processes that ended before this one started", () => {
     const { pid: ended } = spawnSync(process.execPath, ["--version"]);
     const kept = new KeptIds(join(home, "runs"), RUN, warn);
     otherProcess("+ended_earlier\n", 1, ended);
@@ -94,7 +94,7 @@ describe("session/kept-ids", () => {
     assert.equal(kept.isKeptElsewhere("ended_meanwhile"), true);
   });
 
-  it("goes on if it cannot write, and warns of an adoption that others do not learn of", async () => {
+  it("continues if it cannot write, and warns that other processes do not learn of an adoption", async () => {
     writeFileSync(join(home, "runs"), "a file in place of the folder");
     const kept = new KeptIds(join(home, "runs"), RUN, warn);
     kept.mark("user_1", true);

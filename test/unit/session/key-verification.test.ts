@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { authenticateWithKey, confirmRevoked } from "../../../provider/session/key-verification";
-import {
-  credential,
-  failureOf,
-  type ProviderProcess,
-  token,
-  UnitFixture,
-  type UnitFixtureOptions,
-} from "../fixture";
+import { credential, failureOf, type ProviderProcess, token, UnitFixture } from "../fixture";
 
 const PROBE = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
 const ME = "GET /users/me";
@@ -15,54 +8,58 @@ const ALL_PAUSES = [2_000, 5_000, 15_000, 30_000, 30_000, 45_000];
 
 describe("session/key-verification", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   let account: string;
   let key: { id: string; value: string };
   let pauses: number[];
-  async function set(options: UnitFixtureOptions = {}): Promise<void> {
-    await fixture.start(options);
-    process = fixture.process();
+  beforeEach(setUp);
+
+  function setUp(): void {
+    provider = fixture.process();
     pauses = [];
     const { tenantId, environmentId } = fixture.operator;
     account = fixture.emulator.createAccount(tenantId, { name: "a", roles: ["event_reader"] }).id;
     key = fixture.emulator.createKey(account, environmentId, { name: "k" });
   }
 
-  const stopped = (by = process) =>
-    confirmRevoked(by.connection, key.value, async (ms) => {
+  const isRevoked = ({ connection } = provider) =>
+    confirmRevoked(connection, key.value, async (ms) => {
       pauses.push(ms);
       fixture.clock.now += ms;
     });
 
-  it("says what it waits for before it waits, naming the key by what the dashboard shows", async () => {
-    await set();
-    const said: string[] = [];
-    const api = Object.assign(Object.create(process.connection.api), {
-      notify: async (message: string) => said.push(`${message} after ${pauses.length} pauses`),
+  /** The messages from now on, each with the number of pauses before it. */
+  function recordMessages(): string[] {
+    const messages: string[] = [];
+    const api = Object.assign(Object.create(provider.connection.api), {
+      notify: async (message: string) => {
+        messages.push(`${message} after ${pauses.length} pauses`);
+      },
     });
-    await stopped({ ...process, connection: Object.assign(process.connection, { api }) });
+    Object.assign(provider.connection, { api });
+    return messages;
+  }
+
+  it("confirmRevoked reports what it waits for, with the key as the dashboard shows it", async () => {
+    const messages = recordMessages();
+    await isRevoked();
     const { value } = key;
     assert.equal(
-      said[0],
+      messages[0],
       `Waiting for the server to stop accepting API key ${value.slice(0, 5)}***${value.slice(-2)}, for up to 127 seconds: a recently used key keeps working for up to two minutes after it is revoked. after 0 pauses`,
     );
-    assert.equal(new Set(said.map((text) => text.replace(/ after \d pauses$/, ""))).size, 1);
+    assert.equal(new Set(messages.map((text) => text.replace(/ after \d pauses$/, ""))).size, 1);
   });
 
-  it("says nothing where it need not wait", async () => {
-    await set();
-    const said: string[] = [];
-    const api = Object.assign(Object.create(process.connection.api), {
-      notify: async (message: string) => said.push(message),
-    });
+  it("confirmRevoked reports nothing if it does not wait", async () => {
+    const messages = recordMessages();
     fixture.emulator.revokeKey(key.id);
-    await stopped({ ...process, connection: Object.assign(process.connection, { api }) });
-    assert.deepEqual(said, []);
+    await isRevoked();
+    assert.deepEqual(messages, []);
   });
 
-  it("asks the key itself who it acts for", async () => {
-    await set();
-    const owner = await authenticateWithKey(process.connection.api, key.value);
+  it("authenticateWithKey asks with the key itself", async () => {
+    const owner = await authenticateWithKey(provider.connection.api, key.value);
     assert.equal(owner?.id, account);
     assert.deepEqual(
       fixture.emulator.requests.map(({ headers }) => headers["x-api-key"]),
@@ -70,22 +67,19 @@ describe("session/key-verification", () => {
     );
   });
 
-  it("knows no owner of a key that is not accepted", async () => {
-    await set();
+  it("authenticateWithKey returns no owner of a key that is not accepted", async () => {
     fixture.emulator.revokeKey(key.id);
-    assert.equal(await authenticateWithKey(process.connection.api, key.value), undefined);
+    assert.equal(await authenticateWithKey(provider.connection.api, key.value), undefined);
   });
 
-  it("does not take trouble of the server for an answer", async () => {
-    await set();
+  it("authenticateWithKey fails if the server fails", async () => {
     fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
-    await failureOf(authenticateWithKey(process.connection.api, key.value), "forbidden");
+    await failureOf(authenticateWithKey(provider.connection.api, key.value), "forbidden");
   });
 
-  it("takes two refusals around an answer of the database for the end of a key", async () => {
-    await set();
+  it("confirmRevoked needs two rejections of the key around a response from the database", async () => {
     fixture.emulator.revokeKey(key.id);
-    assert.equal(await stopped(), true);
+    assert.equal(await isRevoked(), true);
     assert.deepEqual(fixture.log, [ME, PROBE, ME]);
     assert.deepEqual(
       fixture.emulator.requests.map(({ headers }) => headers["x-api-key"]),
@@ -94,43 +88,41 @@ describe("session/key-verification", () => {
     assert.deepEqual(pauses, []);
   });
 
-  it("asks a key that works again for longer than the server's cache lives", async () => {
-    await set();
-    assert.equal(await stopped(), false);
+  it("confirmRevoked asks a working key for longer than the server's cache lasts", async () => {
+    assert.equal(await isRevoked(), false);
     assert.deepEqual(fixture.log, Array(7).fill(ME));
     assert.deepEqual(pauses, ALL_PAUSES);
   });
 
-  it("waits for a revocation that takes effect late", async () => {
-    await set({ revocationDelayMs: 120_000 });
-    await authenticateWithKey(process.connection.api, key.value);
+  it("confirmRevoked waits for a revocation that takes effect late", async () => {
+    await fixture.start({ revocationDelayMs: 120_000 });
+    setUp();
+    await authenticateWithKey(provider.connection.api, key.value);
     fixture.emulator.revokeKey(key.id);
     fixture.emulator.clearRequests();
-    assert.equal(await stopped(), true);
+    assert.equal(await isRevoked(), true);
     assert.deepEqual(pauses, ALL_PAUSES);
     assert.deepEqual(fixture.log, [...Array(7).fill(ME), PROBE, ME]);
   });
 
-  it("proves nothing while the database is away, whatever the credential", async () => {
-    await set();
-    await process.connection.caller(); // from now on, it is in the server's cache
+  it("confirmRevoked fails while the database is away, whatever the credential", async () => {
+    await provider.connection.caller(); // from now on, it is in the server's cache
     const { accessToken, environmentId, userId } = fixture.operator;
     const bearer = fixture.process({ credential: token(accessToken), environmentId });
     const { value } = fixture.emulator.createKey(userId, environmentId, { name: "never used" });
     const uncached = fixture.process({ credential: credential(value) });
     fixture.emulator.faults.outage = true;
-    await failureOf(stopped(), "server_error");
-    await failureOf(stopped(bearer), "server_error");
-    await failureOf(stopped(uncached), "unauthenticated");
+    await failureOf(isRevoked(), "server_error");
+    await failureOf(isRevoked(bearer), "server_error");
+    await failureOf(isRevoked(uncached), "unauthenticated");
   });
 
-  it("proves nothing by a refusal from just before the database came back", async () => {
-    await set();
+  it("confirmRevoked does not accept a rejection from before the database came back", async () => {
     fixture.emulator.faults.decide = ({ path }) => {
       fixture.emulator.faults.outage = path === "/v1/users/me" && fixture.log.length === 1;
       return undefined;
     };
-    assert.equal(await stopped(), false);
+    assert.equal(await isRevoked(), false);
     assert.deepEqual(fixture.log.slice(0, 3), [ME, PROBE, ME]);
     assert.deepEqual(pauses, ALL_PAUSES);
   });

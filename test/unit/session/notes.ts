@@ -1,17 +1,36 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { FaultRule, RecordedRequest } from "../../../provider/emulator";
-import { Journal, type PendingCreate } from "../../../provider/session/recovery/journal";
-import type { ProcessOptions, ProviderProcess, UnitFixture } from "../fixture";
+import { Journal, LEASE_MS, type PendingCreate } from "../../../provider/session/recovery/journal";
+import { MINUTE, type ProcessOptions, type ProviderProcess, type UnitFixture } from "../fixture";
 
 /** A provider process with a journal. */
-export interface JournalingProcess extends ProviderProcess {
+export interface JournalingProvider extends ProviderProcess {
   readonly journal: Journal;
 }
 
 /** A temporary home, and the notes of provider processes in it. */
 export class Notes {
+  /** Has an empty home for each test of the describe around it. */
+  static forEachTest(fixture: UnitFixture): Notes {
+    const notes = new Notes(fixture);
+    afterEach(async () => {
+      await notes.remove();
+      mkdirSync(notes.home);
+    });
+    after(() => rmSync(notes.home, { recursive: true }));
+    return notes;
+  }
+
   readonly home = mkdtempSync(join(tmpdir(), "pulumi-flexprice-notes-"));
   readonly directory = join(this.home, "flexprice", "creates");
   /** Pending requests of killed processes, which end with the server. */
@@ -22,10 +41,10 @@ export class Notes {
   async remove(): Promise<void> {
     await this.fixture.stop();
     await Promise.all(this.dying);
-    rmSync(this.home, { recursive: true });
+    rmSync(this.home, { recursive: true, force: true });
   }
 
-  start(options: ProcessOptions = {}): JournalingProcess {
+  start(options: ProcessOptions = {}): JournalingProvider {
     const warnings: string[] = [];
     const journal = new Journal({
       directory: this.directory,
@@ -39,27 +58,33 @@ export class Notes {
 
   /** Delivers a request whose sender dies before the response. */
   async dieAsking(
-    ask: (process: ProviderProcess) => Promise<unknown>,
+    ask: (provider: ProviderProcess) => Promise<unknown>,
     when: "before" | "after",
     rule: Partial<FaultRule>,
-    process: ProviderProcess = this.start(),
+    provider: ProviderProcess = this.start(),
   ): Promise<void> {
     const { emulator } = this.fixture;
-    await process.connection.caller();
+    await provider.connection.caller();
     this.fixture.fault({ kind: "timeout" }, when, rule);
     const known = new Set(emulator.requests);
     const isLost = (request: RecordedRequest) =>
       !known.has(request) && request.fault === `timeout ${when}`;
-    this.dying.push(ask(process).catch(() => undefined));
+    this.dying.push(ask(provider).catch(() => undefined));
     while (!emulator.requests.some(isLost)) await new Promise((turn) => setTimeout(turn, 1));
   }
 
-  /** The recovery of a process before its first change. */
-  async recover(process: JournalingProcess = this.start()): Promise<JournalingProcess> {
-    await process.connection.recover(async (message) => {
-      process.warnings.push(message);
+  /** Recovers as a provider does before its first change. */
+  async recover(provider: JournalingProvider = this.start()): Promise<JournalingProvider> {
+    await provider.connection.recover(async (message) => {
+      provider.warnings.push(message);
     });
-    return process;
+    return provider;
+  }
+
+  /** As {@link recover}, by a new provider and when nobody renews the notes any more. */
+  async recoverAfterLease(): Promise<JournalingProvider> {
+    this.age(LEASE_MS + MINUTE);
+    return await this.recover();
   }
 
   /** Makes the last renewal of every note this old, in milliseconds. */
@@ -80,6 +105,10 @@ export class Notes {
   /** The notes by their create. */
   get pending(): PendingCreate[] {
     return this.paths.map((path) => pendingIn(readFileSync(path, "utf8")));
+  }
+
+  get names(): string[] {
+    return this.pending.map(({ name }) => name);
   }
 
   /** The only note. */

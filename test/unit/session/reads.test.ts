@@ -4,7 +4,7 @@ import { failureOf, ONCE, UnitFixture } from "../fixture";
 
 const KEYS_BY = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc&user_id=";
 const COUNT_KEYS = "GET /secrets/api/keys?limit=1&offset=0&sort=created_at&order=desc";
-const WALK_KEYS = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
+const LIST_KEYS = "GET /secrets/api/keys?limit=1000&offset=0&sort=created_at&order=desc";
 const ROLES = ["event_ingestor"];
 const ONE_BY_ONE = Array<string>(2).fill("1 ids, limit 1, offset 0");
 const COUNT = "list, limit 1, offset 0";
@@ -69,7 +69,7 @@ describe("session/reads", () => {
       assert.equal(fixture.log.length, 1);
     });
 
-    it("have the parts that the server shows", async () => {
+    it("have the properties that the server shows", async () => {
       const [id = ""] = accounts(1);
       assert.deepEqual(await reads.account(id), {
         id,
@@ -90,13 +90,13 @@ describe("session/reads", () => {
       assert.deepEqual(searches(), ["1 ids, limit 1, offset 0"]);
     });
 
-    it("take one request, however many are read together", async () => {
+    it("take one request for 2,000 accounts that are read together", async () => {
       const ids = accounts(2_000);
       assert.deepEqual(await idsOf(find(ids)), ids);
       assert.deepEqual(searches(), ["2000 ids, limit 2000, offset 0"]);
     });
 
-    it("are read one by one twice, then by reading the whole list, and never again", async () => {
+    it("are read singly twice, then as the whole list, and then not again", async () => {
       const ids = accounts(2_000);
       for (const id of ids) await find([id]);
       assert.deepEqual(searches(), [...ONE_BY_ONE, COUNT, ...PAGES]);
@@ -104,26 +104,26 @@ describe("session/reads", () => {
       assert.equal(searches().length, 5);
     });
 
-    it("are read one by one while that takes fewer requests than the whole list", async () => {
+    it("are read singly while that takes fewer requests than the whole list", async () => {
       const ids = accounts(4_001);
       for (const id of ids.slice(0, 4)) await find([id]);
-      const asked = [...ONE_BY_ONE, COUNT, ...ONE_BY_ONE];
-      assert.deepEqual(searches(), asked);
+      const expected = [...ONE_BY_ONE, COUNT, ...ONE_BY_ONE];
+      assert.deepEqual(searches(), expected);
       await find(ids.slice(4, 5));
-      assert.equal(searches().length, asked.length + 5);
+      assert.equal(searches().length, expected.length + 5);
       assert.equal((await reads.account(ids[4_000] ?? ""))?.id, ids[4_000]);
-      assert.equal(searches().length, asked.length + 5);
+      assert.equal(searches().length, expected.length + 5);
     });
 
-    it("are looked up by id when the whole list did not show them", async () => {
+    it("are looked up by id if the whole list did not show them", async () => {
       await readAll(accounts(25));
-      const [late = ""] = accounts(1);
+      const [added = ""] = accounts(1);
       fixture.emulator.clearRequests();
-      assert.deepEqual(await idsOf(find([late, "user_nope"])), [late, undefined]);
+      assert.deepEqual(await idsOf(find([added, "user_nope"])), [added, undefined]);
       assert.deepEqual(searches(), ["2 ids, limit 2, offset 0"]);
     });
 
-    it("are found although they move to a page already read while the list is read", async () => {
+    it("are found if they move to a page already read while the list is read", async () => {
       const ids = accounts(1_500); // newest first: the first page ends with ids[500]
       const moved = ids[499] ?? "";
       fixture.emulator.faults.decide = ({ body }) => {
@@ -140,7 +140,7 @@ describe("session/reads", () => {
       assert.equal(searches().length, 1);
     });
 
-    it("are all found while others create and archive at every page", async () => {
+    it("are all found while others create and archive accounts at every page", async () => {
       const ids = accounts(4_000);
       const others = ids.filter((_, i) => i % 100 === 0);
       fixture.emulator.faults.decide = ({ body }) => {
@@ -151,17 +151,19 @@ describe("session/reads", () => {
         return undefined;
       };
       await readAll(ids);
-      const left = fixture.emulator.accounts().filter(({ status }) => status === "published");
-      const here = new Set(left.map(({ id }) => id));
-      assert.equal(here.size, 4_000 + 9 - 30);
+      const accountsNow = fixture.emulator.accounts();
+      const live = new Set(
+        accountsNow.filter(({ status }) => status === "published").map(({ id }) => id),
+      );
+      assert.equal(live.size, 4_000 + 9 - 30);
       fixture.emulator.clearRequests();
-      const kept = ids.filter((id) => here.has(id));
-      assert.deepEqual(await idsOf(find(kept)), kept);
+      const remaining = ids.filter((id) => live.has(id));
+      assert.deepEqual(await idsOf(find(remaining)), remaining);
       // At each of three pages, 10 rows disappeared and 3 were added: the difference moved to pages already read.
       assert.deepEqual(searches(), ["21 ids, limit 21, offset 0"]);
     });
 
-    it("take several searches beyond the maximum of ids", async () => {
+    it("take several requests beyond the maximum number of ids", async () => {
       const ids = Array.from({ length: 60_030 }, (_, i) => `user_${i}`);
       assert((await find(ids)).every((account) => account === undefined));
       assert.deepEqual(searches(), [
@@ -185,24 +187,24 @@ describe("session/reads", () => {
       assert.deepEqual(searches(), []);
     });
 
-    it("show own writes before what the whole list shows, even writes during its read", async () => {
+    it("prefer own writes to the whole list, even writes during its read", async () => {
       const ids = accounts(30);
       const account = await reads.account(ids[0] ?? "");
       assert(account);
       const named = (id: string, name: string) => ({ ...account, id, name });
-      const [before = "", during = "", gone = "", archived = ""] = ids.slice(20);
+      const [before = "", during = "", cleared = "", clearedLater = ""] = ids.slice(20);
       reads.primeAccount(named(before, "before"));
-      reads.clearAccount(gone);
+      reads.clearAccount(cleared);
       fixture.emulator.faults.decide = ({ body }) => {
         if ((body as { limit: number }).limit === 1_000) {
           reads.primeAccount(named(during, "during"));
-          reads.clearAccount(archived);
+          reads.clearAccount(clearedLater);
         }
         return undefined;
       };
       await readAll(ids);
       fixture.emulator.clearRequests();
-      const found = await find([before, during, gone, archived]);
+      const found = await find([before, during, cleared, clearedLater]);
       assert.deepEqual(
         found.map((row) => row?.name),
         ["before", "during", undefined, undefined],
@@ -210,15 +212,15 @@ describe("session/reads", () => {
       assert.deepEqual(searches(), []);
     });
 
-    it("stay cleared although a read is under way", async () => {
+    it("stay cleared while a read is in progress", async () => {
       const [id = ""] = accounts(1);
-      const asked = reads.account(id);
+      const reading = reads.account(id);
       reads.clearAccount(id);
-      assert.equal(await asked, undefined);
+      assert.equal(await reading, undefined);
       assert.equal(await reads.account(id), undefined);
     });
 
-    it("show own writes although the request under way fails", async () => {
+    it("show own writes if the request in progress fails", async () => {
       const [id = ""] = accounts(1);
       fixture.emulator.faults.decide = () => {
         reads.clearAccount(id);
@@ -251,8 +253,8 @@ describe("session/reads", () => {
         for (const id of ids.slice(0, 2)) await find([id]);
         let failures = 0;
         fixture.emulator.faults.decide = ({ body }) => {
-          const asked = body as { limit: number; user_ids?: string[] };
-          if (asked.user_ids !== undefined || asked.limit !== limit || ++failures > 1) return;
+          const search = body as { limit: number; user_ids?: string[] };
+          if (search.user_ids !== undefined || search.limit !== limit || ++failures > 1) return;
           return { kind: "status", status: 403, body: { message: "no" }, when: "before" };
         };
         await failureOf(reads.account(ids[24] ?? ""), "forbidden");
@@ -261,17 +263,17 @@ describe("session/reads", () => {
       });
     }
 
-    it("are read again after a failure, which all who shared the request get", async () => {
+    it("are read again after a failure, which all callers of the request get", async () => {
       const ids = accounts(2);
       fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
-      const asked = ids.map((id) => failureOf(reads.account(id), "forbidden"));
-      const [first, second] = await Promise.all(asked);
+      const failures = ids.map((id) => failureOf(reads.account(id), "forbidden"));
+      const [first, second] = await Promise.all(failures);
       assert.equal(first, second);
       assert.match(first?.message ?? "", /^Could not look up 2 service accounts\./);
       assert.equal((await reads.account(ids[0] ?? ""))?.id, ids[0]);
     });
 
-    it("are read past the cache by fresh reads", async () => {
+    it("do not affect fresh reads", async () => {
       const [id = ""] = accounts(1);
       await reads.account(id);
       fixture.emulator.renameAccount(id, "renamed");
@@ -281,7 +283,7 @@ describe("session/reads", () => {
     });
   });
 
-  it("asks the database once for all who wait, and again for later callers", async () => {
+  it("asks the database once for all waiting callers, and again for later ones", async () => {
     await Promise.all([reads.databaseAnswers(), reads.databaseAnswers()]);
     assert.deepEqual(fixture.log, [COUNT_KEYS]);
     await reads.databaseAnswers();
@@ -314,15 +316,15 @@ describe("session/reads", () => {
       assert.deepEqual(fixture.log.sort(), [`${KEYS_BY}${a}`, `${KEYS_BY}${b}`].sort());
     });
 
-    it("are cached when a response shows them beside the wanted one", async () => {
+    it("are cached if a response shows them beside the requested one", async () => {
       const [owner = ""] = accounts(1);
-      const [asked = "", other = ""] = keysOf(owner, 2);
-      await reads.key(asked, owner);
+      const [requested = "", other = ""] = keysOf(owner, 2);
+      await reads.key(requested, owner);
       assert.equal((await reads.key(other, owner))?.id, other);
       assert.deepEqual(fixture.log, [`${KEYS_BY}${owner}`]);
     });
 
-    it("are read from the whole list where that takes fewer requests than the owners, and by owner if missing there", async () => {
+    it("are read from the whole list if that takes fewer requests than the owners, and by owner if missing there", async () => {
       const owners = accounts(1_100);
       const ids = owners.map((owner) => keysOf(owner)[0] ?? "");
       const found = await Promise.all(ids.map((id, i) => reads.key(id, owners[i] ?? "")));
@@ -330,15 +332,15 @@ describe("session/reads", () => {
         found.map((key) => key?.id),
         ids,
       );
-      const second = WALK_KEYS.replace("offset=0", "offset=1000");
-      assert.deepEqual(fixture.log, [COUNT_KEYS, WALK_KEYS, second]);
-      const [late = ""] = keysOf(owners[29] ?? "");
+      const second = LIST_KEYS.replace("offset=0", "offset=1000");
+      assert.deepEqual(fixture.log, [COUNT_KEYS, LIST_KEYS, second]);
+      const [added = ""] = keysOf(owners[29] ?? "");
       fixture.emulator.clearRequests();
-      assert.equal((await reads.key(late, owners[29] ?? ""))?.id, late);
+      assert.equal((await reads.key(added, owners[29] ?? ""))?.id, added);
       assert.deepEqual(fixture.log, [`${KEYS_BY}${owners[29]}`]);
     });
 
-    it("wait for a read of the whole list that is under way", async () => {
+    it("wait for a read of the whole list that is in progress", async () => {
       const owners = accounts(5);
       const [last = "", ...ids] = owners.map((owner) => keysOf(owner)[0] ?? "");
       let late: Promise<{ id: string } | undefined> | undefined;
@@ -348,10 +350,10 @@ describe("session/reads", () => {
       };
       await Promise.all(ids.map((id, i) => reads.key(id, owners[i + 1] ?? "")));
       assert.equal((await late)?.id, last);
-      assert.deepEqual(fixture.log, [COUNT_KEYS, WALK_KEYS]);
+      assert.deepEqual(fixture.log, [COUNT_KEYS, LIST_KEYS]);
     });
 
-    it("are read by owner where that takes fewer requests than the whole list", async () => {
+    it("are read by owner if that takes fewer requests than the whole list", async () => {
       const owners = accounts(5);
       const ids = owners.map((owner) => keysOf(owner)[0] ?? "");
       keysOf(owners[0] ?? "", 6_000);
@@ -363,7 +365,7 @@ describe("session/reads", () => {
       );
     });
 
-    it("are found by id alone, reading the whole list once, corrected by own writes", async () => {
+    it("are found by id alone, from one read of the whole list and own writes", async () => {
       const [owner = ""] = accounts(1);
       const [a = "", b = ""] = keysOf(owner, 2);
       const key = await reads.key(a);
@@ -374,10 +376,10 @@ describe("session/reads", () => {
       reads.clearKey(b);
       assert.equal((await reads.key("secret_new"))?.id, "secret_new");
       assert.equal(await reads.key(b), undefined);
-      assert.deepEqual(fixture.log, [WALK_KEYS]);
+      assert.deepEqual(fixture.log, [LIST_KEYS]);
     });
 
-    it("are left out of fresh lists once revoked by this process, though a replica may still show them", async () => {
+    it("are missing in fresh lists once this process has revoked them, even if a replica still shows them", async () => {
       const [owner = ""] = accounts(1);
       const [a = "", b = ""] = keysOf(owner, 2);
       assert.equal(reads.hasRevokedKeysOf(owner), false);
@@ -389,7 +391,7 @@ describe("session/reads", () => {
       }
     });
 
-    it("of an owner are read past the cache by fresh reads", async () => {
+    it("do not affect fresh reads", async () => {
       const [owner = ""] = accounts(1);
       const [a = "", b = ""] = keysOf(owner, 2);
       await reads.key(a, owner);
@@ -400,7 +402,7 @@ describe("session/reads", () => {
       );
     });
 
-    it("of an owner are read from all pages", async () => {
+    it("are read from all pages by a fresh read", async () => {
       const [owner = ""] = accounts(1);
       const ids = keysOf(owner, 1_001);
       assert.deepEqual(
@@ -425,21 +427,21 @@ describe("session/reads", () => {
       const [a, b] = [account(), account()];
       const found = await Promise.all([a, b, a, "user_nope"].map((id) => reads.freshAccount(id)));
       assert.deepEqual(
-        found.map((one) => one?.id),
+        found.map((row) => row?.id),
         [a, b, a, undefined],
       );
       assert.deepEqual(searches(), ["3 ids, limit 3, offset 0"]);
     });
 
-    it("come from the whole list where that is read at the same time", async () => {
+    it("come from the whole list if that is read at the same time", async () => {
       const [a, b] = [account(), account()];
-      const [one, all] = await Promise.all([reads.freshAccount(a), reads.freshAccounts()]);
-      assert.equal(one?.id, a);
+      const [single, all] = await Promise.all([reads.freshAccount(a), reads.freshAccounts()]);
+      assert.equal(single?.id, a);
       assert.deepEqual(ids(all), [b, a]);
       assert.deepEqual(fixture.log, ["POST /users/search"]);
     });
 
-    it("show the server as it is at the call, not at an earlier one", async () => {
+    it("show the state of the server at the call, not at an earlier one", async () => {
       const a = account();
       await reads.freshAccounts();
       const b = account();
@@ -449,7 +451,7 @@ describe("session/reads", () => {
       assert.deepEqual(ids(await reads.freshAccounts()), [b]);
     });
 
-    it("take another request for a call while one is under way", async () => {
+    it("take another request for a call while one is in progress", async () => {
       let late: Promise<readonly { id: string }[]> | undefined;
       let b = "";
       fixture.emulator.faults.decide = () => {
@@ -463,8 +465,8 @@ describe("session/reads", () => {
     });
 
     it("are read from all pages", async () => {
-      const made = Array.from({ length: 1_001 }, () => account());
-      assert.deepEqual(ids(await reads.freshAccounts()), made.reverse());
+      const created = Array.from({ length: 1_001 }, () => account());
+      assert.deepEqual(ids(await reads.freshAccounts()), created.reverse());
       assert.equal(fixture.log.length, 2);
     });
 
@@ -478,34 +480,34 @@ describe("session/reads", () => {
   describe("fresh keys", () => {
     it("are read by owner", async () => {
       const [a, b] = [account(), account()];
-      const made = [key(a), key(b), key(a)];
+      const keys = [key(a), key(b), key(a)];
       const [of_a, of_b] = await Promise.all([a, b].map((owner) => reads.freshKeys(owner)));
-      assert.deepEqual(ids(of_a ?? []), [made[2], made[0]]);
-      assert.deepEqual(ids(of_b ?? []), [made[1]]);
+      assert.deepEqual(ids(of_a ?? []), [keys[2], keys[0]]);
+      assert.deepEqual(ids(of_b ?? []), [keys[1]]);
       assert.deepEqual(
         fixture.log.sort(),
-        [`${WALK_KEYS}&user_id=${a}`, `${WALK_KEYS}&user_id=${b}`].sort(),
+        [`${LIST_KEYS}&user_id=${a}`, `${LIST_KEYS}&user_id=${b}`].sort(),
       );
     });
 
-    it("are read from the whole list for all or for many owners, and told apart", async () => {
+    it("are read from the whole list for all or for many owners, and returned by owner", async () => {
       const [a, b] = [account(), account()];
-      const made = [key(a), key(b)];
+      const keys = [key(a), key(b)];
       const [all, of_b] = await Promise.all([reads.freshKeys(), reads.freshKeys(b)]);
-      assert.deepEqual(ids(all).slice(0, 2), [made[1], made[0]]);
-      assert.deepEqual(ids(of_b), [made[1]]);
+      assert.deepEqual(ids(all).slice(0, 2), [keys[1], keys[0]]);
+      assert.deepEqual(ids(of_b), [keys[1]]);
       const owners = Array.from({ length: 25 }, () => account());
-      const theirs = owners.map((owner) => key(owner));
+      const expected = owners.map((owner) => key(owner));
       const lists = await Promise.all(owners.map((owner) => reads.freshKeys(owner)));
       assert.deepEqual(
-        lists.map((keys) => keys[0]?.id),
-        theirs,
+        lists.map((list) => list[0]?.id),
+        expected,
       );
-      assert.deepEqual(fixture.log, [WALK_KEYS, WALK_KEYS]);
+      assert.deepEqual(fixture.log, [LIST_KEYS, LIST_KEYS]);
     });
   });
 
-  describe("fresh keys that cannot be read", () => {
+  describe("fresh keys after a failure", () => {
     const refused = {
       kind: "status",
       status: 500,
@@ -516,21 +518,21 @@ describe("session/reads", () => {
       reads = fixture.process({ retry: ONCE }).connection.reads;
     });
 
-    it("of one owner leave those of others alone that are read together", async () => {
+    it("of one owner do not affect those of other owners that are read together", async () => {
       const [a, b] = [account(), account()];
-      const made = key(b);
+      const id = key(b);
       fixture.emulator.faults.decide = ({ path }) => (path.includes(a) ? refused : undefined);
       const [failure, of_b] = await Promise.all([
         failureOf(reads.freshKeys(a), "server_error"),
         reads.freshKeys(b),
       ]);
       assert.equal(failure.status, 500);
-      assert.deepEqual(ids(of_b), [made]);
+      assert.deepEqual(ids(of_b), [id]);
     });
 
-    it("are read once for all who ask after the failure, and shown once", async () => {
+    it("are read once for all later callers, and listed once", async () => {
       const owner = account();
-      const made = key(owner);
+      const id = key(owner);
       const later: Promise<readonly { readonly id: string }[]>[] = [];
       fixture.emulator.faults.decide = () => {
         if (later.length > 0) return undefined;
@@ -539,12 +541,12 @@ describe("session/reads", () => {
       };
       await failureOf(reads.freshKeys(owner), "server_error");
       later.push(reads.freshKeys(owner));
-      assert.deepEqual((await Promise.all(later)).map(ids), [[made], [made]]);
+      assert.deepEqual((await Promise.all(later)).map(ids), [[id], [id]]);
     });
 
-    it("from the whole list, since others revoke keys, are read by owner where owners were asked for", async () => {
+    it("are read by owner if the whole list changes too often", async () => {
       const owners = Array.from({ length: 25 }, () => account());
-      const theirs = owners.map((owner) => key(owner));
+      const expected = owners.map((owner) => key(owner));
       const bulk = account();
       const others = Array.from({ length: 1_100 }, () => key(bulk));
       fixture.emulator.faults.decide = () => {
@@ -555,24 +557,24 @@ describe("session/reads", () => {
       const lists = await Promise.all(owners.map((owner) => reads.freshKeys(owner)));
       assert.deepEqual(
         lists.map(ids),
-        theirs.map((id) => [id]),
+        expected.map((id) => [id]),
       );
     });
 
-    it("from the whole list do not keep a key of a known owner from being found later", async () => {
+    it("of the whole list do not prevent finding a key by owner later", async () => {
       const owner = account();
-      const [one, other] = [key(account()), key(owner)];
+      const [first, second] = [key(account()), key(owner)];
       fixture.emulator.faults.decide = ({ path }) =>
         path.includes("user_id") ? undefined : refused;
-      await failureOf(reads.key(one), "server_error");
-      assert.equal((await reads.key(other, owner))?.id, other);
+      await failureOf(reads.key(first), "server_error");
+      assert.equal((await reads.key(second, owner))?.id, second);
     });
   });
 
   it("shares the requests for roles that are read together", async () => {
-    const [one, other] = await Promise.all([reads.freshRoles(), reads.freshRoles()]);
-    assert.equal(one, other);
-    assert.deepEqual([one.all.length, one.assignable.length], [5, 3]);
+    const [first, second] = await Promise.all([reads.freshRoles(), reads.freshRoles()]);
+    assert.equal(first, second);
+    assert.deepEqual([first.all.length, first.assignable.length], [5, 3]);
     assert.equal(fixture.log.length, 2);
   });
 });

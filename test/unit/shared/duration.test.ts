@@ -31,18 +31,18 @@ describe("shared/duration", () => {
     for (const [text, length] of Object.entries(lengths)) {
       it(`reads "${text}"`, () => assert.equal(durationMs(text), length));
     }
-    const none = [
+    const invalid = [
       ...["", "d", "90", "-1d", "0d", "0.0h", "1e3d", "90 D", "P90D", "90d ", " 90d", "1d 2h"],
       ...["1001y", "9999999999999y", "90ms", "Infinity d", ".5d", "1.d", "1mo", "ninety days"],
       UNKNOWN,
     ];
-    for (const text of none) {
-      it(`takes "${text}" for none`, () => assert.equal(durationMs(text), undefined));
+    for (const text of invalid) {
+      it(`rejects "${text}"`, () => assert.equal(durationMs(text), undefined));
     }
   });
 
   describe("durationFailure", () => {
-    it("says of a lifetime beyond a thousand years that it is too long", () => {
+    it("reports a lifetime of more than a thousand years as too long", () => {
       for (const text of ["2920000d", "1001y", `1${"0".repeat(150)}d`]) {
         assert.equal(
           durationFailure(text),
@@ -53,7 +53,7 @@ describe("shared/duration", () => {
       }
     });
 
-    it("tells that from other mistakes", () => {
+    it("returns other reasons for other errors", () => {
       assert.equal(durationFailure("0d"), "must be longer than 0");
       assert.equal(durationFailure("ninety days"), DURATION_RULE);
       assert.equal(durationFailure("90d"), undefined);
@@ -61,7 +61,7 @@ describe("shared/duration", () => {
   });
 
   describe("instantFailure", () => {
-    const good = [
+    const valid = [
       "2030-06-01T12:00:00Z",
       "2030-06-01T12:00:00+15:59",
       "2030-06-01T12:00:00-15:59",
@@ -70,11 +70,12 @@ describe("shared/duration", () => {
       "9999-12-31T23:59:59.9999994Z",
       "0001-01-01T00:00:00Z",
     ];
-    for (const text of good)
-      it(`takes ${text}`, () => assert.equal(instantFailure(text), undefined));
+    for (const text of valid) {
+      it(`accepts ${text}`, () => assert.equal(instantFailure(text), undefined));
+    }
 
     for (const offset of ["+16:00", "-16:00", "+23:59"]) {
-      it(`refuses the offset ${offset}, which costs the server an error`, () => {
+      it(`rejects the offset ${offset}, on which the server fails`, () => {
         assert.equal(
           instantFailure(`2030-06-01T12:00:00${offset}`),
           "has an offset beyond ±15:59, which the server does not accept: use UTC, ending in Z",
@@ -91,7 +92,7 @@ describe("shared/duration", () => {
       "0001-01-01T00:00:00+00:01",
     ];
     for (const text of outside) {
-      it(`refuses ${text}, which the server could not give back`, () => {
+      it(`rejects ${text}, which the server could not return`, () => {
         assert.match(instantFailure(text) ?? "", /^is outside of the years 1 to 9999/);
       });
     }
@@ -112,7 +113,7 @@ describe("shared/duration", () => {
     }
   });
 
-  it("compares instants as instants, to the millisecond that rounding may cost", () => {
+  it("compares instants, and ignores the millisecond that rounding may cost", () => {
     const noon = "2030-06-01T12:00:00Z";
     const cases: [unknown, unknown, boolean][] = [
       [noon, noon, true],
@@ -133,7 +134,7 @@ describe("shared/duration", () => {
     }
   });
 
-  it("has an instant pass when it comes, not later", () => {
+  it("treats an instant as passed from that instant on", () => {
     const instant = new Date(START).toISOString();
     assert.deepEqual(
       [START - 1, START, START + 1].map((now) => hasPassed(instant, now)),
@@ -142,7 +143,7 @@ describe("shared/duration", () => {
     assert.equal(hasPassed(undefined, START), false);
   });
 
-  it("counts a rotation back from the expiry", () => {
+  it("computes a rotation back from the expiry", () => {
     assert.equal(
       rotationDue("2030-06-15T12:00:00Z", "14d").toISOString(),
       "2030-06-01T12:00:00.000Z",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { engineLog } from "../../../provider/shared/engine-log";
 
-describe("shared/engine-log, where no engine listens", () => {
+describe("shared/engine-log without an engine", () => {
   const { error } = console;
   let printed: unknown[][] = [];
   beforeEach(() => {
@@ -12,20 +12,20 @@ describe("shared/engine-log, where no engine listens", () => {
     console.error = error;
   });
 
-  it("shows each text once, with what it is", async () => {
+  it("prints each message once, with its severity", async () => {
     const warn = engineLog(undefined);
     const notify = engineLog(undefined, "info");
-    for (const show of [warn, warn, notify, notify]) await show("one");
+    for (const log of [warn, warn, notify, notify]) await log("one");
     await warn("two");
     assert.deepEqual(printed, [["warning: one"], ["info: one"], ["warning: two"]]);
   });
 
-  it("shows no secret, and nothing that a terminal would obey; lines stay lines", async () => {
+  it("redacts secrets, escapes control characters, and keeps line breaks", async () => {
     await engineLog(undefined)("key sk_01M85FAKMEBXGA1EGXE598V41Z\n  named \x1b[2J\u202e\x07");
     assert.deepEqual(printed, [["warning: key [redacted]\n  named \\u{1b}[2J\\u{202e}\\u{7}"]]);
   });
 
-  it("takes an engine that does not answer for none", async () => {
+  it("prints messages if the engine does not respond", async () => {
     await engineLog("127.0.0.1:1", "info")("one");
     assert.deepEqual(printed, [["info: one"]]);
   });

@@ -29,7 +29,7 @@ function unnamed(reason: string): FlexpriceError {
 }
 
 /** The error of an operation that throws this one. */
-async function failing(name: string, error: unknown): Promise<unknown> {
+async function errorWithin(name: string, error: unknown): Promise<unknown> {
   try {
     return await operation(name, async () => {
       throw error instanceof Promise ? await error.catch((reason: unknown) => reason) : error;
@@ -40,7 +40,7 @@ async function failing(name: string, error: unknown): Promise<unknown> {
 }
 
 describe("shared/errors", () => {
-  it("tell what was attempted, what came of it, and what to do", () => {
+  it("have a message with operation, reason and fix", () => {
     const error = new FlexpriceError(PARTS);
     assert.equal(
       error.message,
@@ -50,11 +50,11 @@ describe("shared/errors", () => {
     assert(error instanceof Error);
   });
 
-  it("have a mark for a stack: Pulumi would print the message twice", () => {
+  it("have a marker for a stack, because Pulumi would print the message twice", () => {
     assert.equal(new FlexpriceError(PARTS).stack, SHOWN_BY_ENGINE);
   });
 
-  it("hold no secret in any of their parts, however printed", () => {
+  it("redact secrets in all parts, however they are printed", () => {
     rememberSecret("open sesame");
     const error = new FlexpriceError({
       kind: "forbidden",
@@ -77,75 +77,75 @@ describe("shared/errors", () => {
     assert.equal(error.reason, "the server said [redacted], [redacted]");
   });
 
-  it("keep three lines, and hold nothing that a terminal would obey", () => {
-    const odd = (where: string) => `${where} \x1b[31m\x07\x9b\u202e\u2066\u200b\u2028\r\n\t\ud800`;
-    const shown = (where: string) =>
-      `${where} \\u{1b}[31m\\u{7}\\u{9b}\\u{202e}\\u{2066}\\u{200b}\\u{2028}\\u{d}\\u{a}\\u{9}\\u{d800}`;
+  it("have three lines, and escape control characters", () => {
+    const unsafe = (part: string) => `${part} \x1b[31m\x07\x9b\u202e\u2066\u200b\u2028\r\n\t\ud800`;
+    const escaped = (part: string) =>
+      `${part} \\u{1b}[31m\\u{7}\\u{9b}\\u{202e}\\u{2066}\\u{200b}\\u{2028}\\u{d}\\u{a}\\u{9}\\u{d800}`;
     const error = new FlexpriceError({
       kind: "invalid",
-      operation: odd("a"),
-      reason: odd("b"),
-      fix: odd("c"),
+      operation: unsafe("a"),
+      reason: unsafe("b"),
+      fix: unsafe("c"),
     });
-    const message = `Could not ${shown("a")}.\n  Reason: ${shown("b")}\n  What to do: ${shown("c")}`;
+    const message = `Could not ${escaped("a")}.\n  Reason: ${escaped("b")}\n  What to do: ${escaped("c")}`;
     assert.equal(error.message, message);
     assert.deepEqual(
       [error.operation, error.reason, error.fix],
-      [shown("a"), shown("b"), shown("c")],
+      [escaped("a"), escaped("b"), escaped("c")],
     );
     // In another message, escaped characters are not escaped again.
-    assert.equal(error.with({ operation: odd("a"), fix: odd("c") }).message, message);
+    assert.equal(error.with({ operation: unsafe("a"), fix: unsafe("c") }).message, message);
   });
 
-  it("are copied with other parts, and keep the rest", () => {
+  it("can be copied with other parts", () => {
     const error = new FlexpriceError(PARTS);
     const name = "FlexpriceError";
     assert.deepEqual({ ...error.with({ fix: "wait" }) }, { ...PARTS, fix: "wait", name });
     assert.deepEqual({ ...error }, { ...PARTS, name });
   });
 
-  describe("of an operation", () => {
-    it("bear its name where they have none of their own", async () => {
+  describe("inside an operation", () => {
+    it("get its name if they have none", async () => {
       const error = unnamed("no");
-      const named = await failing("create it", error);
+      const named = await errorWithin("create it", error);
       assert.match(String(named), /Could not create it\.\n {2}Reason: no\n/);
       assert.match(error.message, /^Could not send a request\./);
     });
 
-    it("keep their own name, and that of the innermost operation", async () => {
+    it("keep their own name, or that of the innermost operation", async () => {
       const error = new FlexpriceError(PARTS);
-      assert.equal(await failing("create it", error), error);
+      assert.equal(await errorWithin("create it", error), error);
       const inner = operation("revoke it", () => Promise.reject(unnamed("no")));
-      const outer = await failing("create it", inner);
+      const outer = await errorWithin("create it", inner);
       assert.match(String(outer), /Could not revoke it\./);
     });
 
     it("get a copy for each operation that shares a request", async () => {
       const shared = Promise.reject(unnamed("no"));
-      const [one, other] = await Promise.all([
-        failing("read a", shared),
-        failing("read b", shared),
+      const [first, second] = await Promise.all([
+        errorWithin("read a", shared),
+        errorWithin("read b", shared),
       ]);
-      assert.match(String(one), /Could not read a\./);
-      assert.match(String(other), /Could not read b\./);
+      assert.match(String(first), /Could not read a\./);
+      assert.match(String(second), /Could not read b\./);
     });
 
-    it("keep or lose the name with the copy", async () => {
+    it("keep their name in a copy, or get one", async () => {
       const copy = unnamed("no").with({ reason: "really not" });
       assert.match(copy.message, /^Could not send a request\.\n {2}Reason: really not/);
-      assert.match(String(await failing("create it", copy)), /Could not create it\./);
+      assert.match(String(await errorWithin("create it", copy)), /Could not create it\./);
       const named = new FlexpriceError(PARTS).with({ fix: "wait" });
-      assert.equal(await failing("adopt it", named), named);
+      assert.equal(await errorWithin("adopt it", named), named);
     });
 
-    it("are left alone where they are no failures", async () => {
-      const mistake = new RangeError("a bug");
-      assert.equal(await failing("create it", mistake), mistake);
+    it("pass unchanged if they are not failures", async () => {
+      const bug = new RangeError("a bug");
+      assert.equal(await errorWithin("create it", bug), bug);
       assert.equal(await operation("create it", async () => 1), 1);
     });
   });
 
-  it("are told apart by kind", () => {
+  it("are distinguished by kind", () => {
     const error = new FlexpriceError(PARTS);
     assert.equal(isFailure(error), true);
     assert.equal(isFailure(error, "invalid"), true);

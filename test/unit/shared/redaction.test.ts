@@ -11,8 +11,8 @@ const JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VyX2lkIjoidXNlcl8xIn0.c2lnbmF0dXJl";
 const KEY = "sk_01M85FAKMEBXGA1EGXE598V40Z";
 
 describe("shared/redaction", () => {
-  describe("of what looks like a credential, known or not", () => {
-    const cases: Record<string, [text: string, clean: string]> = {
+  describe("redacts what looks like a credential:", () => {
+    const cases: Record<string, [text: string, redacted: string]> = {
       "a private key": [`key ${KEY}.`, "key [redacted]."],
       "a publishable key": ["pk_01M85FAKMEBXGA1EGXE598V40Z", "[redacted]"],
       "a key inside JSON": [`{"api_key":"${KEY}"}`, '{"api_key":"[redacted]"}'],
@@ -34,13 +34,13 @@ describe("shared/redaction", () => {
         "[redacted] and [redacted] and [redacted]",
       ],
     };
-    for (const [what, [text, clean]] of Object.entries(cases)) {
-      it(what, () => assert.equal(redact(text), clean));
+    for (const [what, [text, redacted]] of Object.entries(cases)) {
+      it(what, () => assert.equal(redact(text), redacted));
     }
   });
 
-  describe("leaves what is none", () => {
-    const harmless = [
+  describe("keeps what does not look like a credential:", () => {
+    const texts = [
       "sk_01***NP",
       "secret_01M85FAKMEBXGA1EGXE598V40Z",
       "user_01M85F3VN6K63X2SZKSCVMP5X7",
@@ -51,73 +51,73 @@ describe("shared/redaction", () => {
       "config key flexprice:apiKey",
       "",
     ];
-    for (const text of harmless) {
+    for (const text of texts) {
       it(JSON.stringify(text), () => assert.equal(redact(text), text));
     }
   });
 
-  describe("of remembered values, whatever they look like", () => {
-    it("plain, each time they occur", () => {
+  describe("redacts remembered secrets", () => {
+    it("at each occurrence", () => {
       rememberSecret("open sesame");
       assert.equal(redact("<open sesame|open sesame>"), "<[redacted]|[redacted]>");
     });
 
-    it("URL-encoded", () => {
+    it("in URL-encoded form", () => {
       rememberSecret("a+b/c=d&e");
       assert.equal(redact("?key=a%2Bb%2Fc%3Dd%26e&x=1"), "?key=[redacted]&x=1");
     });
 
-    it("escaped as in JSON", () => {
+    it("in JSON's escaped form", () => {
       rememberSecret('quo"te\\and\nbreak');
       assert.equal(
-        redact(JSON.stringify({ said: 'it was quo"te\\and\nbreak!' })),
-        '{"said":"it was [redacted]!"}',
+        redact(JSON.stringify({ text: 'it was quo"te\\and\nbreak!' })),
+        '{"text":"it was [redacted]!"}',
       );
     });
 
-    it("the longest first: nothing is left of one that contains another", () => {
+    it("longest first, so that nothing remains of one that contains another", () => {
       rememberSecret("tomato");
       rememberSecret("tomatoes-and-basil");
       assert.equal(redact("tomatoes-and-basil, tomato"), "[redacted], [redacted]");
     });
 
-    it("with characters that mean something in patterns and replacements", () => {
+    it("with special characters of patterns and replacements", () => {
       rememberSecret("$&.*(x)[y]");
       assert.equal(redact("<$&.*(x)[y]>"), "<[redacted]>");
     });
 
-    it("but not those too short to be a credential, nor none", () => {
+    it("unless they are too short for a credential", () => {
       rememberSecret("roles");
       rememberSecret("");
       rememberSecret(undefined);
       assert.equal(redact("roles undefined"), "roles undefined");
     });
 
-    it("from six characters on", () => {
+    it("of at least six characters", () => {
       rememberSecret("zebra1");
       assert.equal(redact("a zebra1"), "a [redacted]");
     });
   });
 
-  it("leaves names that only begin like a publishable key", () => {
+  it("keeps names that only begin like a publishable key", () => {
     for (const text of ["pk_backend-service", "pk_01M85FAKMEBXGA1EGXE598V40", "pk_old"]) {
       assert.equal(redact(text), text);
     }
   });
 
-  describe("of what a terminal would obey", () => {
-    it("leaves every letter, accent, emoji and sign", () => {
+  describe("escapes control characters", () => {
+    it("but keeps letters, accents, emoji and signs", () => {
       const text = "grüße, Ελλάδα, שלום, 日本, e\u0301, 🎉, <a> & 'b'";
       assert.equal(escapeControl(text), text);
       assert.equal(escapeControl(escapeControl("\x1b")), "\\u{1b}");
     });
 
-    it("keeps line breaks only where lines are meant", () => {
+    it("including line breaks, unless line by line", () => {
       assert.equal(escapeControl("a\nb\x1b"), "a\\u{a}b\\u{1b}");
       assert.equal(escapeControlByLine("a\nb\x1b\r\n"), "a\nb\\u{1b}\\u{d}\n");
     });
 
-    it("quotes a text so that it can stand in a program", () => {
+    it("in a quoted text for a program", () => {
       assert.equal(quoted('a"\x1b\u202e\n'), '"a\\"\\u001b\\u{202e}\\n"');
     });
   });

@@ -21,18 +21,18 @@ const CATALOGUE = [
 ];
 
 describe("shared/roles", () => {
-  it("knows what an unchanged server offers", () => {
+  it("has the service account roles of an unmodified server", () => {
     assert.deepEqual(SERVICE_ACCOUNT_ROLES, ["event_ingestor", "event_reader", "super_admin"]);
   });
 
-  it("takes roles for a set", () => {
+  it("sorts roles, and removes duplicates", () => {
     const given = ["b", "a", "b"];
     assert.deepEqual(uniqueSorted(given), ["a", "b"]);
     assert.deepEqual(given, ["b", "a", "b"]);
     assert.deepEqual(uniqueSorted([]), []);
   });
 
-  it("compares sets", () => {
+  it("compares roles as sets", () => {
     const cases: [unknown, unknown, boolean][] = [
       [["a", "b"], ["b", "a", "a"], true],
       [[], [], true],
@@ -45,13 +45,13 @@ describe("shared/roles", () => {
       [undefined, undefined, true],
       [["a"], "a", false],
     ];
-    for (const [one, other, same] of cases) {
-      assert.equal(sameRoles(one, other), same, JSON.stringify([one, other]));
-      assert.equal(sameRoles(other, one), same, JSON.stringify([other, one]));
+    for (const [first, second, same] of cases) {
+      assert.equal(sameRoles(first, second), same, JSON.stringify([first, second]));
+      assert.equal(sameRoles(second, first), same, JSON.stringify([second, first]));
     }
   });
 
-  describe("problems", () => {
+  describe("roleProblems", () => {
     const cases: [roles: string[], problems: string[]][] = [
       [[], []],
       [["event_ingestor"], []],
@@ -66,7 +66,7 @@ describe("shared/roles", () => {
       [["EVENT_READER"], [`Invalid role: EVENT_READER. ${ALLOWED} Did you mean "event_reader"?`]],
       [["event_ingest"], [`Invalid role: event_ingest. ${ALLOWED} Did you mean "event_ingestor"?`]],
       [["superadmin"], [`Invalid role: superadmin. ${ALLOWED} Did you mean "super_admin"?`]],
-      [["ingestor"], [`Invalid role: ingestor. ${ALLOWED}`]], // six characters away is a guess
+      [["ingestor"], [`Invalid role: ingestor. ${ALLOWED}`]], // six characters away would be a guess
       [[""], [`Invalid role: . ${ALLOWED}`]],
       [
         ["all_reader"],
@@ -89,7 +89,7 @@ describe("shared/roles", () => {
       ],
     ];
     for (const [roles, problems] of cases) {
-      it(`of ${JSON.stringify(roles)}: ${problems.length}`, () => {
+      it(`finds ${problems.length} in ${JSON.stringify(roles)}`, () => {
         const actual = roleProblems(roles, OFFERED);
         assert.deepEqual(
           actual.map((text) => (roles.includes("all_reader") ? text.replace(/ Did.*/, "") : text)),
@@ -98,7 +98,7 @@ describe("shared/roles", () => {
       });
     }
 
-    it("say whatever the server offers", () => {
+    it("lists whatever roles the server offers", () => {
       assert.deepEqual(roleProblems(["auditor"], ["auditor"]), []);
       assert.deepEqual(roleProblems(["event_reader"], ["auditor", "auditors"]), [
         "Invalid role: event_reader. Allowed roles: auditor, auditors.",
@@ -109,7 +109,7 @@ describe("shared/roles", () => {
     });
   });
 
-  it("tells what a caller may", () => {
+  it("tells what a caller is allowed to do", () => {
     const cases: [roles: string[], entity: string, action: string, allowed: boolean][] = [
       [["super_admin"], "user", "write", true],
       [["all_writer"], "user", "write", true],
@@ -134,7 +134,7 @@ describe("shared/roles", () => {
     }
   });
 
-  it("tells what a caller lacks to grant a role", () => {
+  it("tells which permissions a caller lacks to grant a role", () => {
     const cases: [roles: string[], wanted: string, missing: string[]][] = [
       [["super_admin"], "super_admin", []],
       [["all_writer"], "event_ingestor", []],

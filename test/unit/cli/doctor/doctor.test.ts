@@ -3,18 +3,15 @@ import { realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Check } from "../../../../provider/cli/doctor/check";
 import { manifest } from "../../../../provider/cli/packages";
-import type { UnitFixture } from "../../fixture";
 import { CliFixture } from "../fixture";
 
 describe("cli/doctor", () => {
-  let cli: CliFixture;
-  let fixture: UnitFixture;
+  const cli = CliFixture.forEachTest();
+  const fixture = cli.server;
   /** The folder of the project, without symbolic links. */
   let folder: string;
 
-  beforeEach(async () => {
-    cli = await CliFixture.start();
-    fixture = cli.server;
+  beforeEach(() => {
     folder = realpathSync(cli.directory);
     cli.programs.set("pulumi version", { stdout: "v3.250.0\n" });
     cli.programs.set("pulumi stack --show-name", { stdout: "dev\n" });
@@ -22,7 +19,6 @@ describe("cli/doctor", () => {
     install("node_modules/pulumi-flexprice", manifest.version);
     install("node_modules/@pulumi/pulumi", "3.270.0");
   });
-  afterEach(() => cli.close());
 
   function install(path: string, version: string): void {
     const name = path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
@@ -57,7 +53,7 @@ describe("cli/doctor", () => {
     }
   }
 
-  it("finds nothing wrong with a healthy project, and changes nothing", async () => {
+  it("finds no problem in a healthy project, and changes nothing", async () => {
     await assertFaults([]);
     assert.deepEqual(fixture.writes, []);
     assert.deepEqual(await messagesOf("Pulumi CLI", "Stack config", "Server", "Caller"), [
@@ -82,7 +78,7 @@ describe("cli/doctor", () => {
     assert.match(out, /\n1 problem, 1 warning\.\n$/);
   });
 
-  it("uses no colour on a terminal without, as with NO_COLOR", async () => {
+  it("uses no colour on a terminal without colours, as with NO_COLOR", async () => {
     cli.onTerminal(60);
     Object.assign(cli.stdout, { getColorDepth: () => 1 });
     const { out } = await cli.command("doctor");
@@ -90,7 +86,7 @@ describe("cli/doctor", () => {
     assert(!out.includes("\u001b["), out);
   });
 
-  it("reports the same as JSON", async () => {
+  it("prints JSON with --json", async () => {
     cli.programs.delete("pulumi version");
     const { status, out } = await cli.command("doctor", "--json");
     assert.equal(status, 1);
@@ -110,13 +106,13 @@ describe("cli/doctor", () => {
     ["a CLI that prints no version", "", /^version "" is not/],
     ["a CLI of the next major version", "v4.0.0-alpha.1", /^version "4\.0\.0-alpha\.1" is not/],
   ] as const) {
-    it(`finds ${what}`, async () => {
+    it(`reports ${what}`, async () => {
       cli.programs.set("pulumi version", { stdout });
       await assertFaults([["Pulumi CLI", "problem", message]]);
     });
   }
 
-  it("finds a CLI that fails, and says why", async () => {
+  it("reports why a CLI fails", async () => {
     cli.programs.set("pulumi version", { status: 1, stderr: "no such library" });
     await assertFaults([["Pulumi CLI", "problem", /does not tell its version: no such library$/]]);
   });
@@ -128,8 +124,8 @@ describe("cli/doctor", () => {
     });
   }
 
-  describe("the project", () => {
-    it("does not exist", async () => {
+  describe("in the project", () => {
+    it("reports a missing Pulumi.yaml", async () => {
       rmSync(join(cli.directory, "Pulumi.yaml"));
       await assertFaults([
         ["Project", "problem", /^there is no Pulumi\.yaml in .* or above$/],
@@ -138,10 +134,10 @@ describe("cli/doctor", () => {
     });
 
     for (const [what, text, message] of [
-      ["is not YAML", "a: b: c", /Nested mappings are not allowed/],
-      ["names a program that does not exist", "runtime: nodejs\nmain: infra", /"main" of .* does/],
+      ["a Pulumi.yaml that is not YAML", "a: b: c", /Nested mappings are not allowed/],
+      ["a program that does not exist", "runtime: nodejs\nmain: infra", /"main" of .* does/],
     ] as const) {
-      it(what, async () => {
+      it(`reports ${what}`, async () => {
         cli.write("Pulumi.yaml", text);
         await assertFaults([["Project", "problem", message]]);
       });
@@ -150,7 +146,7 @@ describe("cli/doctor", () => {
     describe("that uses the plugin", () => {
       const FOUND = "plugins: { providers: [{ name: flexprice, path: ./bin }] }";
 
-      it("names its folder, with Node programs too, which then need no package", async () => {
+      it("accepts the folder of Pulumi.yaml, even without npm packages", async () => {
         rmSync(join(cli.directory, "node_modules"), { recursive: true });
         cli.write("bin/pulumi-resource-flexprice", "");
         for (const runtime of ["yaml", "nodejs"]) {
@@ -160,7 +156,7 @@ describe("cli/doctor", () => {
         }
       });
 
-      it("names a folder without it", async () => {
+      it("reports a folder without the plugin", async () => {
         cli.write("Pulumi.yaml", `runtime: go\n${FOUND}\n`);
         await assertFaults([
           [
@@ -171,7 +167,7 @@ describe("cli/doctor", () => {
         ]);
       });
 
-      it("has it on the PATH, or in Pulumi's home", async () => {
+      it("finds the plugin on the PATH or in Pulumi's home, else warns", async () => {
         cli.write("Pulumi.yaml", "runtime: python\n");
         await assertFaults([["Plugin", "warning", /Pulumi has to download it$/]]);
         cli.write("node_modules/.bin/pulumi-resource-flexprice", "");
@@ -186,7 +182,7 @@ describe("cli/doctor", () => {
       });
     });
 
-    it("has its packages where the program is, as the provider process sees them", async () => {
+    it("looks for packages from the folder of the program", async () => {
       cli.write("Pulumi.yaml", "runtime: nodejs\nmain: infra/index.ts\n");
       cli.write("infra/index.ts", "");
       install("infra/node_modules/pulumi-flexprice", "0.0.9");
@@ -201,7 +197,7 @@ describe("cli/doctor", () => {
       ]);
     });
 
-    it("lacks its packages", async () => {
+    it("reports missing packages", async () => {
       cli.write("node_modules/pulumi-flexprice/package.json", '{"exports":{}}');
       cli.write("node_modules/@pulumi/pulumi/package.json", "{}");
       await assertFaults([
@@ -211,13 +207,13 @@ describe("cli/doctor", () => {
     });
 
     for (const version of ["3.199.2", "4.0.0"]) {
-      it(`has an SDK outside of the range: ${version}`, async () => {
+      it(`reports an SDK outside of the supported range: ${version}`, async () => {
         install("node_modules/@pulumi/pulumi", version);
         await assertFaults([["@pulumi/pulumi", "problem", / is not >=3\.200\.0 <4$/]]);
       });
     }
 
-    it("has an SDK that is not the one of this package", async () => {
+    it("reports that program and package use different copies of the SDK", async () => {
       install("node_modules/pulumi-flexprice/node_modules/@pulumi/pulumi", "3.210.0");
       const message =
         /^the program uses 3\.270\.0 in .*, and pulumi-flexprice another copy, 3\.210/;
@@ -225,8 +221,8 @@ describe("cli/doctor", () => {
     });
   });
 
-  describe("the settings", () => {
-    it("come from the stack's config first", async () => {
+  describe("in the settings", () => {
+    it("prefers the stack's config to the environment", async () => {
       const { emulator, operator } = fixture;
       cli.configure({ apiKey: operator.apiKey, baseUrl: emulator.url });
       cli.environment["FLEXPRICE_API_KEY"] = "sk_of_the_environment";
@@ -240,19 +236,19 @@ describe("cli/doctor", () => {
       assert(cli.ran.some((line) => line.endsWith("--color never --stack prod")));
     });
 
-    it("come from the environment without a stack", async () => {
+    it("uses the environment without a stack", async () => {
       await assertFaults([], "--no-stack");
       cli.programs.set("pulumi config", { status: 1, stderr: "error: no stack selected" });
       await assertFaults([["Stack config", "warning", /^no stack is selected: settings come/]]);
     });
 
-    it("end the checks if the config cannot be read", async () => {
+    it("stops if the config cannot be read", async () => {
       cli.programs.set("pulumi config", { status: 1, stderr: "error: incorrect passphrase" });
       await assertFaults([["Settings", "problem", /exit status 1: error: incorrect passphrase$/]]);
       assert.deepEqual(fixture.log, []);
     });
 
-    it("have secrets in plain text", async () => {
+    it("reports a secret that is stored in plain text", async () => {
       const { apiKey } = fixture.operator;
       cli.configure({ apiKey: { value: apiKey, secret: false } });
       const { out } = await cli.command("doctor");
@@ -263,7 +259,7 @@ describe("cli/doctor", () => {
       assert(!out.includes(apiKey));
     });
 
-    it("leave variables alone that are not close to a setting", async () => {
+    it("ignores environment variables that do not resemble a setting", async () => {
       cli.environment["FLEXPRICE_POSTGRES_HOST"] = "localhost";
       await assertFaults([]);
     });
@@ -280,13 +276,13 @@ describe("cli/doctor", () => {
         /^environmentId is set to env_1, and the credential is an API key/,
       ],
     ] as const) {
-      it(`have ${what}`, async () => {
+      it(`reports ${what}`, async () => {
         cli.configure(config);
         await assertFaults([[name, status, message]]);
       });
     }
 
-    it("have two unknown keys, and a server all the same", async () => {
+    it("reports two unknown keys, and still asks the server", async () => {
       cli.configure({ apikey: "x", baseurl: "y" });
       await assertFaults([
         ["Stack config", "problem", /:apikey is unknown$/],
@@ -294,12 +290,12 @@ describe("cli/doctor", () => {
       ]);
     });
 
-    it("lack a credential", async () => {
+    it("reports a missing credential", async () => {
       delete cli.environment["FLEXPRICE_API_KEY"];
       await assertFaults([["Credential", "problem", /^no Flexprice credential is configured$/]]);
     });
 
-    it("may have all credentials in connections", async () => {
+    it("accepts credentials that are only in connections", async () => {
       const eu = { apiKey: fixture.operator.apiKey, baseUrl: fixture.emulator.url };
       cli.configure({ connections: JSON.stringify({ eu, us: eu }) });
       delete cli.environment["FLEXPRICE_API_KEY"];
@@ -315,13 +311,13 @@ describe("cli/doctor", () => {
       assert(!out.includes(eu.apiKey));
     });
 
-    it("may have an environment for a key of the server's own configuration", async () => {
+    it("accepts an environment for a key from the server's own configuration", async () => {
       cli.configure({ environmentId: "env_1" });
       cli.environment["FLEXPRICE_API_KEY"] = "sk_local_flexprice_test_key";
       assert.deepEqual(await messagesOf("Environment"), []);
     });
 
-    it("are shown without anything that a terminal would obey", async () => {
+    it("escapes control characters in names", async () => {
       cli.configure({ "a\u001b[2J\u202eb": "x" });
       cli.programs.set("pulumi stack --show-name", { stdout: "dev\u001b[2J\u202e\n" });
       const { out } = await cli.command("doctor");
@@ -330,19 +326,19 @@ describe("cli/doctor", () => {
     });
   });
 
-  describe("the server", () => {
-    it("does not accept the credential", async () => {
+  describe("on the server", () => {
+    it("reports a credential that the server does not accept", async () => {
       cli.environment["FLEXPRICE_API_KEY"] = "sk_nobody_knows_it";
       await assertFaults([["Credential", "problem", /^Flexprice answered 401: Unauthorized/]]);
       assert(!(await cli.command("doctor")).out.includes("sk_nobody"));
     });
 
-    it("cannot be reached", async () => {
+    it("reports a server that cannot be reached", async () => {
       cli.environment["FLEXPRICE_BASE_URL"] = "http://127.0.0.1:9";
       await assertFaults([["Credential", "problem", /ECONNREFUSED/]]);
     });
 
-    it("needs an environment for an access token", async () => {
+    it("reports that an access token needs an environment", async () => {
       const { accessToken, environmentId } = fixture.operator;
       cli.useToken(accessToken);
       await assertFaults([
@@ -355,14 +351,14 @@ describe("cli/doctor", () => {
       ]);
     });
 
-    it("does not let a service account see the keys of others", async () => {
+    it("warns that a service account sees only its own keys", async () => {
       cli.useAccount(["super_admin"]);
       await assertFaults([
         ["API keys", "warning", /^the caller creates and sees only its own keys$/],
       ]);
     });
 
-    it("does not let a weak service account create anything", async () => {
+    it("warns that a weak service account cannot create anything", async () => {
       cli.useAccount(["event_reader"]);
       await assertFaults([
         ["API keys", "warning", /^the caller cannot see or create them\. Flexprice/],
@@ -370,7 +366,7 @@ describe("cli/doctor", () => {
       ]);
     });
 
-    it("does not let a reader create keys", async () => {
+    it("warns that a reader cannot create keys", async () => {
       const { tenantId, environmentId } = fixture.operator;
       const messageFor = async (role: string) => {
         cli.useToken(fixture.emulator.createUser(tenantId, [role]).accessToken, environmentId);
@@ -383,7 +379,7 @@ describe("cli/doctor", () => {
       );
     });
 
-    it("needs an environment for a key of its own configuration", async () => {
+    it("reports that a key from the server's own configuration needs an environment", async () => {
       cli.environment["FLEXPRICE_API_KEY"] = "sk_local_flexprice_test_key";
       const body = { error: "Access denied", message: "Invalid or inaccessible environment" };
       fixture.fault({ kind: "status", status: 403, body }, "before", { times: 9 });
@@ -392,7 +388,7 @@ describe("cli/doctor", () => {
       assert(!String(fault?.fix).includes("access tokens need it."));
     });
 
-    it("fails in the middle of the checks", async () => {
+    it("reports what fails in the middle of the checks", async () => {
       for (const path of [/secrets/, /rbac\/roles$/]) {
         fixture.fault({ kind: "status", status: 500 }, "before", { match: { path }, times: 99 });
       }

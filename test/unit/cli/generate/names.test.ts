@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ProgramNames } from "../../../../provider/cli/generate/names";
 
-describe("cli/generate-names", () => {
+describe("cli/generate/names", () => {
   let names: ProgramNames;
   beforeEach(() => {
     names = new ProgramNames();
@@ -30,17 +30,17 @@ describe("cli/generate-names", () => {
     ["é".repeat(300)]: "é".repeat(60),
   };
   for (const [name, expected] of Object.entries(logical)) {
-    it(`${JSON.stringify(name.slice(0, 70))} becomes ${expected.slice(0, 70)}`, () => {
+    it(`turns ${JSON.stringify(name.slice(0, 70))} into ${expected.slice(0, 70)}`, () => {
       assert.equal(names.logical(name, "account"), expected);
     });
   }
 
-  it("gives each name once", () => {
+  it("gives each logical name once", () => {
     const given = ["a", "a-2", "a", "a", "a!"].map((name) => names.logical(name, "account"));
     assert.deepEqual(given, ["a", "a-2", "a-3", "a-4", "a-5"]);
   });
 
-  it("gives variables that no keyword and no digit spoils, each once", () => {
+  it("gives each variable once, never a keyword nor one that starts with a digit", () => {
     const given = ["class", "2fa", "ci-bot", "ci.bot", "監視", "", "accountX"].map((name) =>
       names.variable(name),
     );

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { html, trusted } from "../../../../provider/cli/keys/html";
 
-describe("cli/html", () => {
-  it("escapes texts, in elements and in attributes", () => {
+describe("cli/keys/html", () => {
+  it("escapes text in elements and attributes", () => {
     const name = `<b a="1" b='2'>&amp;`;
     assert.equal(
       html`<p title="${name}">${name}</p>`.text,
@@ -15,8 +15,8 @@ describe("cli/html", () => {
     assert.equal(text, "a\\u{0}\\u{202e}b [redacted]");
   });
 
-  it("leaves markup as it is, also in lists, and leaves out undefined", () => {
-    const items = ["<", 1].map((one) => html`<li>${one}</li>`);
+  it("keeps markup, also in lists, and omits undefined values", () => {
+    const items = ["<", 1].map((item) => html`<li>${item}</li>`);
     const { text } = html`<ul>${items}</ul>${undefined}${trusted("<hr>")}`;
     assert.equal(text, "<ul><li>&lt;</li><li>1</li></ul><hr>");
   });

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { Holder, KeyRow } from "../../../../provider/cli/keys/search";
 import type { EmulatedKey, EmulatedUser } from "../../../../provider/emulator";
 import { uniqueName } from "../../../../provider/session/auto-name";
-import { DAY, HOUR, type UnitFixture } from "../../fixture";
+import { DAY, HOUR } from "../../fixture";
 import { accountResource, exported, keyResource, pendingCreate, writtenAt } from "../exported";
-import { CliFixture } from "../fixture";
+import { assertFits, CliFixture } from "../fixture";
 
 type Shown = KeyRow & { daysToExpiry?: number; daysToRotation?: number; ageDays: number };
 
@@ -17,20 +17,17 @@ interface Found {
 }
 
 describe("cli/keys", () => {
-  let cli: CliFixture;
-  let fixture: UnitFixture;
+  const cli = CliFixture.forEachTest();
+  const fixture = cli.server;
   let account: EmulatedUser;
   /** In the export, with 90 days to live when it was created. */
   let current: EmulatedKey;
-  beforeEach(async () => {
-    cli = await CliFixture.start();
-    fixture = cli.server;
+  beforeEach(() => {
     account = cli.account("ingestor");
     current = cli.key(account.id, uniqueName("ingestor"), at(90));
   });
-  afterEach(() => cli.close());
 
-  /** So many days from now. */
+  /** The time this many days from now. */
   function at(days: number): Date {
     return new Date(fixture.clock.now + days * DAY);
   }
@@ -46,11 +43,8 @@ describe("cli/keys", () => {
     deployment: Record<string, unknown> = {},
     file = "prod.json",
   ): void {
-    const text = exported(
-      [accountResource(account), keyResource(current, outputs), ...more],
-      deployment,
-    );
-    cli.write(file, writtenAt(text, new Date(fixture.clock.now).toISOString()));
+    const resources = [accountResource(account), keyResource(current, outputs), ...more];
+    cli.writeExport(file, resources, deployment);
   }
 
   async function json(...args: string[]): Promise<Found> {
@@ -59,7 +53,7 @@ describe("cli/keys", () => {
   }
 
   async function find(id: string, ...args: string[]): Promise<Shown> {
-    const row = (await json(...args)).keys.find((one) => one.id === id);
+    const row = (await json(...args)).keys.find((key) => key.id === id);
     assert(row);
     return row;
   }
@@ -67,7 +61,7 @@ describe("cli/keys", () => {
   const problemsOf = async (id: string, ...args: string[]) => (await find(id, ...args)).problems;
   const STACK = ["--stack-export", "prod.json"] as const;
 
-  it("do not expire soon while their rotation is still ahead", async () => {
+  it("reports no key as expiring while its rotation is still ahead", async () => {
     pass(80 * DAY);
     putExport({ rotateBefore: "7d" });
     assert.deepEqual(await problemsOf(current.id, ...STACK), []);
@@ -76,7 +70,7 @@ describe("cli/keys", () => {
     assert.deepEqual(await problemsOf(current.id, ...STACK), ["expiring", "rotation-due"]);
   });
 
-  it("warn of two exports of one stack, the older of which has replaced keys", async () => {
+  it("warns of two exports of one stack, the older of which shows replaced keys", async () => {
     putExport();
     putExport(undefined, [], {}, "old.json");
     const args = ["--stack-export", "prod.json", "old.json"];
@@ -86,8 +80,8 @@ describe("cli/keys", () => {
     assert.ok(!(await cli.command("keys", ...STACK)).err.includes("exports of one stack"));
   });
 
-  describe("as JSON", () => {
-    it("has everything that is known about a key", async () => {
+  describe("with --json", () => {
+    it("prints everything that is known about a key", async () => {
       pass(10 * DAY);
       putExport();
       const { createdAt, expiresAt, ...row } = await find(current.id, ...STACK);
@@ -110,7 +104,7 @@ describe("cli/keys", () => {
       });
     });
 
-    it("knows nothing of stacks or rotations without an export", async () => {
+    it("prints nothing about stacks and rotations without an export", async () => {
       const { keys, ...rest } = await json();
       assert.deepEqual(
         keys.map(({ id }) => id),
@@ -134,14 +128,14 @@ describe("cli/keys", () => {
     });
   });
 
-  describe("finds what is wrong:", () => {
-    it("a key that has expired", async () => {
+  describe("problems", () => {
+    it("reports a key that has expired", async () => {
       const dead = cli.key(account.id, "dead", at(1));
       pass(2 * DAY);
       assert.deepEqual(await problemsOf(dead.id), ["expired"]);
     });
 
-    it("a key that expires within 14 days, or the time that --fail-on names", async () => {
+    it("reports a key that expires within 14 days, or within the time of --fail-on", async () => {
       const soon = cli.key(account.id, "soon", at(14));
       const later = cli.key(account.id, "later", at(15));
       assert.deepEqual(await problemsOf(soon.id), ["expiring"]);
@@ -149,18 +143,18 @@ describe("cli/keys", () => {
       assert.deepEqual(await problemsOf(later.id, "--fail-on", "expiring=30d"), ["expiring"]);
     });
 
-    it("a key that never expires", async () => {
+    it("reports a key that never expires", async () => {
       assert.deepEqual(await problemsOf(cli.key(account.id, "k").id), ["no-expiry"]);
     });
 
-    it("a key whose account is archived", async () => {
+    it("reports a key whose account is archived", async () => {
       fixture.emulator.archiveAccount(account.id);
       const { owner, problems } = await find(current.id);
       assert.deepEqual(problems, ["owner-archived"]);
       assert.deepEqual(owner, { id: account.id, type: "service_account", isArchived: true });
     });
 
-    it("but not that an account is archived which is newer than the list of accounts", async () => {
+    it("does not report an account as archived that is newer than the list of accounts", async () => {
       fixture.fault(
         { kind: "status", status: 200, body: { items: [], pagination: { total: 0 } } },
         "before",
@@ -170,7 +164,7 @@ describe("cli/keys", () => {
       assert.deepEqual([owner.name, owner.isArchived, problems], ["ingestor", false, []]);
     });
 
-    it("a key of a service account with super_admin, but not one of a user", async () => {
+    it("reports super_admin for a key of a service account, but not for a key of a user", async () => {
       const root = cli.account("root", ["super_admin"]);
       const ofService = cli.key(root.id, "k", at(90));
       const ofUser = cli.key(fixture.operator.userId, "k", at(90));
@@ -178,7 +172,7 @@ describe("cli/keys", () => {
       assert.deepEqual(await problemsOf(ofUser.id), []);
     });
 
-    it("a key that is due for rotation", async () => {
+    it("reports a key that is due for rotation", async () => {
       putExport();
       assert.deepEqual(await problemsOf(current.id, ...STACK), []);
       pass(77 * DAY);
@@ -188,7 +182,7 @@ describe("cli/keys", () => {
       assert.deepEqual(await problemsOf(current.id, ...STACK), ["expired"]);
     });
 
-    it("a key in no given stack", async () => {
+    it("reports a key that no given stack has", async () => {
       const extra = cli.key(account.id, "extra", at(90));
       pass(2 * DAY);
       putExport();
@@ -197,14 +191,14 @@ describe("cli/keys", () => {
     });
   });
 
-  describe("never says that a key is in no stack if this is not certain:", () => {
+  describe("does not report as unmanaged", () => {
     const assertUncertain = async (id: string, management: string, ...args: string[]) => {
       const row = await find(id, ...STACK, ...args);
       assert.equal(row.management, management);
       assert(!row.problems.includes("unmanaged"), row.problems.join());
     };
 
-    it("if it may be newer than an export", async () => {
+    it("a key that may be newer than an export", async () => {
       const extra = cli.key(account.id, "extra", at(90));
       pass(23 * HOUR);
       putExport();
@@ -220,7 +214,7 @@ describe("cli/keys", () => {
       await assertUncertain(extra.id, "unknown", "--older-than", "3d");
     });
 
-    it("if the time of an export cannot be right", async () => {
+    it("any key if the time of an export cannot be right", async () => {
       const extra = cli.key(account.id, "extra", at(90));
       pass(60 * DAY);
       cli.write(
@@ -231,7 +225,7 @@ describe("cli/keys", () => {
       assert.match((await json(...STACK)).warnings.join(), /is ahead of the server's clock/);
     });
 
-    it("if a pending operation may have created it", async () => {
+    it("a key that a pending operation may have created", async () => {
       const extra = cli.key(account.id, uniqueName("bot"), at(90));
       pass(2 * DAY);
       const pending = pendingCreate("ApiKey", {
@@ -242,29 +236,29 @@ describe("cli/keys", () => {
       await assertUncertain(extra.id, "unknown");
     });
 
-    it("if it is a user's, unless --user-keys is set", async () => {
-      const mine = cli.key(fixture.operator.userId, "laptop", at(90));
+    it("a key of a user, unless --user-keys is given", async () => {
+      const userKey = cli.key(fixture.operator.userId, "laptop", at(90));
       pass(2 * DAY);
       putExport();
-      await assertUncertain(mine.id, "other");
-      assert.equal((await find(mine.id, ...STACK, "--user-keys")).management, "none");
+      await assertUncertain(userKey.id, "other");
+      assert.equal((await find(userKey.id, ...STACK, "--user-keys")).management, "none");
     });
 
-    it("if it is the credential itself", async () => {
+    it("the key of the credential", async () => {
       pass(2 * DAY);
       putExport();
       const own = String(fixture.emulator.keys()[0]?.id);
       await assertUncertain(own, "other", "--user-keys");
     });
 
-    it("if a state lists it as a predecessor, whatever its name and onDelete are now", async () => {
-      const before = cli.key(account.id, "renamed", at(90));
+    it("a key that a state lists as a predecessor, whatever the current name and onDelete", async () => {
+      const predecessor = cli.key(account.id, "renamed", at(90));
       pass(2 * DAY);
       putExport({
         onDelete: "revoke",
-        predecessors: [{ id: before.id, expiresAt: String(before.expiresAt) }],
+        predecessors: [{ id: predecessor.id, expiresAt: String(predecessor.expiresAt) }],
       });
-      const { management, heldBy, problems } = await find(before.id, ...STACK);
+      const { management, heldBy, problems } = await find(predecessor.id, ...STACK);
       assert.deepEqual([management, problems], ["left", []]);
       assert.deepEqual(
         heldBy.map(({ as }: Holder) => as),
@@ -275,21 +269,21 @@ describe("cli/keys", () => {
     });
   });
 
-  describe("that a rotation left to their expiry", () => {
-    let before: EmulatedKey;
-    let guessed: EmulatedKey;
+  describe("with keys that a rotation left to expire", () => {
+    let listed: EmulatedKey;
+    let unlisted: EmulatedKey;
     beforeEach(() => {
-      before = cli.key(account.id, uniqueName("ingestor"), at(8));
+      listed = cli.key(account.id, uniqueName("ingestor"), at(8));
       // A rotation with --replace leaves a key that no state lists.
-      guessed = cli.key(account.id, uniqueName("ingestor"), at(20));
+      unlisted = cli.key(account.id, uniqueName("ingestor"), at(20));
       pass(2 * DAY);
-      const predecessors = [{ id: before.id, expiresAt: String(before.expiresAt) }];
+      const predecessors = [{ id: listed.id, expiresAt: String(listed.expiresAt) }];
       putExport({
         ...{ onDelete: "expire", namePrefix: "ingestor", rotateBefore: "14d", predecessors },
       });
     });
 
-    it("are listed alone with --left, with ids, owners and days", async () => {
+    it("lists only these keys with --left, each with its id, owner and days", async () => {
       cli.key(account.id, "by hand");
       const { status, out } = await cli.command("keys", ...STACK, "--left");
       assert.equal(status, 0);
@@ -298,8 +292,8 @@ describe("cli/keys", () => {
         lines.map((line) => line.split(/ {2,}/)),
         [
           ...[
-            [before, "in 5d", "left by shop/prod"] as const,
-            [guessed, "in 17d", "left"] as const,
+            [listed, "in 5d", "left by shop/prod"] as const,
+            [unlisted, "in 17d", "left"] as const,
           ].map(([{ id, displayId, name }, expires, stack]) => [
             ...[id, displayId, name, "ingestor", "event_ingestor", "2d", expires, "-", stack, "-"],
           ]),
@@ -307,8 +301,8 @@ describe("cli/keys", () => {
       );
     });
 
-    it("are no problem when they end", async () => {
-      assert.deepEqual(await problemsOf(before.id, ...STACK), []);
+    it("reports no problem when they expire", async () => {
+      assert.deepEqual(await problemsOf(listed.id, ...STACK), []);
       pass(20 * DAY);
       const { keys, failed } = await json(...STACK, "--fail-on", "expired,expiring,unmanaged");
       assert.deepEqual(
@@ -319,13 +313,13 @@ describe("cli/keys", () => {
       assert.deepEqual((await json(...STACK, "--left")).keys, []);
     });
 
-    it("are listed with the resource that left them, on a terminal", async () => {
+    it("names the resource that left a key, on a terminal", async () => {
       cli.onTerminal(100);
       const { out } = await cli.command("keys", ...STACK, "--left");
       assert.match(
         out,
         new RegExp(
-          `\\n {2}${before.id} sk_\\S+ event_ingestor\\n {2}left to expire by a rotation of ${current.id} in shop/prod\\n`,
+          `\\n {2}${listed.id} sk_\\S+ event_ingestor\\n {2}left to expire by a rotation of ${current.id} in shop/prod\\n`,
         ),
       );
       assert.match(out, /\n {2}left to expire by a rotation, as its name and owner tell\n/);
@@ -333,6 +327,8 @@ describe("cli/keys", () => {
   });
 
   describe("on a terminal", () => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the styles of a terminal
+    const withoutStyles = (text: string) => text.replace(/\u001b\[\d+m/g, "");
     const LONG = "a-service-account-with-a-name-that-no-terminal-has-room-for-beside-others";
     beforeEach(() => {
       const other = cli.account(LONG);
@@ -343,15 +339,11 @@ describe("cli/keys", () => {
     });
 
     for (const columns of [60, 80, 120]) {
-      it(`fit ${columns} columns`, async () => {
+      it(`fits ${columns} columns`, async () => {
         cli.onTerminal(columns);
         const { out } = await cli.command("keys", ...STACK);
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: the styles of a terminal
-        const lines = out.replace(/\u001b\[\d+m/g, "").split("\n");
-        assert.deepEqual(
-          lines.filter((line) => [...line.replace(/[日本語]/g, "xx")].length > columns),
-          [],
-        );
+        const lines = withoutStyles(out).split("\n");
+        assertFits(lines.join("\n").replace(/[日本語]/g, "xx"), columns);
         for (const { id } of fixture.emulator.keys()) {
           assert(
             lines.some((line) => line.startsWith(`  ${id} `)),
@@ -362,11 +354,10 @@ describe("cli/keys", () => {
       });
     }
 
-    it("have their problems below them", async () => {
+    it("shows the problems of a key below it", async () => {
       cli.onTerminal(80);
       const { out } = await cli.command("keys");
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: the styles of a terminal
-      const plain = out.replace(/\u001b\[\d+m/g, "");
+      const plain = withoutStyles(out);
       const found = fixture.emulator.keys().find(({ name }) => name === `${LONG}-key`);
       const { id, displayId } = found ?? {};
       assert(
@@ -380,23 +371,23 @@ ingestor-`),
     });
   });
 
-  it("are one whole line each where no terminal is", async () => {
+  it("prints one line per key, uncut, without a terminal", async () => {
     const key = cli.key(account.id, "n".repeat(300));
     const { out } = await cli.command("keys");
-    const line = out.split("\n").find((one) => one.startsWith(key.id));
+    const line = out.split("\n").find((text) => text.startsWith(key.id));
     assert.equal(
       line?.replace(/ {2,}/g, "|"),
       `${key.id}|${key.displayId}|${"n".repeat(300)}|ingestor|event_ingestor|0s|never|never expires`,
     );
   });
 
-  it("are not cut on a terminal that does not know its width", async () => {
+  it("cuts nothing on a terminal of unknown width", async () => {
     cli.onTerminal(0);
     const { out } = await cli.command("keys");
     assert.match(out, /\ningestor-[0-9a-z]{10} +ingestor +/);
   });
 
-  it("say what they show, and what nobody can see", async () => {
+  it("prints a summary, and which keys are not visible", async () => {
     putExport();
     const { out, err } = await cli.command("keys", ...STACK);
     const { url } = fixture.emulator;
@@ -411,7 +402,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     );
   });
 
-  it("are only the caller's own for anybody but a super_admin user, and say so", async () => {
+  it("warns a caller that is not a super_admin user that it sees only its own keys", async () => {
     const id = cli.useAccount(["super_admin"]);
     const { out, err } = await cli.command("keys");
     assert.match(err, /^warning: the credential belongs to service account .* Only a super_admin/);
@@ -425,7 +416,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     assert.deepEqual([keys.length, seesEveryKey], [1, false]);
   });
 
-  it("print no credential that is used as a name", async () => {
+  it("redacts a credential that is used as a name", async () => {
     cli.key(account.id, fixture.operator.apiKey);
     for (const args of [[], ["--json"], ["--html", "keys.html"]]) {
       const { out } = await cli.command("keys", ...args);
@@ -436,7 +427,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
   });
 
   describe("with --fail-on", () => {
-    it("end with status 1 and name the keys with one of these problems", async () => {
+    it("exits with status 1, and names the keys with one of these problems", async () => {
       // Its super_admin is a problem, too, but not one of these.
       const soon = cli.key(cli.account("root", ["super_admin"]).id, "soon", at(5));
       const { status, err } = await cli.command("keys", "--fail-on", "expired,expiring=7d");
@@ -447,20 +438,20 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       );
     });
 
-    it("end with status 0 if no key has one", async () => {
+    it("exits with status 0 if no key has one of these problems", async () => {
       cli.key(account.id, "soon", at(5));
       const { status, err } = await cli.command("keys", "--fail-on", "expired,expiring=4d");
       assert.deepEqual([status, err], [0, ""]);
     });
 
-    it("add up, if the option is given again", async () => {
+    it("adds up the conditions if it is given again", async () => {
       const { failed } = JSON.parse(
         (await cli.command("keys", "--json", "--fail-on", "no-expiry", "--fail-on", "expired")).out,
       );
       assert.deepEqual(failed, [fixture.emulator.keys()[0]?.id]);
     });
 
-    it("count keys that --left does not show", async () => {
+    it("counts keys that --left does not show", async () => {
       putExport();
       const { status } = await cli.command("keys", ...STACK, "--left", "--fail-on", "no-expiry");
       assert.equal(status, 1);
@@ -475,32 +466,30 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       ["unmanaged", /--fail-on unmanaged needs the stacks of this tenant/],
       ["rotation-due", /--fail-on rotation-due needs the stacks of this tenant/],
     ] as const) {
-      it(`reject "${condition}", and send nothing`, async () => {
-        const { status, err, out } = await cli.command("keys", "--fail-on", condition);
-        assert.deepEqual([status, out], [2, ""]);
-        assert.match(err, message);
+      it(`rejects "${condition}" before any request`, async () => {
+        await cli.assertFails(2, message, "keys", "--fail-on", condition);
         assert.deepEqual(fixture.log, []);
       });
     }
   });
 
-  describe("as a page", () => {
-    it("are written to a file that is new, or with --force", async () => {
+  describe("with --html", () => {
+    it("writes a new file, and overwrites a file only with --force", async () => {
       const first = await cli.command("keys", "--html", "keys.html");
       assert.deepEqual([first.status, first.out], [0, ""]);
       assert.match(first.err, /^keys\.html: 2 API keys, 1 with problems /);
-      cli.write("keys.html", "mine");
+      cli.write("keys.html", "notes");
       fixture.emulator.clearRequests();
       const second = await cli.command("keys", "--html", "keys.html");
       assert.equal(second.status, 3);
       assert.match(second.err, /the file exists\n.*overwrite it with --force/);
-      assert.equal(cli.read("keys.html"), "mine");
+      assert.equal(cli.read("keys.html"), "notes");
       assert.deepEqual(fixture.log, []);
       assert.equal((await cli.command("keys", "--html", "keys.html", "--force")).status, 0);
       assert.match(cli.read("keys.html"), /^<!doctype html>/);
     });
 
-    it("are JSON as well, if that is asked for", async () => {
+    it("prints JSON too with --json", async () => {
       const { out } = await cli.command("keys", "--html", "keys.html", "--json");
       assert.equal(JSON.parse(out).keys.length, 2);
       assert.match(cli.read("keys.html"), new RegExp(current.id));
@@ -512,22 +501,20 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
     [["--left"], /--left needs the stacks of this tenant/],
     [["--stack-export", "-", "-"], /"-" was given more than once/],
   ] as const) {
-    it(`reject ${args.join(" ")}`, async () => {
-      const { status, err } = await cli.command("keys", ...args);
-      assert.equal(status, 2);
-      assert.match(err, message);
+    it(`rejects ${args.join(" ")}`, async () => {
+      await cli.assertFails(2, message, "keys", ...args);
       assert.deepEqual(fixture.log, []);
     });
   }
 
-  it("of another tenant than that of the exports are an error", async () => {
+  it("fails if the exports are of another tenant", async () => {
     putExport();
     cli.environment["FLEXPRICE_API_KEY"] = fixture.emulator.createTenant().apiKey;
-    const { status, err } = await cli.command("keys", ...STACK);
-    assert.equal(status, 3);
-    assert.match(
-      err,
+    await cli.assertFails(
+      3,
       /^Could not compare the tenant with its stacks\.\n.*the exports hold resources of tenant/,
+      "keys",
+      ...STACK,
     );
   });
 });

@@ -4,13 +4,13 @@ import { pathToFileURL } from "node:url";
 import type { BrowserContextOptions, Page } from "playwright-core";
 import type { EmulatedKey, EmulatedUser } from "../../../../provider/emulator";
 import { startBrowser, type TestBrowser } from "../../../support/browser";
-import { DAY } from "../../fixture";
-import { accountResource, exported, keyResource, writtenAt } from "../exported";
+import { DAY, UnitFixture } from "../../fixture";
+import { accountResource, keyResource } from "../exported";
 import { CliFixture } from "../fixture";
 
 const HOSTILE = `<script>document.title = "taken"</script><img src=x onerror="document.title='taken'">"'&`;
 
-describe("the page of cli/keys, in Chromium", () => {
+describe("cli/keys --html in Chromium", () => {
   let cli: CliFixture;
   let chromium: TestBrowser;
   let page: Page;
@@ -23,7 +23,7 @@ describe("the page of cli/keys, in Chromium", () => {
   before(async function () {
     this.timeout(60_000);
     chromium = await startBrowser();
-    cli = await CliFixture.start();
+    cli = CliFixture.on(await UnitFixture.start());
     const at = (days: number) => new Date(cli.server.clock.now + days * DAY);
     const ingestor = cli.account("ingestor");
     const reports = cli.account("reports", ["event_reader"]);
@@ -44,16 +44,14 @@ describe("the page of cli/keys, in Chromium", () => {
       keyResource(keys.current, { onDelete: "expire", rotateBefore: "14d", predecessors }),
       keyResource(keys.hostile, { rotateBefore: "14d" }),
     ];
-    cli.write(
-      "prod.json",
-      writtenAt(exported(resources), new Date(cli.server.clock.now).toISOString()),
-    );
+    cli.writeExport("prod.json", resources);
     await cli.command("keys", "--stack-export", "prod.json", "--html", "keys.html");
     url = pathToFileURL(join(cli.directory, "keys.html")).href;
   });
   after(async () => {
     await chromium?.close();
-    await cli?.close();
+    cli?.close();
+    await cli?.server.stop();
   });
   afterEach(async () => {
     await page.context().close();
@@ -85,15 +83,15 @@ describe("the page of cli/keys, in Chromium", () => {
     assert.equal(await page.getByRole("status").textContent(), `${names.length} of 7 keys`);
   }
 
-  const own = () => String(cli.server.emulator.keys()[0]?.id);
+  const operatorKeyId = () => String(cli.server.emulator.keys()[0]?.id);
   const filter = (label: string) => page.getByRole("combobox", { name: label });
 
-  it("has a row for every key, in the order of their expiry", async () => {
+  it("shows a row per key, ordered by expiry", async () => {
     await open();
     const { dead, soon, left, current, hostile, endless } = keys;
     assert.deepEqual(await shown(), [
       ...[dead, soon, left, current, hostile].map(({ id }) => id),
-      ...[own(), endless.id],
+      ...[operatorKeyId(), endless.id],
     ]);
     const row = page.locator(`[id="${keys.current.id}"]`);
     const texts = await row.getByRole("cell").allInnerTexts();
@@ -108,7 +106,7 @@ describe("the page of cli/keys, in Chromium", () => {
     );
   });
 
-  it("is complete without JavaScript, except for the filters", async () => {
+  it("shows everything without JavaScript, except for the filters", async () => {
     await open({ javaScriptEnabled: false });
     assert.equal((await shown()).length, 7);
     assert.equal(await page.locator("form").isVisible(), false);
@@ -116,7 +114,7 @@ describe("the page of cli/keys, in Chromium", () => {
     assert.equal(await page.locator(".timeline a .mark").count(), 7);
   });
 
-  it("shows names as text, whatever is in them", async () => {
+  it("shows names as text, even if they contain markup", async () => {
     await open();
     const row = page.locator(`[id="${keys.hostile.id}"]`);
     assert.equal(await row.locator("strong").textContent(), HOSTILE);
@@ -126,7 +124,7 @@ describe("the page of cli/keys, in Chromium", () => {
     assert(owner.includes(HOSTILE));
   });
 
-  it("runs no script but its own, even if one gets into it", async () => {
+  it("runs no script but its own, even if another one gets into the page", async () => {
     await open();
     await page.evaluate(`{
       const script = document.createElement("script");
@@ -180,7 +178,9 @@ describe("the page of cli/keys, in Chromium", () => {
     const { dead, soon, left, current, hostile } = keys;
     assert.deepEqual(order, [
       "A #keys",
-      ...[dead.id, soon.id, left.id, current.id, hostile.id, own()].map((id) => `A #${id}`),
+      ...[dead.id, soon.id, left.id, current.id, hostile.id, operatorKeyId()].map(
+        (id) => `A #${id}`,
+      ),
       ...["INPUT text", "SELECT problem", "SELECT owner", "SELECT stack", "BUTTON "],
     ]);
     await page.locator(`a[href="#${keys.current.id}"]`).focus();
@@ -188,7 +188,7 @@ describe("the page of cli/keys, in Chromium", () => {
     await page.waitForFunction(`document.activeElement.id === "${keys.current.id}"`);
   });
 
-  it("leads from the timeline to a key that the filters hide", async () => {
+  it("links the timeline to keys, even if the filters hide them", async () => {
     await open();
     await filter("Owner").selectOption("reports");
     await page.locator(`a[href="#${keys.current.id}"]`).click();
@@ -218,7 +218,7 @@ describe("the page of cli/keys, in Chromium", () => {
     }
   });
 
-  it("tells the state of a key by a shape, not by its colour alone", async () => {
+  it("shows the state of a key by shape, not by colour alone", async () => {
     await open();
     const shapes = await page
       .locator("tbody tr td:first-child use")
@@ -245,7 +245,7 @@ describe("the page of cli/keys, in Chromium", () => {
   }
 
   for (const width of [360, 800, 1200]) {
-    it(`needs no scrolling to the side at ${width} pixels`, async () => {
+    it(`needs no horizontal scrolling at ${width} pixels`, async () => {
       await open({ viewport: { width, height: 800 } });
       const [needed, visible] = await page.evaluate<[number, number]>(
         "[document.documentElement.scrollWidth, innerWidth]",
@@ -275,8 +275,8 @@ const LOW_CONTRAST = `(() => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const backgroundOf = (element) => {
-    for (let one = element; one; one = one.parentElement) {
-      const color = getComputedStyle(one).backgroundColor;
+    for (let parent = element; parent; parent = parent.parentElement) {
+      const color = getComputedStyle(parent).backgroundColor;
       if (!/, 0\\)$/.test(color)) return color;
     }
     return "rgb(255, 255, 255)";

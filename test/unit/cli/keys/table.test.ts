@@ -11,7 +11,7 @@ const ROWS = [
   ["ci", "3h", "ci"],
 ];
 
-describe("cli/table", () => {
+describe("cli/keys/table", () => {
   it("aligns its columns and cuts nothing without a width", () => {
     assert.deepEqual(tableLines(COLUMNS, ROWS), [
       "KEY                        AGE  OWNER",
@@ -33,11 +33,11 @@ describe("cli/table", () => {
     ]);
   });
 
-  it("leaves readable columns where nothing fits", () => {
+  it("keeps columns readable if nothing fits", () => {
     assert.equal(tableLines(COLUMNS, ROWS, 5)[1], "usage…  12d  usage…");
   });
 
-  it("counts the cells that a character takes", () => {
+  it("counts the terminal cells of a character", () => {
     const rows = [
       ["日本語のキー", "1d", "x"],
       ["e\u0301a", "1d", "x"],

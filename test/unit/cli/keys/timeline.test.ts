@@ -12,30 +12,30 @@ function row(days: number | undefined): KeyRow {
   };
 }
 
-/** The slots of keys that expire in so many days, as "label: count". */
+/** The slots of keys that expire in this many days, as "label: count". */
 function slots(...days: (number | undefined)[]): string[] {
   return timelineOf(days.map(row), START).map(({ label, rows }) => `${label}: ${rows.length}`);
 }
 
-describe("cli/keys-timeline", () => {
-  it("has days for what ends within two weeks", () => {
+describe("cli/keys/timeline", () => {
+  it("has a slot per day if all keys expire within two weeks", () => {
     assert.deepEqual(slots(0.5, 2), ["Nov 24: 1", "Nov 25: 0", "Nov 26: 1"]);
     assert.equal(timelineOf([row(0.5)], START)[0]?.title, "until 2026-11-25");
   });
 
-  it("has weeks for keys of ninety days, and months for those of a year", () => {
+  it("has a slot per week for ninety days, and per month for a year", () => {
     const weeks = slots(90);
     assert.deepEqual([weeks.length, weeks[1], weeks.at(-1)], [13, "Dec 1: 0", "Feb 16: 1"]);
     const months = slots(365);
     assert.deepEqual([months.length, months[1], months.at(-1)], [13, "Dec 24: 0", "Nov 19: 1"]);
   });
 
-  it("puts what expires much later into one slot", () => {
+  it("puts keys that expire much later into one slot", () => {
     const found = slots(3, 10_000);
     assert.deepEqual([found.length, found[0], found.at(-1)], [15, "Nov 24: 1", "later: 1"]);
   });
 
-  it("has places for expired keys and for those that never expire, only if there are some", () => {
+  it("has slots for expired and endless keys only if such keys exist", () => {
     assert.deepEqual(slots(-1, 0, undefined), ["expired: 2", "never: 1"]);
     assert.deepEqual(slots(1), ["Nov 24: 0", "Nov 25: 1"]);
   });
@@ -47,7 +47,7 @@ describe("cli/keys-timeline", () => {
     assert.equal(found.length, 801);
   });
 
-  it("shows times to the minute, in UTC", () => {
+  it("formats times to the minute, in UTC", () => {
     assert.equal(minuteOf("2026-11-27T13:30:27.303268221+01:00"), "2026-11-27 12:30 UTC");
     assert.equal(minuteOf("yesterday"), "?");
   });

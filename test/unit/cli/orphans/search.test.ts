@@ -23,7 +23,7 @@ const KEY: Key = {
 };
 
 // Cases with unusual servers and clocks; the others are in orphans.test.ts.
-describe("cli/orphans-search", () => {
+describe("cli/orphans/search", () => {
   const find = (criteria: Partial<OrphanCriteria>) =>
     findOrphans({
       accounts: [ACCOUNT],
@@ -48,44 +48,56 @@ describe("cli/orphans-search", () => {
     assert.equal(found?.owner.isArchived, false);
   });
 
-  it("skips what has no readable time as too young", () => {
+  it("skips as too young what has no readable time", () => {
     assert.deepEqual([...find({}).skipped], [["young", 1]]);
     const { skipped } = find({ keys: [{ ...KEY, created_at: "yesterday" }] });
     assert.deepEqual(Object.fromEntries(skipped), { young: 1, inUse: 1 });
   });
 
-  it("counts anything of the minimum age or older", () => {
+  it("finds keys of exactly the minimum age", () => {
     const keysOfAge = (ms: number) =>
       ids(find({ keys: [{ ...KEY, created_at: new Date(START - ms).toISOString() }] }).keys);
     assert.deepEqual(keysOfAge(DAY), [KEY.id]);
     assert.deepEqual(keysOfAge(DAY - 1), []);
   });
 
-  describe("skips as left to expire", () => {
-    const [one, other] = [uniqueName("ci"), uniqueName("ci")];
-    const auto = [other, "ci"];
-    const notReadable: string[] = [];
+  describe("left to expire:", () => {
+    const unique = uniqueName("ci");
+    /** Of a successor that the provider named. */
+    const automatic = [uniqueName("ci"), "ci"];
+    const unreadable: string[] = [];
     for (const [what, name, names, isLeft, more = {}] of [
-      ["a key of the same name", "ci", ["ci", "logical"], true],
-      ["no key of another name", "another", ["ci", "logical"], false],
-      ["a key with another unique name of the prefix", one, auto, true],
-      ["no key with a unique name of another prefix", uniqueName("cicd"), auto, false],
-      ["no key whose name only begins like the prefix", "ci-prod", auto, false],
-      ["a key that an older release named as the prefix", "ci", auto, true],
-      ["a key with a unique name of what the program names it now", one, ["CI bot", "ci"], true],
-      ["any key, if the name of its successor is not readable", "any", notReadable, true],
-      ["no key without an expiry", "any", notReadable, false, { expires_at: null }],
-      ["no key of another owner", "ci", ["ci"], false, { user_id: "user_b" }],
+      ["skips a key of the same name", "ci", ["ci", "logical"], true],
+      ["keeps a key of another name", "another", ["ci", "logical"], false],
+      ["skips a key with another unique name of the prefix", unique, automatic, true],
+      ["keeps a key with a unique name of another prefix", uniqueName("cicd"), automatic, false],
+      ["keeps a key whose name only begins like the prefix", "ci-prod", automatic, false],
+      ["skips a key that an older release named as the prefix", "ci", automatic, true],
       [
-        "a key of any owner, if the owner is not readable",
+        "skips a key with a unique name of the program's current name",
+        unique,
+        ["CI bot", "ci"],
+        true,
+      ],
+      ["skips any key if the name of its successor is not readable", "any", unreadable, true],
+      ["keeps a key without an expiry", "any", unreadable, false, { expires_at: null }],
+      ["keeps a key of another owner", "ci", ["ci"], false, { user_id: "user_b" }],
+      [
+        "skips a key of any owner if the owner is not readable",
         "ci",
         ["ci"],
         true,
         { user_id: "user_b", ownerId: undefined },
       ],
-      ["no key of a resource that revokes it", "ci", ["ci"], false, { leavesPredecessor: false }],
       [
-        "a key that a state lists as a predecessor, whatever its name and onDelete are now",
+        "keeps a key of a resource that revokes it",
+        "ci",
+        ["ci"],
+        false,
+        { leavesPredecessor: false },
+      ],
+      [
+        "skips a key that a state lists as a predecessor, whatever its current name and onDelete",
         ...["another", ["ci"], true, { leavesPredecessor: false, predecessors: [KEY.id] }],
       ],
     ] as [string, string, string[], boolean, (Partial<Key> & Partial<KnownObject>)?][]) {
@@ -109,39 +121,44 @@ describe("cli/orphans-search", () => {
     }
   });
 
-  describe("skips as pending", () => {
+  describe("pending:", () => {
     const both = [OLD_ACCOUNT.id, KEY.id];
     const anything = { id: undefined, names: [], roles: undefined, ownerId: undefined };
     const account = { kind: "account", names: ["ci"], roles: ["b", "a"] } as const;
     const key = { kind: "key", names: ["ci"], ownerId: OLD_ACCOUNT.id } as const;
     const unique = uniqueName("ci");
     for (const [what, pending, name, skipped] of [
-      ["an account by unique name and roles, with its keys", account, unique, both],
-      ["an account by name and roles", account, "ci", both],
-      ["no account of another name", account, "ci-prod", []],
-      ["no account with other roles", { ...account, roles: ["a"] }, unique, []],
-      ["any account, if nothing is readable", { kind: "account" }, "x", both],
+      ["skips an account by unique name and roles, with its keys", account, unique, both],
+      ["skips an account by name and roles", account, "ci", both],
+      ["keeps an account of another name", account, "ci-prod", []],
+      ["keeps an account with other roles", { ...account, roles: ["a"] }, unique, []],
+      ["skips any account if nothing is readable", { kind: "account" }, "x", both],
       [
-        "no account with other roles, whatever its name",
+        "keeps an account with other roles, whatever its name",
         { ...account, names: [], roles: [] },
         "x",
         [],
       ],
-      ["an account by id", { kind: "account", id: OLD_ACCOUNT.id }, "x", both],
-      ["no account with another id", { ...account, id: "user_b" }, unique, []],
-      ["a key by unique name and owner, and so its account", key, unique, both],
-      ["a key by name and owner", key, "ci", both],
+      ["skips an account by id", { kind: "account", id: OLD_ACCOUNT.id }, "x", both],
+      ["keeps an account with another id", { ...account, id: "user_b" }, unique, []],
+      ["skips a key by unique name and owner, and so its account", key, unique, both],
+      ["skips a key by name and owner", key, "ci", both],
       [
-        "a key of any owner, if the owner is not readable",
+        "skips a key of any owner if the owner is not readable",
         { ...key, ownerId: undefined },
         unique,
         both,
       ],
-      ["no key of another owner", { ...key, ownerId: "user_b" }, unique, []],
-      ["only the owner of a key of another prefix", key, uniqueName("cicd"), [OLD_ACCOUNT.id]],
-      ["any key, if nothing is readable", { kind: "key" }, "x", both],
-      ["a key by id", { kind: "key", id: KEY.id }, "x", both],
-      ["no key with another id", { kind: "key", id: "secret_b", names: ["x"] }, "x", []],
+      ["keeps a key of another owner", { ...key, ownerId: "user_b" }, unique, []],
+      [
+        "skips only the owner of a key of another prefix",
+        key,
+        uniqueName("cicd"),
+        [OLD_ACCOUNT.id],
+      ],
+      ["skips any key if nothing is readable", { kind: "key" }, "x", both],
+      ["skips a key by id", { kind: "key", id: KEY.id }, "x", both],
+      ["keeps a key with another id", { kind: "key", id: "secret_b", names: ["x"] }, "x", []],
     ] as [string, Pick<PendingObject, "kind"> & Partial<PendingObject>, string, string[]][]) {
       it(what, () => {
         const found = find({
@@ -162,7 +179,7 @@ describe("cli/orphans-search", () => {
     }
   });
 
-  it("skips expired keys that are young or pending, too", () => {
+  it("skips expired keys that are young or pending", () => {
     const keys = [{ ...KEY, expires_at: new Date(START - 1).toISOString() }];
     const reasons = (criteria: Partial<OrphanCriteria>) => [
       ...find({ accounts: [], keys, expired: true, ...criteria }).skipped.keys(),

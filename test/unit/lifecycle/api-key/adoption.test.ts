@@ -7,6 +7,7 @@ import {
   type KeyInputs,
   type KeyState,
   type ProviderProcess,
+  reasons,
   START,
   UNKNOWN,
   UnitFixture,
@@ -14,54 +15,51 @@ import {
 
 const ROLES = ["event_reader", "event_ingestor"];
 
-describe("resources/api-key-adoption", () => {
+describe("ApiKeyProvider.create with adopt", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   let account: string;
   let tenantId: string;
-  let theirs: EmulatedKey;
-  beforeEach(async () => {
-    process = fixture.process();
+  let existing: EmulatedKey;
+  beforeEach(() => {
+    provider = fixture.process();
     tenantId = fixture.operator.tenantId;
-    account = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
-    const { environmentId } = fixture.operator;
-    theirs = fixture.emulator.createKey(account, environmentId, { name: "k" });
+    account = fixture.addAccount({ name: "ci", roles: ROLES }).id;
+    existing = fixture.addKey(account, { name: "k" });
   });
-  const adopting = (more: Partial<KeyInputs> = {}): KeyInputs => ({
+
+  const adoptOf = ({ id, value }: EmulatedKey) => ({ id, apiKey: value });
+  const inputs = (overrides: Partial<KeyInputs> = {}): KeyInputs => ({
     name: "k",
     type: "private_key",
     serviceAccountId: account,
-    adopt: { id: theirs.id, apiKey: theirs.value },
-    ...more,
+    adopt: adoptOf(existing),
+    ...overrides,
   });
-  const refusal = async (more: Partial<KeyInputs>) => {
-    const { failures } = await process.keys.check({}, adopting(more));
-    const error = await failureOf(process.keys.create(adopting(more)), "refused");
-    assert.deepEqual(
-      failures?.map(({ reason }) => reason),
-      [`adopt: ${error.message}`],
-    );
-    assert.equal(
-      error.operation,
-      `adopt API key "${more.name ?? "k"}" (${more.adopt?.id ?? theirs.id})`,
-    );
-    assert(!error.message.includes(theirs.value));
+  const adopt = async (overrides: Partial<KeyInputs> = {}) =>
+    (await provider.keys.create(inputs(overrides))).outs as KeyState;
+  /** The reason of create and check, which both reject the inputs without a write. */
+  const rejection = async (overrides: Partial<KeyInputs>) => {
+    const checked = await provider.keys.check({}, inputs(overrides));
+    const error = await failureOf(provider.keys.create(inputs(overrides)), "refused");
+    assert.deepEqual(reasons(checked), [`adopt: ${error.message}`]);
+    const { name, adopt } = inputs(overrides);
+    assert.equal(error.operation, `adopt API key "${name}" (${adopt?.id})`);
+    assert(!error.message.includes(existing.value));
     assert.deepEqual(fixture.writes, []);
     return error.reason;
   };
 
-  it("takes a key over without a write, and keeps no second copy of it", async () => {
-    const { id, outs } = await process.keys.create(adopting({ onDelete: "revoke" }));
-    const { createdAt, ...rest } = outs as KeyState;
-    assert.equal(id, theirs.id);
-    assert.deepEqual(rest, {
+  it("takes the key without a write, and keeps its value only once", async () => {
+    const { createdAt, ...state } = await adopt({ onDelete: "revoke" });
+    assert.deepEqual(state, {
       name: "k",
       type: "private_key",
       serviceAccountId: account,
       onDelete: "revoke",
-      adoptedId: theirs.id,
-      apiKey: theirs.value,
-      displayId: theirs.displayId,
+      adoptedId: existing.id,
+      apiKey: existing.value,
+      displayId: existing.displayId,
       roles: ["event_ingestor", "event_reader"],
       userId: account,
       userType: "service_account",
@@ -69,135 +67,128 @@ describe("resources/api-key-adoption", () => {
     });
     assert.match(createdAt, /^2026-11-24T08:00:00\.\d+Z$/);
     assert.deepEqual(fixture.writes, []);
-    assert(process.managed.has(id));
+    assert(provider.managed.has(existing.id));
   });
 
-  it("is foreseen by a preview as far as it is known: all but its owner has to be", async () => {
-    const wrong = { id: "secret_nope", apiKey: theirs.value };
-    const failing = async (more: object, olds: object = {}) =>
-      (await process.keys.check(olds, adopting({ adopt: wrong, ...more }))).failures?.length;
-    assert.equal(await failing({}), 1);
-    assert.equal(await failing({ serviceAccountId: UNKNOWN }), 1);
-    assert.deepEqual(
-      (await process.keys.check({}, adopting({ serviceAccountId: UNKNOWN }))).failures,
-      [],
-    );
-    assert.equal(await failing({ name: UNKNOWN }), 0);
-    assert.equal(await failing({ adopt: { ...wrong, apiKey: UNKNOWN } }), 0);
-    assert.equal(await failing({ name: "other" }, adopting({ adopt: wrong })), 0);
-    process = fixture.process({ preflight: false });
-    assert.equal(await failing({}), 0);
+  it("takes a key of the caller", async () => {
+    const { userId } = fixture.operator;
+    const callersKey = fixture.addKey(userId, { name: "own" });
+    const { state } = await createKey(provider, { name: "own", adopt: adoptOf(callersKey) });
+    assert.equal(state.userId, userId);
   });
 
-  it("takes over a key of the caller itself", async () => {
-    const { environmentId, userId } = fixture.operator;
-    const own = fixture.emulator.createKey(userId, environmentId, { name: "own" });
-    const { outs } = await createKey(process, {
-      name: "own",
-      adopt: { id: own.id, apiKey: own.value },
-    }).then(({ state }) => ({ outs: state }));
-    assert.equal(outs.userId, userId);
-  });
-
-  it("takes a lifetime of the program for that of successors", async () => {
-    const { environmentId } = fixture.operator;
+  it("accepts expiresIn for a key with an expiry, and applies it to the successors", async () => {
     const expiresAt = new Date(START + DAY);
-    const ending = fixture.emulator.createKey(account, environmentId, { name: "k", expiresAt });
-    const { outs } = await process.keys.create(
-      adopting({ expiresIn: "90d", adopt: { id: ending.id, apiKey: ending.value } }),
-    );
-    assert.deepEqual(
-      [(outs as KeyState).expiresIn, Date.parse((outs as KeyState).expiresAt ?? "")],
-      ["90d", expiresAt.getTime()],
-    );
+    const expiring = fixture.addKey(account, { name: "k", expiresAt });
+    const state = await adopt({ expiresIn: "90d", adopt: adoptOf(expiring) });
+    assert.equal(state.expiresIn, "90d");
+    assert.equal(Date.parse(state.expiresAt ?? ""), expiresAt.getTime());
   });
 
-  it("makes a resource that held the key before let go of it, in this run and a later one", async () => {
-    const { id, outs } = await process.keys.create(adopting());
-    const state = outs as KeyState;
-    // Under its old name.
-    await process.keys.delete(id, { ...state, namePrefix: "before" });
-    assert.deepEqual(process.warnings, [
+  it("keeps the key if the resource that had it before is deleted, in this run and a later one", async () => {
+    const state = await adopt();
+    const formerState = { ...state, namePrefix: "former logical name" };
+    const { id } = existing;
+    await provider.keys.delete(id, formerState);
+    assert.deepEqual(provider.warnings, [
       `API key "k" (${id}) is not deleted: another resource of the program adopts it, and manages it from now on. To rename a resource, use an alias.`,
     ]);
-    process = fixture.process();
-    await process.keys.check(adopting(), adopting());
-    await process.keys.diff(id, state, adopting());
-    await process.keys.delete(id, { ...state, namePrefix: "before" });
+    provider = fixture.process();
+    await provider.keys.check(inputs(), inputs());
+    await provider.keys.diff(id, state, inputs());
+    await provider.keys.delete(id, formerState);
     assert.deepEqual(fixture.writes, []);
   });
 
-  it("keeps no key alive that the program has ceased to adopt, or replaces", async () => {
-    const state = (await process.keys.create(adopting())).outs as KeyState;
-    const { adopt: _, ...own } = adopting();
-    for (const news of [own, adopting({ name: "other" })]) {
-      process = fixture.process();
-      await process.keys.check(adopting(), news);
-      await process.keys.diff(theirs.id, { ...state, adoptedId: "secret_before" }, news);
-      await process.keys.delete(theirs.id, state);
+  it("does not keep a key that the program replaces or no longer adopts", async () => {
+    const state = await adopt();
+    const { id } = existing;
+    const { adopt: _, ...withoutAdopt } = inputs();
+    for (const news of [withoutAdopt, inputs({ name: "other" })]) {
+      provider = fixture.process();
+      await provider.keys.check(inputs(), news);
+      await provider.keys.diff(id, { ...state, adoptedId: "secret_of_predecessor" }, news);
+      await provider.keys.delete(id, state);
     }
-    const revoked = `DELETE /secrets/api/keys/${theirs.id}`;
-    assert.deepEqual(fixture.writes, [revoked, revoked]);
+    const revocation = `DELETE /secrets/api/keys/${id}`;
+    assert.deepEqual(fixture.writes, [revocation, revocation]);
   });
 
-  it("refuses a key that is managed already", async () => {
-    await process.keys.create(adopting());
-    assert.equal(await refusal({}), "a resource of this stack manages it already");
+  it("is checked in a preview if only the owner is unknown, and the key is new", async () => {
+    const wrong = { id: "secret_nope", apiKey: existing.value };
+    const failures = async (overrides: object, olds: object = {}) =>
+      reasons(await provider.keys.check(olds, inputs({ adopt: wrong, ...overrides }))).length;
+    assert.equal(await failures({}), 1);
+    assert.equal(await failures({ serviceAccountId: UNKNOWN }), 1);
+    const valid = inputs({ serviceAccountId: UNKNOWN });
+    assert.deepEqual(reasons(await provider.keys.check({}, valid)), []);
+    assert.equal(await failures({ name: UNKNOWN }), 0);
+    assert.equal(await failures({ adopt: { ...wrong, apiKey: UNKNOWN } }), 0);
+    assert.equal(await failures({ name: "other" }, inputs({ adopt: wrong })), 0);
+    provider = fixture.process({ preflight: false });
+    assert.equal(await failures({}), 0);
   });
 
-  it("refuses a value that the server does not accept", async () => {
-    const apiKey = "sk_01M85FAKMEBXGA1EGXE598V40Z";
-    const answer = await refusal({ adopt: { id: theirs.id, apiKey } });
-    assert.match(answer, /^the server does not accept the given apiKey \(401\)/);
-    fixture.emulator.revokeKey(theirs.id);
-    assert.equal(await refusal({}), answer);
+  it("rejects a key that another resource of the stack manages", async () => {
+    await adopt();
+    assert.equal(await rejection({}), "a resource of this stack manages it already");
   });
 
-  it("refuses a value that acts for somebody else", async () => {
-    const other = fixture.emulator.createAccount(tenantId, { roles: ROLES }).id;
+  it("rejects values that the server does not accept", async () => {
+    const invalid = await rejection({
+      adopt: { id: existing.id, apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" },
+    });
+    assert.match(invalid, /^the server does not accept the given apiKey \(401\)/);
+    fixture.emulator.revokeKey(existing.id);
+    assert.equal(await rejection({}), invalid);
+  });
+
+  it("rejects the key of another account", async () => {
+    const otherAccount = fixture.addAccount({ roles: ROLES }).id;
     assert.equal(
-      await refusal({ serviceAccountId: other }),
-      `the given apiKey acts for ${account}, but the program asks for a key of ${other}`,
+      await rejection({ serviceAccountId: otherAccount }),
+      `the given apiKey acts for ${account}, but the program asks for a key of ${otherAccount}`,
     );
   });
 
-  it("refuses an id that the owner has not in this environment", async () => {
-    const none = `${account} has no key with this id among those that the credential sees in its environment`;
-    assert.equal(await refusal({ adopt: { id: "secret_nope", apiKey: theirs.value } }), none);
-    const elsewhere = fixture.emulator.createEnvironment(tenantId, "Other");
-    const far = fixture.emulator.createKey(account, elsewhere, { name: "k" });
-    assert.equal(await refusal({ adopt: { id: far.id, apiKey: far.value } }), none);
+  it("rejects an id that is missing or of another environment", async () => {
+    const reason = `${account} has no key with this id among those that the credential sees in its environment`;
+    assert.equal(await rejection({ adopt: { id: "secret_nope", apiKey: existing.value } }), reason);
+    const otherEnvironment = fixture.emulator.createEnvironment(tenantId, "Other");
+    const otherEnvironmentKey = fixture.emulator.createKey(account, otherEnvironment, {
+      name: "k",
+    });
+    assert.equal(await rejection({ adopt: adoptOf(otherEnvironmentKey) }), reason);
   });
 
-  it("refuses the value of another key of the same owner", async () => {
-    const { environmentId } = fixture.operator;
-    const second = fixture.emulator.createKey(account, environmentId, { name: "k" });
+  it("rejects the value of another key of the same account", async () => {
+    const otherKey = fixture.addKey(account, { name: "k" });
     assert.equal(
-      await refusal({ adopt: { id: theirs.id, apiKey: second.value } }),
-      `the given apiKey is not this key: its display id would be ${second.displayId}, this key's is ${theirs.displayId}`,
+      await rejection({ adopt: { id: existing.id, apiKey: otherKey.value } }),
+      `the given apiKey is not this key: its display id would be ${otherKey.displayId}, this key's is ${existing.displayId}`,
     );
   });
 
-  it("refuses what the program describes otherwise, all of it at once", async () => {
+  it("rejects inputs that differ from the key, and names all of them", async () => {
     const expiresAt = "2030-06-01T12:00:00Z";
     assert.equal(
-      await refusal({ name: "k2", type: "publishable_key", expiresAt }),
+      await rejection({ name: "k2", type: "publishable_key", expiresAt }),
       `its name is "k", but the program asks for "k2"; its type is private_key, but the program asks for publishable_key; it expires never, but the program asks for ${expiresAt}`,
     );
     assert.equal(
-      await refusal({ expiresIn: "90d" }),
+      await rejection({ expiresIn: "90d" }),
       "it expires never, but the program asks for in 90d",
     );
-    fixture.emulator.expireKey(theirs.id, new Date(START + DAY));
+    fixture.emulator.expireKey(existing.id, new Date(START + DAY));
     assert.equal(
-      await refusal({}),
+      await rejection({}),
       "it expires 2026-11-25T08:00:00Z, but the program asks for no expiry",
     );
   });
 
-  it("is not decided by a server in trouble", async () => {
-    await process.connection.caller();
-    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before");
-    await failureOf(process.keys.create(adopting()), "forbidden");
+  it("fails with the server's error if the key cannot be checked", async () => {
+    await provider.connection.caller();
+    fixture.respondWith(403, { body: { message: "no" } });
+    await failureOf(provider.keys.create(inputs()), "forbidden");
   });
 });

@@ -22,22 +22,24 @@ const KEY = "adopt.apiKey: must be the key itself, without white space or a line
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
-describe("lifecycle/api-key: check", () => {
+describe("ApiKeyProvider.check", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   beforeEach(() => {
-    process = fixture.process();
+    provider = fixture.process();
   });
 
   const check = (news: object, olds: object = {}) =>
-    process.keys.check(olds, news as unknown as KeyInputs);
+    provider.keys.check(olds, news as unknown as KeyInputs);
 
-  it("gives back the inputs with the default type, without __provider", async () => {
+  const reasonsFor = async (news: object, olds?: object) => reasons(await check(news, olds));
+
+  it("returns the inputs with the default type, and without __provider", async () => {
     assert.deepEqual(await check({ name: "k", __provider: PROVIDER }), {
       inputs: { name: "k", type: "private_key" },
       failures: [],
     });
-    const { id } = fixture.emulator.createAccount(fixture.operator.tenantId, {
+    const { id } = fixture.addAccount({
       roles: ["event_reader"],
     });
     const inputs = {
@@ -53,203 +55,187 @@ describe("lifecycle/api-key: check", () => {
     assert.deepEqual(await check(inputs), { inputs, failures: [] });
   });
 
-  describe("accepts", () => {
-    const accepted: Record<string, object> = {
-      "an instant to come": { expiresAt: at(1) },
-      "an instant in another zone": { expiresAt: "2030-06-01T12:00:00+05:30" },
-      "an instant to the nanosecond": { expiresAt: "2030-06-01T12:00:00.123456789Z" },
-      "a long name": { name: "x".repeat(5_000) },
-      "no name": { name: undefined },
-      "a prefix of any length": { name: undefined, namePrefix: "x".repeat(5_000) },
-      "a prefix with white space around and within": { name: undefined, namePrefix: " a\n\tb " },
-      "a map without triggers": { rotationTriggers: {} },
-      "rotation just within the lifetime": { expiresIn: "1d", rotateBefore: "23h" },
-      "rotation just before an instant": { expiresAt: at(DAY + 1), rotateBefore: "1d" },
-      "expire with an instant": { onDelete: "expire", expiresAt: at(DAY) },
-      "adoption of a key to come": { adopt: { ...ADOPT, apiKey: UNKNOWN } },
-    };
-    for (const [what, inputs] of Object.entries(accepted)) {
-      it(what, async () => assert.deepEqual(reasons(await check({ name: "k", ...inputs })), []));
-    }
-  });
-
-  describe("refuses", () => {
-    const refused: Record<string, [inputs: object, ...reasons: string[]]> = {
-      "a name that is no text": [{ name: 7 }, "name: must be a string"],
-      "an empty prefix": [{ namePrefix: "" }, BLANK_PREFIX],
-      "a blank prefix": [{ namePrefix: " \n" }, BLANK_PREFIX],
-      "a prefix with NUL": [{ namePrefix: "a\0" }, BLANK_PREFIX],
-      "a prefix that is no text": [{ namePrefix: 7 }, BLANK_PREFIX],
-      "a prefix that ends in half a character": [
-        { namePrefix: "a\ud83d" },
-        "namePrefix: must be well-formed Unicode",
-      ],
-      "an empty name": [{ name: "" }, BLANK],
-      "a blank name": [{ name: " \n" }, BLANK],
-      "a name with NUL": [{ name: "a\0" }, BLANK],
-      "half a character": [{ name: "a\ud83d" }, "name: must be well-formed Unicode"],
-      "an owner that is no account": [
-        { serviceAccountId: "secret_1" },
-        'serviceAccountId: must be the id of a service account ("user_…"); getServiceAccount({ name }) looks one up by its name',
-      ],
-      "another type": [{ type: "integration" }, "type: must be private_key or publishable_key"],
-      "a date": [{ expiresAt: "2030-06-01" }, INSTANT],
-      "an instant without a zone": [{ expiresAt: "2030-06-01T12:00:00" }, INSTANT],
-      "an instant without seconds": [{ expiresAt: "2030-06-01T12:00Z" }, INSTANT],
-      "a day that does not exist": [{ expiresAt: "2030-02-30T12:00:00Z" }, INSTANT],
-      "words for an instant": [{ expiresAt: "next year" }, INSTANT],
-      "an instant that has come": [
-        { expiresAt: at(0) },
-        `expiresAt: has passed (now ${at(0)}): set a later instant`,
-      ],
-      "a lifetime without a unit": [{ expiresIn: "90" }, `expiresIn: ${LIFETIME}`],
-      "a lifetime of nothing": [{ expiresIn: "0d" }, "expiresIn: must be longer than 0"],
-      "a lifetime as a number": [{ expiresIn: 90 }, `expiresIn: ${LIFETIME}`],
-      "both an instant and a lifetime": [
-        { expiresIn: "90d", expiresAt: at(DAY) },
-        "expiresIn: cannot be combined with expiresAt: set one of them",
-      ],
-      "rotation in other words": [
-        { expiresIn: "90d", rotateBefore: "soon" },
-        `rotateBefore: ${LIFETIME}`,
-      ],
-      "rotation without an expiry": [
-        { rotateBefore: "14d" },
-        "rotateBefore: needs an expiry to count back from: set expiresIn or expiresAt",
-      ],
-      "rotation as long as the lifetime": [{ expiresIn: "1d", rotateBefore: "24h" }, TOO_LONG],
-      "rotation as long as until the instant": [
-        { expiresAt: at(DAY), rotateBefore: "1d" },
-        TOO_NEAR,
-      ],
-      "triggers that are no map": [
-        { rotationTriggers: "1" },
-        "rotationTriggers: must be a map of strings",
-      ],
-      "a trigger that is no text": [
-        { rotationTriggers: { release: 1 } },
-        "rotationTriggers.release: must be a string",
-      ],
-      "another end": [{ onDelete: "keep" }, 'onDelete: must be "revoke" or "expire"'],
-      "expire without an expiry": [
-        { onDelete: "expire" },
-        'onDelete: "expire" needs an expiry, or the key would never expire: set expiresIn or expiresAt',
-      ],
-      "adoption by id alone": [
-        { adopt: "secret_1" },
-        "adopt: must hold the id and the apiKey of an existing key",
-      ],
-      "adoption without the key": [{ adopt: { id: "secret_1" } }, KEY],
-      "adoption with the line break of a file": [
-        { adopt: { ...ADOPT, apiKey: `${ADOPT.apiKey}\n` } },
-        KEY,
-      ],
-      "adoption by an abbreviated key": [{ adopt: { ...ADOPT, apiKey: "sk_01\u2026NP" } }, KEY],
-      "adoption of what is no key": [
-        { adopt: { ...ADOPT, id: "user_1" } },
-        'adopt.id: must be the id of an API key ("secret_…")',
-      ],
-      "an empty connection": [{ connection: "" }, "connection: must name a connection"],
-      "what it does not know": [
-        { expires: "90d" },
-        'unknown property expires. Did you mean "expiresAt"?',
-      ],
-      "several things at once": [
-        { name: "", type: "x" },
-        BLANK,
-        "type: must be private_key or publishable_key",
-      ],
-    };
-    for (const [what, [inputs, ...expected]] of Object.entries(refused)) {
-      it(what, async () => {
-        assert.deepEqual(reasons(await check({ name: "k", ...inputs })), expected);
-      });
-    }
-
-    it("never with the key to adopt in the reason", async () => {
-      const adopt = { ...ADOPT, apiKey: "an-odd-secret-key", more: 1 };
-      const inputs = { name: "k", adopt, onDelete: adopt.apiKey };
-      assert.deepEqual(reasons(await check(inputs)), [
-        'onDelete: must be "revoke" or "expire"',
-        "adopt: must hold the id and the apiKey of an existing key",
-      ]);
+  const valid: Record<string, object> = {
+    "a future expiry": { expiresAt: at(1) },
+    "an expiry in another time zone": { expiresAt: "2030-06-01T12:00:00+05:30" },
+    "an expiry with nanoseconds": { expiresAt: "2030-06-01T12:00:00.123456789Z" },
+    "a long name": { name: "x".repeat(5_000) },
+    "no name": { name: undefined },
+    "a prefix of any length": { name: undefined, namePrefix: "x".repeat(5_000) },
+    "a prefix that contains white space": { name: undefined, namePrefix: " a\n\tb " },
+    "empty rotation triggers": { rotationTriggers: {} },
+    "a rotation just within the lifetime": { expiresIn: "1d", rotateBefore: "23h" },
+    "a rotation just before the expiry": { expiresAt: at(DAY + 1), rotateBefore: "1d" },
+    "onDelete expire with an expiry": { onDelete: "expire", expiresAt: at(DAY) },
+    "adopt with an unknown value of the key": { adopt: { ...ADOPT, apiKey: UNKNOWN } },
+  };
+  for (const [title, inputs] of Object.entries(valid)) {
+    it(`accepts ${title}`, async () => {
+      assert.deepEqual(await reasonsFor({ name: "k", ...inputs }), []);
     });
+  }
+
+  const invalid: Record<string, [inputs: object, ...reasons: string[]]> = {
+    "a name that is a number": [{ name: 7 }, "name: must be a string"],
+    "an empty prefix": [{ namePrefix: "" }, BLANK_PREFIX],
+    "a blank prefix": [{ namePrefix: " \n" }, BLANK_PREFIX],
+    "a prefix with NUL": [{ namePrefix: "a\0" }, BLANK_PREFIX],
+    "a prefix that is a number": [{ namePrefix: 7 }, BLANK_PREFIX],
+    "a prefix with half a surrogate pair": [
+      { namePrefix: "a\ud83d" },
+      "namePrefix: must be well-formed Unicode",
+    ],
+    "an empty name": [{ name: "" }, BLANK],
+    "a blank name": [{ name: " \n" }, BLANK],
+    "a name with NUL": [{ name: "a\0" }, BLANK],
+    "a name with half a surrogate pair": [{ name: "a\ud83d" }, "name: must be well-formed Unicode"],
+    "an owner that is not an account": [
+      { serviceAccountId: "secret_1" },
+      'serviceAccountId: must be the id of a service account ("user_…"); getServiceAccount({ name }) looks one up by its name',
+    ],
+    "an unknown type": [{ type: "integration" }, "type: must be private_key or publishable_key"],
+    "an expiry that is a date": [{ expiresAt: "2030-06-01" }, INSTANT],
+    "an expiry without a time zone": [{ expiresAt: "2030-06-01T12:00:00" }, INSTANT],
+    "an expiry without seconds": [{ expiresAt: "2030-06-01T12:00Z" }, INSTANT],
+    "an expiry on a day that does not exist": [{ expiresAt: "2030-02-30T12:00:00Z" }, INSTANT],
+    "an expiry in words": [{ expiresAt: "next year" }, INSTANT],
+    "an expiry that has passed": [
+      { expiresAt: at(0) },
+      `expiresAt: has passed (now ${at(0)}): set a later instant`,
+    ],
+    "a lifetime without a unit": [{ expiresIn: "90" }, `expiresIn: ${LIFETIME}`],
+    "a lifetime of zero": [{ expiresIn: "0d" }, "expiresIn: must be longer than 0"],
+    "a lifetime that is a number": [{ expiresIn: 90 }, `expiresIn: ${LIFETIME}`],
+    "both an expiry and a lifetime": [
+      { expiresIn: "90d", expiresAt: at(DAY) },
+      "expiresIn: cannot be combined with expiresAt: set one of them",
+    ],
+    "a rotation time in words": [
+      { expiresIn: "90d", rotateBefore: "soon" },
+      `rotateBefore: ${LIFETIME}`,
+    ],
+    "a rotation time without an expiry": [
+      { rotateBefore: "14d" },
+      "rotateBefore: needs an expiry to count back from: set expiresIn or expiresAt",
+    ],
+    "a rotation time as long as the lifetime": [{ expiresIn: "1d", rotateBefore: "24h" }, TOO_LONG],
+    "a rotation time as long as the time until the expiry": [
+      { expiresAt: at(DAY), rotateBefore: "1d" },
+      TOO_NEAR,
+    ],
+    "rotation triggers that are a string": [
+      { rotationTriggers: "1" },
+      "rotationTriggers: must be a map of strings",
+    ],
+    "a rotation trigger that is a number": [
+      { rotationTriggers: { release: 1 } },
+      "rotationTriggers.release: must be a string",
+    ],
+    "an unknown onDelete": [{ onDelete: "keep" }, 'onDelete: must be "revoke" or "expire"'],
+    "onDelete expire without an expiry": [
+      { onDelete: "expire" },
+      'onDelete: "expire" needs an expiry, or the key would never expire: set expiresIn or expiresAt',
+    ],
+    "adopt that is only an id": [
+      { adopt: "secret_1" },
+      "adopt: must hold the id and the apiKey of an existing key",
+    ],
+    "adopt without the value of the key": [{ adopt: { id: "secret_1" } }, KEY],
+    "adopt with a line break after the value": [
+      { adopt: { ...ADOPT, apiKey: `${ADOPT.apiKey}\n` } },
+      KEY,
+    ],
+    "adopt with an abbreviated value": [{ adopt: { ...ADOPT, apiKey: "sk_01\u2026NP" } }, KEY],
+    "adopt with an id that is not a key's": [
+      { adopt: { ...ADOPT, id: "user_1" } },
+      'adopt.id: must be the id of an API key ("secret_…")',
+    ],
+    "an empty connection": [{ connection: "" }, "connection: must name a connection"],
+    "an unknown input, and suggests a similar one": [
+      { expires: "90d" },
+      'unknown property expires. Did you mean "expiresAt"?',
+    ],
+    "several invalid inputs at once": [
+      { name: "", type: "x" },
+      BLANK,
+      "type: must be private_key or publishable_key",
+    ],
+  };
+  for (const [title, [inputs, ...expected]] of Object.entries(invalid)) {
+    it(`rejects ${title}`, async () => {
+      assert.deepEqual(await reasonsFor({ name: "k", ...inputs }), expected);
+    });
+  }
+
+  it("never shows the value of the key to adopt in a reason", async () => {
+    const adopt = { ...ADOPT, apiKey: "an-odd-secret-key", more: 1 };
+    assert.deepEqual(await reasonsFor({ name: "k", adopt, onDelete: adopt.apiKey }), [
+      'onDelete: must be "revoke" or "expire"',
+      "adopt: must hold the id and the apiKey of an existing key",
+    ]);
   });
 
-  it("takes null, by which JavaScript says that there is none, for nothing", async () => {
+  it("treats null as an absent input", async () => {
     const inputs = { type: "private_key", expiresIn: "90d" };
-    const given = { ...inputs, name: null, namePrefix: null, adopt: null, serviceAccountId: null };
-    assert.deepEqual(await check(given), { inputs, failures: [] });
+    const nulls = { name: null, namePrefix: null, adopt: null, serviceAccountId: null };
+    assert.deepEqual(await check({ ...inputs, ...nulls }), { inputs, failures: [] });
   });
 
-  describe("waits for what is not known yet", () => {
-    const fields = [
-      "serviceAccountId",
-      "name",
-      "namePrefix",
-      "type",
-      "expiresAt",
-      "expiresIn",
-      "rotationTriggers",
-    ];
-    for (const field of [...fields, "onDelete", "adopt", "connection"]) {
-      it(field, async () => {
-        const inputs = { name: "k", type: "private_key", expiresIn: "90d", [field]: UNKNOWN };
-        if (field === "expiresAt") Reflect.deleteProperty(inputs, "expiresIn");
-        assert.deepEqual(await check(inputs), { inputs, failures: [] });
-      });
-    }
-
-    const partly: Record<string, object> = {
-      "the id to adopt": { adopt: { ...ADOPT, id: UNKNOWN } },
-      "the key to adopt": { adopt: { ...ADOPT, apiKey: UNKNOWN } },
-      "one trigger": { rotationTriggers: { a: "1", b: UNKNOWN } },
-      "rotation before a known expiry": { expiresIn: "1d", rotateBefore: UNKNOWN },
-      "rotation before an unknown lifetime": { expiresIn: UNKNOWN, rotateBefore: "14d" },
-      "rotation before an unknown instant": { expiresAt: UNKNOWN, rotateBefore: "14d" },
-      "an end by an unknown expiry": { expiresAt: UNKNOWN, onDelete: "expire" },
-    };
-    for (const [what, more] of Object.entries(partly)) {
-      it(what, async () => {
-        const inputs = { name: "k", type: "private_key", ...more };
-        assert.deepEqual(await check(inputs), { inputs, failures: [] });
-      });
-    }
-
-    it("but not to check what is beside it", async () => {
-      assert.deepEqual(
-        reasons(await check({ name: "k", rotationTriggers: { a: UNKNOWN, b: 1 } })),
-        ["rotationTriggers.b: must be a string"],
-      );
-      assert.deepEqual(
-        reasons(await check({ name: "k", adopt: { id: "user_1", apiKey: UNKNOWN } })),
-        ['adopt.id: must be the id of an API key ("secret_…")'],
-      );
+  const unknown: Record<string, object> = {
+    serviceAccountId: { serviceAccountId: UNKNOWN },
+    name: { name: UNKNOWN },
+    namePrefix: { namePrefix: UNKNOWN },
+    type: { type: UNKNOWN },
+    expiresAt: { expiresAt: UNKNOWN },
+    expiresIn: { expiresIn: UNKNOWN },
+    "rotateBefore with a known lifetime": { expiresIn: "1d", rotateBefore: UNKNOWN },
+    "expiresIn with a known rotateBefore": { expiresIn: UNKNOWN, rotateBefore: "14d" },
+    "expiresAt with a known rotateBefore": { expiresAt: UNKNOWN, rotateBefore: "14d" },
+    rotationTriggers: { rotationTriggers: UNKNOWN },
+    "one rotation trigger": { rotationTriggers: { a: "1", b: UNKNOWN } },
+    onDelete: { expiresIn: "90d", onDelete: UNKNOWN },
+    "expiresAt with onDelete expire": { expiresAt: UNKNOWN, onDelete: "expire" },
+    adopt: { adopt: UNKNOWN },
+    "adopt.id": { adopt: { ...ADOPT, id: UNKNOWN } },
+    "adopt.apiKey": { adopt: { ...ADOPT, apiKey: UNKNOWN } },
+    connection: { connection: UNKNOWN },
+  };
+  for (const [property, change] of Object.entries(unknown)) {
+    it(`accepts an unknown value of ${property}`, async () => {
+      const inputs = { name: "k", type: "private_key", ...change };
+      assert.deepEqual(await check(inputs), { inputs, failures: [] });
     });
+  }
+
+  it("rejects invalid values beside unknown ones", async () => {
+    assert.deepEqual(await reasonsFor({ name: "k", rotationTriggers: { a: UNKNOWN, b: 1 } }), [
+      "rotationTriggers.b: must be a string",
+    ]);
+    assert.deepEqual(await reasonsFor({ name: "k", adopt: { id: "user_1", apiKey: UNKNOWN } }), [
+      'adopt.id: must be the id of an API key ("secret_…")',
+    ]);
   });
 
-  describe("judges only what is to be made", () => {
-    const fixed = { name: "k", type: "private_key", expiresAt: at(14 * DAY), rotateBefore: "14d" };
-    const passed = { name: "k", type: "private_key", expiresAt: at(-DAY) };
-    for (const [what, inputs] of Object.entries({ fixed, passed })) {
-      it(`not a key that stays: ${what}`, async () => {
-        assert.deepEqual(reasons(await check(inputs, inputs)), []);
-        assert.deepEqual(reasons(await check({ ...inputs, onDelete: "revoke" }, inputs)), []);
-        assert.equal(reasons(await check(inputs)).length, 1);
-        assert.equal(reasons(await check({ ...inputs, name: "other" }, inputs)).length, 1);
-      });
-    }
-
-    it("not what ignoreChanges has put in place of a later instant", async () => {
-      // For the successor, the engine checks the program's inputs.
-      assert.deepEqual(reasons(await check(passed, passed)), []);
-      assert.deepEqual(reasons(await check({ ...passed, expiresAt: at(DAY) })), []);
+  for (const [title, expiry, reason] of [
+    ["an expiry that has passed", { expiresAt: at(-DAY) }, /^expiresAt: has passed/],
+    [
+      "less time left than rotateBefore",
+      { expiresAt: at(DAY), rotateBefore: "14d" },
+      /^expiresAt: is closer/,
+    ],
+  ] as const) {
+    it(`accepts ${title} for a key that stays, and rejects it for a key that is created`, async () => {
+      const inputs = { name: "k", type: "private_key", ...expiry };
+      assert.deepEqual(await reasonsFor(inputs, inputs), []);
+      assert.deepEqual(await reasonsFor({ ...inputs, onDelete: "revoke" }, inputs), []);
+      for (const [news, olds] of [
+        [inputs, {}],
+        [{ ...inputs, name: "other" }, inputs],
+      ] as const) {
+        const [failure = "", ...others] = await reasonsFor(news, olds);
+        assert.match(failure, reason);
+        assert.deepEqual(others, []);
+      }
     });
-  });
-
-  it("does not hold the rest of an existing key's life against its rotation", async () => {
-    const inputs = { name: "k", type: "private_key", expiresAt: at(DAY), rotateBefore: "14d" };
-    assert.deepEqual(reasons(await check(inputs, inputs)), []);
-    assert.deepEqual(reasons(await check({ ...inputs, name: "k2" }, inputs)), [TOO_NEAR]);
-  });
+  }
 });

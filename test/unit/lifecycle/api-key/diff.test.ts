@@ -13,11 +13,12 @@ import {
 
 const ADOPT = { id: "secret_1", apiKey: "sk_01M85FAKMEBXGA1EGXE598V40Z" };
 const AUTO = { name: "k-0123456789", autoName: "k-0123456789", namePrefix: "k" };
+const TRIGGERS = { rotationTriggers: { a: "1" } };
 const at = (ms: number) => new Date(START + ms).toISOString();
 
-describe("lifecycle/api-key: diff", () => {
+describe("ApiKeyProvider.diff", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  let provider: ProviderProcess;
   const id = "secret_1";
   const inputs = {
     name: "k",
@@ -34,12 +35,13 @@ describe("lifecycle/api-key: diff", () => {
     createdAt: at(-DAY),
     tenantId: "tenant_1",
   };
-  beforeEach(async () => {
-    process = fixture.process();
-  });
+  const startProcess = () => {
+    provider = fixture.process();
+  };
+  beforeEach(startProcess);
 
   const diff = async (olds: object, news: object) => {
-    const { deleteBeforeReplace, changes, replaces } = await process.keys.diff(
+    const { deleteBeforeReplace, changes, replaces } = await provider.keys.diff(
       id,
       { ...state, tenantId: fixture.operator.tenantId, ...olds } as KeyState,
       { ...inputs, ...news } as KeyInputs,
@@ -47,336 +49,304 @@ describe("lifecycle/api-key: diff", () => {
     assert.equal(deleteBeforeReplace, false);
     return [changes, replaces];
   };
+  const UNCHANGED = [false, []];
+  const UPDATED = [true, []];
+  const replacedBy = (property: string) => [true, [property]];
 
-  type Case = [olds: object, news: object, changes: boolean, replaces: string[]];
-  const at90 = { expiresIn: "90d", expiresAt: at(89 * DAY) };
-  const later = at(30 * DAY);
-  const cases: Record<string, Case> = {
-    nothing: [{}, {}, false, []],
-    "another account": [{}, { serviceAccountId: "user_2" }, true, ["serviceAccountId"]],
-    "an unknown account": [{}, { serviceAccountId: UNKNOWN }, true, ["serviceAccountId"]],
-    "another name": [{}, { name: "k2" }, true, ["name"]],
-    "an unknown name": [{}, { name: UNKNOWN }, true, ["name"]],
-    "no name any more": [{}, { name: undefined }, false, []],
-    "no name any more, and another prefix": [{}, { name: undefined, namePrefix: "b" }, false, []],
-    "an unknown prefix": [{}, { name: undefined, namePrefix: UNKNOWN }, false, []],
-    "a name for a key that had made one up": [AUTO, { name: "k" }, true, ["name"]],
-    "the name that was made up": [AUTO, { name: AUTO.name }, false, []],
-    "nothing, of a name that was made up": [AUTO, { name: undefined, namePrefix: "k" }, false, []],
-    "another prefix of a name that was made up": [
-      AUTO,
-      { name: undefined, namePrefix: "other" },
-      false,
-      [],
-    ],
-    "another type": [{}, { type: "publishable_key" }, true, ["type"]],
-    "another connection": [{}, { connection: "india" }, true, ["connection"]],
-    "a new expiry": [{}, { expiresAt: later }, true, ["expiresAt"]],
-    "an unknown expiry": [{}, { expiresAt: UNKNOWN }, true, ["expiresAt"]],
-    "no expiry any more": [{ expiresAt: later }, {}, true, ["expiresAt"]],
-    "another expiry": [{ expiresAt: later }, { expiresAt: at(45 * DAY) }, true, ["expiresAt"]],
-    "the same expiry in another zone": [
+  /** A lifetime whose key has 89 days left. */
+  const lifetime = { expiresIn: "90d", expiresAt: at(89 * DAY) };
+  const expiry = { expiresAt: at(30 * DAY) };
+  type Cases = Record<string, readonly [olds: object, news: object]>;
+
+  const unchanged: Cases = {
+    "the same inputs": [{}, {}],
+    "a name that is removed": [{}, { name: undefined }],
+    "a name that is removed, and another prefix": [{}, { name: undefined, namePrefix: "b" }],
+    "an unknown prefix": [{}, { name: undefined, namePrefix: UNKNOWN }],
+    "a unique name that the program now sets": [AUTO, { name: AUTO.name }],
+    "a unique name": [AUTO, { name: undefined, namePrefix: "k" }],
+    "another prefix of a unique name": [AUTO, { name: undefined, namePrefix: "other" }],
+    "the same expiry in another time zone": [
       { expiresAt: "2030-06-01T12:00:00Z" },
       { expiresAt: "2030-06-01T17:30:00+05:30" },
-      false,
-      [],
     ],
-    "a new lifetime": [{}, { expiresIn: "90d" }, true, ["expiresIn"]],
-    "an unknown lifetime": [at90, { expiresIn: UNKNOWN }, true, ["expiresIn"]],
-    "the same lifetime in other words": [at90, { expiresIn: "2160h" }, false, []],
-    "another lifetime": [at90, { expiresIn: "30d" }, true, ["expiresIn"]],
-    "no lifetime any more": [at90, {}, true, ["expiresIn"]],
-    "the instant in place of the lifetime": [at90, { expiresAt: at(89 * DAY) }, false, []],
-    "a lifetime in place of the instant": [
-      { expiresAt: at(89 * DAY) },
-      { expiresIn: "90d" },
-      true,
-      ["expiresIn"],
-    ],
-    "rotation set": [at90, { expiresIn: "90d", rotateBefore: "14d" }, true, []],
-    "rotation unknown": [at90, { expiresIn: "90d", rotateBefore: UNKNOWN }, true, []],
-    "rotation in other words": [
-      { ...at90, rotateBefore: "14d" },
+    "the same lifetime in another unit": [lifetime, { expiresIn: "2160h" }],
+    "expiresAt with the instant that expiresIn led to": [lifetime, { expiresAt: at(89 * DAY) }],
+    "the same rotateBefore in another unit": [
+      { ...lifetime, rotateBefore: "14d" },
       { expiresIn: "90d", rotateBefore: "2w" },
-      false,
-      [],
     ],
-    "another end": [at90, { expiresIn: "90d", onDelete: "expire" }, true, []],
-    "the end that it has": [{}, { onDelete: "revoke" }, false, []],
-    "an unknown end": [{}, { onDelete: UNKNOWN }, true, []],
-    "a trigger changed": [
-      { rotationTriggers: { a: "1" } },
-      { rotationTriggers: { a: "2" } },
-      true,
-      ["rotationTriggers"],
-    ],
-    "a trigger more": [
-      { rotationTriggers: { a: "1" } },
-      { rotationTriggers: { a: "1", b: "1" } },
-      true,
-      ["rotationTriggers"],
-    ],
-    "a trigger less": [
-      { rotationTriggers: { a: "1", b: "1" } },
-      { rotationTriggers: { a: "1" } },
-      true,
-      ["rotationTriggers"],
-    ],
-    "a trigger under another name": [
-      { rotationTriggers: { a: "1" } },
-      { rotationTriggers: { b: "1" } },
-      true,
-      ["rotationTriggers"],
-    ],
-    "an unknown trigger": [
-      { rotationTriggers: { a: "1" } },
-      { rotationTriggers: { a: UNKNOWN } },
-      true,
-      ["rotationTriggers"],
-    ],
-    "unknown triggers": [
-      { rotationTriggers: { a: "1" } },
-      { rotationTriggers: UNKNOWN },
-      true,
-      ["rotationTriggers"],
-    ],
-    "triggers removed": [{ rotationTriggers: { a: "1" } }, {}, true, ["rotationTriggers"]],
-    "the triggers in another order": [
+    "onDelete with its default": [{}, { onDelete: "revoke" }],
+    "rotation triggers in another order": [
       { rotationTriggers: { a: "1", b: "2" } },
       { rotationTriggers: { b: "2", a: "1" } },
-      false,
-      [],
     ],
-    "adoption of another": [{}, { adopt: { ...ADOPT, id: "secret_2" } }, true, ["adopt"]],
-    "adoption of itself": [{}, { adopt: ADOPT }, false, []],
-    "adoption of itself, the key not known": [
-      {},
-      { adopt: { ...ADOPT, apiKey: UNKNOWN } },
-      false,
-      [],
-    ],
-    "adoption of an unknown": [{}, { adopt: UNKNOWN }, true, ["adopt"]],
-    "adoption of an unknown id": [{}, { adopt: { ...ADOPT, id: UNKNOWN } }, true, ["adopt"]],
+    "adopt of the key itself": [{}, { adopt: ADOPT }],
+    "adopt of the key itself with an unknown value": [{}, { adopt: { ...ADOPT, apiKey: UNKNOWN } }],
+    "an adopt that is removed": [{ adoptedId: id }, {}],
   };
-  for (const [what, [olds, news, ...expected]] of Object.entries(cases)) {
-    it(what, async () => {
-      assert.deepEqual(await diff(olds, news), expected);
-      assert.deepEqual(process.warnings, []);
+  for (const [title, [olds, news]] of Object.entries(unchanged)) {
+    it(`reports no change for ${title}`, async () => {
+      assert.deepEqual(await diff(olds, news), UNCHANGED);
+      assert.deepEqual(provider.warnings, []);
     });
   }
 
-  describe("of triggers on a key that has none", () => {
-    for (const rotationTriggers of [{ a: "1" }, { a: UNKNOWN }, UNKNOWN]) {
-      it(`is an update, or the state would not know them at their next change: ${JSON.stringify(rotationTriggers)}`, async () => {
-        assert.deepEqual(await diff({}, { rotationTriggers }), [true, []]);
-      });
-    }
-  });
+  const updated: Cases = {
+    rotateBefore: [lifetime, { expiresIn: "90d", rotateBefore: "14d" }],
+    "an unknown rotateBefore": [lifetime, { expiresIn: "90d", rotateBefore: UNKNOWN }],
+    "another onDelete": [lifetime, { expiresIn: "90d", onDelete: "expire" }],
+    "an unknown onDelete": [{}, { onDelete: UNKNOWN }],
+    // Without the update, the state would not know them when they change.
+    "the first rotation triggers": [{}, TRIGGERS],
+    "a first rotation trigger that is unknown": [{}, { rotationTriggers: { a: UNKNOWN } }],
+    "first rotation triggers that are unknown": [{}, { rotationTriggers: UNKNOWN }],
+  };
+  for (const [title, [olds, news]] of Object.entries(updated)) {
+    it(`updates for ${title}`, async () => {
+      assert.deepEqual(await diff(olds, news), UPDATED);
+      assert.deepEqual(provider.warnings, []);
+    });
+  }
 
-  describe("by time", () => {
-    const rotating = { ...at90, rotateBefore: "14d" };
+  const replaced: Record<string, readonly [property: string, olds: object, news: object]> = {
+    "another account": ["serviceAccountId", {}, { serviceAccountId: "user_2" }],
+    "an unknown account": ["serviceAccountId", {}, { serviceAccountId: UNKNOWN }],
+    "another name": ["name", {}, { name: "k2" }],
+    "an unknown name": ["name", {}, { name: UNKNOWN }],
+    "a name in place of a unique one": ["name", AUTO, { name: "k" }],
+    "another type": ["type", {}, { type: "publishable_key" }],
+    "another connection": ["connection", {}, { connection: "india" }],
+    "a first expiry": ["expiresAt", {}, expiry],
+    "an unknown expiry": ["expiresAt", {}, { expiresAt: UNKNOWN }],
+    "an expiry that is removed": ["expiresAt", expiry, {}],
+    "an expiry that differs, also because the server has another": [
+      "expiresAt",
+      expiry,
+      { expiresAt: at(45 * DAY) },
+    ],
+    "a first lifetime": ["expiresIn", {}, { expiresIn: "90d" }],
+    "an unknown lifetime": ["expiresIn", lifetime, { expiresIn: UNKNOWN }],
+    "another lifetime": ["expiresIn", lifetime, { expiresIn: "30d" }],
+    "a lifetime that is removed": ["expiresIn", lifetime, {}],
+    "a lifetime in place of an expiry": ["expiresIn", expiry, { expiresIn: "90d" }],
+    "a rotation trigger that changes": [
+      "rotationTriggers",
+      TRIGGERS,
+      { rotationTriggers: { a: "2" } },
+    ],
+    "a rotation trigger that is added": [
+      "rotationTriggers",
+      TRIGGERS,
+      { rotationTriggers: { a: "1", b: "1" } },
+    ],
+    "a rotation trigger that is removed": [
+      "rotationTriggers",
+      { rotationTriggers: { a: "1", b: "1" } },
+      TRIGGERS,
+    ],
+    "a rotation trigger with another name": [
+      "rotationTriggers",
+      TRIGGERS,
+      { rotationTriggers: { b: "1" } },
+    ],
+    "an unknown rotation trigger": [
+      "rotationTriggers",
+      TRIGGERS,
+      { rotationTriggers: { a: UNKNOWN } },
+    ],
+    "unknown rotation triggers": ["rotationTriggers", TRIGGERS, { rotationTriggers: UNKNOWN }],
+    "rotation triggers that are removed": ["rotationTriggers", TRIGGERS, {}],
+    "adopt of another key": ["adopt", {}, { adopt: { ...ADOPT, id: "secret_2" } }],
+    "an unknown adopt": ["adopt", {}, { adopt: UNKNOWN }],
+    "adopt of an unknown id": ["adopt", {}, { adopt: { ...ADOPT, id: UNKNOWN } }],
+  };
+  for (const [title, [property, olds, news]] of Object.entries(replaced)) {
+    it(`replaces for ${title}`, async () => {
+      assert.deepEqual(await diff(olds, news), replacedBy(property));
+      assert.deepEqual(provider.warnings, []);
+    });
+  }
+
+  describe("of a key with rotateBefore", () => {
+    const rotating = { ...lifetime, rotateBefore: "14d" };
     const program = { expiresIn: "90d", rotateBefore: "14d" };
-    const due = (ms: number) =>
-      `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d, rotation has been due since ${at(ms)}: this key will be replaced.`;
+    const dueSince = (ms: number) =>
+      `API key "k" (${id}) expires at ${at(89 * DAY)}; with rotateBefore 14d, rotation has been due since ${at(ms)}`;
+    const willBeReplaced = (ms: number) => `${dueSince(ms)}: this key will be replaced.`;
 
-    it("replaces a key from the moment on at which it is due, and says so", async () => {
+    it("replaces the key as soon as its rotation is due, and warns", async () => {
       fixture.clock.now = START + 75 * DAY - 1;
-      assert.deepEqual(await diff(rotating, program), [false, []]);
-      assert.deepEqual(process.warnings, []);
+      assert.deepEqual(await diff(rotating, program), UNCHANGED);
+      assert.deepEqual(provider.warnings, []);
       // The server's clock, which is known by now, has whole seconds.
       fixture.clock.now += SECOND;
-      assert.deepEqual(await diff(rotating, program), [true, ["expiresAt"]]);
-      assert.deepEqual(process.warnings, [due(75 * DAY)]);
+      assert.deepEqual(await diff(rotating, program), replacedBy("expiresAt"));
+      assert.deepEqual(provider.warnings, [willBeReplaced(75 * DAY)]);
     });
 
-    it("goes by the server's clock, once the server has shown it", async () => {
-      const ahead = await UnitFixture.start({ serverAheadMs: MINUTE });
-      try {
-        process = ahead.process();
-        const { tenantId } = ahead.operator;
-        ahead.clock.now = START + 75 * DAY - MINUTE / 2;
-        assert.deepEqual(await diff({ ...rotating, tenantId }, program), [false, []]);
-        await process.connection.preflight();
-        assert.deepEqual(await diff({ ...rotating, tenantId }, program), [true, ["expiresAt"]]);
-        assert.deepEqual(process.warnings, [due(75 * DAY)]);
-      } finally {
-        await ahead.stop();
-      }
+    it("uses the server's clock once a response has shown it", async () => {
+      await fixture.start({ serverAheadMs: MINUTE });
+      startProcess();
+      fixture.clock.now = START + 75 * DAY - MINUTE / 2;
+      assert.deepEqual(await diff(rotating, program), UNCHANGED);
+      await provider.connection.preflight();
+      assert.deepEqual(await diff(rotating, program), replacedBy("expiresAt"));
+      assert.deepEqual(provider.warnings, [willBeReplaced(75 * DAY)]);
     });
 
-    it("does not go by a Date header that is far from our clock", async () => {
-      const ahead = await UnitFixture.start({ serverAheadMs: 76 * DAY });
-      try {
-        process = ahead.process();
-        const { tenantId } = ahead.operator;
-        await process.connection.preflight();
-        assert.deepEqual(await diff({ ...rotating, tenantId }, program), [false, []]);
-      } finally {
-        await ahead.stop();
-      }
+    it("uses the local clock if the server's is far from it", async () => {
+      await fixture.start({ serverAheadMs: 76 * DAY });
+      startProcess();
+      await provider.connection.preflight();
+      assert.deepEqual(await diff(rotating, program), UNCHANGED);
     });
 
-    it("counts with the rotation that the program asks for now", async () => {
+    it("uses the rotateBefore of the program, not of the state", async () => {
       fixture.clock.now = START + 70 * DAY;
-      assert.deepEqual(await diff(rotating, { ...program, rotateBefore: "20d" }), [
-        true,
-        ["expiresAt"],
-      ]);
-      assert.deepEqual(await diff(rotating, { ...program, rotateBefore: UNKNOWN }), [true, []]);
-      assert.deepEqual(await diff(rotating, { expiresIn: "90d" }), [true, []]);
+      for (const [rotateBefore, expected] of [
+        ["20d", replacedBy("expiresAt")],
+        [UNKNOWN, UPDATED],
+        [undefined, UPDATED],
+      ] as const) {
+        assert.deepEqual(await diff(rotating, { ...program, rotateBefore }), expected);
+      }
     });
 
-    it("does not replace a key before its fixed end, since its successor would end with it, and says so", async () => {
-      const fixed = { expiresAt: at(89 * DAY), rotateBefore: "14d" };
+    it("warns instead if its successor would have the same expiresAt, until that has passed", async () => {
+      const program = { expiresAt: at(89 * DAY), rotateBefore: "14d" };
       fixture.clock.now = START + 75 * DAY;
-      assert.deepEqual(await diff(fixed, fixed), [false, []]);
-      assert.deepEqual(process.warnings, [
-        `${due(75 * DAY).replace(": this key will be replaced.", "")}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, to replace this key.`,
+      assert.deepEqual(await diff(program, program), UNCHANGED);
+      assert.deepEqual(provider.warnings, [
+        `${dueSince(75 * DAY)}. Its successor would expire at the same time: set expiresAt to a later instant, or use expiresIn, to replace this key.`,
       ]);
-      assert.deepEqual(await diff(fixed, { ...fixed, expiresAt: at(180 * DAY) }), [
-        true,
-        ["expiresAt"],
-      ]);
+      const news = { ...program, expiresAt: at(180 * DAY) };
+      assert.deepEqual(await diff(program, news), replacedBy("expiresAt"));
       fixture.clock.now = START + 89 * DAY;
-      assert.deepEqual(await diff(fixed, fixed), [true, ["expiresAt"]]);
-    });
-
-    it("names expiresIn where the program computes the same lifetime again", async () => {
-      const olds = { createdAt: at(0), expiresAt: at(30 * DAY) };
-      const warning = `API key "k" (${id}) is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`;
-      fixture.clock.now = START + DAY;
-      assert.deepEqual(await diff(olds, { expiresAt: at(31 * DAY + MINUTE) }), [
-        true,
-        ["expiresAt"],
-      ]);
-      assert.deepEqual(process.warnings, [warning]);
-      await diff(olds, { expiresAt: at(31 * DAY + 6 * MINUTE) });
-      await diff(olds, { expiresAt: UNKNOWN });
-      assert.deepEqual(process.warnings, [warning]);
-    });
-
-    it("replaces a key that has expired, whatever the rotation", async () => {
-      fixture.clock.now = START + 89 * DAY;
-      assert.deepEqual(await diff(at90, { expiresIn: "90d" }), [true, ["expiresAt"]]);
-      assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) expired at ${at(89 * DAY)}: this key will be replaced.`,
-      ]);
-    });
-
-    it("replaces a key whose account was found archived", async () => {
-      assert.deepEqual(await diff({ ownerArchived: true }, {}), [true, ["serviceAccountId"]]);
-      assert.deepEqual(process.warnings, [
-        `API key "k" (${id}) works for the archived service account user_1: this key will be replaced.`,
-      ]);
-    });
-
-    it("says nothing of time where the program asks for a replacement anyway", async () => {
-      fixture.clock.now = START + 89 * DAY;
-      assert.deepEqual(await diff(at90, { expiresIn: "30d" }), [true, ["expiresIn"]]);
-      assert.deepEqual(process.warnings, []);
+      assert.deepEqual(await diff(program, program), replacedBy("expiresAt"));
     });
   });
 
-  describe("of a key that is left to its own expiry", () => {
-    const left = { ...at90, onDelete: "expire" };
+  it("suggests expiresIn if the program computes expiresAt from the current time", async () => {
+    const olds = { createdAt: at(0), ...expiry };
+    const warning = `API key "k" (${id}) is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`;
+    fixture.clock.now = START + DAY;
+    const news = { expiresAt: at(31 * DAY + MINUTE) };
+    assert.deepEqual(await diff(olds, news), replacedBy("expiresAt"));
+    assert.deepEqual(provider.warnings, [warning]);
+    await diff(olds, { expiresAt: at(31 * DAY + 6 * MINUTE) });
+    await diff(olds, { expiresAt: UNKNOWN });
+    assert.deepEqual(provider.warnings, [warning]);
+  });
+
+  it("replaces an expired key even without rotateBefore, and warns", async () => {
+    fixture.clock.now = START + 89 * DAY;
+    assert.deepEqual(await diff(lifetime, { expiresIn: "90d" }), replacedBy("expiresAt"));
+    assert.deepEqual(provider.warnings, [
+      `API key "k" (${id}) expired at ${at(89 * DAY)}: this key will be replaced.`,
+    ]);
+  });
+
+  it("does not warn of the expiry if the program replaces the key anyway", async () => {
+    fixture.clock.now = START + 89 * DAY;
+    assert.deepEqual(await diff(lifetime, { expiresIn: "30d" }), replacedBy("expiresIn"));
+    assert.deepEqual(provider.warnings, []);
+  });
+
+  it("replaces a key whose account a refresh found archived, and warns", async () => {
+    assert.deepEqual(await diff({ ownerArchived: true }, {}), replacedBy("serviceAccountId"));
+    assert.deepEqual(provider.warnings, [
+      `API key "k" (${id}) works for the archived service account user_1: this key will be replaced.`,
+    ]);
+  });
+
+  describe("of a key with onDelete expire", () => {
+    const expiring = { ...lifetime, onDelete: "expire" };
     const program = { expiresIn: "90d", onDelete: "expire" };
+    const revoked = (reason: string) =>
+      `API key "k" (${id}) is revoked once its successor is created, although its onDelete is "expire": ${reason}.`;
 
-    const ends = (why: string) =>
-      `API key "k" (${id}) is revoked once its successor is created, although its onDelete is "expire": ${why}.`;
-
-    it("says that it ends with its account, and which others do", async () => {
-      const moved = { ...program, serviceAccountId: UNKNOWN };
-      const why = "its service account user_1 is replaced, and its keys are revoked with it";
-      assert.deepEqual(await diff(left, moved), [true, ["serviceAccountId"]]);
-      assert.deepEqual(process.warnings, [ends(why)]);
+    it("warns that the key and its predecessors are revoked if its account is replaced", async () => {
+      const news = { ...program, serviceAccountId: UNKNOWN };
+      const reason = "its service account user_1 is replaced, and its keys are revoked with it";
+      assert.deepEqual(await diff(expiring, news), replacedBy("serviceAccountId"));
       const predecessors = [{ id: "secret_0", expiresAt: at(DAY) }];
-      await diff({ ...left, predecessors }, moved);
-      assert.deepEqual(process.warnings.slice(1), [
-        ends(`${why}; so are the keys that rotations left to expire: secret_0`),
+      await diff({ ...expiring, predecessors }, news);
+      assert.deepEqual(provider.warnings, [
+        revoked(reason),
+        revoked(`${reason}; so are the keys that rotations left to expire: secret_0`),
       ]);
     });
 
-    it("says that it ends where its successor is made elsewhere", async () => {
-      await diff(left, { ...program, connection: "india" });
-      assert.deepEqual(process.warnings, [
-        ends("its successor is created for another service account, or through another connection"),
+    it("warns that the key is revoked if its successor uses another connection", async () => {
+      await diff(expiring, { ...program, connection: "india" });
+      assert.deepEqual(provider.warnings, [
+        revoked(
+          "its successor is created for another service account, or through another connection",
+        ),
       ]);
     });
 
-    it("says nothing where the account stays, has gone, or the key has expired", async () => {
-      assert.deepEqual(await diff(left, { ...program, name: "k2" }), [true, ["name"]]);
-      assert.deepEqual(await diff({ ...at90 }, { expiresIn: "90d", serviceAccountId: "user_2" }), [
-        true,
-        ["serviceAccountId"],
-      ]);
+    it("does not warn if the account stays, or the key has expired", async () => {
+      assert.deepEqual(await diff(expiring, { ...program, name: "k2" }), replacedBy("name"));
+      const moved = { expiresIn: "90d", serviceAccountId: "user_2" };
+      assert.deepEqual(await diff(lifetime, moved), replacedBy("serviceAccountId"));
       fixture.clock.now = START + 89 * DAY;
-      await diff(left, { ...program, serviceAccountId: "user_2" });
-      assert.deepEqual(process.warnings, []);
+      await diff(expiring, { ...program, serviceAccountId: "user_2" });
+      assert.deepEqual(provider.warnings, []);
     });
   });
 
-  describe("of a key whose end changes too", () => {
+  describe("of a key that is replaced while onDelete changes", () => {
     const warning = (end: string) =>
       `API key "k" (${id}) is replaced under its current onDelete, and ${end}: the new onDelete only applies to its successor. To apply it earlier, run "pulumi up" with that change alone.`;
+    const replacement = { expiresIn: "90d", name: "k2" };
 
-    it("says that an overlap begins with the successor only", async () => {
-      await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
-      assert.deepEqual(process.warnings, [warning("revoked")]);
+    it("warns that the key is revoked despite the new onDelete expire", async () => {
+      await diff(lifetime, { ...replacement, onDelete: "expire" });
+      assert.deepEqual(provider.warnings, [warning("revoked")]);
     });
 
-    it("says that a key is left which the program now asks to revoke", async () => {
-      await diff({ ...at90, onDelete: "expire" }, { expiresIn: "90d", name: "k2" });
-      assert.deepEqual(process.warnings, [warning("left to expire")]);
+    it("warns that the key is left to expire despite the new onDelete revoke", async () => {
+      await diff({ ...lifetime, onDelete: "expire" }, replacement);
+      assert.deepEqual(provider.warnings, [warning("left to expire")]);
     });
 
-    it("says nothing where there is no replacement, or the key has expired", async () => {
-      await diff(at90, { expiresIn: "90d", onDelete: "expire" });
-      await diff(at90, { expiresIn: "90d", onDelete: "revoke", name: "k2" });
+    it("does not warn if the key stays, onDelete stays, or the key has expired", async () => {
+      await diff(lifetime, { expiresIn: "90d", onDelete: "expire" });
+      await diff(lifetime, { ...replacement, onDelete: "revoke" });
       fixture.clock.now = START + 89 * DAY;
-      await diff(at90, { expiresIn: "90d", onDelete: "expire", name: "k2" });
-      assert.deepEqual(process.warnings, []);
+      await diff(lifetime, { ...replacement, onDelete: "expire" });
+      assert.deepEqual(provider.warnings, []);
     });
   });
 
   describe("with a credential of another tenant", () => {
     const foreign = { tenantId: "tenant_other" };
 
-    it("refuses a replacement, also of a key that is left: its successor would be of another tenant", async () => {
-      const left = { ...foreign, ...at90, onDelete: "expire" };
+    it("rejects a replacement, whose key would belong to another tenant", async () => {
+      const expiring = { ...foreign, ...lifetime, onDelete: "expire" };
       const program = { expiresIn: "90d", onDelete: "expire", name: "k2" };
-      await assert.rejects(diff(left, program), { kind: "wrong_tenant" });
-      await assert.rejects(diff(foreign, { name: "k2" }), {
-        kind: "wrong_tenant",
-        operation: `replace API key "k" (${id})`,
-      });
+      const expected = { kind: "wrong_tenant", operation: `replace API key "k" (${id})` };
+      await assert.rejects(diff(expiring, program), expected);
+      await assert.rejects(diff(foreign, { name: "k2" }), expected);
     });
 
-    it("lets pass what concerns nobody but the provider, and says so once a tenant", async () => {
-      assert.deepEqual(await diff(foreign, { rotationTriggers: { a: "1" } }), [true, []]);
-      assert.deepEqual(process.warnings, [
+    it("allows changes that send no request, and warns once per tenant", async () => {
+      assert.deepEqual(await diff(foreign, TRIGGERS), UPDATED);
+      assert.deepEqual(provider.warnings, [
         `API key "k" (${id}) belongs to tenant tenant_other, but the credential from config key flexprice:apiKey belongs to tenant ${fixture.operator.tenantId}: neither this resource nor any other of tenant tenant_other can be read, changed or deleted with it. Configure a credential of tenant tenant_other. If that tenant is gone for good, remove its resources from the state with "pulumi state delete".`,
       ]);
-      assert.deepEqual(await diff(foreign, {}), [false, []]);
-      assert.equal(process.warnings.length, 1);
-      assert.deepEqual(await diff({ tenantId: "tenant_third" }, {}), [false, []]);
-      assert.match(process.warnings[1] ?? "", /belongs to tenant tenant_third, but/);
+      assert.deepEqual(await diff(foreign, {}), UNCHANGED);
+      assert.equal(provider.warnings.length, 1);
+      assert.deepEqual(await diff({ tenantId: "tenant_third" }, {}), UNCHANGED);
+      assert.match(provider.warnings[1] ?? "", /belongs to tenant tenant_third, but/);
     });
 
-    it("asks nothing where previews are not to", async () => {
-      process = fixture.process({ preflight: false });
-      assert.deepEqual(await diff(foreign, { name: "k2" }), [true, ["name"]]);
+    it("sends no request and allows everything if preflight is false", async () => {
+      provider = fixture.process({ preflight: false });
+      assert.deepEqual(await diff(foreign, { name: "k2" }), replacedBy("name"));
       assert.deepEqual(fixture.log, []);
     });
-  });
-
-  it("changes nothing when adopt is removed", async () => {
-    assert.deepEqual(await diff({}, {}), [false, []]);
-  });
-
-  it("sees drift: an expiry that the server moved", async () => {
-    assert.deepEqual(await diff({ expiresAt: at(DAY) }, { expiresAt: at(90 * DAY) }), [
-      true,
-      ["expiresAt"],
-    ]);
   });
 });

@@ -2,48 +2,45 @@ import assert from "node:assert/strict";
 import { redact } from "../../../../provider/shared/redaction";
 import { createKey, failureOf, type KeyInputs, type KeyState, UnitFixture } from "../../fixture";
 
-/** Values that do not look like keys: the first code that reads one must call rememberSecret. */
-describe("lifecycle/api-key: keys are known as secrets", () => {
+/** The values do not look like keys: only the code that reads one can register it as a secret. */
+describe("ApiKeyProvider registers the value of a key as a secret", () => {
   const fixture = UnitFixture.forEachTest();
 
-  const adopting = (apiKey: string): KeyInputs => ({
+  const adoptionOf = (apiKey: string): KeyInputs => ({
     name: "k",
     type: "private_key",
     adopt: { id: "secret_1", apiKey },
   });
+  const assertRedacted = (apiKey: string) => assert.equal(redact(`an ${apiKey}`), "an [redacted]");
 
-  it("from the check of an adoption on", async () => {
-    await fixture.process({ preflight: false }).keys.check({}, adopting("odd-one"));
-    assert.equal(redact("an odd-one"), "an [redacted]");
+  it("in the check of an adoption", async () => {
+    await fixture.process({ preflight: false }).keys.check({}, adoptionOf("odd-one"));
+    assertRedacted("odd-one");
   });
 
-  it("from an adoption on, also one that is refused before the key is used", async () => {
-    const process = fixture.process();
-    await process.connection.caller();
-    await process.keys.check(adopting("x"), adopting("x"));
-    const olds = {
-      tenantId: fixture.operator.tenantId,
-      name: "k",
-      type: "private_key",
-    } as KeyState;
-    await process.keys.diff("secret_1", olds, { name: "k2", type: "private_key" });
+  it("in an adoption that is rejected before the key is used", async () => {
+    const provider = fixture.process();
+    await provider.connection.caller();
+    await provider.keys.check(adoptionOf("x"), adoptionOf("x"));
+    const inputs = { name: "k", type: "private_key" };
+    const olds = { ...inputs, tenantId: fixture.operator.tenantId } as KeyState;
+    await provider.keys.diff("secret_1", olds, { ...inputs, name: "k2" });
     fixture.emulator.clearRequests();
-    await failureOf(process.keys.create(adopting("odd-two")), "refused");
+    await failureOf(provider.keys.create(adoptionOf("odd-two")), "refused");
     assert.deepEqual(fixture.log, []);
-    assert.equal(redact("an odd-two"), "an [redacted]");
+    assertRedacted("odd-two");
   });
 
-  it("from a read on, also one that asks nothing about the key", async () => {
-    const process = fixture.process();
-    const { id, state } = await createKey(process, { name: "k", type: "publishable_key" });
-    await process.keys.read(id, { ...state, apiKey: "odd-three" });
-    assert.equal(redact("an odd-three"), "an [redacted]");
+  it("in a read that does not use the key", async () => {
+    const provider = fixture.process();
+    const { id, state } = await createKey(provider, { name: "k", type: "publishable_key" });
+    await provider.keys.read(id, { ...state, apiKey: "odd-three" });
+    assertRedacted("odd-three");
   });
 
-  it("from a deletion on, also one that is refused before anything is asked", async () => {
-    const process = fixture.process();
-    const ending = { tenantId: "tenant_other", apiKey: "odd-four" } as KeyState;
-    await failureOf(process.keys.delete("secret_1", ending), "wrong_tenant");
-    assert.equal(redact("an odd-four"), "an [redacted]");
+  it("in a deletion that is rejected before any other request", async () => {
+    const state = { tenantId: "tenant_other", apiKey: "odd-four" } as KeyState;
+    await failureOf(fixture.process().keys.delete("secret_1", state), "wrong_tenant");
+    assertRedacted("odd-four");
   });
 });

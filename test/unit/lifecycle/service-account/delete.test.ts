@@ -13,264 +13,232 @@ import {
 
 const ROLES = ["event_ingestor"];
 
-describe("lifecycle/service-account: delete", () => {
+describe("ServiceAccountProvider.delete", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
-  let tenantId: string;
+  let provider: ProviderProcess;
   let id: string;
   let state: AccountState;
-  const key = (name: string, more: object = {}) =>
-    fixture.emulator.createKey(id, fixture.operator.environmentId, { name, ...more });
-  const liveKeys = () =>
-    fixture.emulator
-      .keys()
-      .filter(({ userId, status }) => userId === id && status === "published")
-      .map(({ name }) => name);
-  const accountOf = (one: string) =>
-    fixture.emulator.accounts().find((account) => account.id === one);
   beforeEach(async () => {
-    process = fixture.process();
-    tenantId = fixture.operator.tenantId;
-    ({ id, state } = await createAccount(process, { name: "ci", roles: ROLES }));
+    provider = fixture.process();
+    ({ id, state } = await createAccount(provider, { name: "ci", roles: ROLES }));
     fixture.emulator.clearRequests();
   });
 
-  it("archives, and knows that it is gone", async () => {
-    await process.accounts.delete(id, state);
-    assert.equal(accountOf(id)?.status, "archived");
+  const addKey = (name: string, options: object = {}) => fixture.addKey(id, { name, ...options });
+  const deleteAccount = () => provider.accounts.delete(id, state);
+  const forceDelete = () => provider.accounts.delete(id, { ...state, forceDestroy: true });
+  const keysAndStatus = () => [fixture.liveKeys(id), fixture.account(id).status];
+
+  it("archives the account with one request", async () => {
+    await deleteAccount();
+    assert.equal(fixture.account(id).status, "archived");
     assert.deepEqual(fixture.log, [`DELETE /users/${id}`]);
     fixture.clock.now += 11 * MINUTE;
-    assert.equal((await process.accounts.read(id, state)).id, "");
+    assert.equal((await provider.accounts.read(id, state)).id, "");
   });
 
-  it("takes an account that is archived already for deleted, once a search confirms it", async () => {
+  it("succeeds for an archived account once a search does not find it", async () => {
     fixture.emulator.archiveAccount(id);
     fixture.clock.now += 11 * MINUTE;
-    await process.accounts.delete(id, state);
+    await deleteAccount();
     assert.deepEqual(fixture.log, [`DELETE /users/${id}`, "POST /users/search"]);
   });
 
-  it("does not take a 404 for done when a search knows the account", async () => {
-    const body = { code: "not_found", message: "User not found" };
+  it("fails after a 404 if a search finds the account", async () => {
     fixture.clock.now += 11 * MINUTE;
-    fixture.fault({ kind: "status", status: 404, body }, "before");
-    await failureOf(process.accounts.delete(id, state), "not_found");
+    fixture.respondWith(404, { body: { code: "not_found", message: "User not found" } });
+    await failureOf(deleteAccount(), "not_found");
   });
 
-  it("does not take the 404 of a wrong base URL for done", async () => {
-    const elsewhere = fixture.process();
-    await elsewhere.connection.caller();
-    fixture.fault({ kind: "status", status: 404, body: "404 page not found" }, "before");
-    await failureOf(elsewhere.accounts.delete(id, state), "malformed_answer");
-    assert.equal(accountOf(id)?.status, "published");
+  it("fails after a 404 that is not Flexprice's, as with a wrong base URL", async () => {
+    provider = fixture.process();
+    await provider.connection.caller();
+    fixture.respondWith(404, { body: "404 page not found" });
+    await failureOf(deleteAccount(), "malformed_answer");
+    assert.equal(fixture.account(id).status, "published");
   });
 
-  it("refuses a credential of another tenant, to which it would look archived", async () => {
-    const other = fixture.emulator.createTenant();
-    const foreign = fixture.process({ credential: { ...fixture.admin, value: other.apiKey } });
-    await failureOf(foreign.accounts.delete(id, state), "wrong_tenant");
+  it("rejects a credential of another tenant, to which the account would look archived", async () => {
+    provider = fixture.foreignProcess();
+    await failureOf(deleteAccount(), "wrong_tenant");
     assert.deepEqual(fixture.writes, []);
   });
 
-  it("goes on after a lost answer", async () => {
+  it("continues after a lost response", async () => {
     fixture.fault({ kind: "reset" }, "after", { match: { method: "DELETE" } });
     fixture.clock.now += 11 * MINUTE;
-    await process.accounts.delete(id, state);
-    assert.equal(accountOf(id)?.status, "archived");
+    await deleteAccount();
+    assert.equal(fixture.account(id).status, "archived");
   });
 
-  it("is refused for active keys: those visible, those that cannot be, and the way out", async () => {
-    const one = key("one");
-    const two = key("two");
-    key("public", { type: "publishable_key" });
-    const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
-    assert.equal(
-      error.message,
-      `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${id}); visible here: "two" (${two.id}, ${two.displayId}), "one" (${one.id}, ${one.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and then delete it. An account that has already been replaced keeps the forceDestroy it had: revoke its keys instead. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
-    );
-    assert.deepEqual([error.status, error.code], [400, "validation_error"]);
-    assert.deepEqual(liveKeys(), ["one", "two", "public"]);
-    assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
-  });
-
-  it("names how long a key still lives, and leaves out what has expired", async () => {
-    key("old", { expiresAt: new Date(fixture.clock.now - 1) });
-    const left = key("left", { expiresAt: new Date(fixture.clock.now + DAY) });
-    const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
-    assert.ok(
-      error.reason.endsWith(
-        `; visible here: "left" (${left.id}, ${left.displayId}, until ${left.expiresAt})`,
-      ),
-      error.reason,
-    );
-    assert.match(error.fix, /^revoke them, or wait for their expiry, or set forceDestroy/);
-    await process.accounts.delete(id, { ...state, forceDestroy: true });
-    const revoked = fixture.emulator.keys().filter(({ status }) => status === "deleted");
-    assert.deepEqual(
-      revoked.map(({ name }) => name),
-      ["left"],
-    );
-  });
-
-  it("says so when it cannot see any", async () => {
-    key("public", { type: "publishable_key" });
-    const error = await failureOf(process.accounts.delete(id, state), "has_active_keys");
-    assert.match(error.reason, /; none of them is visible here$/);
-  });
-
-  it("says so when it may not look", async () => {
-    key("one");
-    const bearer = fixture.process({ credential: token(fixture.operator.accessToken) });
-    const error = await failureOf(bearer.accounts.delete(id, state), "has_active_keys");
-    assert.match(error.reason, /; none of them is visible here$/);
-  });
-
-  it("revokes what blocks it when forced to, and then archives", async () => {
-    const [one, two] = [key("one"), key("two")];
-    await process.accounts.delete(id, { ...state, forceDestroy: true });
-    assert.deepEqual(fixture.writes, [
-      `DELETE /users/${id}`,
-      `DELETE /secrets/api/keys/${two.id}`,
-      `DELETE /secrets/api/keys/${one.id}`,
-      `DELETE /users/${id}`,
-    ]);
-    assert.deepEqual([liveKeys(), accountOf(id)?.status], [[], "archived"]);
-  });
-
-  it("names the key that it cannot revoke when forced to", async () => {
-    const one = key("one");
-    fixture.fault({ kind: "status", status: 403, body: { message: "no" } }, "before", {
-      match: { method: "DELETE", path: /keys/ },
+  describe("without forceDestroy", () => {
+    it("fails while keys are active, and names those that the credential can see", async () => {
+      const [key1, key2] = [addKey("one"), addKey("two")];
+      addKey("public", { type: "publishable_key" });
+      const error = await failureOf(deleteAccount(), "has_active_keys");
+      assert.equal(
+        error.message,
+        `Could not archive service account "ci" (${id}).\n  Reason: Flexprice answered 400 validation_error: Revoke all API keys before archiving this service account (DELETE ${fixture.emulator.url}/users/${id}); visible here: "two" (${key2.id}, ${key2.displayId}), "one" (${key1.id}, ${key1.displayId})\n  What to do: revoke them, or set forceDestroy: true, run "pulumi up", and then delete it. An account that has already been replaced keeps the forceDestroy it had: revoke its keys instead. Publishable keys and keys of other environments block too, but this credential cannot see them: revoke those in the dashboard.`,
+      );
+      assert.deepEqual([error.status, error.code], [400, "validation_error"]);
+      assert.deepEqual(fixture.liveKeys(id), ["one", "two", "public"]);
+      assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
     });
-    const forced = process.accounts.delete(id, { ...state, forceDestroy: true });
-    const { operation } = await failureOf(forced, "forbidden");
-    assert.equal(operation, `revoke API key "one" (${one.id})`);
+
+    it("says when an active key expires, and ignores expired ones", async () => {
+      addKey("expired", { expiresAt: new Date(fixture.clock.now - 1) });
+      const active = addKey("active", { expiresAt: new Date(fixture.clock.now + DAY) });
+      const { reason, fix } = await failureOf(deleteAccount(), "has_active_keys");
+      const shown = `"active" (${active.id}, ${active.displayId}, until ${active.expiresAt})`;
+      assert(reason.endsWith(`; visible here: ${shown}`), reason);
+      assert.match(fix, /^revoke them, or wait for their expiry, or set forceDestroy/);
+    });
+
+    it("archives an account whose keys have all expired", async () => {
+      addKey("expired", { expiresAt: new Date(fixture.clock.now - 1) });
+      await deleteAccount();
+      assert.equal(fixture.account(id).status, "archived");
+    });
+
+    it("says that the credential cannot see the active keys", async () => {
+      addKey("public", { type: "publishable_key" });
+      const publishable = await failureOf(deleteAccount(), "has_active_keys");
+      addKey("one");
+      provider = fixture.process({ credential: token(fixture.operator.accessToken) });
+      const withoutEnvironment = await failureOf(deleteAccount(), "has_active_keys");
+      for (const { reason } of [publishable, withoutEnvironment]) {
+        assert.match(reason, /; none of them is visible here$/);
+      }
+    });
+
+    it("succeeds once the stack's own keys are deleted", async () => {
+      const key = await createKey(provider, { name: "k", serviceAccountId: id });
+      await failureOf(deleteAccount(), "has_active_keys");
+      await provider.keys.delete(key.id, key.state);
+      await deleteAccount();
+      assert.equal(fixture.account(id).status, "archived");
+    });
+
+    it("waits until the same run has deleted the account's key and its predecessors", async () => {
+      const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
+      const key = await createKey(provider, inputs);
+      const predecessor = addKey("predecessor").id;
+      const expiresAt = new Date(fixture.clock.now + DAY).toISOString();
+      const keyState = { ...key.state, predecessors: [{ id: predecessor, expiresAt }] };
+      provider = fixture.process();
+      await provider.keys.check(inputs, inputs);
+      await provider.keys.diff(key.id, keyState, { ...inputs, serviceAccountId: "user_other" });
+      fixture.respondWith(503, { match: { path: new RegExp(predecessor) }, times: 2 });
+      await Promise.all([deleteAccount(), provider.keys.delete(key.id, keyState)]);
+      assert.deepEqual(keysAndStatus(), [[], "archived"]);
+    });
   });
 
-  it("names each key that it revokes when forced to", async () => {
-    const keys = [key("two"), key("one")];
-    process = fixture.process();
-    await process.accounts.delete(id, { ...state, forceDestroy: true });
-    assert.deepEqual(
-      process.warnings.toSorted(),
-      keys
-        .map(
-          (one) =>
-            `API key "${one.name}" (${one.id}, ${one.displayId}) blocked the archiving of service account "ci" (${id}), and has been revoked (forceDestroy).`,
-        )
-        .toSorted(),
-    );
+  describe("with forceDestroy", () => {
+    it("revokes the keys that block it, archives the account, and names each key", async () => {
+      const keys = [addKey("one"), addKey("two")];
+      await forceDelete();
+      const revocations = keys.toReversed().map((key) => `DELETE /secrets/api/keys/${key.id}`);
+      const archiving = `DELETE /users/${id}`;
+      assert.deepEqual(fixture.writes, [archiving, ...revocations, archiving]);
+      assert.deepEqual(keysAndStatus(), [[], "archived"]);
+      assert.deepEqual(
+        provider.warnings.toSorted(),
+        keys
+          .map(
+            (key) =>
+              `API key "${key.name}" (${key.id}, ${key.displayId}) blocked the archiving of service account "ci" (${id}), and has been revoked (forceDestroy).`,
+          )
+          .toSorted(),
+      );
+    });
+
+    it("does not revoke expired keys", async () => {
+      const expired = addKey("expired", { expiresAt: new Date(fixture.clock.now - 1) });
+      addKey("active");
+      await forceDelete();
+      assert.deepEqual(keysAndStatus(), [["expired"], "archived"]);
+      assert.equal(fixture.key(expired.id).status, "published");
+    });
+
+    it("does not revoke keys of other accounts", async () => {
+      const { id: otherAccount } = fixture.addAccount({ roles: ROLES });
+      fixture.addKey(otherAccount, { name: "other" });
+      addKey("one");
+      await forceDelete();
+      assert.deepEqual(fixture.liveKeys(), ["admin key", "other"]);
+    });
+
+    it("fails with the name of the key that it may not revoke", async () => {
+      const key = addKey("one");
+      fixture.respondWith(403, {
+        body: { message: "no" },
+        match: { method: "DELETE", path: /keys/ },
+      });
+      const { operation } = await failureOf(forceDelete(), "forbidden");
+      assert.equal(operation, `revoke API key "one" (${key.id})`);
+    });
+
+    it("fails if the credential cannot see a key that blocks it", async () => {
+      addKey("one");
+      const { tenantId } = fixture.operator;
+      const otherEnvironment = fixture.emulator.createEnvironment(tenantId, "Other");
+      fixture.emulator.createKey(id, otherEnvironment, { name: "elsewhere" });
+      const { reason } = await failureOf(forceDelete(), "has_active_keys");
+      assert.match(reason, /; none of them is visible here$/);
+      assert.deepEqual(keysAndStatus(), [["elsewhere"], "published"]);
+    });
   });
 
-  describe("when forced to, beside a key that the program has", () => {
+  describe("with forceDestroy and a key of the same stack", () => {
     const inputs = () => ({ type: "private_key", namePrefix: "k", serviceAccountId: id });
-    const forced = () => process.accounts.delete(id, { ...state, forceDestroy: true });
-    let used: Awaited<ReturnType<typeof createKey>>;
+    const replacement = () => ({ ...inputs(), serviceAccountId: "user_other" });
+    let key: Awaited<ReturnType<typeof createKey>>;
     beforeEach(async () => {
-      used = await createKey(process, inputs());
-      key("by hand");
-      process = fixture.process();
+      key = await createKey(provider, inputs());
+      addKey("by hand");
+      provider = fixture.process();
       fixture.emulator.clearRequests();
     });
 
-    it("revokes none, if that key stays, and names it", async () => {
-      await process.keys.check(inputs(), inputs());
-      await process.keys.diff(used.id, used.state, inputs());
-      const error = await failureOf(forced(), "refused");
-      assert(
-        error.reason.endsWith(`this program still uses "${used.state.name}" (${used.id})`),
-        error.reason,
-      );
-      assert.match(error.fix, /^run "pulumi up" without --target/);
+    it("revokes nothing if the program keeps that key, and names it", async () => {
+      await provider.keys.check(inputs(), inputs());
+      await provider.keys.diff(key.id, key.state, inputs());
+      const { reason, fix } = await failureOf(forceDelete(), "refused");
+      assert(reason.endsWith(`this program still uses "${key.state.name}" (${key.id})`), reason);
+      assert.match(fix, /^run "pulumi up" without --target/);
       assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
     });
 
-    it("revokes it, if that key is replaced", async () => {
-      const news = { ...inputs(), serviceAccountId: "user_other" };
-      await process.keys.check(inputs(), inputs());
-      await process.keys.diff(used.id, used.state, news);
-      await forced();
-      assert.deepEqual(liveKeys(), []);
-    });
-
-    it("revokes none in an up that is not shown that key, as with --target, and names it", async () => {
-      await process.accounts.check({}, { name: "other", roles: ROLES });
-      const error = await failureOf(forced(), "refused");
-      assert.ok(
-        error.reason.includes(`of those, "${used.state.name}" (${used.id}) may be in use`),
-        error.reason,
-      );
-      assert.match(error.fix, /^run "pulumi up" without --target/);
+    it("revokes nothing if the run does not show that key, as with --target, and names it", async () => {
+      await provider.accounts.check({}, { name: "other", roles: ROLES });
+      const { reason, fix } = await failureOf(forceDelete(), "refused");
+      assert(reason.includes(`of those, "${key.state.name}" (${key.id}) may be in use`), reason);
+      assert.match(fix, /^run "pulumi up" without --target/);
       assert.deepEqual(fixture.writes, [`DELETE /users/${id}`]);
     });
 
-    it("revokes what a rotation with --replace has left of that key, which is replaced", async () => {
-      const expiresAt = new Date(fixture.clock.now + DAY);
-      const { environmentId } = fixture.operator;
-      fixture.emulator.createKey(id, environmentId, { name: "k-0123456789", expiresAt });
-      await process.accounts.check({}, { name: "other", roles: ROLES });
-      await process.keys.check(inputs(), inputs());
-      await process.keys.diff(used.id, used.state, { ...inputs(), serviceAccountId: "user_other" });
-      await forced();
-      assert.deepEqual(liveKeys(), []);
+    it("revokes that key if the program replaces it", async () => {
+      await provider.keys.check(inputs(), inputs());
+      await provider.keys.diff(key.id, key.state, replacement());
+      await forceDelete();
+      assert.deepEqual(fixture.liveKeys(id), []);
     });
 
-    it("revokes it in a destroy, whatever its refresh has shown", async () => {
-      await process.keys.read(used.id, used.state);
-      await process.keys.diff(used.id, used.state, inputs());
-      await forced();
-      assert.deepEqual(liveKeys(), []);
+    it("revokes what a rotation with --replace has left of that key if the program replaces it", async () => {
+      addKey("k-0123456789", { expiresAt: new Date(fixture.clock.now + DAY) });
+      await provider.accounts.check({}, { name: "other", roles: ROLES });
+      await provider.keys.check(inputs(), inputs());
+      await provider.keys.diff(key.id, key.state, replacement());
+      await forceDelete();
+      assert.deepEqual(fixture.liveKeys(id), []);
     });
-  });
 
-  it("waits for a key that the same run ends, with what its rotations have left", async () => {
-    const inputs = { type: "private_key", namePrefix: "k", serviceAccountId: id };
-    const made = await createKey(process, inputs);
-    const left = key("left");
-    const expiresAt = new Date(fixture.clock.now + DAY).toISOString();
-    const held = { ...made.state, predecessors: [{ id: left.id, expiresAt }] };
-    process = fixture.process();
-    await process.keys.check(inputs, inputs);
-    await process.keys.diff(made.id, held, { ...inputs, serviceAccountId: "user_other" });
-    const path = new RegExp(left.id);
-    fixture.fault({ kind: "status", status: 503 }, "before", { match: { path }, times: 2 });
-    await Promise.all([process.accounts.delete(id, state), process.keys.delete(made.id, held)]);
-    assert.deepEqual([liveKeys(), accountOf(id)?.status], [[], "archived"]);
-  });
-
-  it("revokes nothing of others when forced to", async () => {
-    const { id: other } = fixture.emulator.createAccount(tenantId, { roles: ROLES });
-    fixture.emulator.createKey(other, fixture.operator.environmentId, { name: "theirs" });
-    key("one");
-    await process.accounts.delete(id, { ...state, forceDestroy: true });
-    const alive = fixture.emulator.keys().filter(({ status }) => status === "published");
-    assert.deepEqual(
-      alive.map(({ name }) => name),
-      ["admin key", "theirs"],
-    );
-  });
-
-  it("stays refused when forced to, if what blocks it cannot be seen", async () => {
-    key("one");
-    const elsewhere = fixture.emulator.createEnvironment(tenantId, "Other");
-    fixture.emulator.createKey(id, elsewhere, { name: "elsewhere" });
-    const forced = process.accounts.delete(id, { ...state, forceDestroy: true });
-    const error = await failureOf(forced, "has_active_keys");
-    assert.match(error.reason, /; none of them is visible here$/);
-    assert.deepEqual([liveKeys(), accountOf(id)?.status], [["elsewhere"], "published"]);
-  });
-
-  it("is not blocked by keys that have expired", async () => {
-    key("old", { expiresAt: new Date(fixture.clock.now - 1) });
-    await process.accounts.delete(id, state);
-    assert.equal(accountOf(id)?.status, "archived");
-  });
-
-  it("is possible after the stack's own keys are deleted", async () => {
-    const made = await createKey(process, { name: "k", serviceAccountId: id });
-    await failureOf(process.accounts.delete(id, state), "has_active_keys");
-    await process.keys.delete(made.id, made.state);
-    await process.accounts.delete(id, state);
-    assert.equal(accountOf(id)?.status, "archived");
+    it("revokes that key in a destroy, even after a refresh has shown it", async () => {
+      await provider.keys.read(key.id, key.state);
+      await provider.keys.diff(key.id, key.state, inputs());
+      await forceDelete();
+      assert.deepEqual(fixture.liveKeys(id), []);
+    });
   });
 });

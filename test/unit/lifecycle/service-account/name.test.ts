@@ -11,377 +11,324 @@ import {
 
 const ROLES = ["event_ingestor"];
 const SUFFIX = /^[0-9a-hjkmnp-tv-z]{10}$/;
+const UNCHANGED = { changes: false, changed: [], replaces: [], deleteBeforeReplace: false };
 
-describe("lifecycle/service-account: names", () => {
+describe("the name of a service account", () => {
   const fixture = UnitFixture.forEachTest();
-  let process: ProviderProcess;
+  const unnamed = { namePrefix: "ci", roles: ROLES };
+  const named = { ...unnamed, name: "CI" };
+  let provider: ProviderProcess;
   let tenantId: string;
-  beforeEach(async () => {
-    process = fixture.process();
+  beforeEach(() => {
+    provider = fixture.process();
     tenantId = fixture.operator.tenantId;
   });
 
-  const nameOf = (id: string) => fixture.emulator.accounts().find((one) => one.id === id)?.name;
+  const nameOf = (id: string) => fixture.account(id).name;
   const diff = (id: string, olds: AccountState, news: AccountInputs) =>
-    process.accounts.diff(id, olds, news);
-  const unchanged = { changes: false, changed: [], replaces: [], deleteBeforeReplace: false };
+    provider.accounts.diff(id, olds, news);
   const update = async (id: string, olds: AccountState, news: AccountInputs) =>
-    (await process.accounts.update(id, olds, news)).outs as AccountState;
-  /** The state after `pulumi refresh`. */
+    (await provider.accounts.update(id, olds, news)).outs as AccountState;
+  /** The state and the inputs after `pulumi refresh`. */
   const refresh = async (id: string, state: AccountState) => {
-    process = fixture.process();
-    const { props, inputs } = await process.accounts.read(id, state);
+    provider = fixture.process();
+    const { props, inputs } = await provider.accounts.read(id, state);
     return { state: props as AccountState, inputs };
   };
+  const refreshRenamed = (id: string, state: AccountState, name: string) => {
+    fixture.emulator.renameAccount(id, name);
+    return refresh(id, state);
+  };
 
-  describe("that the provider makes up", () => {
-    it("cost one request, and stay in the state", async () => {
-      const { id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES });
+  describe("without a name in the program", () => {
+    it("is unique, costs one request, and is kept as autoName", async () => {
+      const { id, state } = await createAccount(provider, unnamed);
       assert.deepEqual(fixture.writes, ["POST /users"]);
       assert.match(state.name, /^ci-/);
       assert.match(state.name.slice(3), SUFFIX);
-      assert.deepEqual(state, {
-        name: nameOf(id),
-        autoName: state.name,
-        namePrefix: "ci",
-        roles: ROLES,
-        tenantId,
-      });
+      assert.deepEqual(state, { ...unnamed, name: nameOf(id), autoName: state.name, tenantId });
     });
 
-    it("differ, also of one prefix", async () => {
-      const made = await Promise.all(
-        [1, 2, 3].map(() => createAccount(process, { namePrefix: "ci", roles: ROLES })),
-      );
-      assert.equal(new Set(made.map(({ state }) => state.name)).size, 3);
-    });
-
-    it("begin with the kind where nobody hands a prefix over", async () => {
-      const { state } = await createAccount(process, { roles: ROLES });
+    it("starts with service-account if the program sets no prefix", async () => {
+      const { state } = await createAccount(provider, { roles: ROLES });
       assert.match(state.name, /^service-account-/);
       assert.equal(state.namePrefix, undefined);
     });
 
-    it("cut the prefix by characters, so that the server takes them", async () => {
+    it("cuts a long prefix so that the name has 255 characters", async () => {
       const namePrefix = "😀".repeat(300);
-      const { id, state } = await createAccount(process, { namePrefix, roles: ROLES });
-      const characters = [...(nameOf(id) ?? "")];
+      const { id, state } = await createAccount(provider, { namePrefix, roles: ROLES });
+      const characters = [...nameOf(id)];
       assert.equal(characters.length, 255);
       assert.equal(characters.slice(0, 245).join(""), `${"😀".repeat(244)}-`);
       assert.match(characters.slice(245).join(""), SUFFIX);
       assert.equal(state.namePrefix, namePrefix);
     });
 
-    it("are new for each replacement", async () => {
-      const inputs = { namePrefix: "ci", roles: ROLES };
-      const old = await createAccount(process, inputs);
-      const news = { ...inputs, roles: ["event_reader"] };
-      assert.deepEqual((await diff(old.id, old.state, news)).replaces, ["roles"]);
-      const next = await createAccount(process, news);
-      assert.match(next.state.name, /^ci-/);
-      assert.notEqual(next.state.name, old.state.name);
+    it("gets a new suffix with each replacement", async () => {
+      const replaced = await createAccount(provider, unnamed);
+      const news = { ...unnamed, roles: ["event_reader"] };
+      assert.deepEqual((await diff(replaced.id, replaced.state, news)).replaces, ["roles"]);
+      const { state } = await createAccount(provider, news);
+      assert.match(state.name, /^ci-/);
+      assert.notEqual(state.name, replaced.state.name);
     });
 
-    it("take null, by which JavaScript says that there is none, for no name", async () => {
-      const inputs = { name: null, namePrefix: "ci", roles: ROLES } as unknown as AccountInputs;
-      const { id, state } = await createAccount(process, inputs);
+    it("is unique if the program sets it to null", async () => {
+      const inputs = { ...unnamed, name: null } as unknown as AccountInputs;
+      const { id, state } = await createAccount(provider, inputs);
       assert.match(state.autoName ?? "", /^ci-/);
-      const checked = await process.accounts.check(inputs, inputs);
-      assert.deepEqual(await diff(id, state, checked.inputs as AccountInputs), unchanged);
+      const checked = await provider.accounts.check(inputs, inputs);
+      assert.deepEqual(await diff(id, state, checked.inputs as AccountInputs), UNCHANGED);
     });
 
-    it("do not change with the prefix, which counts for the next account only", async () => {
-      const { id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES });
-      for (const namePrefix of ["robot", UNKNOWN, undefined]) {
-        const news = { roles: ROLES, ...(namePrefix === undefined ? {} : { namePrefix }) };
-        assert.deepEqual(await diff(id, state, news), unchanged);
+    it("stays if the prefix changes, which only counts for the next account", async () => {
+      const { id, state } = await createAccount(provider, unnamed);
+      for (const prefix of [{ namePrefix: "robot" }, { namePrefix: UNKNOWN }, {}]) {
+        assert.deepEqual(await diff(id, state, { roles: ROLES, ...prefix }), UNCHANGED);
       }
-      const news = { namePrefix: "robot", roles: ROLES, forceDestroy: true };
-      assert.deepEqual(await update(id, state, news), {
-        ...state,
-        namePrefix: "robot",
-        forceDestroy: true,
-      });
+      const change = { namePrefix: "robot", forceDestroy: true };
+      const updated = await update(id, state, { roles: ROLES, ...change });
+      assert.deepEqual(updated, { ...state, ...change });
       assert.equal(nameOf(id), state.name);
     });
 
-    it("are not known in a preview, and neither is a prefix that another resource makes", async () => {
-      const news = { namePrefix: UNKNOWN, roles: ROLES };
-      assert.deepEqual(await process.accounts.check({}, news), { inputs: news, failures: [] });
-      const named = { name: UNKNOWN, namePrefix: "ci", roles: ROLES };
-      assert.deepEqual(await process.accounts.check({}, named), { inputs: named, failures: [] });
+    it("accepts an unknown prefix or name in a preview", async () => {
+      for (const inputs of [
+        { namePrefix: UNKNOWN, roles: ROLES },
+        { ...unnamed, name: UNKNOWN },
+      ]) {
+        assert.deepEqual(await provider.accounts.check({}, inputs), { inputs, failures: [] });
+      }
     });
 
-    it("may become a name that the preview does not know yet", async () => {
-      const { id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES });
+    it("changes in place to a name that the preview does not know yet", async () => {
+      const { id, state } = await createAccount(provider, unnamed);
       const { changes, replaces } = await diff(id, state, { name: UNKNOWN, roles: ROLES });
-      assert.deepEqual([changes, replaces, process.warnings], [true, [], []]);
+      assert.deepEqual([changes, replaces, provider.warnings], [true, [], []]);
     });
   });
 
-  describe("that the program gives", () => {
-    it("are set after the creation, under a prefix of their own", async () => {
-      const inputs = { name: "CI", namePrefix: "ci", roles: ROLES };
-      const { id, state } = await createAccount(process, inputs);
-      assert.deepEqual(state, { name: "CI", namePrefix: "ci", roles: ROLES, tenantId });
+  describe("set by the program", () => {
+    it("replaces the unique name that the account is created with", async () => {
+      const { id, state } = await createAccount(provider, named);
+      assert.deepEqual(state, { ...named, tenantId });
       const [post, put] = fixture.emulator.writes();
       assert(post);
       assert.match((post.body as { name: string }).name, /^CI-[0-9a-z]{10}$/);
       assert.deepEqual([put?.path, put?.body], [`/v1/users/${id}`, { name: "CI" }]);
-      assert.deepEqual(await diff(id, state, inputs), unchanged);
+      assert.deepEqual(await diff(id, state, named), UNCHANGED);
     });
 
-    it("may be as long as the server takes them", async () => {
+    it("can have 255 characters", async () => {
       const name = "é".repeat(255);
-      const { id } = await createAccount(process, { name, roles: ROLES });
+      const { id } = await createAccount(provider, { name, roles: ROLES });
       assert.equal(nameOf(id), name);
     });
 
-    it("take the place of one that was made up, which is forgotten", async () => {
-      const { id, state } = await createAccount(process, { namePrefix: "ci", roles: ROLES });
-      const news = { name: "CI", namePrefix: "ci", roles: ROLES };
-      // Left to the engine, which sees a changed input.
-      assert.equal((await diff(id, state, news)).changes, true);
-      const named = await update(id, state, news);
-      assert.deepEqual(named, { name: "CI", namePrefix: "ci", roles: ROLES, tenantId });
+    it("replaces autoName if it is set later", async () => {
+      const { id, state } = await createAccount(provider, unnamed);
+      // The engine updates for a changed input.
+      assert.equal((await diff(id, state, named)).changes, true);
+      const updated = await update(id, state, named);
+      assert.deepEqual(updated, { ...named, tenantId });
       assert.equal(nameOf(id), "CI");
-      assert.deepEqual(await diff(id, named, news), unchanged);
+      assert.deepEqual(await diff(id, updated, named), UNCHANGED);
     });
 
-    it("stay when they are removed, without a request, and become the account's own", async () => {
-      const inputs = { name: "CI", namePrefix: "ci", roles: ROLES };
-      const { id, state } = await createAccount(process, inputs);
+    it("becomes autoName without a request if the program no longer sets it", async () => {
+      const { id, state } = await createAccount(provider, named);
       fixture.emulator.clearRequests();
-      const news = { namePrefix: "ci", roles: ROLES };
-      assert.deepEqual(await diff(id, state, news), {
-        ...unchanged,
-        changes: true,
-        changed: ["name"],
-      });
-      const own = await update(id, state, news);
-      assert.deepEqual(own, { ...state, autoName: "CI" });
-      assert.deepEqual(await diff(id, own, news), unchanged);
-      assert.deepEqual([fixture.writes, process.warnings], [[], []]);
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, own);
-      assert.equal((await diff(id, drifted.state, news)).changes, true);
-      assert.equal((await update(id, drifted.state, news)).name, "CI");
+      const renamed = { ...UNCHANGED, changes: true, changed: ["name"] };
+      assert.deepEqual(await diff(id, state, unnamed), renamed);
+      const updated = await update(id, state, unnamed);
+      assert.deepEqual(updated, { ...state, autoName: "CI" });
+      assert.deepEqual(await diff(id, updated, unnamed), UNCHANGED);
+      assert.deepEqual([fixture.writes, provider.warnings], [[], []]);
+      const drifted = await refreshRenamed(id, updated, "renamed");
+      assert.equal((await diff(id, drifted.state, unnamed)).changes, true);
+      assert.equal((await update(id, drifted.state, unnamed)).name, "CI");
     });
   });
 
-  describe("of a release that knew none but the program's", () => {
+  describe("in a state of an older release, which has no autoName", () => {
     let id: string;
     const state = (): AccountState => ({ name: "ci", roles: ROLES, tenantId });
     beforeEach(() => {
-      id = fixture.emulator.createAccount(tenantId, { name: "ci", roles: ROLES }).id;
+      id = fixture.addAccount({ name: "ci", roles: ROLES }).id;
     });
 
-    it("stay, whether the program says them or not", async () => {
+    it("stays, whether the program sets it or not", async () => {
       for (const news of [
-        { namePrefix: "ci", roles: ROLES },
+        unnamed,
         { namePrefix: "another logical name", roles: ROLES },
-        { name: "ci", namePrefix: "ci", roles: ROLES },
+        { ...unnamed, name: "ci" },
       ]) {
-        assert.deepEqual(await diff(id, state(), news), unchanged);
+        assert.deepEqual(await diff(id, state(), news), UNCHANGED);
       }
       assert.deepEqual(await refresh(id, state()), { state: state(), inputs: undefined });
     });
 
-    it("are put back where the program says none, as those that are made up", async () => {
-      fixture.emulator.renameAccount(id, "theirs");
-      const news = { namePrefix: "ci", roles: ROLES };
-      const drifted = await refresh(id, state());
+    it("is restored after a rename elsewhere if the program does not set it", async () => {
+      const drifted = await refreshRenamed(id, state(), "renamed");
       assert.deepEqual(drifted, {
-        state: { ...state(), name: "theirs", autoName: "ci" },
-        inputs: { name: "theirs", roles: ROLES },
+        state: { ...state(), name: "renamed", autoName: "ci" },
+        inputs: { name: "renamed", roles: ROLES },
       });
-      assert.equal((await diff(id, drifted.state, news)).changes, true);
-      assert.deepEqual(await update(id, drifted.state, news), {
-        ...state(),
-        autoName: "ci",
-        namePrefix: "ci",
-      });
+      assert.equal((await diff(id, drifted.state, unnamed)).changes, true);
+      const restored = await update(id, drifted.state, unnamed);
+      assert.deepEqual(restored, { ...state(), autoName: "ci", namePrefix: "ci" });
       assert.equal(nameOf(id), "ci");
     });
   });
 
-  describe("of an account that was renamed elsewhere", () => {
+  describe("after a rename elsewhere", () => {
     let id: string;
     let state: AccountState;
-    const inputs = { namePrefix: "ci", roles: ROLES };
+    let namedState: AccountState;
     beforeEach(async () => {
-      ({ id, state } = await createAccount(process, inputs));
+      ({ id, state } = await createAccount(provider, unnamed));
+      namedState = { ...named, tenantId };
       fixture.emulator.clearRequests();
     });
 
-    it("are put back, and the preview says both", async () => {
-      fixture.emulator.renameAccount(id, 'the "robot"');
-      const drifted = await refresh(id, state);
+    it("is restored, and the preview shows both names", async () => {
+      const drifted = await refreshRenamed(id, state, 'the "robot"');
       assert.deepEqual(drifted, {
         state: { ...state, name: 'the "robot"' },
-        inputs: { name: 'the "robot"', namePrefix: "ci", roles: ROLES },
+        inputs: { ...unnamed, name: 'the "robot"' },
       });
-      assert.deepEqual(await diff(id, drifted.state, inputs), {
-        ...unchanged,
-        changes: true,
-        changed: ["name"],
-      });
-      assert.deepEqual(process.warnings, [
+      const renamed = { ...UNCHANGED, changes: true, changed: ["name"] };
+      assert.deepEqual(await diff(id, drifted.state, unnamed), renamed);
+      assert.deepEqual(provider.warnings, [
         `Service account ${id} was renamed outside of Pulumi: it is called "the \\"robot\\"", and its own name is "${state.name}". "pulumi up" restores that name, unless ignoreChanges has "name"; to keep the new one, set "name" to it.`,
       ]);
-      assert.deepEqual(await update(id, drifted.state, inputs), state);
+      assert.deepEqual(await update(id, drifted.state, unnamed), state);
       assert.deepEqual(fixture.writes, [`PUT /users/${id}`]);
       assert.equal(nameOf(id), state.name);
     });
 
-    it("are remembered however often that happens", async () => {
-      let now = state;
+    it("is restored even after several renames and refreshes", async () => {
+      let lastState = state;
       for (const name of ["once", "twice"]) {
-        fixture.emulator.renameAccount(id, name);
-        now = (await refresh(id, now)).state;
-        assert.deepEqual([now.name, now.autoName], [name, state.name]);
+        lastState = (await refreshRenamed(id, lastState, name)).state;
+        assert.deepEqual([lastState.name, lastState.autoName], [name, state.name]);
       }
-      assert.equal((await update(id, now, inputs)).name, state.name);
+      assert.equal((await update(id, lastState, unnamed)).name, state.name);
     });
 
-    it("are no drift once it was renamed back", async () => {
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, state);
-      fixture.emulator.renameAccount(id, state.name);
-      const back = await refresh(id, drifted.state);
-      assert.deepEqual(back, { state, inputs });
-      assert.deepEqual(await diff(id, back.state, inputs), unchanged);
-      assert.deepEqual(process.warnings, []);
-    });
-
-    it("stay as they are found where the program ignores changes of them", async () => {
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, state);
-      // The engine replaces the program's input with the old one.
-      const ignoring = { ...inputs, name: (drifted.inputs as AccountInputs).name as string };
-      assert.deepEqual(await diff(id, drifted.state, ignoring), unchanged);
-      const updated = await update(id, drifted.state, { ...ignoring, forceDestroy: true });
-      assert.deepEqual([updated.name, updated.forceDestroy], ["theirs", true]);
-      assert.deepEqual([process.warnings, fixture.writes], [[], []]);
-      const later = await refresh(id, updated);
-      assert.deepEqual(await diff(id, later.state, { ...ignoring, forceDestroy: true }), unchanged);
-    });
-
-    it("stay as they are found where the program gives one and ignores changes of it", async () => {
-      const own = await update(id, state, { ...inputs, name: "CI" });
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, own);
-      const ignoring = { ...inputs, name: (drifted.inputs as AccountInputs).name as string };
-      assert.deepEqual(await diff(id, drifted.state, ignoring), unchanged);
-      const later = await refresh(id, drifted.state);
-      // The engine keeps the old inputs.
-      assert.deepEqual(later, { state: drifted.state, inputs: undefined });
-    });
-
-    it("may be given up for the new one: the program says it, and nothing is sent", async () => {
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, state);
-      assert.deepEqual(await diff(id, drifted.state, { ...inputs, name: "theirs" }), unchanged);
-      assert.deepEqual([process.warnings, fixture.writes], [[], []]);
-    });
-
-    it("count for nothing where the account is replaced, and no warning says otherwise", async () => {
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, state);
-      const news = { ...inputs, roles: ["event_reader"] };
-      assert.deepEqual((await diff(id, drifted.state, news)).replaces, ["roles"]);
-      assert.deepEqual(process.warnings, []);
-    });
-
-    it("count for nothing where another account is adopted, and no warning says otherwise", async () => {
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, state);
-      const { replaces } = await diff(id, drifted.state, { ...inputs, adopt: "user_2" });
-      assert.deepEqual([replaces, process.warnings], [["adopt"], []]);
-    });
-
-    it("are those of the program, where it gives one: the drift is the input's", async () => {
-      const named = { ...inputs, name: "CI" };
-      const own = await update(id, state, named);
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, own);
+    it("is restored through the changed input if the program sets it", async () => {
+      const drifted = await refreshRenamed(id, namedState, "renamed");
       assert.deepEqual(drifted, {
-        state: { ...own, name: "theirs" },
-        inputs: { ...inputs, name: "theirs" },
+        state: { ...namedState, name: "renamed" },
+        inputs: { ...named, name: "renamed" },
       });
-      // Left to the engine, which sees a changed input.
+      // The engine updates for a changed input.
       assert.equal((await diff(id, drifted.state, named)).changes, true);
-      assert.deepEqual(process.warnings, []);
-      assert.deepEqual(await update(id, drifted.state, named), own);
+      assert.deepEqual(provider.warnings, []);
+      assert.deepEqual(await update(id, drifted.state, named), namedState);
       assert.equal(nameOf(id), "CI");
     });
 
-    it("are no drift once it was renamed back, also where the program gives one", async () => {
-      const named = { ...inputs, name: "CI" };
-      const own = await update(id, state, named);
-      fixture.emulator.renameAccount(id, "theirs");
-      const drifted = await refresh(id, own);
-      fixture.emulator.renameAccount(id, "CI");
-      const back = await refresh(id, drifted.state);
-      assert.deepEqual(back, { state: own, inputs: named });
-      assert.deepEqual(await diff(id, back.state, named), unchanged);
+    it("is no drift once the account is renamed back", async () => {
+      for (const [program, before] of [
+        [unnamed, state],
+        [named, namedState],
+      ] as const) {
+        const drifted = await refreshRenamed(id, before, "renamed");
+        const renamedBack = await refreshRenamed(id, drifted.state, before.name);
+        assert.deepEqual(renamedBack, { state: before, inputs: program });
+        assert.deepEqual(await diff(id, renamedBack.state, program), UNCHANGED);
+        assert.deepEqual(provider.warnings, []);
+      }
     });
 
-    it("stay in the inputs where only the roles have changed", async () => {
-      const own = await update(id, state, { ...inputs, name: "CI" });
+    it("stays changed with ignoreChanges if the program does not set it", async () => {
+      const drifted = await refreshRenamed(id, state, "renamed");
+      // With ignoreChanges, the engine replaces the program's input with the old one.
+      const news = { ...unnamed, name: "renamed" };
+      assert.equal(drifted.inputs?.name, news.name);
+      assert.deepEqual(await diff(id, drifted.state, news), UNCHANGED);
+      const updated = await update(id, drifted.state, { ...news, forceDestroy: true });
+      assert.deepEqual([updated.name, updated.forceDestroy], ["renamed", true]);
+      assert.deepEqual([provider.warnings, fixture.writes], [[], []]);
+      const refreshed = await refresh(id, updated);
+      assert.deepEqual(await diff(id, refreshed.state, { ...news, forceDestroy: true }), UNCHANGED);
+    });
+
+    it("stays changed with ignoreChanges if the program sets it", async () => {
+      const drifted = await refreshRenamed(id, namedState, "renamed");
+      assert.equal(drifted.inputs?.name, "renamed");
+      assert.deepEqual(await diff(id, drifted.state, { ...named, name: "renamed" }), UNCHANGED);
+      // Without inputs in the result, the engine keeps the old ones.
+      const expected = { state: drifted.state, inputs: undefined };
+      assert.deepEqual(await refresh(id, drifted.state), expected);
+    });
+
+    it("stays changed without a request if the program sets the new name", async () => {
+      const drifted = await refreshRenamed(id, state, "renamed");
+      assert.deepEqual(await diff(id, drifted.state, { ...unnamed, name: "renamed" }), UNCHANGED);
+      assert.deepEqual([provider.warnings, fixture.writes], [[], []]);
+    });
+
+    for (const [title, change] of [
+      ["other roles replace the account", { roles: ["event_reader"] }],
+      ["the program adopts another account", { adopt: "user_2" }],
+    ] as const) {
+      it(`brings no warning if ${title}`, async () => {
+        const drifted = await refreshRenamed(id, state, "renamed");
+        const news: AccountInputs = { ...unnamed, ...change, roles: [...(change.roles ?? ROLES)] };
+        const { replaces } = await diff(id, drifted.state, news);
+        assert.deepEqual([replaces, provider.warnings], [Object.keys(change), []]);
+      });
+    }
+
+    it("is an input after a change of the roles elsewhere only if the program sets it", async () => {
       fixture.emulator.setRoles(id, ["event_reader"]);
-      assert.deepEqual((await refresh(id, own)).inputs, {
-        name: "CI",
-        namePrefix: "ci",
-        roles: ["event_reader"],
-      });
-      fixture.emulator.renameAccount(id, state.name);
-      assert.deepEqual((await refresh(id, state)).inputs, {
-        namePrefix: "ci",
-        roles: ["event_reader"],
-      });
+      const roles = ["event_reader"];
+      assert.deepEqual((await refresh(id, state)).inputs, { namePrefix: "ci", roles });
+      const drifted = await refreshRenamed(id, namedState, "CI");
+      assert.deepEqual(drifted.inputs, { name: "CI", namePrefix: "ci", roles });
     });
   });
 
-  describe("of an account that could not be named after it was made", () => {
-    interface Thrown {
+  describe("that create could not set", () => {
+    interface PartialCreate {
       readonly id: string;
       readonly properties: AccountState;
       readonly reasons: readonly string[];
       readonly message: string;
     }
     const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
-    const inputs = { name: "CI", namePrefix: "ci", roles: ROLES, forceDestroy: true };
-    const make = async (): Promise<Thrown> => {
-      const given = { ...inputs, __provider: PROVIDER };
+    const inputs = { ...named, forceDestroy: true };
+    const createPartly = async (): Promise<PartialCreate> => {
       try {
-        await process.accounts.create(given);
+        await provider.accounts.create({ ...inputs, __provider: PROVIDER } as AccountInputs);
       } catch (error) {
-        return error as Thrown;
+        return error as PartialCreate;
       }
-      return assert.fail("it was named");
+      return assert.fail("the account was renamed");
     };
-    const only = () => {
+    const onlyAccount = () => {
       const [account, ...others] = fixture.emulator.accounts();
       assert(account);
       assert.deepEqual(others, []);
       return account;
     };
-    beforeEach(() => process.connection.caller());
+    const rejectRenames = () => fixture.respondWith(500, { match: { method: "PUT" }, times: 60 });
+    beforeEach(() => provider.connection.caller());
 
-    it("reach the state as partly made, with all that the engine needs", async () => {
+    it("leaves a partly created account in the state, with everything that the engine needs", async () => {
       const body = { code: "permission_denied", message: "Not now" };
-      fixture.fault({ kind: "status", status: 403, body }, "before", { match: { method: "PUT" } });
-      const { id, properties, reasons, message } = await make();
-      const { name } = only();
-      assert.equal(id, only().id);
-      assert.match(name ?? "", /^CI-[0-9a-z]{10}$/);
+      fixture.respondWith(403, { body, match: { method: "PUT" } });
+      const { id, properties, reasons, message } = await createPartly();
+      const { name } = onlyAccount();
+      assert.equal(id, onlyAccount().id);
+      assert.match(name, /^CI-[0-9a-z]{10}$/);
       assert.deepEqual(properties, {
+        ...inputs,
         name,
         autoName: name,
-        namePrefix: "ci",
-        roles: ROLES,
-        forceDestroy: true,
         tenantId,
         __provider: PROVIDER,
       });
@@ -392,91 +339,76 @@ describe("lifecycle/service-account: names", () => {
       );
     });
 
-    it("get the name from the next up, without another account", async () => {
-      fixture.fault({ kind: "status", status: 500 }, "before", {
-        match: { method: "PUT" },
-        times: 60,
-      });
-      const { id, properties } = await make();
-      process = fixture.process();
-      const checked = await process.accounts.check(inputs, inputs);
-      assert.deepEqual(reasons(checked), []);
+    it("is set by the next up, which creates no other account", async () => {
+      rejectRenames();
+      const { id, properties } = await createPartly();
+      provider = fixture.process();
+      assert.deepEqual(reasons(await provider.accounts.check(inputs, inputs)), []);
       // The engine updates a partly created resource, whatever the diff.
       assert.deepEqual((await diff(id, properties, inputs)).replaces, []);
       fixture.emulator.faults.clear();
       assert.deepEqual(await update(id, properties, inputs), { ...inputs, tenantId });
-      assert.equal(only().name, "CI");
-      assert.deepEqual(process.warnings, []);
+      assert.equal(onlyAccount().name, "CI");
+      assert.deepEqual(provider.warnings, []);
     });
 
-    it("keep the first name, where the program has ceased to give one", async () => {
-      fixture.fault({ kind: "status", status: 500 }, "before", {
-        match: { method: "PUT" },
-        times: 60,
-      });
-      const { id, properties } = await make();
-      const { name: _, ...unnamed } = inputs;
-      assert.deepEqual(await diff(id, properties, unnamed), unchanged);
-      assert.deepEqual(process.warnings, []);
-      const own = await update(id, properties, unnamed);
-      assert.deepEqual([own.name, own.autoName], [only().name, only().name]);
+    it("is not set if the program has removed it: the account keeps its unique name", async () => {
+      rejectRenames();
+      const { id, properties } = await createPartly();
+      const news = { ...unnamed, forceDestroy: true };
+      assert.deepEqual(await diff(id, properties, news), UNCHANGED);
+      assert.deepEqual(provider.warnings, []);
+      const { name, autoName } = await update(id, properties, news);
+      assert.deepEqual([name, autoName], [onlyAccount().name, onlyAccount().name]);
     });
 
-    it("survive a refresh in between", async () => {
-      fixture.fault({ kind: "status", status: 500 }, "before", {
-        match: { method: "PUT" },
-        times: 60,
-      });
-      const { id, properties } = await make();
-      const read = await refresh(id, properties);
+    it("is set by the up after a refresh", async () => {
+      rejectRenames();
+      const { id, properties } = await createPartly();
+      const refreshed = await refresh(id, properties);
       // The engine forgets that it was partly created, and compares inputs: they must not contain the name.
-      const { name: _, ...unnamed } = inputs;
-      assert.deepEqual(read.inputs, unnamed);
-      assert.equal((await diff(id, read.state, inputs)).changes, true);
+      assert.deepEqual(refreshed.inputs, { ...unnamed, forceDestroy: true });
+      assert.equal((await diff(id, refreshed.state, inputs)).changes, true);
       fixture.emulator.faults.clear();
-      assert.deepEqual(await update(id, read.state, inputs), { ...inputs, tenantId });
-      assert.equal(only().name, "CI");
+      assert.deepEqual(await update(id, refreshed.state, inputs), { ...inputs, tenantId });
+      assert.equal(onlyAccount().name, "CI");
     });
 
-    it("wait for a replica that does not know the account yet", async () => {
+    it("is set once a read replica knows the account", async () => {
       const body = { code: "not_found", message: "User not found" };
-      const late = { match: { method: "PUT" }, times: 20 };
-      fixture.fault({ kind: "status", status: 404, body }, "before", late);
-      const { state } = await createAccount(process, inputs);
-      assert.deepEqual([state.name, only().name], ["CI", "CI"]);
+      fixture.respondWith(404, { body, match: { method: "PUT" }, times: 20 });
+      const { state } = await createAccount(provider, inputs);
+      assert.deepEqual([state.name, onlyAccount().name], ["CI", "CI"]);
     });
   });
 
-  it("of an adopted account that has none are whatever it is called later: nothing takes a name away", async () => {
-    const { id: adopt } = fixture.emulator.createAccount(tenantId, { roles: ROLES });
-    const inputs = { namePrefix: "ci", roles: ROLES, adopt };
-    const { state } = await createAccount(process, inputs);
-    assert.deepEqual([state.name, state.autoName], ["", undefined]);
-    assert.deepEqual(await diff(adopt, state, inputs), unchanged);
-    const updated = await update(adopt, state, { ...inputs, forceDestroy: true });
-    assert.equal(updated.autoName, undefined);
-    fixture.emulator.renameAccount(adopt, "theirs");
-    for (const olds of [state, updated]) {
-      const drifted = await refresh(adopt, olds);
-      assert.deepEqual([drifted.state.name, drifted.state.autoName], ["theirs", undefined]);
-      const own = await update(adopt, drifted.state, inputs);
-      assert.deepEqual([own.name, own.autoName], ["theirs", "theirs"]);
-    }
-    assert.deepEqual([fixture.writes, process.warnings], [[], []]);
-  });
-
-  it("of adopted accounts are their own where the program gives none", async () => {
-    const { id: adopt } = fixture.emulator.createAccount(tenantId, {
-      name: "theirs",
-      roles: ROLES,
+  describe("of an adopted account", () => {
+    it("stays if the program sets none", async () => {
+      const adopt = fixture.addAccount({ name: "existing", roles: ROLES }).id;
+      const inputs = { ...unnamed, adopt };
+      const { state } = await createAccount(provider, inputs);
+      assert.deepEqual(state, { ...inputs, name: "existing", autoName: "existing", tenantId });
+      assert.deepEqual(fixture.writes, []);
+      assert.deepEqual(await diff(adopt, state, inputs), UNCHANGED);
+      const drifted = await refreshRenamed(adopt, state, "renamed");
+      assert.equal((await update(adopt, drifted.state, inputs)).name, "existing");
     });
-    const inputs = { namePrefix: "ci", roles: ROLES, adopt };
-    const { state } = await createAccount(process, inputs);
-    assert.deepEqual(state, { ...inputs, name: "theirs", autoName: "theirs", tenantId });
-    assert.deepEqual(fixture.writes, []);
-    assert.deepEqual(await diff(adopt, state, inputs), unchanged);
-    fixture.emulator.renameAccount(adopt, "theirs no more");
-    const drifted = await refresh(adopt, state);
-    assert.equal((await update(adopt, drifted.state, inputs)).name, "theirs");
+
+    it("becomes autoName once an account without a name gets one elsewhere, and is not removed", async () => {
+      const adopt = fixture.addAccount({ roles: ROLES }).id;
+      const inputs = { ...unnamed, adopt };
+      const { state } = await createAccount(provider, inputs);
+      assert.deepEqual([state.name, state.autoName], ["", undefined]);
+      assert.deepEqual(await diff(adopt, state, inputs), UNCHANGED);
+      const updated = await update(adopt, state, { ...inputs, forceDestroy: true });
+      assert.equal(updated.autoName, undefined);
+      for (const olds of [state, updated]) {
+        const drifted = await refreshRenamed(adopt, olds, "renamed");
+        assert.deepEqual([drifted.state.name, drifted.state.autoName], ["renamed", undefined]);
+        const { name, autoName } = await update(adopt, drifted.state, inputs);
+        assert.deepEqual([name, autoName], ["renamed", "renamed"]);
+      }
+      assert.deepEqual([fixture.writes, provider.warnings], [[], []]);
+    });
   });
 });

@@ -61,7 +61,10 @@ describe("session/recovery/journal", () => {
     writer = start();
     reader = start();
   });
-  afterEach(() => rmSync(home, { recursive: true, force: true }));
+  afterEach(() => {
+    mock.restoreAll();
+    rmSync(home, { recursive: true, force: true });
+  });
 
   function start(): Journal {
     return new Journal({
@@ -89,11 +92,11 @@ describe("session/recovery/journal", () => {
   }
 
   describe("a note", () => {
-    it("is a file that nobody else may read, and goes when the object is handed over", async () => {
+    it("is a private file, removed at handover", async () => {
       const note = await writer.begin(ACCOUNT);
       const path = pathOf(note);
-      const { inode, born, ...kept } = JSON.parse(readFileSync(path, "utf8"));
-      assert.deepEqual(kept, ACCOUNT);
+      const { inode, born, ...pending } = JSON.parse(readFileSync(path, "utf8"));
+      assert.deepEqual(pending, ACCOUNT);
       const { ino, birthtimeNs } = statSync(path, { bigint: true });
       assert.deepEqual([inode, born], [String(ino), String(birthtimeNs)]);
       assert.equal(statSync(path).mode & 0o777, 0o600);
@@ -102,18 +105,19 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(files(), []);
     });
 
-    it("goes when nothing was made, and stays when that is not known", async () => {
-      const made = [await writer.begin(ACCOUNT), await writer.begin(NAMED_KEY)] as const;
-      writer.release(made[1]);
-      writer.close(made[0]);
-      writer.release(made[0]);
+    it("is removed if nothing was created, and stays if that is unknown", async () => {
+      const closed = await writer.begin(ACCOUNT);
+      const released = await writer.begin(NAMED_KEY);
+      writer.release(released);
+      writer.close(closed);
+      writer.release(closed);
       assert.deepEqual(
         files().map((file) => join(directory, file)),
-        [pathOf(made[1])],
+        [pathOf(released)],
       );
     });
 
-    it("is none where there is no folder for it", async () => {
+    it("has no file without a folder", async () => {
       const journal = new Journal();
       const note = await journal.begin(ACCOUNT);
       assert.equal(note.file, undefined);
@@ -129,7 +133,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(journal.pending(SERVER, "tenant_1"), []);
     });
 
-    it("is not to be handed over when another has claimed it", async () => {
+    it("prevents the handover if another process has claimed it", async () => {
       const note = await writer.begin(ACCOUNT);
       age(LEASE_OVER);
       assert.equal(claim().length, 1);
@@ -139,7 +143,7 @@ describe("session/recovery/journal", () => {
       assert.equal(files().length, 1, "what is not handed over needs no report");
     });
 
-    it("is not to be handed over when it cannot be taken away; the others go without notes", async () => {
+    it("prevents the handover if it cannot be removed, and ends note-taking", async () => {
       const notes = await Promise.all([1, 2].map(() => writer.begin(ACCOUNT)));
       for (const note of notes) {
         unlinkSync(pathOf(note));
@@ -148,12 +152,12 @@ describe("session/recovery/journal", () => {
       }
       assert.match(
         warnings[0] ?? "",
-        /^Notes about creates cannot be kept in .*creates \(E\w+\)\. .* set PULUMI_HOME to one that is\.$/,
+        /^Notes about creates cannot be kept in .*creates \(E\w+\)\. Creates continue without them: .* set PULUMI_HOME to one that is\.$/,
       );
       assert.equal((await writer.begin(ACCOUNT)).file, undefined);
     });
 
-    it("can be kept by a run after one that could not keep any", async () => {
+    it("can be written by a later run than one that could not", async () => {
       writeFileSync(directory, "a file");
       assert.equal((await writer.begin(ACCOUNT)).file, undefined);
       assert.equal((await writer.begin(ACCOUNT)).file, undefined);
@@ -162,7 +166,7 @@ describe("session/recovery/journal", () => {
       assert.notEqual((await start().begin(ACCOUNT)).file, undefined);
     });
 
-    it("leaves nothing behind that could not be written", async () => {
+    it("leaves no file behind if it cannot be written", async () => {
       const unwritable = { ...ACCOUNT, name: 1n } as unknown as PendingCreate;
       assert.equal((await new Journal({ directory }).begin(unwritable)).file, undefined);
       assert.deepEqual(files(), []);
@@ -170,29 +174,50 @@ describe("session/recovery/journal", () => {
       assert.match(warnings[0] ?? "", /\(TypeError: /);
     });
 
-    it("tells nobody where nobody listens", async () => {
+    it("needs no listener for warnings", async () => {
       writeFileSync(directory, "a file");
       const journal = new Journal({ directory });
       assert.equal((await journal.begin(ACCOUNT)).file, undefined);
     });
   });
 
-  describe("handing over", () => {
-    it("succeeds although the note's file cannot be closed", async () => {
+  describe("handover", () => {
+    it("succeeds even if the folder cannot be synced", async () => {
+      const note = await writer.begin(ACCOUNT);
+      const completed = writer.complete(note, "user_1");
+      // Its note is removed by now, but the folder is not opened yet.
+      rmSync(directory, { recursive: true });
+      assert.equal(await completed, true);
+    });
+
+    it("waits until the folder is synced without the note, once for all callers", async () => {
+      const open = mock.method(promises, "open");
+      const notes = await Promise.all(Array.from({ length: 20 }, () => writer.begin(ACCOUNT)));
+      const last = await writer.begin(ACCOUNT);
+      const [first, ...others] = notes.map((note, i) => writer.complete(note, `user_${i}`));
+      assert.equal(open.mock.callCount(), 0);
+      assert.equal(await first, true);
+      assert.equal(open.mock.callCount(), 1);
+      const late = writer.complete(last, "user_late");
+      assert((await Promise.all([...others, late])).every(Boolean));
+      assert.deepEqual(
+        open.mock.calls.map(({ arguments: [path] }) => path),
+        [directory, directory],
+      );
+      assert.deepEqual(files(), []);
+    });
+
+    it("succeeds even if the note's file cannot be closed", async () => {
       const note = await writer.begin(ACCOUNT);
       const { closeSync: original } = fs;
-      const full = mock.method(fs, "closeSync", (descriptor: number) => {
+      mock.method(fs, "closeSync", (descriptor: number) => {
         original(descriptor);
         throw Object.assign(new Error("disk quota exceeded"), { code: "EDQUOT" });
       });
-      try {
-        assert.equal(await writer.complete(note, "user_1"), true);
-      } finally {
-        full.mock.restore();
-      }
+      assert.equal(await writer.complete(note, "user_1"), true);
     });
 
-    it("leaves a report where the engine ends while the folder is being synced", async () => {
+    it("leaves a report if the engine exits while the folder is being synced", async () => {
       const note = await writer.begin(ACCOUNT);
       const completed = writer.complete(note, "user_1");
       writer.onEngineExit();
@@ -227,7 +252,7 @@ describe("session/recovery/journal", () => {
       for (const { timer } of intervals) end(timer);
     });
 
-    it("keeps the note of a create that is under way from being claimed", async () => {
+    it("protects the notes of creates in progress from claims", async () => {
       const notes = [await writer.begin(ACCOUNT), await writer.begin(ACCOUNT)];
       assert.deepEqual(
         intervals.map(({ ms }) => ms),
@@ -241,20 +266,20 @@ describe("session/recovery/journal", () => {
       assert.match(readFileSync(pathOf(notes[0] ?? { pending: ACCOUNT }), "utf8"), /\}\n\n\n$/);
     });
 
-    it("ends with the last create that is under way, and begins again with the next", async () => {
+    it("stops after the last create, and starts again with the next", async () => {
       const notes = [await writer.begin(ACCOUNT), await writer.begin(ACCOUNT)] as const;
       writer.release(notes[0]);
       age(HOUR, pathOf(notes[0]));
       age(HOUR, pathOf(notes[1]));
       tick();
-      assert.equal(claim().length, 1, "what is left is not renewed");
+      assert.equal(claim().length, 1, "the released note is not renewed");
       writer.close(notes[1]);
       assert.equal(intervals.length, 0);
       await writer.begin(ACCOUNT);
       assert.equal(intervals.length, 1);
     });
 
-    it("does no harm when it does not work", async () => {
+    it("can fail without harm", async () => {
       const note = await writer.begin(ACCOUNT);
       assert(note.file);
       closeSync(note.file.descriptor);
@@ -266,7 +291,7 @@ describe("session/recovery/journal", () => {
   });
 
   describe("claiming", () => {
-    it("takes what was not renewed for two minutes", async () => {
+    it("takes a note that was not renewed for two minutes", async () => {
       await writer.begin(ACCOUNT);
       age(LEASE_MS - MINUTE);
       assert.deepEqual(claim(), []);
@@ -282,7 +307,7 @@ describe("session/recovery/journal", () => {
       reader.drop(claimed);
     });
 
-    it("never takes what this process has under way", async () => {
+    it("never takes a note of the same process", async () => {
       await writer.begin(ACCOUNT);
       age(HOUR);
       assert.deepEqual(claim(writer), []);
@@ -290,7 +315,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(reader.pending(SERVER, "tenant_1"), [ACCOUNT]);
     });
 
-    it("is won by whoever renames the note first", async () => {
+    it("succeeds only for the process that renames the note first", async () => {
       await writer.begin(ACCOUNT);
       age(-HOUR);
       let meanwhile = () => {};
@@ -310,7 +335,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual([claim(slow).length, won.length], [0, 1]);
     });
 
-    it("takes what two looks show unchanged, two minutes apart, whatever the clocks say", async () => {
+    it("takes a note that is unchanged for two minutes, whatever the clocks show", async () => {
       await writer.begin(ACCOUNT);
       age(-HOUR);
       assert.deepEqual(claim(), []);
@@ -320,7 +345,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(namesOf(claim()), [ACCOUNT.name]);
     });
 
-    it("starts its looks again with each sign of life", async () => {
+    it("restarts the two minutes on each renewal", async () => {
       const note = await writer.begin(ACCOUNT);
       age(-HOUR);
       claim();
@@ -335,7 +360,7 @@ describe("session/recovery/journal", () => {
       assert.equal(claim().length, 1);
     });
 
-    it("tells what is a day old, and a copy, from what can be acted on", async () => {
+    it("marks notes older than a day and copies as stale", async () => {
       const notes = await Promise.all([1, 2, 3].map(() => writer.begin(ACCOUNT)));
       const [young, old, copied] = notes.map(pathOf);
       assert(young && old && copied);
@@ -356,7 +381,7 @@ describe("session/recovery/journal", () => {
       );
     });
 
-    it("reads the id that was added, also behind renewals, and not one that was cut off", async () => {
+    it("reads an added id, even after renewals, but not a truncated one", async () => {
       const note = await writer.begin(ACCOUNT);
       appendFileSync(pathOf(note), '\n\n{"id":"us');
       assert.deepEqual(reader.pending(SERVER, "tenant_1"), [ACCOUNT]);
@@ -367,41 +392,34 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(claim()[0]?.pending, { ...ACCOUNT, id: "user_1" });
     });
 
-    it("knows what it has claimed also where that cannot be read again", async () => {
+    it("returns the claimed note even if it cannot be read again", async () => {
       await writer.begin(ACCOUNT);
       age(LEASE_OVER);
       const { readFileSync: original } = fs;
       let reads = 0;
-      const mocked = mock.method(fs, "readFileSync", (path: string) => {
+      mock.method(fs, "readFileSync", (path: string) => {
         reads += 1;
         if (reads > 1) throw new Error("i/o error");
         return original(path, "utf8");
       });
-      try {
-        assert.deepEqual(claim()[0]?.pending, ACCOUNT);
-      } finally {
-        mocked.mock.restore();
-      }
+      assert.deepEqual(claim()[0]?.pending, ACCOUNT);
     });
 
-    it("leaves no file of its own behind, and takes nothing where it cannot write one", async () => {
+    it("takes nothing if it cannot write, and leaves no file behind", async () => {
       await writer.begin(ACCOUNT);
       age(LEASE_OVER);
-      const full = mock.method(fs, "writeFileSync", () => {
+      mock.method(fs, "writeFileSync", () => {
         throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
       });
-      try {
-        assert.deepEqual(claim(), []);
-      } finally {
-        full.mock.restore();
-      }
+      assert.deepEqual(claim(), []);
+      mock.restoreAll();
       assert.equal(claim().length, 1);
       assert.equal(files().length, 1);
     });
   });
 
   describe("reports", () => {
-    it("are of creates that only a person can settle, once nobody renews them", async () => {
+    it("include creates that only a person can resolve, once nobody renews them", async () => {
       await writer.begin(NAMED_KEY);
       assert.deepEqual(reader.reports(SERVER, "tenant_1"), []);
       age(LEASE_OVER);
@@ -413,7 +431,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(reader.reports(SERVER, "tenant_2"), []);
     });
 
-    it("are left of what was handed over in the last 15 seconds before the engine ended", async () => {
+    it("include what was handed over in the last 15 seconds before the engine exited", async () => {
       for (const [id, at] of [
         ["user_1", 0],
         ["user_2", SECOND],
@@ -431,7 +449,7 @@ describe("session/recovery/journal", () => {
       );
     });
 
-    it("cannot be left where notes cannot be kept, and that is no error", async () => {
+    it("are skipped without an error if notes cannot be written", async () => {
       const note = await writer.begin(ACCOUNT);
       await writer.complete(note, "user_1");
       rmSync(directory, { recursive: true });
@@ -440,7 +458,7 @@ describe("session/recovery/journal", () => {
       assert.equal(readFileSync(directory, "utf8"), "a file");
     });
 
-    it("are dropped once a state shows the object; notes that are no reports stay", async () => {
+    it("are dropped once a state shows the object, unlike other notes", async () => {
       await writer.complete(await writer.begin(ACCOUNT), "user_1");
       writer.onEngineExit();
       const note = await writer.begin(ACCOUNT);
@@ -455,34 +473,5 @@ describe("session/recovery/journal", () => {
       reader.stateHolds("user_1");
       assert.equal(files().length, before - 1);
     });
-  });
-
-  it("hands over although the folder cannot be synced", async () => {
-    const note = await writer.begin(ACCOUNT);
-    const completed = writer.complete(note, "user_1");
-    // Its note is removed by now, but the folder is not opened yet.
-    rmSync(directory, { recursive: true });
-    assert.equal(await completed, true);
-  });
-
-  it("hands over once the folder is on disk without the note, with one sync for all who wait", async () => {
-    const open = mock.method(promises, "open");
-    try {
-      const notes = await Promise.all(Array.from({ length: 20 }, () => writer.begin(ACCOUNT)));
-      const last = await writer.begin(ACCOUNT);
-      const [first, ...others] = notes.map((note, i) => writer.complete(note, `user_${i}`));
-      assert.equal(open.mock.callCount(), 0);
-      assert.equal(await first, true);
-      assert.equal(open.mock.callCount(), 1);
-      const late = writer.complete(last, "user_late");
-      assert((await Promise.all([...others, late])).every(Boolean));
-      assert.deepEqual(
-        open.mock.calls.map(({ arguments: [path] }) => path),
-        [directory, directory],
-      );
-      assert.deepEqual(files(), []);
-    } finally {
-      open.mock.restore();
-    }
   });
 });

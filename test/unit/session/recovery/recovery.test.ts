@@ -14,48 +14,43 @@ import {
 } from "../../fixture";
 import {
   ACCOUNT,
-  live,
+  accountIds,
+  createAccount,
+  createKey,
+  createOwner,
+  FORBIDDEN,
+  keyIds,
+  liveAccounts,
   liveKeys,
-  makeAccount,
-  makeKey,
-  OWNER,
   POST_ACCOUNT,
   POST_KEY,
 } from "../creating";
-import { type JournalingProcess, Notes } from "../notes";
+import { type JournalingProvider, Notes } from "../notes";
 
 const LEASE_OVER = 3 * MINUTE;
-const NO: { kind: "status"; status: number; body: unknown } = {
-  kind: "status",
-  status: 403,
-  body: { message: "no" },
-};
 
 describe("session/recovery/recovery", () => {
   const fixture = UnitFixture.forEachTest();
-  let notes: Notes;
+  const notes = Notes.forEachTest(fixture);
   let owner: string;
   beforeEach(() => {
-    notes = new Notes(fixture);
-    owner = fixture.emulator.createAccount(fixture.operator.tenantId, OWNER).id;
+    owner = createOwner(fixture);
   });
-  afterEach(() => notes.remove());
 
-  const accountIds = () =>
-    live(fixture)
-      .map(({ id }) => id)
-      .filter((id) => id !== owner);
-  const keyIds = () => liveKeys(fixture, owner).map(({ id }) => id);
-  const askForKey = (process: ProviderProcess) => makeKey(process, owner);
+  const createOwnedKey = (provider: ProviderProcess) => createKey(provider, owner);
 
-  /** A run that is killed while it creates an account and a key. */
-  async function killed(when: "before" | "after"): Promise<void> {
-    await notes.dieAsking(makeAccount, when, POST_ACCOUNT);
-    await notes.dieAsking(askForKey, when, POST_KEY);
+  /** Kills a run while it creates an account, and another while it creates a key. */
+  async function killRuns(when: "before" | "after"): Promise<void> {
+    await notes.dieAsking(createAccount, when, POST_ACCOUNT);
+    await notes.dieAsking(createOwnedKey, when, POST_KEY);
   }
 
-  it("leaves alone what a run may still be busy with", async () => {
-    await killed("after");
+  async function untilPaused({ pauses }: ProviderProcess, ms: number): Promise<void> {
+    while (!pauses.includes(ms)) await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  it("leaves alone what a run may still be working on", async () => {
+    await killRuns("after");
     for (const ms of [0, MINUTE]) {
       notes.age(ms);
       const before = notes.paths;
@@ -66,26 +61,26 @@ describe("session/recovery/recovery", () => {
         before.map((path) => path.slice(notes.directory.length + 1)),
       );
     }
-    assert.equal(accountIds().length + keyIds().length, 2);
+    assert.equal(accountIds(fixture).length + keyIds(fixture, owner).length, 2);
   });
 
-  it("believes no refused deletion while a search still shows the account", async () => {
-    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+  it("does not believe a 404 for a deletion while a search still shows the account", async () => {
+    await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     const body = { code: "not_found", message: "User not found", http_status_code: 404 };
     fixture.fault({ kind: "status", status: 404, body }, "before", { match: { method: "DELETE" } });
     const [warning = ""] = (await notes.recover()).warnings;
     assert.match(warning, /could not be looked up or removed.*404 not_found/s);
-    assert.equal(accountIds().length, 1);
+    assert.equal(accountIds(fixture).length, 1);
     await notes.recover();
-    assert.deepEqual([accountIds(), notes.files], [[], []]);
+    assert.deepEqual([accountIds(fixture), notes.files], [[], []]);
   });
 
-  it("removes what bears the names of a killed run's notes, by id, and says so", async () => {
-    const account = await makeAccount(notes.start());
-    const key = await makeKey(notes.start(), owner);
-    await killed("after");
-    const [, lostAccount] = live(fixture).filter(({ id }) => id !== owner);
+  it("removes what has the names in a killed run's notes, by id, and reports it", async () => {
+    const account = await createAccount(notes.start());
+    const key = await createKey(notes.start(), owner);
+    await killRuns("after");
+    const [, lostAccount] = liveAccounts(fixture);
     const [, lostKey] = liveKeys(fixture, owner);
     notes.age(LEASE_OVER);
     fixture.emulator.clearRequests();
@@ -94,7 +89,10 @@ describe("session/recovery/recovery", () => {
       `DELETE /secrets/api/keys/${lostKey?.id}`,
       `DELETE /users/${lostAccount?.id}`,
     ]);
-    assert.deepEqual([accountIds(), keyIds()], [[account.id], [key.secret.id]]);
+    assert.deepEqual(
+      [accountIds(fixture), keyIds(fixture, owner)],
+      [[account.id], [key.secret.id]],
+    );
     assert.deepEqual(next.warnings.sort(), [
       `API key "${lostKey?.name}" (${lostKey?.id}), created by a run that was interrupted, has been revoked.`,
       `Service account "${lostAccount?.name}" (${lostAccount?.id}), created by a run that was interrupted, has been archived.`,
@@ -107,33 +105,32 @@ describe("session/recovery/recovery", () => {
     assert.deepEqual(fixture.log, [], "what it has removed it need not ask for");
   });
 
-  it("settles what the same process has left, once a change comes after the lease", async () => {
-    const process = await notes.recover();
+  it("recovers what the same process has left, on a change after the lease", async () => {
+    const provider = await notes.recover();
     fixture.fault({ kind: "status", status: 429 }, "after", POST_ACCOUNT);
-    const made = await makeAccount(process);
+    const created = await createAccount(provider);
     notes.age(LEASE_OVER);
     fixture.clock.now += MINUTE;
-    await notes.recover(process);
-    assert.deepEqual(accountIds(), [made.id]);
+    await notes.recover(provider);
+    assert.deepEqual(accountIds(fixture), [created.id]);
   });
 
-  it("leaves a note of what is not there yet, and closes it after an hour without a word", async () => {
-    await killed("before");
-    for (const [ms, left] of [
+  it("keeps the note of a missing object for an hour, then removes the note silently", async () => {
+    await killRuns("before");
+    for (const [ms, count] of [
       [LEASE_OVER, 2],
       [HOUR - 5 * MINUTE, 2],
       [HOUR + MINUTE, 0],
     ] as const) {
       notes.age(ms);
       const { warnings } = await notes.recover();
-      assert.deepEqual([warnings, notes.files.length], [[], left]);
+      assert.deepEqual([warnings, notes.files.length], [[], count]);
     }
   });
 
-  it("removes what comes into being long after the kill", async () => {
-    await killed("before");
-    notes.age(LEASE_OVER);
-    await notes.recover();
+  it("removes what appears long after the kill", async () => {
+    await killRuns("before");
+    await notes.recoverAfterLease();
     for (const { kind, name } of notes.pending) {
       const { tenantId, environmentId } = fixture.operator;
       if (kind === "account") fixture.emulator.createAccount(tenantId, { ...ACCOUNT, name });
@@ -141,36 +138,36 @@ describe("session/recovery/recovery", () => {
     }
     notes.age(55 * MINUTE);
     const next = await notes.recover();
-    assert.deepEqual([accountIds(), keyIds(), notes.files], [[], [], []]);
+    assert.deepEqual([accountIds(fixture), keyIds(fixture, owner), notes.files], [[], [], []]);
     assert.equal(next.warnings.length, 2);
   });
 
-  describe("what another credential sees", () => {
-    it("closes no note of a key by a credential that is not shown the keys of others", async () => {
+  describe("with the credential of another user", () => {
+    it("keeps the note of a key if the credential does not see the keys of others", async () => {
       const { accessToken, environmentId, tenantId } = fixture.operator;
       const admin = notes.start({ credential: token(accessToken), environmentId });
-      await notes.dieAsking(askForKey, "after", POST_KEY, admin);
+      await notes.dieAsking(createOwnedKey, "after", POST_KEY, admin);
       notes.age(2 * HOUR);
       const writer = fixture.emulator.createUser(tenantId, ["all_writer"]).accessToken;
       await notes.recover(notes.start({ credential: token(writer), environmentId }));
       assert.equal(notes.files.length, 1);
     });
 
-    it("closes no note of what it does not see", async () => {
-      await killed("before");
+    it("keeps notes of what it does not see", async () => {
+      await killRuns("before");
       notes.age(2 * HOUR);
       const { credential: other } = fixture.accountWithKey(["super_admin"], "other");
-      const process = await notes.recover(notes.start({ credential: other }));
-      assert.deepEqual([process.warnings, notes.files.length], [[], 2]);
+      const provider = await notes.recover(notes.start({ credential: other }));
+      assert.deepEqual([provider.warnings, notes.files.length], [[], 2]);
     });
 
-    it("closes notes of its own environment, whoever wrote them", async () => {
+    it("removes notes of its own environment, whoever wrote them", async () => {
       const { accessToken, environmentId, userId } = fixture.operator;
       const by = (value: string, environment = environmentId) => ({
         credential: token(value),
         environmentId: environment,
       });
-      await notes.dieAsking(askForKey, "before", POST_KEY, notes.start(by(accessToken)));
+      await notes.dieAsking(createOwnedKey, "before", POST_KEY, notes.start(by(accessToken)));
       notes.age(2 * HOUR);
       const { tenantId } = fixture.operator;
       const other = fixture.emulator.createUser(tenantId, ["super_admin"]).accessToken;
@@ -183,29 +180,29 @@ describe("session/recovery/recovery", () => {
       assert.deepEqual(notes.files, []);
     });
 
-    it("removes what it does see", async () => {
-      await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+    it("removes objects that it sees", async () => {
+      await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
       notes.age(LEASE_OVER);
       const { credential: other } = fixture.accountWithKey(["super_admin"], "other");
-      const process = await notes.recover(notes.start({ credential: other }));
-      assert.equal(process.warnings.length, 1);
+      const provider = await notes.recover(notes.start({ credential: other }));
+      assert.equal(provider.warnings.length, 1);
       assert.deepEqual(
-        live(fixture).map(({ name }) => name),
-        ["owner", "other"],
+        liveAccounts(fixture).map(({ name }) => name),
+        ["other"],
       );
     });
   });
 
-  it("does no harm when two runs start at once", async () => {
-    const { id } = await makeAccount(notes.start());
-    await killed("after");
+  it("recovers once if two runs start at the same time", async () => {
+    const { id } = await createAccount(notes.start());
+    await killRuns("after");
     notes.age(LEASE_OVER);
     await Promise.all([notes.recover(), notes.recover()]);
-    assert.deepEqual([accountIds(), keyIds()], [[id], []]);
+    assert.deepEqual([accountIds(fixture), keyIds(fixture, owner)], [[id], []]);
   });
 
-  it("says nothing of an account that somebody archives meanwhile", async () => {
-    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+  it("does not report an account that somebody archives meanwhile", async () => {
+    await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     fixture.emulator.faults.decide = ({ method, path }) => {
       const [, id = ""] = /^\/v1\/users\/(user_\w+)$/.exec(path) ?? [];
@@ -213,47 +210,46 @@ describe("session/recovery/recovery", () => {
       return undefined;
     };
     const next = await notes.recover();
-    assert.deepEqual([accountIds(), next.warnings, notes.files], [[], [], []]);
+    assert.deepEqual([accountIds(fixture), next.warnings, notes.files], [[], [], []]);
   });
 
-  for (const [what, show] of [
-    ["a state is known to hold", "add"],
-    ["the program is about to take over", "want"],
+  for (const [what, method] of [
+    ["a state holds", "add"],
+    ["the program is about to adopt", "want"],
   ] as const) {
     it(`never removes what ${what}`, async () => {
-      await killed("after");
+      await killRuns("after");
       notes.age(LEASE_OVER);
       const next = notes.start();
-      for (const id of [...accountIds(), ...keyIds()]) next.managed[show](id);
+      for (const id of [...accountIds(fixture), ...keyIds(fixture, owner)])
+        next.managed[method](id);
       await notes.recover(next);
-      assert.deepEqual([accountIds().length, keyIds().length], [1, 1]);
+      assert.deepEqual([accountIds(fixture).length, keyIds(fixture, owner).length], [1, 1]);
       assert.deepEqual([next.warnings, notes.files], [[], []]);
     });
   }
 
-  it("leaves an account with active keys, and archives it once they are gone", async () => {
-    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
-    const [id = ""] = accountIds();
+  it("keeps an account with active keys, and archives it once they are revoked", async () => {
+    await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
+    const [id = ""] = accountIds(fixture);
     const key = fixture.emulator.createKey(id, fixture.operator.environmentId, { name: "in use" });
-    notes.age(LEASE_OVER);
-    const next = await notes.recover();
-    assert.deepEqual(accountIds(), [id]);
+    const next = await notes.recoverAfterLease();
+    assert.deepEqual(accountIds(fixture), [id]);
     assert.equal(next.warnings.length, 1);
     assert.match(
       next.warnings[0] ?? "",
       /^An earlier run was interrupted while it created service account "ci-\w{10}", which could not be looked up or removed; a later change tries again\. .*Revoke all API keys/s,
     );
     fixture.emulator.revokeKey(key.id);
-    notes.age(LEASE_OVER);
-    await notes.recover();
-    assert.deepEqual([accountIds(), notes.files], [[], []]);
+    await notes.recoverAfterLease();
+    assert.deepEqual([accountIds(fixture), notes.files], [[], []]);
   });
 
-  it("names the key that it cannot revoke", async () => {
-    await notes.dieAsking(askForKey, "after", POST_KEY);
+  it("reports the key that it cannot revoke", async () => {
+    await notes.dieAsking(createOwnedKey, "after", POST_KEY);
     notes.age(LEASE_OVER);
     const next = notes.start();
-    fixture.fault(NO, "before", { match: { method: "DELETE" } });
+    fixture.fault(FORBIDDEN, "before", { match: { method: "DELETE" } });
     await notes.recover(next);
     assert.match(
       next.warnings[0] ?? "",
@@ -261,12 +257,12 @@ describe("session/recovery/recovery", () => {
     );
   });
 
-  it("says when the server cannot be asked, and tries again with the next change a minute later", async () => {
-    await notes.dieAsking(askForKey, "after", POST_KEY);
+  it("reports a failed lookup, and tries again on a change a minute later", async () => {
+    await notes.dieAsking(createOwnedKey, "after", POST_KEY);
     notes.age(LEASE_OVER);
     const next = notes.start();
     await next.connection.caller();
-    fixture.fault(NO, "before", { match: { method: "GET" } });
+    fixture.fault(FORBIDDEN, "before", { match: { method: "GET" } });
     await notes.recover(next);
     assert.match(
       next.warnings.join(),
@@ -274,45 +270,45 @@ describe("session/recovery/recovery", () => {
     );
     fixture.clock.now += MINUTE - SECOND;
     await notes.recover(next);
-    assert.equal(keyIds().length, 1, "too early to look again");
+    assert.equal(keyIds(fixture, owner).length, 1, "too early to look again");
     fixture.clock.now += SECOND;
     await notes.recover(next);
-    assert.deepEqual([keyIds(), notes.files], [[], []]);
+    assert.deepEqual([keyIds(fixture, owner), notes.files], [[], []]);
   });
 
-  it("looks again when the clock was set back", async () => {
+  it("looks again after the clock was set back", async () => {
     const next = await notes.recover();
-    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+    await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     fixture.clock.now -= HOUR;
     await notes.recover(next);
-    assert.deepEqual(accountIds(), []);
+    assert.deepEqual(accountIds(fixture), []);
   });
 
-  it("is over before any change goes on", async () => {
-    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+  it("ends before any change continues", async () => {
+    await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     const next = notes.start();
     await Promise.all(
       [1, 2].map(async () => {
         await notes.recover(next);
-        assert.deepEqual(accountIds(), []);
+        assert.deepEqual(accountIds(fixture), []);
       }),
     );
   });
 
-  it("does not take a mistake of the provider's for trouble with the server", async () => {
-    await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+  it("throws a bug instead of reporting it as a failed lookup", async () => {
+    await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     const next = notes.start();
-    const mistake = new TypeError("a mistake");
-    next.connection.reads.freshAccounts = () => Promise.reject(mistake);
-    await assert.rejects(notes.recover(next), mistake);
-    assert.equal(accountIds().length, 1);
+    const bug = new TypeError("a bug");
+    next.connection.reads.freshAccounts = () => Promise.reject(bug);
+    await assert.rejects(notes.recover(next), bug);
+    assert.equal(accountIds(fixture).length, 1);
   });
 
-  describe("what it does not act on", () => {
-    it("is a copy that got the number of the file it was made of", async () => {
+  describe("notes that it must not act on", () => {
+    it("include a copy with the inode of its original", async () => {
       let path = "";
       const backup = join(notes.home, "backup");
       fixture.emulator.faults.decide = ({ method, path: route }) => {
@@ -321,17 +317,17 @@ describe("session/recovery/recovery", () => {
         copyFileSync(path, backup);
         return undefined;
       };
-      const { id } = await makeAccount(notes.start());
+      const { id } = await createAccount(notes.start());
       copyFileSync(backup, path);
-      notes.age(LEASE_OVER);
-      const next = await notes.recover();
-      assert.deepEqual(accountIds(), [id]);
+      const next = await notes.recoverAfterLease();
+      assert.deepEqual(accountIds(fixture), [id]);
       assert.equal(next.warnings.length, 1);
     });
 
-    async function reported(): Promise<void> {
+    /** Expects that the only note is reported, and that the next run does not have it. */
+    async function assertReportedOnce(): Promise<void> {
       const next = await notes.recover();
-      assert.equal(accountIds().length, 1);
+      assert.equal(accountIds(fixture).length, 1);
       assert.equal(next.warnings.length, 1);
       assert.match(
         next.warnings[0] ?? "",
@@ -341,33 +337,33 @@ describe("session/recovery/recovery", () => {
       assert.deepEqual((await notes.recover()).warnings, []);
     }
 
-    it("is older than a day", async () => {
-      await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+    it("include notes older than a day", async () => {
+      await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
       notes.age(DAY + HOUR);
-      await reported();
+      await assertReportedOnce();
     });
 
-    it("is a copy of a note, out of a backup for instance", async () => {
-      await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+    it("include a copy of a note, for example from a backup", async () => {
+      await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
       const { path } = notes.only;
       copyFileSync(path, `${path}.copy.json`);
       unlinkSync(path);
       notes.age(LEASE_OVER);
-      await reported();
+      await assertReportedOnce();
     });
 
-    it("is of another tenant, of another server, or no note", async () => {
-      await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
-      const rubbish = ["", "{", "{}", "null", '{"name":"ci"}\n'];
-      rubbish.forEach((text, i) => {
+    it("include notes of other tenants and servers, and files that are not notes", async () => {
+      await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
+      const malformed = ["", "{", "{}", "null", '{"name":"ci"}\n'];
+      malformed.forEach((text, i) => {
         writeFileSync(join(notes.directory, `${i}.json`), text);
       });
-      writeFileSync(join(notes.directory, "README"), "hands off");
+      writeFileSync(join(notes.directory, "README"), "not a note");
       notes.age(LEASE_OVER);
       const before = notes.files;
 
       const { apiKey } = fixture.emulator.createTenant();
-      const foreigner = await notes.recover(notes.start({ credential: credential(apiKey) }));
+      const ofOtherTenant = await notes.recover(notes.start({ credential: credential(apiKey) }));
       const other = await UnitFixture.start();
       try {
         const elsewhere = notes.start({
@@ -375,108 +371,110 @@ describe("session/recovery/recovery", () => {
           credential: credential(other.operator.apiKey),
         });
         await notes.recover(elsewhere);
-        assert.deepEqual([...foreigner.warnings, ...elsewhere.warnings], []);
+        assert.deepEqual([...ofOtherTenant.warnings, ...elsewhere.warnings], []);
         assert.deepEqual(other.writes, []);
       } finally {
         await other.stop();
       }
       assert.deepEqual(notes.files, before);
       await notes.recover();
-      assert.deepEqual(accountIds(), []);
-      assert.equal(notes.files.length, rubbish.length + 1);
+      assert.deepEqual(accountIds(fixture), []);
+      assert.equal(notes.files.length, malformed.length + 1);
     });
   });
 
-  describe("reports of what was handed over to an engine that then died", () => {
-    let made: string;
+  describe("reports of objects whose engine was killed at handover", () => {
+    let accountId: string;
     beforeEach(async () => {
-      const process = notes.start();
-      made = (await makeAccount(process)).id;
-      process.journal.onEngineExit();
+      const provider = notes.start();
+      accountId = (await createAccount(provider)).id;
+      provider.journal.onEngineExit();
     });
 
-    it("are shown by each run until a day has passed, and remove nothing", async () => {
+    it("are shown by each run for a day, and remove nothing", async () => {
       const { path, pending } = notes.only;
       for (const ms of [0, LEASE_OVER, 23 * HOUR, 25 * HOUR]) {
         notes.age(ms);
         const next = await notes.recover();
         assert.deepEqual(next.warnings, [
-          `Service account "${pending.name}" (${made}) was created by a run whose engine was killed at that moment, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. Once you have checked this, delete ${path}; otherwise this warning ends after a day.`,
+          `Service account "${pending.name}" (${accountId}) was created by a run whose engine was killed at that moment, and may be in no state. Look for the id in "pulumi stack export" of the stack: if it is not there, remove the object in Flexprice. Once you have checked this, delete ${path}; otherwise this warning ends after a day.`,
         ]);
-        assert.deepEqual(accountIds(), [made]);
+        assert.deepEqual(accountIds(fixture), [accountId]);
       }
       assert.deepEqual(notes.files, []);
     });
 
-    it("are dropped once a state shows the object, before it is asked for or within two seconds", async () => {
+    it("are dropped if a state shows the object before the recovery or within two seconds", async () => {
       const next = notes.start();
-      next.managed.add(made);
+      next.managed.add(accountId);
       assert.deepEqual(notes.files, []);
 
-      const process = notes.start();
-      const { secret } = await makeKey(process, owner);
-      process.journal.onEngineExit();
-      const late = notes.start();
-      late.managed.add("user_else");
-      const { pauses } = late;
-      const recovered = notes.recover(late);
-      while (!pauses.includes(2 * SECOND)) await new Promise((turn) => setImmediate(turn));
-      late.managed.add(secret.id);
+      const provider = notes.start();
+      const { secret } = await createKey(provider, owner);
+      provider.journal.onEngineExit();
+      const later = notes.start();
+      later.managed.add("user_else");
+      const recovered = notes.recover(later);
+      await untilPaused(later, 2 * SECOND);
+      later.managed.add(secret.id);
       await recovered;
-      assert.deepEqual([late.warnings, notes.files, keyIds()], [[], [], [secret.id]]);
+      assert.deepEqual(
+        [later.warnings, notes.files, keyIds(fixture, owner)],
+        [[], [], [secret.id]],
+      );
     });
 
-    it("are dropped where a state shows the object that had not been looked for among them", async () => {
+    it("are dropped if they appear after the process first looked for reports", async () => {
       rmSync(notes.directory, { recursive: true });
       const next = notes.start();
       next.managed.add(owner);
-      const process = notes.start();
-      const { id } = await makeAccount(process);
-      process.journal.onEngineExit();
+      const provider = notes.start();
+      const { id } = await createAccount(provider);
+      provider.journal.onEngineExit();
       next.managed.add(id);
       await notes.recover(next);
       assert.deepEqual([next.warnings, notes.files], [[], []]);
     });
 
-    it("end once the object is gone for good, as far as the writer's credential sees", async () => {
-      const { secret } = await makeKey(notes.start(), owner);
-      const process = notes.start();
-      const key = await makeKey(process, owner);
-      process.journal.onEngineExit();
+    it("are dropped once the writer's credential sees that the object is gone", async () => {
+      const { secret } = await createKey(notes.start(), owner);
+      const provider = notes.start();
+      const key = await createKey(provider, owner);
+      provider.journal.onEngineExit();
       notes.age(11 * MINUTE);
       assert.equal((await notes.recover()).warnings.length, 2);
-      fixture.emulator.archiveAccount(made);
+      fixture.emulator.archiveAccount(accountId);
       fixture.emulator.revokeKey(key.secret.id);
 
       const { credential: other } = fixture.accountWithKey(["super_admin"], "other");
-      const stranger = await notes.recover(notes.start({ credential: other }));
-      assert.equal(stranger.warnings.length, 2);
+      const ofOtherCredential = await notes.recover(notes.start({ credential: other }));
+      assert.equal(ofOtherCredential.warnings.length, 2);
       notes.age(9 * MINUTE);
       assert.equal((await notes.recover()).warnings.length, 2, "a replica may be late");
       notes.age(11 * MINUTE);
       const next = await notes.recover();
-      assert.deepEqual([next.warnings, notes.files, keyIds()], [[], [], [secret.id]]);
+      assert.deepEqual([next.warnings, notes.files, keyIds(fixture, owner)], [[], [], [secret.id]]);
     });
 
-    it("go on where the server does not say whether the object is gone", async () => {
+    it("stay if the server does not tell whether the object is gone", async () => {
       notes.age(11 * MINUTE);
       const next = notes.start();
       await next.connection.caller();
-      fixture.fault(NO, "before", { match: { path: /search/ } });
+      fixture.fault(FORBIDDEN, "before", { match: { path: /search/ } });
       await notes.recover(next);
       assert.equal(next.warnings.length, 1);
 
-      const mistake = new TypeError("a mistake");
-      const wrong = notes.start();
-      wrong.connection.reads.freshAccount = () => Promise.reject(mistake);
-      await assert.rejects(notes.recover(wrong), mistake);
+      const bug = new TypeError("a bug");
+      const broken = notes.start();
+      broken.connection.reads.freshAccount = () => Promise.reject(bug);
+      await assert.rejects(notes.recover(broken), bug);
     });
 
-    it("go on for publishable keys, which are never seen", async () => {
+    it("stay for publishable keys, which no list shows", async () => {
       rmSync(notes.directory, { recursive: true });
-      const process = notes.start();
-      const { secret } = await makeKey(process, owner, { type: "publishable_key" });
-      process.journal.onEngineExit();
+      const provider = notes.start();
+      const { secret } = await createKey(provider, owner, { type: "publishable_key" });
+      provider.journal.onEngineExit();
       notes.age(2 * HOUR);
       const next = await notes.recover();
       assert.equal(next.warnings.length, 1);
@@ -486,13 +484,13 @@ describe("session/recovery/recovery", () => {
       );
     });
 
-    it("cost no pause where there are none", async () => {
+    it("take no pause if there are none", async () => {
       rmSync(notes.directory, { recursive: true });
       assert.deepEqual((await notes.recover()).pauses, []);
     });
   });
 
-  it("says whose key it was as well as it knows", async () => {
+  it("reports a key without an owner as the caller's", async () => {
     const { tenantId } = fixture.operator;
     const { journal } = notes.start();
     const note = await journal.begin({
@@ -508,13 +506,13 @@ describe("session/recovery/recovery", () => {
     assert.match((await notes.recover()).warnings.join(), /API key "k-0123456789" of the caller\./);
   });
 
-  it("says when the keys of a name cannot be listed, and keeps the note", async () => {
+  it("reports that the keys of a name cannot be listed, and keeps the note", async () => {
     fixture.fault({ kind: "reset" }, "after", POST_KEY);
-    await failureOf(makeKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
+    await failureOf(createKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
     notes.age(2 * HOUR);
     const next = notes.start();
     await next.connection.caller();
-    fixture.fault(NO, "before", { match: { method: "GET" } });
+    fixture.fault(FORBIDDEN, "before", { match: { method: "GET" } });
     await notes.recover(next);
     assert.match(
       next.warnings.join(),
@@ -522,31 +520,31 @@ describe("session/recovery/recovery", () => {
     );
     assert.equal(notes.files.length, 1);
 
-    const mistake = new TypeError("a mistake");
-    const wrong = notes.start();
-    wrong.connection.reads.freshKeys = () => Promise.reject(mistake);
-    await assert.rejects(notes.recover(wrong), mistake);
+    const bug = new TypeError("a bug");
+    const broken = notes.start();
+    broken.connection.reads.freshKeys = () => Promise.reject(bug);
+    await assert.rejects(notes.recover(broken), bug);
   });
 
-  describe("where nothing may be changed", () => {
-    const remind = async (process = notes.start()) => {
-      await process.connection.remindOfPending(async (message) => {
-        process.warnings.push(message);
+  describe("in a preview", () => {
+    const remind = async (provider = notes.start()) => {
+      await provider.connection.remindOfPending(async (message) => {
+        provider.warnings.push(message);
       });
-      return process;
+      return provider;
     };
 
-    it("names the id of an account that may bear another name by now", async () => {
-      const named = (process: ProviderProcess) =>
-        makeAccount(process, { ...ACCOUNT, name: "billing" });
-      await notes.dieAsking(named, "after", { match: { method: "PUT" } });
+    it("shows the id of an account that may have been renamed", async () => {
+      const createNamed = (provider: ProviderProcess) =>
+        createAccount(provider, { ...ACCOUNT, name: "billing" });
+      await notes.dieAsking(createNamed, "after", { match: { method: "PUT" } });
       notes.age(LEASE_OVER);
-      const [id = ""] = accountIds();
+      const [id = ""] = accountIds(fixture);
       assert.match((await remind()).warnings.join(), new RegExp(`\\(${id}\\)`));
     });
 
-    it("says once what a change would settle, and asks the server nothing about it", async () => {
-      await killed("after");
+    it("reports once what a change would recover, without asking the server", async () => {
+      await killRuns("after");
       assert.deepEqual((await remind()).warnings, [], "its run may still be busy with it");
       notes.age(LEASE_OVER);
       const names = notes.pending.map(({ kind, name }) =>
@@ -563,32 +561,32 @@ describe("session/recovery/recovery", () => {
       );
       assert.deepEqual(fixture.log, ["GET /users/me"]);
       await notes.recover(next);
-      assert.deepEqual([accountIds(), keyIds(), notes.files], [[], [], []]);
+      assert.deepEqual([accountIds(fixture), keyIds(fixture, owner), notes.files], [[], [], []]);
     });
   });
 
   describe("a deletion that a key blocks", () => {
-    const wait = (process: JournalingProcess, ...names: string[]) =>
-      process.connection.waitForKeys(names, async (message) => {
-        process.warnings.push(message);
+    const waitForKeys = (provider: JournalingProvider, ...names: string[]) =>
+      provider.connection.waitForKeys(names, async (message) => {
+        provider.warnings.push(message);
       });
 
     it("does not wait for keys without a note, nor for accounts or named keys", async () => {
-      await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
+      await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
-      await failureOf(makeKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
+      await failureOf(createKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
       const next = notes.start();
-      const names = notes.pending.map(({ name }) => name);
-      assert.equal(await wait(next, ...names, "k"), false);
+      const names = notes.names;
+      assert.equal(await waitForKeys(next, ...names, "k"), false);
       assert.deepEqual([next.warnings, next.pauses], [[], []]);
     });
 
-    it("waits until the lease of its note is over, says so, and has the key revoked", async () => {
-      await notes.dieAsking(askForKey, "after", POST_KEY);
+    it("waits until the lease of the key's note is over, reports this, and revokes the key", async () => {
+      await notes.dieAsking(createOwnedKey, "after", POST_KEY);
       const { name } = notes.only.pending;
       const next = notes.start();
-      assert.equal(await wait(next, "other", name), true);
-      assert.deepEqual([keyIds(), notes.files], [[], []]);
+      assert.equal(await waitForKeys(next, "other", name), true);
+      assert.deepEqual([keyIds(fixture, owner), notes.files], [[], []]);
       assert.equal(
         next.warnings[0],
         `API key "${name}" blocks the archiving of its service account. It was created by a run that was interrupted, or is still running: waiting up to two minutes to find out.`,
@@ -597,62 +595,63 @@ describe("session/recovery/recovery", () => {
       assert.equal(next.pauses.filter((ms) => ms === 5 * SECOND).length, 24);
     });
 
-    it("goes on at once when the lease is over", async () => {
-      await notes.dieAsking(askForKey, "after", POST_KEY);
+    it("continues at once if the lease is over", async () => {
+      await notes.dieAsking(createOwnedKey, "after", POST_KEY);
       notes.age(LEASE_OVER);
       const next = notes.start();
-      assert.equal(await wait(next, notes.only.pending.name), true);
+      assert.equal(await waitForKeys(next, notes.only.pending.name), true);
       assert(!next.pauses.includes(5 * SECOND));
     });
 
-    it("goes on once a run that still works on it has handed the key over", async () => {
-      await notes.dieAsking(askForKey, "after", POST_KEY);
+    it("continues once the key's run has handed it over", async () => {
+      await notes.dieAsking(createOwnedKey, "after", POST_KEY);
       const next = notes.start();
-      const waited = wait(next, notes.only.pending.name);
-      while (!next.pauses.includes(5 * SECOND)) await new Promise((turn) => setImmediate(turn));
+      const waited = waitForKeys(next, notes.only.pending.name);
+      await untilPaused(next, 5 * SECOND);
       unlinkSync(notes.only.path);
       assert.equal(await waited, true);
-      assert.equal(keyIds().length, 1);
+      assert.equal(keyIds(fixture, owner).length, 1);
     });
 
-    it("ends its wait after two minutes whatever happens", async () => {
-      await notes.dieAsking(askForKey, "after", POST_KEY);
+    it("stops waiting after two minutes, whatever happens", async () => {
+      await notes.dieAsking(createOwnedKey, "after", POST_KEY);
       const next = notes.start();
       await next.connection.caller();
-      fixture.fault(NO, "before", { match: { method: "GET" }, times: 99 });
-      assert.equal(await wait(next, notes.only.pending.name), true);
+      fixture.fault(FORBIDDEN, "before", { match: { method: "GET" }, times: 99 });
+      assert.equal(await waitForKeys(next, notes.only.pending.name), true);
       assert.equal(next.pauses.filter((ms) => ms === 5 * SECOND).length, 25);
-      assert.equal(keyIds().length, 1);
+      assert.equal(keyIds(fixture, owner).length, 1);
     });
   });
 
-  describe("an object that the program takes over", () => {
-    it("is not removed, by its name", async () => {
-      await notes.dieAsking(makeAccount, "after", POST_ACCOUNT);
-      const [account] = live(fixture).filter(({ id }) => id !== owner);
+  describe("an object that the program adopts", () => {
+    it("loses its note by name", async () => {
+      await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
+      const [account] = liveAccounts(fixture);
       const next = notes.start();
       next.connection.forgetPending(fixture.operator.tenantId, account ?? { id: "", name: "" });
       assert.deepEqual(notes.files, []);
     });
 
-    it("is not removed, by its id", async () => {
-      const ask = (by: ProviderProcess) => makeAccount(by, { ...ACCOUNT, name: "billing" });
-      await notes.dieAsking(ask, "after", { match: { method: "PUT" } });
-      const [id = ""] = accountIds();
+    it("loses its note by id", async () => {
+      const createNamed = (provider: ProviderProcess) =>
+        createAccount(provider, { ...ACCOUNT, name: "billing" });
+      await notes.dieAsking(createNamed, "after", { match: { method: "PUT" } });
+      const [id = ""] = accountIds(fixture);
       notes.start().connection.forgetPending(fixture.operator.tenantId, { id, name: "billing" });
       assert.deepEqual(notes.files, []);
     });
 
-    it("says nothing of a name that others bear too", async () => {
+    it("does not affect notes of named keys, whose name others may have", async () => {
       fixture.fault({ kind: "reset" }, "after", POST_KEY);
-      await failureOf(makeKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
+      await failureOf(createKey(notes.start(), owner, { name: "ci" }), "outcome_unknown");
       const next = notes.start();
       next.connection.forgetPending(fixture.operator.tenantId, { id: "user_else", name: "ci" });
       assert.equal(notes.files.length, 1);
     });
 
-    it("is none of another name, tenant or server", async () => {
-      await killed("after");
+    it("does not affect notes of other names, tenants or servers", async () => {
+      await killRuns("after");
       const { tenantId } = fixture.operator;
       const { name } = notes.pending[0] ?? { name: "" };
       notes.start().connection.forgetPending(tenantId, { id: "user_else", name: "ci" });

@@ -1,7 +1,7 @@
 import type { Platform } from "../../provider/api/client";
 import type { Transport } from "../../provider/api/transport";
 import type { ChaosJournal, NoteFolder } from "./notes";
-import type { Mishap } from "./scenario";
+import type { Disruption } from "./scenario";
 import type { Timeline } from "./timeline";
 
 /** Rejects pending work when a process is killed. */
@@ -14,7 +14,7 @@ const NOTICE_MS = 50;
 export class ProviderProcess {
   private state: "running" | "frozen" | "ended" = "running";
   private readonly waiting: (() => void)[] = [];
-  private die: (reason: Killed) => void = () => undefined;
+  private rejectDeath: (reason: Killed) => void = () => undefined;
   private journal: ChaosJournal | undefined;
   /** Rejects if the process is killed. */
   readonly death: Promise<never>;
@@ -24,18 +24,18 @@ export class ProviderProcess {
   readonly sent = { requests: 0, creates: 0 };
   hasLostEngine = false;
   /** Called while a handover waits for the disk. */
-  midway: () => void = () => undefined;
+  onHandover: () => void = () => undefined;
 
   constructor(
     readonly label: string,
     private readonly timeline: Timeline,
     private readonly notes: NoteFolder,
-    readonly mishap: Mishap,
+    readonly disruption: Disruption,
     private readonly killEngine: () => void,
   ) {
-    this.aheadMs = mishap.aheadMs;
+    this.aheadMs = disruption.aheadMs;
     this.death = new Promise<never>((_, reject) => {
-      this.die = reject;
+      this.rejectDeath = reject;
     });
     this.death.catch(() => undefined);
   }
@@ -70,15 +70,17 @@ export class ProviderProcess {
   freeze(ms: number): void {
     if (!this.isRunning) return;
     this.notes.renewAll();
-    this.timeline.tell(`${this.label}: frozen`);
+    this.timeline.log(`${this.label}: frozen`);
     this.state = "frozen";
     this.timeline.after(ms, () => {
       if (this.state !== "frozen") return;
-      this.timeline.tell(`${this.label}: goes on`);
+      this.timeline.log(`${this.label}: continues`);
       this.state = "running";
       this.notes.renewAll();
       // One after the other, as a resumed process handles pending events.
-      for (const act of this.waiting.splice(0)) this.timeline.after(0, () => this.whenRunning(act));
+      for (const callback of this.waiting.splice(0)) {
+        this.timeline.after(0, () => this.whenRunning(callback));
+      }
     });
   }
 
@@ -86,35 +88,37 @@ export class ProviderProcess {
   async kill(): Promise<void> {
     if (this.hasEnded) return;
     this.notes.renewAll();
-    this.timeline.tell(`${this.label}: ended`);
+    this.timeline.log(`${this.label}: ended`);
     this.state = "ended";
     // Leaves out a kill between the removal of a note and the response to the engine, when nothing on disk knows of the
     // object: see "orphans".
     await this.journal?.closeFiles();
-    await new Promise((turn) => setImmediate(turn));
-    this.die(new Killed());
+    await new Promise((resolve) => setImmediate(resolve));
+    this.rejectDeath(new Killed());
   }
 
   /** Only the engine is killed. The process notices a moment later, or once it runs again. */
   loseEngine(random: () => number): void {
     if (this.hasEnded) return;
-    this.timeline.tell(`${this.label}: its engine is killed`);
+    this.timeline.log(`${this.label}: its engine is killed`);
     this.hasLostEngine = true;
     this.killEngine();
-    this.timeline.after(random() * NOTICE_MS, () => this.whenRunning(() => this.notice()));
-    this.midway = () => {
-      if (random() < 0.5) this.notice();
+    this.timeline.after(random() * NOTICE_MS, () =>
+      this.whenRunning(() => this.noticeEngineExit()),
+    );
+    this.onHandover = () => {
+      if (random() < 0.5) this.noticeEngineExit();
     };
   }
 
-  private notice(): void {
+  private noticeEngineExit(): void {
     if (this.hasEnded) return;
     this.journal?.onEngineExit();
     void this.timeline.hold(this.kill());
   }
 
-  private whenRunning(act: () => void): void {
-    if (this.state === "running") act();
-    else if (this.state === "frozen") this.waiting.push(act);
+  private whenRunning(callback: () => void): void {
+    if (this.state === "running") callback();
+    else if (this.state === "frozen") this.waiting.push(callback);
   }
 }
