@@ -36,7 +36,7 @@ export function unreadableResponse(
   { baseUrl }: Target,
 ): FlexpriceError {
   return new FlexpriceError({
-    kind: call.safety === "unsafe" ? "outcome_unknown" : "malformed_answer",
+    kind: call.safety === "unsafe" ? "outcome_unknown" : "malformed_response",
     defaultOperation: call.label,
     reason: `${endpointOf(call, baseUrl)} answered ${status}, but the response ${fault}`,
     fix: `check that ${baseUrl} is a Flexprice API and that no proxy in between rewrites or truncates its responses.`,
@@ -125,7 +125,7 @@ function fixFor(kind: ErrorKind, { credential, baseUrl }: Target): string {
       return `check flexprice:baseUrl (or FLEXPRICE_BASE_URL) and that ${baseUrl} can be reached from here; nothing was sent.`;
     case "throttled":
       return "wait a moment and run the command again; nothing was changed by this request.";
-    case "malformed_answer":
+    case "malformed_response":
       return `check that ${baseUrl} is a Flexprice API (it ends in /v1).`;
     case "outcome_unknown":
       return "run the command again: the provider looks for what this request may have created.";
@@ -226,7 +226,7 @@ function kindOf(
     case 404:
       if (isOutage(response, apiError)) return "server_error";
       // A 404 without this code comes from a path that the server does not have: the base URL is wrong.
-      return apiError?.code === "not_found" ? "not_found" : "malformed_answer";
+      return apiError?.code === "not_found" ? "not_found" : "malformed_response";
     case 409:
       return "conflict";
     case 429:
@@ -235,7 +235,7 @@ function kindOf(
   if (response.status >= 500 || response.status === 408) {
     return call.safety === "unsafe" ? "outcome_unknown" : "server_error";
   }
-  return response.status < 400 ? "malformed_answer" : "invalid";
+  return response.status < 400 ? "malformed_response" : "invalid";
 }
 
 function parseApiError(response: HttpResponse): ApiError | undefined {

@@ -76,7 +76,7 @@ async function fetchPages<Row extends { readonly id: string }>(
     if (stalePages >= MAX_STALE_PAGES) break;
   }
   throw new FlexpriceError({
-    kind: "malformed_answer",
+    kind: "malformed_response",
     defaultOperation: `list the ${what}`,
     reason: `the list of ${what} has ${total} rows by its own count, but its pages contain no new ones after ${rows.size}`,
     fix: "check whether a gateway caches or rewrites the server's responses: each page must be different.",

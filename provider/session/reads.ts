@@ -53,23 +53,23 @@ export class Reads {
         (await Promise.all(owners.map((owner) => keysOf(api, owner)))).flat(),
       requestsFor: (owners) => owners,
     });
-    /** Nothing is cached. A batch asks for each thing once, and each of its callers gets its own answer or error. */
-    const fresh = <Answer>(
-      send: (asked: readonly string[]) => Promise<readonly (Answer | Error)[]>,
+    /** Nothing is cached. A batch asks for each thing once, and each of its callers gets its own result or error. */
+    const fresh = <Result>(
+      send: (asked: readonly string[]) => Promise<readonly (Result | Error)[]>,
     ) =>
-      new DataLoader<string, Answer>(
+      new DataLoader<string, Result>(
         async (asked) => {
           const each = [...new Set(asked)];
-          const answers = await send(each);
-          const byAsked = new Map(each.map((one, i) => [one, answers[i]] as const));
-          return asked.map((one) => byAsked.get(one) ?? new Error(`no answer for ${one}`));
+          const results = await send(each);
+          const byAsked = new Map(each.map((one, i) => [one, results[i]] as const));
+          return asked.map((one) => byAsked.get(one) ?? new Error(`no result for ${one}`));
         },
         { cache: false, batchScheduleFn },
       );
-    const shared = <Answer>(send: (asked: readonly string[]) => Promise<Answer>) =>
-      fresh<Answer>(async (asked) => {
-        const answer = await send(asked);
-        return asked.map(() => answer);
+    const shared = <Result>(send: (asked: readonly string[]) => Promise<Result>) =>
+      fresh<Result>(async (asked) => {
+        const result = await send(asked);
+        return asked.map(() => result);
       });
     this.accountRows = shared((ids) =>
       ids.includes(ALL)

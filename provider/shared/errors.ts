@@ -16,7 +16,7 @@ import { escapeControl, redact } from "./redaction";
  * - `unreachable`: the request did not reach the server.
  * - `server_error`: the server failed (5xx) or the connection broke, on a request that is safe to repeat.
  * - `outcome_unknown`: a create was sent without a usable response. It may or may not have happened.
- * - `malformed_answer`: the response is not one of Flexprice.
+ * - `malformed_response`: the response is not one of Flexprice.
  * - `refused`: the provider refused to continue, because that could lose or harm something.
  */
 export type ErrorKind =
@@ -33,7 +33,7 @@ export type ErrorKind =
   | "unreachable"
   | "server_error"
   | "outcome_unknown"
-  | "malformed_answer"
+  | "malformed_response"
   | "refused";
 
 /** Shows a message to the user, each text once per process. Resolves once it is shown, and never rejects. */

@@ -131,7 +131,7 @@ describe("api/client", () => {
   it("accepts only 204 for a deletion", async () => {
     for (const response of [{ status: 200, body: "<html>Welcome</html>" }, { status: 202 }]) {
       const { client, sent } = scripted([response]);
-      await assert.rejects(client.call(DELETE), { kind: "malformed_answer" });
+      await assert.rejects(client.call(DELETE), { kind: "malformed_response" });
       assert(sent.length > 2);
     }
     const { client, sent } = scripted([
@@ -172,7 +172,7 @@ describe("api/client", () => {
       assert.equal(client.serverNow(), START + 60_000);
       clock.now += 250;
       assert.equal(client.serverNow(), START + 60_250);
-      await failureOf(client.call(READ), "malformed_answer");
+      await failureOf(client.call(READ), "malformed_response");
       for (const _ of [1, 2, 3]) {
         assert.equal(client.serverNow(), START - 60_000);
         await client.call(READ);
@@ -496,14 +496,14 @@ describe("api/client", () => {
       [
         "404 in plain text",
         refusal(404, "404 page not found"),
-        "malformed_answer",
-        "malformed_answer",
+        "malformed_response",
+        "malformed_response",
       ],
       [
         "404 of another shape",
         refusal(404, { error: "Role not found" }),
-        "malformed_answer",
-        "malformed_answer",
+        "malformed_response",
+        "malformed_response",
       ],
       [
         "404 of a database outage",
@@ -514,16 +514,21 @@ describe("api/client", () => {
       ["409", refusal(409, code("already_exists")), "conflict", "conflict"],
       ["422", refusal(422, ""), "invalid", "invalid"],
       ["429", refusal(429, ""), "throttled", "throttled"],
-      ["301", refusal(301, ""), "malformed_answer", "malformed_answer"],
+      ["301", refusal(301, ""), "malformed_response", "malformed_response"],
       ["408", refusal(408, ""), "server_error", "outcome_unknown"],
       ["500 without a body", refusal(500, ""), "server_error", "outcome_unknown"],
       ["500", refusal(500, code("database_error")), "server_error", "outcome_unknown"],
       ["503", refusal(503, ""), "server_error", "outcome_unknown"],
       ["a reset", reset, "server_error", "outcome_unknown"],
       ["a refused connection", refused, "unreachable", "unreachable"],
-      ["a response that is not JSON", { body: "<html>" }, "malformed_answer", "outcome_unknown"],
-      ["a response of another shape", { body: { nope: 1 } }, "malformed_answer", "outcome_unknown"],
-      ["an empty response", { body: "" }, "malformed_answer", "outcome_unknown"],
+      ["a response that is not JSON", { body: "<html>" }, "malformed_response", "outcome_unknown"],
+      [
+        "a response of another shape",
+        { body: { nope: 1 } },
+        "malformed_response",
+        "outcome_unknown",
+      ],
+      ["an empty response", { body: "" }, "malformed_response", "outcome_unknown"],
     ];
     for (const [what, step, read, create] of cases) {
       it(`is ${read} for ${what}, and ${create} for a create`, async () => {
@@ -571,7 +576,7 @@ describe("api/client", () => {
       const redirected = (location?: string) =>
         errorOf(
           { status: 308, body: "", ...(location === undefined ? {} : { headers: { location } }) },
-          "malformed_answer",
+          "malformed_response",
         );
 
       it("shows the target, and what to set", async () => {
@@ -673,7 +678,10 @@ describe("api/client", () => {
         escaped,
         /400: no \\u\{1b\}\[2J\\u\{7\}\\u\{202e\}\\u\{a\}Role\\u\{2028\}x \(GET/,
       );
-      const page = await errorOf({ status: 404, body: "\x1b]0;owned\x07\r\n" }, "malformed_answer");
+      const page = await errorOf(
+        { status: 404, body: "\x1b]0;owned\x07\r\n" },
+        "malformed_response",
+      );
       assert.match(page.reason, /404: \\u\{1b\}\]0;owned\\u\{7\}\\u\{d\}\\u\{a\} \(GET/);
     });
 
@@ -685,18 +693,18 @@ describe("api/client", () => {
         ['{"unheard":"of"}', '{"unheard":"of"}'],
       ] as const;
       for (const [body, shown] of bodies) {
-        const error = await errorOf(refusal(404, body), "malformed_answer");
+        const error = await errorOf(refusal(404, body), "malformed_response");
         assert.equal(error.reason, `Flexprice answered 404: ${shown} (GET ${BASE}/things)`);
       }
     });
 
     it("shows what is wrong with an unreadable response", async () => {
       assert.equal(
-        (await errorOf({ body: { id: 7 } }, "malformed_answer")).reason,
+        (await errorOf({ body: { id: 7 } }, "malformed_response")).reason,
         `GET ${BASE}/things answered 200, but the response does not have Flexprice's format: id: Invalid input: expected string, received number`,
       );
       assert.equal(
-        (await errorOf({ body: "<html>" }, "malformed_answer")).reason,
+        (await errorOf({ body: "<html>" }, "malformed_response")).reason,
         `GET ${BASE}/things answered 200, but the response is not JSON: <html>`,
       );
     });
@@ -744,7 +752,7 @@ describe("api/client", () => {
     it("redacts a secret that stands where a response is cut", async () => {
       const rejected = credential("correct-horse-battery-staple");
       const body = `${"y".repeat(180)}${rejected.value}`;
-      const error = await errorOf(refusal(404, body), "malformed_answer", rejected);
+      const error = await errorOf(refusal(404, body), "malformed_response", rejected);
       assert(!error.message.includes("correct-horse"), error.message);
     });
   });

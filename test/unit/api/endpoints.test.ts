@@ -49,9 +49,9 @@ describe("api/endpoints", () => {
         const api = (body: unknown) => apiWith(200, body).api;
         const pageRequest = { limit: 1, offset: 0 };
         for (const error of [
-          await failureOf(api(user(id)).me(), "malformed_answer"),
-          await failureOf(api(page(user(id))).searchAccounts(pageRequest), "malformed_answer"),
-          await failureOf(api(page(key(id))).listKeys(pageRequest), "malformed_answer"),
+          await failureOf(api(user(id)).me(), "malformed_response"),
+          await failureOf(api(page(user(id))).searchAccounts(pageRequest), "malformed_response"),
+          await failureOf(api(page(key(id))).listKeys(pageRequest), "malformed_response"),
         ]) {
           assert.match(error.reason, /\bid: is not an id/);
         }

@@ -78,7 +78,7 @@ describe("api/pagination", () => {
         requests++;
         return { items: page(offset), total: 1_000_000_000 };
       };
-      const error = await failureOf(listAll("rows", ask), "malformed_answer");
+      const error = await failureOf(listAll("rows", ask), "malformed_response");
       return { requests, error };
     };
 

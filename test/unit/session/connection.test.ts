@@ -131,7 +131,7 @@ describe("session/connection", () => {
       const baseUrl = `${fixture.emulator.url}/nothing/v1`;
       const ofUrl = await fixture.process({ baseUrl }).connection.preflight();
       assert(ofUrl.kind === "refused");
-      assert.equal(ofUrl.error.kind, "malformed_answer");
+      assert.equal(ofUrl.error.kind, "malformed_response");
     });
   });
 

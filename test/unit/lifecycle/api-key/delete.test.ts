@@ -158,7 +158,7 @@ describe("ApiKeyProvider.delete", () => {
   it("fails after a 404 that is not Flexprice's", async () => {
     await provider.connection.caller();
     fixture.respondWith(404, { body: "404 page not found" });
-    await failureOf(deleteKey(), "malformed_answer");
+    await failureOf(deleteKey(), "malformed_response");
   });
 
   it("rejects a credential of another tenant", async () => {

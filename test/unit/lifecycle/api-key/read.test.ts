@@ -319,11 +319,11 @@ describe("ApiKeyProvider.read", () => {
       const readAgain = () => fixture.process().keys.read(id, state);
       for (const path of [/me$/, /limit=1000/, /limit=1&/]) {
         fixture.fault({ kind: "not_json" }, "after", { match: { path }, times: 999 });
-        await failureOf(readAgain(), "malformed_answer");
+        await failureOf(readAgain(), "malformed_response");
         fixture.emulator.faults.clear();
       }
       fixture.respondWith(404, { body: "404 page not found", match: { path: /keys/ } });
-      await failureOf(readAgain(), "malformed_answer");
+      await failureOf(readAgain(), "malformed_response");
       await fixture.stop();
       await failureOf(readAgain(), "unreachable");
     });

@@ -236,7 +236,7 @@ describe("ServiceAccountProvider", () => {
 
       const emptyBody = { kind: "wrong_shape", body: {} } as const;
       fixture.fault(emptyBody, "before", { match: { path: /search/ }, times: 99 });
-      await failureOf(fixture.process().accounts.read(id, state), "malformed_answer");
+      await failureOf(fixture.process().accounts.read(id, state), "malformed_response");
       fixture.emulator.faults.clear();
       await fixture.stop();
       await failureOf(fixture.process().accounts.read(id, state), "unreachable");

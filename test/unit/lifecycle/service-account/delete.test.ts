@@ -54,7 +54,7 @@ describe("ServiceAccountProvider.delete", () => {
     provider = fixture.process();
     await provider.connection.caller();
     fixture.respondWith(404, { body: "404 page not found" });
-    await failureOf(deleteAccount(), "malformed_answer");
+    await failureOf(deleteAccount(), "malformed_response");
     assert.equal(fixture.account(id).status, "published");
   });
 
