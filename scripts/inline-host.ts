@@ -11,8 +11,17 @@ const { LanguageRuntimeService } = fromSdk("@pulumi/pulumi/proto/language_grpc_p
   LanguageRuntimeService: grpc.ServiceDefinition;
 };
 const { LanguageServer } = fromSdk("@pulumi/pulumi/automation/server") as {
-  LanguageServer: new (program: () => Promise<unknown>) => LanguageRuntime;
+  LanguageServer: new (program: Program) => LanguageRuntime;
 };
+const { isGrpcError } = fromSdk("@pulumi/pulumi/errors") as {
+  isGrpcError: (error: unknown) => boolean;
+};
+/** Where the language server finds what runs a program. */
+const runtime = fromSdk("@pulumi/pulumi/runtime/stack") as {
+  runInPulumiStack: (program: Program) => Promise<unknown>;
+};
+
+type Program = () => Promise<unknown>;
 
 interface LanguageRuntime extends grpc.UntypedServiceImplementation {
   run(call: RunCall, callback: grpc.sendUnaryData<unknown>): void;
@@ -23,32 +32,42 @@ type RunCall = grpc.ServerUnaryCall<unknown, unknown>;
 type Listener = (error: unknown) => void;
 
 /**
- * Does not hold a run responsible for what an earlier one has left: a program that the engine gave up has calls under
- * way, which fail some time later.
+ * Tells what ended the calls of a program. If the engine has given up a program, it has said why. If a program has lost
+ * the engine, the SDK would call it successful, and the engine would delete everything.
  */
 class InlineProgram extends LanguageServer {
   override run(call: RunCall, callback: grpc.sendUnaryData<unknown>): void {
     const { on } = process;
+    const { runInPulumiStack } = runtime;
     const filtering = (event: string, listener: Listener) =>
-      on.call(process, event, withoutLostCalls(listener));
+      on.call(process, event, withoutGivenUpCalls(listener));
+    const reporting = (program: Program) => runInPulumiStack(program).catch(rejectLostEngine);
     Object.assign(process, { on: filtering });
+    Object.assign(runtime, { runInPulumiStack: reporting });
     try {
       super.run(call, callback);
     } finally {
       Object.assign(process, { on });
+      Object.assign(runtime, { runInPulumiStack });
     }
   }
 }
 
-/** The status codes of calls whose engine is gone. */
-const LOST = [1, 14];
-
-function withoutLostCalls(listener: Listener): Listener {
+function withoutGivenUpCalls(listener: Listener): Listener {
   const filtered: Listener = (error) => {
-    if (!LOST.includes(Number((error as { code?: unknown } | null)?.code))) listener(error);
+    if (!isGivenUp(error)) listener(error);
   };
   // By this, process.off() finds what it has to remove.
   return Object.assign(filtered, { listener });
+}
+
+function rejectLostEngine(error: unknown): never {
+  if (!isGrpcError(error) || isGivenUp(error)) throw error;
+  throw new Error(`The program has lost the engine: ${error}`);
+}
+
+function isGivenUp(error: unknown): boolean {
+  return /resource monitor (?:is terminating|shut down)/i.test(String(error));
 }
 
 /**
@@ -58,7 +77,7 @@ function withoutLostCalls(listener: Listener): Listener {
  */
 export class InlineHost {
   readonly #server = new Server();
-  #program: () => Promise<unknown> = () => Promise.resolve({});
+  #program: Program = () => Promise.resolve({});
   #address = "";
 
   /** For the CLI's option --client. */

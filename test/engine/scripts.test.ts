@@ -1,12 +1,35 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type * as grpc from "@grpc/grpc-js";
+import { InlineHost } from "../../scripts/inline-host";
 import { madeOnce } from "../../scripts/pulumi-cli/cache";
 import { ensurePython } from "../../scripts/pulumi-cli/python";
 import { ok, PulumiWorkspace } from "../../scripts/workspace";
 import { nightly } from "../support/sample";
+
+interface RunRequestMessage {
+  setMonitorAddress(address: string): void;
+}
+
+interface LanguageRuntimeClient extends grpc.Client {
+  run(request: RunRequestMessage, callback: (error: unknown) => void): void;
+}
+
+const fromSdk = createRequire(createRequire(__filename).resolve("@pulumi/pulumi/package.json"));
+const { credentials } = fromSdk("@grpc/grpc-js") as typeof grpc;
+const { LanguageRuntimeClient } = fromSdk("@pulumi/pulumi/proto/language_grpc_pb") as {
+  LanguageRuntimeClient: new (
+    address: string,
+    credentials: grpc.ChannelCredentials,
+  ) => LanguageRuntimeClient;
+};
+const { RunRequest } = fromSdk("@pulumi/pulumi/proto/language_pb") as {
+  RunRequest: new () => RunRequestMessage;
+};
 
 /** A resource of another provider, since this tests the scripts. */
 const NOTE = `
@@ -198,6 +221,21 @@ describe("a folder in the cache", () => {
     await madeOnce(join(root, "one"), log, async () => {});
     assert.deepEqual(readdirSync(root), ["one"]);
   });
+});
+
+it("InlineHost fails a program that cannot reach the engine, which would otherwise seem to declare nothing", async () => {
+  const host = new InlineHost();
+  await host.start();
+  const client = new LanguageRuntimeClient(host.address, credentials.createInsecure());
+  try {
+    const request = new RunRequest();
+    request.setMonitorAddress("127.0.0.1:1");
+    const failure = await new Promise((settle) => client.run(request, settle));
+    assert.match(String(failure), /The program has lost the engine: Error: 14 UNAVAILABLE/);
+  } finally {
+    client.close();
+    host.stop();
+  }
 });
 
 it("ensurePython says in one line what Python programs need", async () => {
