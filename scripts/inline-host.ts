@@ -32,15 +32,15 @@ type RunCall = grpc.ServerUnaryCall<unknown, unknown>;
 type Listener = (error: unknown) => void;
 
 /**
- * Tells what ended the calls of a program. If the engine has given up a program, it has said why. If a program has lost
- * the engine, the SDK would call it successful, and the engine would delete everything.
+ * Ignores the errors of calls that the engine aborts when it ends a program, since it has printed the cause. Fails a
+ * program that loses its connection to the engine: the SDK would report success, and the engine would delete everything.
  */
-class InlineProgram extends LanguageServer {
+class InlineLanguageServer extends LanguageServer {
   override run(call: RunCall, callback: grpc.sendUnaryData<unknown>): void {
     const { on } = process;
     const { runInPulumiStack } = runtime;
     const filtering = (event: string, listener: Listener) =>
-      on.call(process, event, withoutGivenUpCalls(listener));
+      on.call(process, event, withoutAbortedCalls(listener));
     const reporting = (program: Program) => runInPulumiStack(program).catch(rejectLostEngine);
     Object.assign(process, { on: filtering });
     Object.assign(runtime, { runInPulumiStack: reporting });
@@ -53,20 +53,20 @@ class InlineProgram extends LanguageServer {
   }
 }
 
-function withoutGivenUpCalls(listener: Listener): Listener {
+function withoutAbortedCalls(listener: Listener): Listener {
   const filtered: Listener = (error) => {
-    if (!isGivenUp(error)) listener(error);
+    if (!isAborted(error)) listener(error);
   };
-  // By this, process.off() finds what it has to remove.
+  // process.off() looks for this property.
   return Object.assign(filtered, { listener });
 }
 
 function rejectLostEngine(error: unknown): never {
-  if (!isGrpcError(error) || isGivenUp(error)) throw error;
+  if (!isGrpcError(error) || isAborted(error)) throw error;
   throw new Error(`The program has lost the engine: ${error}`);
 }
 
-function isGivenUp(error: unknown): boolean {
+function isAborted(error: unknown): boolean {
   return /resource monitor (?:is terminating|shut down)/i.test(String(error));
 }
 
@@ -86,7 +86,7 @@ export class InlineHost {
   }
 
   async start(): Promise<void> {
-    const program = new InlineProgram(() => this.#program());
+    const program = new InlineLanguageServer(() => this.#program());
     this.#server.addService(LanguageRuntimeService, program);
     this.#address = await new Promise((settle, reject) => {
       this.#server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, port) =>

@@ -5,8 +5,8 @@ import { json } from "node:stream/consumers";
 const PREFIX = "vault:v1:";
 
 /**
- * Encrypts the key of a stack's secrets as HashiCorp Vault does, with a ciphertext that holds the plaintext. With a
- * passphrase instead, the CLI would derive the key anew in each operation, which takes a seventh of it.
+ * Stands in for HashiCorp Vault as a stack's secrets provider. Its ciphertext is the plaintext with a prefix. With a
+ * passphrase, the CLI would derive the key again in each operation, which takes a seventh of its time.
  */
 export class SecretsProvider {
   readonly #server = createServer(async (request, response) => {

@@ -23,7 +23,7 @@ const CHECKOUT = resolve(__dirname, "..");
 
 const LAZY_TYPESCRIPT = join(__dirname, "lazy-typescript.cjs");
 
-/** An operation of a test that takes longer hangs; it is killed, so that the test fails with its output. */
+/** After this time, a test's operation is killed, so that the test fails with its output. */
 const OPERATION_TIMEOUT_MS = 180_000;
 
 /** A program that is written into a folder of its own, for one workspace. */
@@ -117,7 +117,7 @@ interface Checkpoint {
 
 const EMPTY_DEPLOYMENT: StackState["deployment"] = { manifest: { time: "", version: "" } };
 
-/** Tells what a workspace has started, whatever else is in its environment: several may share one PULUMI_HOME. */
+/** Marks the processes that a workspace starts: several may share one PULUMI_HOME. */
 const MARK = "PULUMI_WORKSPACE_SCRATCH";
 
 /** The command of a provider process: Pulumi's host of dynamic providers, or the plugin. */
@@ -142,8 +142,8 @@ const newStacks = new Map<string, readonly [path: string, text: string][]>();
 const undisposed = new Set<PulumiWorkspace>();
 
 /**
- * A stack on a file backend in a folder of its own, and a program to run in it. Nothing of the
- * user's Pulumi settings goes in, and nothing is left behind after `dispose()`.
+ * A stack on a file backend in a folder of its own, and a program to run in it. Ignores the
+ * user's Pulumi settings, and leaves nothing behind after `dispose()`.
  */
 export class PulumiWorkspace {
   readonly stack: string;
@@ -259,10 +259,10 @@ export class PulumiWorkspace {
 
   /**
    * Runs any other command of the CLI, such as `["cancel", "--yes"]` or `["stack", "output"]`, on this
-   * stack. Not for the four verbs above, which need this workspace's config file.
+   * stack. Not for a {@link Verb}, which needs this workspace's config file: see {@link perform}.
    */
   run(args: readonly string[]): Promise<ChildResult> {
-    // Never shown: some of these print secrets in the clear.
+    // Never shown: some of these print secrets in plain text.
     return this.#spawn([...args, "--stack", this.stack], this.scratch, false).done;
   }
 
@@ -282,7 +282,7 @@ export class PulumiWorkspace {
     writeFileSync(join(this.programDirectory, entryOf(program)), source);
   }
 
-  /** The state, secrets in the clear if asked for; else as the engine has written it last, without a call of the CLI. */
+  /** The state, secrets in plain text if asked for; else as the engine has written it last, without a call of the CLI. */
   async exportState(options: { showSecrets?: boolean } = {}): Promise<StackState> {
     if (!options.showSecrets) return readState(this.#stateFolder, this.stack);
     const { stdout } = await ok(this.run(["stack", "export", "--show-secrets"]));
@@ -296,7 +296,7 @@ export class PulumiWorkspace {
     await ok(this.run(["stack", "import", "--file", file]));
   }
 
-  /** The program's outputs, secrets in the clear. */
+  /** The program's outputs, secrets in plain text. */
   async outputs(): Promise<Record<string, unknown>> {
     const { stdout } = await ok(this.run(["stack", "output", "--json", "--show-secrets"]));
     return JSON.parse(stdout) as Record<string, unknown>;
@@ -320,7 +320,7 @@ export class PulumiWorkspace {
     }
   }
 
-  /** Ends whatever this workspace started and removes its folders; not the resources it made. */
+  /** Ends whatever this workspace started and removes its folders; not the resources that it created. */
   async dispose(): Promise<void> {
     for (let round = 0; round < 20; round += 1) {
       const left = this.processes();

@@ -53,7 +53,7 @@ export interface ApiKeyArgs {
   expiresIn?: pulumi.Input<string> | undefined;
   /**
    * How long before expiry `pulumi up` replaces the key, new before old, e.g. "14d". Must be shorter than the lifetime.
-   * Default: once it has expired. Change: updates in place, without a request; replaces the key if it is due by the new
+   * With `expiresAt`, it only warns. Default: once it has expired. Change: updates in place, without a request; replaces the key if it is due by the new
    * value.
    */
   rotateBefore?: pulumi.Input<string> | undefined;

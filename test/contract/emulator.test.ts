@@ -156,7 +156,7 @@ describe("emulator", () => {
       assert.equal(emulator.requests[0]?.body, "{");
     });
 
-    it("and distinguishes those that may change something", async () => {
+    it("apart by whether they may change something", async () => {
       await client.send("GET", "/users/me");
       await client.send("POST", "/users/search", { limit: 1 });
       await client.send("POST", "/auth/login", { email: "a@b.co", password: "secret" });
@@ -171,7 +171,7 @@ describe("emulator", () => {
       );
     });
 
-    it("and can forget them without undoing their effects", async () => {
+    it("until a test clears them, which undoes no effect", async () => {
       await client.makeAccount();
       emulator.clearRequests();
       assert.deepEqual(emulator.requests, []);

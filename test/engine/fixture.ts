@@ -170,12 +170,12 @@ export class EngineFixture {
     else writeFileSync(join(this.folder, "index.ts"), source);
   }
 
-  /** The program's outputs as texts, secrets in the clear. */
+  /** The program's outputs as texts, secrets in plain text. */
   async outputs(): Promise<Record<string, string>> {
     return (await this.workspace.outputs()) as Record<string, string>;
   }
 
-  /** What the state holds of this package: by `type name`, ids, inputs and outputs, secrets in the clear. */
+  /** What the state holds of this package: by `type name`, ids, inputs and outputs, secrets in plain text. */
   async held(): Promise<Record<string, Pick<StateResource, "id" | "inputs" | "outputs">>> {
     // Encrypted again whenever a state is written, the same secret would seem to change.
     const resources = await this.resources({ showSecrets: true });
@@ -287,7 +287,7 @@ export class EngineFixture {
   }
 }
 
-/** Opens a fixture with this program for one test, and closes it also after a failure. */
+/** Opens a fixture with this program for one test, and closes it even if the test fails. */
 export function withStack(
   source: string,
   options: EngineFixtureOptions,

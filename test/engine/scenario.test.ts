@@ -18,7 +18,7 @@ describe("a scenario", () => {
     assert.deepEqual([original.actual, original.expected], [1, 2]);
   });
 
-  it("closes its fixture after a failure, and reports that and a problem of closing", async () => {
+  it("closes the fixture after a failure, and adds an error of closing to the test's error", async () => {
     let closed = 0;
     const fixture = {
       async close() {

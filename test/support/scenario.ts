@@ -19,7 +19,7 @@ interface Closable {
   close(): Promise<void>;
 }
 
-/** Closes the fixture also after a failure. If closing fails then too, the test's own error mentions it. */
+/** Closes a fixture even if the test fails. If closing fails then too, the test's error mentions it. */
 export async function withFixture<Fixture extends Closable>(
   opening: Promise<Fixture>,
   run: (fixture: Fixture) => Promise<void>,

@@ -111,7 +111,7 @@ interface RunningServer {
 export class UnitFixture {
   private running: RunningServer | undefined;
 
-  /** Runs one for each test of the describe around it. Its hooks come before those that follow. */
+  /** Runs one for each test of the describe around it. Call it before other hooks, so that they find the server running. */
   static forEachTest(options: UnitFixtureOptions = {}): UnitFixture {
     const fixture = new UnitFixture();
     beforeEach(() => fixture.start(options));

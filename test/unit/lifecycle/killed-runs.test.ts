@@ -127,7 +127,7 @@ describe("what a killed run has created", () => {
     assert.deepEqual(provider.warnings, []);
   });
 
-  describe("and the program adopts", () => {
+  describe("that the program adopts", () => {
     async function runLater() {
       notes.age(AFTER_LEASE);
       await change(start());
@@ -189,7 +189,7 @@ describe("what a killed run has created", () => {
     });
   });
 
-  describe("and is a key that keeps an account from being archived", () => {
+  describe("that is a key and blocks the archiving of its account", () => {
     let id: string;
     let key: EmulatedKey;
     beforeEach(async () => {
@@ -255,7 +255,7 @@ describe("what a killed run has created", () => {
     });
   });
 
-  describe("and a state may have, since the engine was killed right after it received it,", () => {
+  describe("that a state may have, since the engine was killed right after it received it,", () => {
     let account: Awaited<ReturnType<typeof createAccount>>;
     let key: Awaited<ReturnType<typeof createKey>>;
     beforeEach(async () => {

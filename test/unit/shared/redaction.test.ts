@@ -106,7 +106,7 @@ describe("shared/redaction", () => {
   });
 
   describe("escapes control characters", () => {
-    it("but keeps letters, accents, emoji and signs", () => {
+    it("only: letters, accents, emoji and signs stay", () => {
       const text = "grüße, Ελλάδα, שלום, 日本, e\u0301, 🎉, <a> & 'b'";
       assert.equal(escapeControl(text), text);
       assert.equal(escapeControl(escapeControl("\x1b")), "\\u{1b}");

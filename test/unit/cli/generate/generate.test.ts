@@ -444,7 +444,7 @@ The program: 1 service account to adopt, 1 API key in comments that say what to 
       assert.ok(err.includes(leftOut), err);
     });
 
-    it("and counts what a stack has apart from what does not match", async () => {
+    it("counting what a stack has apart from what does not match", async () => {
       const [held] = [cli.account("ci-held"), account("ci-free"), account("other")];
       cli.write("prod.json", exported([accountResource(held)]));
       const { out, err } = await cli.command(

@@ -306,7 +306,7 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       assert.deepEqual((await found()).keys, []);
     });
 
-    it("what is younger by as much as the clock that wrote an export is ahead", async () => {
+    it("objects created within the time by which the clock of an export's machine is ahead", async () => {
       const old = cli.key(known.account.id, "old");
       pass(MINUTE);
       cli.key(known.account.id, "young");

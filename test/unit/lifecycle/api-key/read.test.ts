@@ -189,7 +189,7 @@ describe("ApiKeyProvider.read", () => {
       assert.deepEqual(await read(), unchanged());
     });
 
-    it("keeps an expired key: that it does not work proves nothing", async () => {
+    it("keeps an expired key, since its rejection proves nothing", async () => {
       await setUp({ expiresIn: "1d" });
       fixture.clock.now += 2 * DAY;
       fixture.emulator.revokeKey(id);
@@ -329,7 +329,7 @@ describe("ApiKeyProvider.read", () => {
     });
   });
 
-  describe("without a state, as of ApiKey.get", () => {
+  describe("without a state, as ApiKey.get calls it", () => {
     /** With the precision of the list, which is lower than that of the response to a create. */
     const listedProps = () => ({ ...state, createdAt: state.createdAt.replace(/\d{3}Z$/, "Z") });
 

@@ -64,7 +64,7 @@ describe("an API key with onDelete expire", () => {
   const warnings = () => engine.provider.warnings.join("\n");
 
   describe("is left to expire by a rotation", () => {
-    it("and a warning says until when", async () => {
+    it("with a warning that says until when it works", async () => {
       const [oldKey, newKey] = await rotate();
       assert.deepEqual([isLive(oldKey), isLive(newKey), lostKeys()], [true, true, []]);
       const { name, expiresAt } = fixture.key(oldKey);
@@ -108,7 +108,7 @@ describe("an API key with onDelete expire", () => {
       });
     }
 
-    it("that is due", async () => {
+    it("if the rotation is due", async () => {
       const due = { rotateBefore: "14d" };
       await engine.up(program(due));
       const oldKey = keyId();
@@ -118,7 +118,7 @@ describe("an API key with onDelete expire", () => {
       assert.deepEqual([isLive(oldKey), lostKeys()], [true, []]);
     });
 
-    it("that --replace asks for, for which the engine calls no diff", async () => {
+    it("if --replace asks for the rotation, for which the engine calls no diff", async () => {
       await engine.up(program());
       const oldKey = keyId();
       await engine.up(program(), { replace: ["key"] });
@@ -126,14 +126,14 @@ describe("an API key with onDelete expire", () => {
       assert.equal(isLive(oldKey), true);
     });
 
-    it("that --replace asks for, while a removed key with the same inputs is revoked", async () => {
+    it("if --replace asks for the rotation, while a removed key with the same inputs is revoked", async () => {
       await engine.up({ account: account(), one: key(), two: key() });
       const ids = [engine.get("one").id, engine.get("two").id];
       await engine.up({ account: account(), one: key() }, { replace: ["one"] });
       assert.deepEqual(ids.map(isLive).sort(), [false, true]);
     });
 
-    it("beside another key with the same inputs, and neither counts as the other's successor", async () => {
+    it("if another key has the same inputs, and neither counts as the other's successor", async () => {
       const bothKeys = (value: string): Program => ({
         account: account(),
         one: key(release(value)),
@@ -172,7 +172,7 @@ describe("an API key with onDelete expire", () => {
       assert.equal(isLive(oldKey), true);
     });
 
-    it("and stays a predecessor through several rotations until it has expired", async () => {
+    it("as a predecessor through several rotations, until it has expired", async () => {
       const [firstKey] = await rotate();
       fixture.clock.now += DAY;
       await engine.up(program(release("3")));
@@ -236,7 +236,7 @@ describe("an API key with onDelete expire", () => {
       assert.deepEqual([isLive(oldKey), isLive(newKey), lostKeys()], [true, true, []]);
     });
 
-    it("and is no longer a predecessor once the program adopts it again", async () => {
+    it("as a predecessor until the program adopts it again", async () => {
       const [oldKey, newKey] = await rotate();
       const adopt = { id: oldKey, apiKey: fixture.key(oldKey).value };
       await engine.up(program({ ...release("2"), adopt }));

@@ -285,7 +285,7 @@ describe("session/recovery/recovery", () => {
     assert.deepEqual(accountIds(fixture), []);
   });
 
-  it("ends before any change continues", async () => {
+  it("completes before any change starts", async () => {
     await notes.dieAsking(createAccount, "after", POST_ACCOUNT);
     notes.age(LEASE_OVER);
     const next = notes.start();
