@@ -62,11 +62,10 @@ export interface WorkspaceOptions {
   show?: boolean;
   /** Type-check the program as Pulumi does by default (slow); default: false. */
   typeCheck?: boolean;
-  /**
-   * Run the program and the secrets provider in this process, which saves more than half of an operation; default: a
-   * process for each run, and a passphrase.
-   */
+  /** Run the program in this process, which saves half of an operation; default: a process for each run. */
   inline?: boolean;
+  /** Encrypt secrets with a key from this process, which saves a seventh of an operation; default: a passphrase. */
+  secretsProvider?: boolean;
   /** When to kill an operation, in milliseconds; default: three minutes, and never where output is shown. */
   operationTimeoutMs?: number;
 }
@@ -177,7 +176,7 @@ export class PulumiWorkspace {
     this.#stateFolder = join(this.scratch, "state");
     this.env = this.#environment();
     this.#inlineHost = options.inline ? new InlineHost() : undefined;
-    this.#secretsProvider = options.inline ? new SecretsProvider() : undefined;
+    this.#secretsProvider = options.secretsProvider ? new SecretsProvider() : undefined;
   }
 
   /** Prepares the folders and the stack. Gets a CLI first where this machine has none. */

@@ -81,7 +81,7 @@ describe("the command line", () => {
 
   describe("doctor and generate", () => {
     it("read the project, the stack and its config", async () => {
-      await withStack(accountWithKey(), { ownProcess: true }, async (fixture) => {
+      await withStack(accountWithKey(), { passphrase: true }, async (fixture) => {
         await fixture.keepCredentialInConfig();
 
         await step("doctor finds no problems", async () => {

@@ -79,10 +79,12 @@ export interface EngineFixtureOptions {
   env?: Record<string, string | undefined>;
   program?: Omit<ProgramSource, "source">;
   /**
-   * Starts a process for each run of the program and encrypts with a passphrase, as the CLI does by default: for tests of
-   * how a program fails or of the passphrase, and for programs that read the environment or the clock.
+   * Starts a process for each run of the program, as the CLI does by default: for tests of how a program fails, and for
+   * programs that read the environment or the clock.
    */
   ownProcess?: boolean;
+  /** Encrypts secrets with a passphrase, as the CLI does by default: for tests of the passphrase. */
+  passphrase?: boolean;
   /** A folder with a Pulumi.yaml, whose index.ts becomes the source. */
   folder?: string;
   /** Default: "test". */
@@ -118,7 +120,7 @@ export class EngineFixture {
     program: string | ProgramSource,
     options: Pick<
       EngineFixtureOptions,
-      "withoutCredential" | "env" | "stack" | "replicaLagMs" | "ownProcess"
+      "withoutCredential" | "env" | "stack" | "replicaLagMs" | "ownProcess" | "passphrase"
     > = {},
   ): Promise<EngineFixture> {
     const { replicaLagMs = 0 } = options;
@@ -128,6 +130,7 @@ export class EngineFixture {
     const workspace = await PulumiWorkspace.create({
       program,
       inline: typeof program !== "string" && !program.within && !options.ownProcess,
+      secretsProvider: !options.passphrase,
       ...(options.stack === undefined ? {} : { stack: options.stack }),
       env: {
         FLEXPRICE_BASE_URL: emulator.url,
