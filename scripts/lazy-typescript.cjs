@@ -1,5 +1,5 @@
-// Preloaded into a provider's process: Pulumi's SDK loads the whole TypeScript compiler, a third of the time that the
-// process takes to start, for functions that a program's process alone uses.
+// Preloaded into each process of an operation: Pulumi's SDK loads the whole TypeScript compiler, a third of the time that
+// a process takes to start, and a provider or a program in JavaScript never uses it.
 "use strict";
 
 const Module = require("node:module");

@@ -209,12 +209,7 @@ export class PulumiWorkspace {
   }
 
   perform(verb: Verb, args: readonly string[] = []): Promise<OperationResult> {
-    const lazily =
-      this.#inlineHost === undefined
-        ? {}
-        : { NODE_OPTIONS: `--require ${JSON.stringify(LAZY_TYPESCRIPT)}` };
-    return this.#begin(verb, [...args, ...this.#languageHost(verb)], { ...lazily, ...this.env })
-      .done;
+    return this.#begin(verb, [...args, ...this.#languageHost(verb)], this.env).done;
   }
 
   /**
@@ -416,6 +411,7 @@ export class PulumiWorkspace {
       PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS: "true",
       // Shows the --event-log option.
       PULUMI_DEBUG_COMMANDS: "true",
+      NODE_OPTIONS: `--require ${JSON.stringify(LAZY_TYPESCRIPT)}`,
       PULUMI_NODEJS_TRANSPILE_ONLY: this.#options.typeCheck ? undefined : "true",
       // Short runs of a big program: collecting garbage less often saves a tenth of the CLI's time.
       GOGC: "400",

@@ -17,7 +17,7 @@ export type ExitStatus = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_STATUSES = `
 Exit status:
   0  success
-  1  problems, orphans or keys that match --fail-on; or declined
+  1  problems, orphans, keys that match --fail-on; declined
   2  the command line is invalid; nothing was done
   3  failed; the error says why and what to do`;
 

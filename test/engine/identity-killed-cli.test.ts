@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { sample } from "../support/sample";
+import { nightly, sample } from "../support/sample";
 import { withFixture } from "../support/scenario";
 import { messages } from "./fixture";
 import {
@@ -56,7 +56,7 @@ describe("a CLI that is killed during a create", () => {
     });
   }
 
-  it("leaves a key with an explicit name, which the next run reports", async () => {
+  nightly("leaves a key with an explicit name, which the next run reports", async () => {
     const named = 'name: "ci",';
     stack.workspace.setSource(identity({ key: named }));
     const hung = tenant.gateway.intercept({ ...KEY_POST, responds: "on release" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import ms from "ms";
-import { step } from "../support/scenario";
+import { nightlyStep, step } from "../support/scenario";
 import { KEY_REPLACED, keyState, use, withConsumer } from "./consumer";
 import { changes, failed, messages, succeeded, withStack } from "./fixture";
 
@@ -57,7 +57,7 @@ describe("a key with a fixed expiresAt", () => {
         );
       });
 
-      await step("with ignoreChanges, is replaced only once it has expired", async () => {
+      await nightlyStep("with ignoreChanges, is replaced only once it has expired", async () => {
         const { keyId } = await fixture.outputs();
         compute();
         assert.deepEqual(changes(succeeded(await fixture.up())), []);

@@ -1,4 +1,8 @@
 // Preloaded into every process of an operation: sets its clock forward by CLOCK_OFFSET_MS.
+
+// It takes the place of the option that preloads this.
+require("../../scripts/lazy-typescript.cjs");
+
 const RealDate = Date;
 const now = () => RealDate.now() + Number(process.env.CLOCK_OFFSET_MS);
 

@@ -108,7 +108,7 @@ describe("a stack that moves between the front ends", () => {
     },
   );
 
-  it("keeps a key that a resource of the other front end adopts in the same run", async () => {
+  nightly("keeps a key that a resource of the other front end adopts in the same run", async () => {
     fixture.setSource(`
 import * as flexprice from "pulumi-flexprice";
 const account = new flexprice.ServiceAccount("old", { roles: ["event_ingestor"] });
