@@ -2,8 +2,8 @@ import * as echarts from "echarts";
 import { OPERATIONS, PROVIDERS, type Provider } from "./provider-under-test";
 import type { Results, Row } from "./rows";
 
-/** A card with a background, and colours that differ in grey too: legible on light and dark pages. */
-const COLOURS: Record<Provider, string> = {
+/** A card with a background, and colors that differ in gray too: legible on light and dark pages. */
+const COLORS: Record<Provider, string> = {
   "do-nothing": "#d0d7de",
   "requests-only": "#8c959f",
   "pulumi-flexprice": "#1f6feb",
@@ -37,7 +37,7 @@ export function chart({ rows }: Results): string {
     backgroundColor: PAPER,
     animation: false,
     textStyle: { fontFamily: FONT, fontSize: 13, color: INK },
-    color: providers.map((provider) => COLOURS[provider]),
+    color: providers.map((provider) => COLORS[provider]),
     title: [
       title(`Seconds: ${count} accounts and ${count} keys`, "25%"),
       title("Requests to Flexprice", "75%"),

@@ -36,10 +36,10 @@ async function configure(request: dynamic.ConfigureRequest): Promise<void> {
 }
 
 /**
- * A state that the plugin wrote does not name this code. An update changes nothing else, and lets the host find the
- * code for a refresh or a deletion.
+ * A state that the plugin wrote has no `__provider`, which the host needs for a refresh or a deletion. Reports a change,
+ * so that an update adds it.
  */
-function claimsState(provider: dynamic.ResourceProvider): dynamic.ResourceProvider {
+function withProviderInState(provider: dynamic.ResourceProvider): dynamic.ResourceProvider {
   const { diff } = provider;
   return Object.assign(provider, {
     diff: async (id: string, olds: object, news: object) => {
@@ -50,6 +50,6 @@ function claimsState(provider: dynamic.ResourceProvider): dynamic.ResourceProvid
   });
 }
 
-export const serviceAccount = claimsState(new ServiceAccountProvider(context));
+export const serviceAccount = withProviderInState(new ServiceAccountProvider(context));
 
-export const apiKey = claimsState(new ApiKeyProvider(context));
+export const apiKey = withProviderInState(new ApiKeyProvider(context));

@@ -11,7 +11,7 @@ const FOLDER = resolve(__dirname, "..", "docs", "images");
 export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
   "refused-preview.svg": () =>
     withStack('roles: ["event_ingestr"]', async (workspace) => {
-      const { output } = await workspace.preview(COLOURED);
+      const { output } = await workspace.preview(COLORED);
       return terminalPicture(
         "pulumi preview rejects a misspelled role, and suggests the right one",
         `${prompt("pulumi preview")}${from(output, "Diagnostics:")}`,
@@ -22,7 +22,7 @@ export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
       await ok(workspace.up());
       for (const { id } of emulator.accounts()) emulator.renameAccount(id, "renamed by hand");
       const options = ["--refresh", "--diff", "--expect-no-changes"];
-      const { output } = await workspace.preview([...options, ...COLOURED]);
+      const { output } = await workspace.preview([...options, ...COLORED]);
       return terminalPicture(
         "pulumi preview --refresh shows that the account was renamed, and that up would restore its name",
         `${prompt(`pulumi preview ${options.join(" ")}`)}${output}`,
@@ -30,7 +30,7 @@ export const PICTURES: Readonly<Record<string, () => Promise<string>>> = {
     }),
 };
 
-const COLOURED = ["--color", "always"];
+const COLORED = ["--color", "always"];
 
 /** A stack with an account, and a Flexprice with the same ids and times in each run. */
 async function withStack(

@@ -8,7 +8,7 @@ const MARGIN = 18;
 const BAR = 30;
 
 /** For a dark background: all are easy to read in GitHub's light and dark mode. */
-const COLOURS: Readonly<Record<string, string>> = {
+const COLORS: Readonly<Record<string, string>> = {
   "ansi-red": "#ff8178",
   "ansi-green": "#7ee787",
   "ansi-yellow": "#e3b341",
@@ -22,11 +22,11 @@ const PLAIN = "#e6edf3";
 
 interface Run {
   readonly text: string;
-  readonly colour: string;
+  readonly color: string;
   readonly bold: boolean;
 }
 
-/** An SVG of a terminal with this output, in colour. `title` is the text for screen readers. */
+/** An SVG of a terminal with this output, in color. `title` is the text for screen readers. */
 export function terminalPicture(title: string, output: string): string {
   const lines = linesOf(output);
   const width = Math.round(COLUMNS * CHARACTER + 2 * MARGIN);
@@ -59,7 +59,7 @@ export function textOf(picture: string): string {
 /** One text per run, stretched to its exact width, so that nothing overlaps in any font. */
 function drawn(line: readonly Run[], y: number): string[] {
   let column = 0;
-  return line.flatMap(({ text, colour, bold }) => {
+  return line.flatMap(({ text, color, bold }) => {
     const start = column;
     column += text.length;
     const words = text.trimEnd();
@@ -67,7 +67,7 @@ function drawn(line: readonly Run[], y: number): string[] {
     if (ink === "") return [];
     const x = MARGIN + (start + words.length - ink.length) * CHARACTER;
     const weight = bold ? ' font-weight="bold"' : "";
-    return `<text x="${x.toFixed(1)}" y="${y}" textLength="${(ink.length * CHARACTER).toFixed(1)}" fill="${colour}"${weight}>${escaped(ink)}</text>`;
+    return `<text x="${x.toFixed(1)}" y="${y}" textLength="${(ink.length * CHARACTER).toFixed(1)}" fill="${color}"${weight}>${escaped(ink)}</text>`;
   });
 }
 
@@ -82,7 +82,7 @@ function runsOf(line: string): Run[] {
   return Anser.ansiToJson(line, { use_classes: true, remove_empty: true }).map(
     ({ content, fg, decorations }) => ({
       text: content,
-      colour: COLOURS[fg?.replace("-bright", "") ?? ""] ?? PLAIN,
+      color: COLORS[fg?.replace("-bright", "") ?? ""] ?? PLAIN,
       bold: decorations.includes("bold"),
     }),
   );
@@ -107,12 +107,12 @@ function wrapped(runs: readonly Run[]): Run[][] {
   return lines.map(joined);
 }
 
-/** Joins neighbours with the same style to one run. */
+/** Joins neighbors with the same style to one run. */
 function joined(line: readonly Run[]): Run[] {
   const runs: Run[] = [];
   for (const run of line) {
     const last = runs.at(-1);
-    if (last?.colour === run.colour && last.bold === run.bold) {
+    if (last?.color === run.color && last.bold === run.bold) {
       runs[runs.length - 1] = { ...last, text: last.text + run.text };
     } else runs.push(run);
   }

@@ -253,7 +253,7 @@ function formatApiError({ message, error, details }: ApiError): string {
 /** The beginning of a body, for messages. */
 export function excerpt(body: string): string {
   if (body === "") return "(an empty body)";
-  // Redact before cutting: half of a secret would not be recognised.
+  // Redact before cutting: half of a secret would not be recognized.
   const clean = redact(body);
   return clean.length > 200 ? `${clean.slice(0, 200)}…` : clean;
 }

@@ -104,8 +104,8 @@ export class Client {
   }
 
   /** The server has just created something at this time. */
-  noteCreation(createdAt: number | undefined): void {
-    this.clock.noteCreation(createdAt);
+  observeCreation(createdAt: number | undefined): void {
+    this.clock.observeCreation(createdAt);
   }
 
   async call<Value>(call: ApiCall<Value>): Promise<Value> {
@@ -174,7 +174,7 @@ export class Client {
     const { platform } = this.options;
     try {
       const response = await platform.transport(request, () => void this.notify(this.slowNotice()));
-      this.clock.noteHeader(response.headers["date"]);
+      this.clock.observeDateHeader(response.headers["date"]);
       return response;
     } catch (error) {
       if (error instanceof TransportFailure) return error;

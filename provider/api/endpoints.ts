@@ -107,7 +107,7 @@ export class FlexpriceApi {
       label: `create service account ${quoted(name)}`,
       responseSchema: wire.user,
     });
-    if ("value" in result) this.client.noteCreation(createdAt(result.value.id));
+    if ("value" in result) this.client.observeCreation(createdAt(result.value.id));
     return result;
   }
 
@@ -164,7 +164,7 @@ export class FlexpriceApi {
     if (!("value" in result)) return result;
     const { secret, api_key } = result.value;
     rememberSecret(api_key);
-    this.client.noteCreation(Date.parse(secret.created_at));
+    this.client.observeCreation(Date.parse(secret.created_at));
     // A server that leaves the name out has used the given one.
     return { value: { api_key, secret: { ...secret, name: secret.name || key.name } } };
   }

@@ -27,14 +27,14 @@ export class ServerClock {
     return this.localNow() + Math.min(this.offset, this.heard);
   }
 
-  noteHeader(dateHeader: string | undefined): void {
+  observeDateHeader(dateHeader: string | undefined): void {
     const offset = Date.parse(dateHeader ?? "") - this.localNow();
     if (!Number.isNaN(offset)) this.heard = offset;
     if (Math.abs(offset - this.confirmed) <= this.maxSkewMs) this.offset = offset;
   }
 
   /** @param createdAt - When the server created an object a moment ago, in milliseconds of the epoch. */
-  noteCreation(createdAt: number | undefined): void {
+  observeCreation(createdAt: number | undefined): void {
     if (createdAt === undefined || Number.isNaN(createdAt)) return;
     this.confirmed = createdAt - this.localNow();
     // Keep a trusted header, which is more exact: this response may have taken long to arrive.

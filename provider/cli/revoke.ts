@@ -10,7 +10,7 @@ import { escapeControl } from "../shared/redaction";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { expiryText, nameText, timeText } from "./keys/report";
-import { type Holder, holdersOf } from "./keys/search";
+import { type Holder, holdersOf } from "./keys/rows";
 import { quoteShort, rolesText } from "./listing";
 import { readStackState } from "./pulumi";
 import { type ConnectOptions, connect } from "./session";
@@ -48,7 +48,7 @@ export async function revoke(
   options: RevokeOptions,
   context: CommandContext,
 ): Promise<ExitStatus> {
-  rejectUnusable(id, options, context);
+  rejectUnusableOptions(id, options, context);
   return await operation(`revoke API key ${id}`, async () => {
     const leak = await find(id, options, context);
     print(leak, context);
@@ -62,7 +62,7 @@ export async function revoke(
   });
 }
 
-function rejectUnusable(id: string, { yes }: RevokeOptions, context: CommandContext): void {
+function rejectUnusableOptions(id: string, { yes }: RevokeOptions, context: CommandContext): void {
   // A leaked key's value is what people have at hand. It is in the shell's history then, but in no output of this.
   if (/^[sp]k_\w+$/.test(id)) {
     throw new UsageError({

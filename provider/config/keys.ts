@@ -13,7 +13,7 @@ export const SETTINGS = {
   baseUrl: "FLEXPRICE_BASE_URL",
   /**
    * Servers and credentials by name, for resources and functions that set `connection`. Without a `baseUrl`, a
-   * connection uses that of the other settings.
+   * connection uses that of the settings outside `flexprice:connections`.
    */
   connections: "FLEXPRICE_CONNECTIONS",
   /**

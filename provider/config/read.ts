@@ -39,13 +39,13 @@ interface Setting {
   readonly origin: "config" | "environment";
 }
 
-/** Where a setting outside of the connections was configured; undefined if it is not set. */
+/** Where a setting of the default connection was configured; undefined if it is not set. */
 export function settingSource(source: SettingsSource, name: SettingName): string | undefined {
   return read(source, name)?.source;
 }
 
 /**
- * The settings of a connection, by default of the unnamed one. Config takes precedence over the environment.
+ * The settings of a connection, without a name those of the default connection. Config takes precedence over the environment.
  * @throws FlexpriceError of kind `configuration`, naming the setting and the command that sets it.
  */
 export function readSettings(source: SettingsSource, connection?: string): Settings {

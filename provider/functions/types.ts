@@ -4,7 +4,7 @@ import type { ServiceAccountRole } from "../shared/roles";
 
 /** Arguments of every function. */
 interface OverConnection {
-  /** Name of a connection in `flexprice:connections`. Default: the other settings. */
+  /** Name of a connection in `flexprice:connections`. Default: the settings outside `flexprice:connections`. */
   readonly connection?: string | undefined;
 }
 

@@ -14,7 +14,7 @@ import type { Inputs as AccountInputs, State as AccountState } from "./service-a
 /** What the providers of both resources share in one process. */
 export interface ProviderContext {
   /**
-   * The connection with this name, or the default one.
+   * The connection with this name, or the default connection.
    * @throws FlexpriceError of kind `configuration`.
    */
   readonly connect: (connection: string | undefined) => Connection;

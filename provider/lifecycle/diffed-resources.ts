@@ -21,7 +21,7 @@ interface Entry<Olds, News> extends Diffed<Olds, News> {
   /** The inputs that its successor would have. */
   readonly texts: readonly string[];
   /** Whether its successor has been created. */
-  readonly isClaimed?: boolean;
+  readonly hasSuccessor?: boolean;
 }
 
 /**
@@ -50,7 +50,7 @@ export class DiffedResources<Olds, News extends object> {
   }
 
   /** @returns The URN of another resource of the program that has the object, too. */
-  note(diffed: Diffed<Olds, News>): string | undefined {
+  record(diffed: Diffed<Olds, News>): string | undefined {
     const other = this.byId.get(diffed.id)?.urn;
     this.byId.set(diffed.id, { ...diffed, texts: [textOf(diffed.news)] });
     this.kept.mark(diffed.id, !diffed.isReplaced);
@@ -81,7 +81,7 @@ export class DiffedResources<Olds, News extends object> {
   }
 
   /** The engine updates the resource: what looked like its successor is another resource. */
-  noteUpdated(id: string): void {
+  recordUpdated(id: string): void {
     const entry = this.byId.get(id);
     if (entry === undefined) return;
     this.byId.set(id, { ...entry, isReplaced: false, isLeftToEngine: false });
@@ -117,7 +117,7 @@ export class DiffedResources<Olds, News extends object> {
   }
 
   /** @param isLeft - Whether a rotation leaves the object to its expiry. Another process may delete its resource. */
-  noteLeft(id: string, isLeft: boolean): void {
+  recordLeft(id: string, isLeft: boolean): void {
     this.kept.mark(`${LEFT}${id}`, isLeft);
   }
 
@@ -137,24 +137,25 @@ export class DiffedResources<Olds, News extends object> {
     return [...this.byId.values()].filter(({ texts }) => texts.includes(wanted));
   }
 
-  /** The resource that one with these inputs replaces. Each is claimed once: the next caller gets another. */
-  claim(inputs: News): Diffed<Olds, News> | undefined {
+  /** The resource that one with these inputs replaces. Each is taken once: the next caller gets another. */
+  takeReplaced(inputs: News): Diffed<Olds, News> | undefined {
     const wanted = textOf(inputs);
     const entry = [...this.byId.values()].find(
-      ({ texts, isReplaced, isClaimed }) => isReplaced && !isClaimed && texts.includes(wanted),
+      ({ texts, isReplaced, hasSuccessor }) =>
+        isReplaced && !hasSuccessor && texts.includes(wanted),
     );
-    if (entry !== undefined) this.byId.set(entry.id, { ...entry, isClaimed: true });
+    if (entry !== undefined) this.byId.set(entry.id, { ...entry, hasSuccessor: true });
     return entry;
   }
 
   /** @param isSuccessor - Whether it is known what the object replaces, if anything. */
-  noteCreated(id: string, inputs: News, isSuccessor: boolean): void {
+  recordCreated(id: string, inputs: News, isSuccessor: boolean): void {
     this.created.set(id, { inputs, isSuccessor });
     this.kept.mark(id, true);
   }
 
-  /** As {@link noteCreated}, for an object that another resource may have managed until now. */
-  async noteAdopted(id: string, inputs: News): Promise<void> {
+  /** As {@link recordCreated}, for an object that another resource may have managed until now. */
+  async recordAdopted(id: string, inputs: News): Promise<void> {
     this.created.set(id, { inputs, isSuccessor: true });
     await this.kept.markAdopted(id);
   }
@@ -179,7 +180,7 @@ export class DiffedResources<Olds, News extends object> {
   }
 
   /** The engine has deleted the resource. No diff shows what the program no longer has. */
-  noteDeleted(olds: Olds): void {
+  recordDeleted(olds: Olds): void {
     this.deleted.push(olds);
   }
 

@@ -16,9 +16,9 @@ export function unlessUnknown(schema: z.ZodType): z.ZodType {
  * The resource's own inputs, without `__provider` of the engine, `__functions` of the class, and the nulls of
  * JavaScript programs.
  */
-export function omitProvider<Inputs extends object>({
-  __provider: _,
-  __functions: _l,
+export function ownInputs<Inputs extends object>({
+  __provider: _provider,
+  __functions: _functions,
   ...inputs
 }: Inputs & { __provider?: unknown; __functions?: unknown }): Inputs {
   const given = Object.entries(inputs).filter(([, value]) => value !== null);

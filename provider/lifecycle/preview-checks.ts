@@ -146,10 +146,10 @@ export async function accountCreationFailures(
 ): Promise<dynamic.CheckFailure[]> {
   if (connection === undefined || caller === undefined || caller.roles.includes("super_admin"))
     return [];
-  const catalogue = await rolesOf(connection);
-  if (catalogue === undefined) return [];
+  const catalog = await rolesOf(connection);
+  if (catalog === undefined) return [];
   const who = `The credential from ${connection.credentialSource} (${describeCaller(caller)})`;
-  if (!isAllowed(caller.roles, "user", "write", catalogue)) {
+  if (!isAllowed(caller.roles, "user", "write", catalog)) {
     return [
       checkFailure(
         "",
@@ -160,7 +160,7 @@ export async function accountCreationFailures(
   return roles
     .filter((role) => offered.includes(role))
     .flatMap((role) => {
-      const missing = missingPermissions(caller.roles, role, catalogue);
+      const missing = missingPermissions(caller.roles, role, catalog);
       if (missing.length === 0) return [];
       const reason = `${who} cannot grant ${role}, which holds ${missing.join(" and ")}: callers can only grant permissions that they have.`;
       return [checkFailure("roles", reason)];

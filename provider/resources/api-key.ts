@@ -76,7 +76,7 @@ export interface ApiKeyArgs {
    */
   adopt?: pulumi.Input<AdoptedApiKey> | undefined;
   /**
-   * Name of a connection in `flexprice:connections`. Default: the other settings.
+   * Name of a connection in `flexprice:connections`. Default: the settings outside `flexprice:connections`.
    * Change: replaces, unless both have the same server, credential and environment.
    * @remarks Resources inherit the connection of the component that they are in, see {@link setConnection}.
    */
@@ -158,7 +158,7 @@ export class ApiKey extends pulumi.CustomResource {
   declare readonly rotationTriggers: pulumi.Output<Record<string, string> | undefined>;
   /** What happens to the key when it is replaced. Not set: `revoke`. */
   declare readonly onDelete: pulumi.Output<OnDelete | undefined>;
-  /** Name of the connection in `flexprice:connections`. Not set: the other settings. */
+  /** Name of the connection in `flexprice:connections`. Not set: the settings outside `flexprice:connections`. */
   declare readonly connection: pulumi.Output<string | undefined>;
 
   /**

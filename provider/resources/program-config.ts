@@ -32,7 +32,7 @@ function secretKeys(): readonly unknown[] | undefined {
   return Array.isArray(keys) ? keys : undefined;
 }
 
-/** The fingerprints of the settings that functions have used, per run and connection; "" is the unnamed one. */
+/** The fingerprints of the settings that functions have used, per run and connection; "" is the default connection. */
 const functionSettingsOfRun = new WeakMap<Resource, Record<string, string>>();
 
 /** Records that a function of this run uses these settings. */

@@ -45,7 +45,7 @@ export interface ServiceAccountArgs {
    */
   adopt?: pulumi.Input<string> | undefined;
   /**
-   * Name of a connection in `flexprice:connections`. Default: the other settings.
+   * Name of a connection in `flexprice:connections`. Default: the settings outside `flexprice:connections`.
    * Change: replaces, unless both have the same server, credential and environment.
    * @remarks Resources inherit the connection of the component that they are in, see {@link setConnection}.
    */
@@ -59,7 +59,7 @@ export interface ServiceAccountGetOptions extends pulumi.CustomResourceOptions {
 }
 
 // The state of every resource contains this text, and later releases run it. It only names the code, so it stays valid
-// as long as the export exists. Serialised code would be 20 times as long, and frozen at its release.
+// as long as the export exists. Serialized code would be 20 times as long, and frozen at its release.
 const PROVIDER = 'exports.handler = () => require("pulumi-flexprice/runtime").serviceAccount';
 
 /**
@@ -97,7 +97,7 @@ export class ServiceAccount extends pulumi.CustomResource {
   declare readonly forceDestroy: pulumi.Output<boolean | undefined>;
   /** Id of the account that the resource has adopted. */
   declare readonly adopt: pulumi.Output<string | undefined>;
-  /** Name of the connection in `flexprice:connections`. Not set: the other settings. */
+  /** Name of the connection in `flexprice:connections`. Not set: the settings outside `flexprice:connections`. */
   declare readonly connection: pulumi.Output<string | undefined>;
 
   /**

@@ -81,7 +81,7 @@ export interface ServiceIdentityArgs {
    */
   movedFrom?: MovedIdentity | undefined;
   /**
-   * Name of a connection in `flexprice:connections`. Default: the other settings.
+   * Name of a connection in `flexprice:connections`. Default: the settings outside `flexprice:connections`.
    * Change: replaces both, unless both have the same server, credential and environment.
    * @remarks Resources inherit the connection of the component that they are in, see {@link setConnection}.
    */

@@ -22,7 +22,7 @@ export class ConnectionPool {
   ) {}
 
   /**
-   * The connection with this name, or the default one.
+   * The connection with this name, or the default connection.
    * @throws FlexpriceError of kind `configuration`.
    */
   connect(name: string | undefined): Connection {

@@ -82,7 +82,7 @@ interface Plan<Created> {
     name: string,
     lost: FlexpriceError,
   ) => Promise<Created | "removed" | "nothing">;
-  /** The last steps before the object is handed over. Undefined: the object was unusable, and has been removed. */
+  /** The last steps before the object is returned. Undefined: the object was unusable, and has been removed. */
   readonly finish: (created: Created, note: Note) => Promise<Finished<Created> | undefined>;
   /** Whether the error can come from a replica that does not know yet what this process has just done. */
   readonly isLag?: (error: FlexpriceError) => boolean;
@@ -364,7 +364,7 @@ export class Creates {
     }
     const keys = await keysThatMayBe(this.reads, this.managed, { name, ownerId });
     return lost.with({
-      reason: `${lost.reason}; ${ownerId} has ${keys.length === 0 ? `no key named ${quoted(name)} yet that this run does not know` : `keys named ${quoted(name)} that this run does not know: ${describeKeys(keys)}`}`,
+      reason: `${lost.reason}; ${ownerId} has ${keys.length === 0 ? `no key named ${quoted(name)} yet that this run does not know` : `keys named ${quoted(name)} that this run does not know: ${keyList(keys)}`}`,
       fix: `check the keys with this name in the dashboard. Revoke the one that was just created, if any: nobody has its value. Then run the command again. Without "name" the provider gives each key a unique name, and resolves this by itself.`,
     });
   }
@@ -382,7 +382,7 @@ export async function keysThatMayBe(
 }
 
 /** A list of keys for messages. */
-export function describeKeys(keys: readonly Key[]): string {
+export function keyList(keys: readonly Key[]): string {
   return keys
     .map(({ id, display_id, created_at }) => `${id} (${display_id}, created at ${created_at})`)
     .join(", ");

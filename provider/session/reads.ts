@@ -18,7 +18,7 @@ const KEYS = "API keys";
 const ALL = "";
 
 /** All roles of a server, and which of them a service account can be given. */
-export interface RoleCatalogue {
+export interface RoleCatalog {
   readonly all: readonly Role[];
   readonly assignable: readonly Role[];
 }
@@ -33,7 +33,7 @@ export class Reads {
   private readonly revokedOwners = new Set<string>();
   private readonly accountRows: DataLoader<string, readonly User[]>;
   private readonly keyRows: DataLoader<string, readonly Key[]>;
-  private readonly roleRows: DataLoader<string, RoleCatalogue>;
+  private readonly roleRows: DataLoader<string, RoleCatalog>;
   private readonly database: DataLoader<string, unknown>;
 
   constructor(api: FlexpriceApi, sleep: (ms: number) => Promise<void>) {
@@ -122,7 +122,7 @@ export class Reads {
     );
   }
 
-  freshRoles(): Promise<RoleCatalogue> {
+  freshRoles(): Promise<RoleCatalog> {
     return this.roleRows.load(ALL);
   }
 

@@ -66,12 +66,12 @@ export function closestMatch(written: string, names: readonly string[]): string 
 export function missingPermissions(
   callerRoles: readonly string[],
   wanted: string,
-  catalogue: readonly Grants[],
+  catalog: readonly Grants[],
 ): string[] {
-  const granted = catalogue.find(({ id }) => id === wanted)?.permissions ?? {};
+  const granted = catalog.find(({ id }) => id === wanted)?.permissions ?? {};
   return Object.entries(granted).flatMap(([entity, actions]) =>
     actions
-      .filter((action) => !isAllowed(callerRoles, entity, action, catalogue))
+      .filter((action) => !isAllowed(callerRoles, entity, action, catalog))
       .map((action) => `"${action}" on "${entity}"`),
   );
 }
@@ -81,9 +81,9 @@ export function isAllowed(
   roles: readonly string[],
   entity: string,
   action: string,
-  catalogue: readonly Grants[],
+  catalog: readonly Grants[],
 ): boolean {
-  return catalogue
+  return catalog
     .filter(({ id }) => roles.includes(id))
     .some(({ permissions }) =>
       [...(permissions[entity] ?? []), ...(permissions["*"] ?? [])].some(

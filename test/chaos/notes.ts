@@ -28,7 +28,7 @@ interface Writer {
   readonly label: string;
   readonly isRunning: boolean;
   readonly hasEnded: boolean;
-  readonly onHandover: () => void;
+  readonly onCompletion: () => void;
 }
 
 /** The folder of notes that all processes share. Its files age with fake time. */
@@ -135,7 +135,7 @@ export class NoteFolder {
 /** The journal of one process. It sets the ages of notes before each look. */
 export class ChaosJournal extends Journal {
   private readonly ownNotes = new Set<Note>();
-  private readonly handovers = new Set<Promise<boolean>>();
+  private readonly completions = new Set<Promise<boolean>>();
 
   constructor(
     private readonly folder: NoteFolder,
@@ -163,18 +163,18 @@ export class ChaosJournal extends Journal {
   }
 
   override async complete(note: Note, id: string): Promise<boolean> {
-    const handover = this.timeline.hold(super.complete(note, id));
-    this.handovers.add(handover);
-    this.writer.onHandover();
+    const completion = this.timeline.hold(super.complete(note, id));
+    this.completions.add(completion);
+    this.writer.onCompletion();
     try {
-      const handsOver = await handover;
+      const isOurs = await completion;
       // It has noticed the end of its engine, and has ended.
       if (this.writer.hasEnded) return await new Promise<never>(() => undefined);
-      this.log(`${handsOver ? "hands over" : "does not hand over"} ${id}`);
-      if (!handsOver) this.tally.count("objects not handed over");
-      return handsOver;
+      this.log(`${isOurs ? "returns" : "does not return"} ${id}`);
+      if (!isOurs) this.tally.count("objects not returned");
+      return isOurs;
     } finally {
-      this.handovers.delete(handover);
+      this.completions.delete(completion);
     }
   }
 
@@ -204,10 +204,10 @@ export class ChaosJournal extends Journal {
     return super.reports(server, tenantId);
   }
 
-  /** Closes the files of an ended process. Resolves once no handover is in progress. */
+  /** Closes the files of an ended process. Resolves once no note is being completed. */
   async closeFiles(): Promise<void> {
     for (const note of [...this.ownNotes]) this.release(note);
-    await Promise.allSettled(this.handovers);
+    await Promise.allSettled(this.completions);
   }
 
   private log(message: string): void {

@@ -23,8 +23,8 @@ export class ProviderProcess {
   /** The number of requests, and of those that create something. */
   readonly sent = { requests: 0, creates: 0 };
   hasLostEngine = false;
-  /** Called while a handover waits for the disk. */
-  onHandover: () => void = () => undefined;
+  /** Called while the completion of a note waits for the disk. */
+  onCompletion: () => void = () => undefined;
 
   constructor(
     readonly label: string,
@@ -106,7 +106,7 @@ export class ProviderProcess {
     this.timeline.after(random() * NOTICE_MS, () =>
       this.whenRunning(() => this.noticeEngineExit()),
     );
-    this.onHandover = () => {
+    this.onCompletion = () => {
       if (random() < 0.5) this.noticeEngineExit();
     };
   }

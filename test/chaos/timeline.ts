@@ -7,7 +7,7 @@ interface Event {
 export class Timeline {
   /** Sorted by time, and then in the order in which they were planned. */
   private readonly events: Event[] = [];
-  /** The log of all events, to analyse failures. */
+  /** The log of all events, to analyze failures. */
   readonly lines: string[] = [];
   private readonly held = new Set<Promise<unknown>>();
 

@@ -4,7 +4,7 @@ import { step } from "../support/scenario";
 import { use } from "./consumer";
 import { changes, failed, messages, succeeded, withStack } from "./fixture";
 
-/** An account with a key in each of these connections; "" is the default one. */
+/** An account with a key in each of these connections; "" is the default connection. */
 function program(connections: Record<string, string>): string {
   const resources = Object.entries(connections).map(
     ([name, connection]) => `
@@ -163,7 +163,7 @@ new Shop("shop");
 export { values, connections };`;
 }
 
-describe("a stack that moves from settings without a name to a connection", () => {
+describe("a stack that moves from the default connection to a named one", () => {
   it("keeps its objects", async () => {
     await withStack(component(""), {}, async (fixture) => {
       await step("changes no object while both have the same settings", async () => {
@@ -187,7 +187,7 @@ describe("a stack that moves from settings without a name to a connection", () =
         assert.deepEqual(await fixture.outputs(), { values, connections });
       });
 
-      await step("no longer needs the settings without a name", async () => {
+      await step("no longer needs the settings of the default connection", async () => {
         for (const name of ["FLEXPRICE_API_KEY", "FLEXPRICE_BASE_URL"]) {
           delete fixture.workspace.env[name];
         }

@@ -45,7 +45,7 @@ describe("the example testing", () => {
       const readme = readFileSync(join(EXAMPLE, "README.md"), "utf8");
       const [, shown = ""] = /\$ npm test\n…\n(.*?)\n```/s.exec(readme) ?? [];
       assert.match(shown, /passing$/);
-      // Mocha colours its marks wherever CI is set.
+      // Mocha colors its marks wherever CI is set.
       const printed = stripVTControlCharacters(output).replaceAll(/ \(\d+m?s\)| \(\d+m\)/g, "");
       assert.ok(printed.includes(shown), output);
       assert(readme.includes("`npm run test:node`"));

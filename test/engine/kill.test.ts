@@ -109,7 +109,7 @@ describe("a kill -9 in the middle of up", () => {
     const up = await stack.perform("up");
     assert.equal(up.exitCode, 0, `KILL_SEED=${seed}\n${up.output}`);
     assert.equal((await stack.held()).length, 9, `KILL_SEED=${seed}`);
-    // An object that was handed over to a CLI just before its kill is reported, and not removed.
+    // An object that was returned to a CLI just before its kill is reported, and not removed.
     await tenant.assertAllIsWell(`KILL_SEED=${seed}`);
   });
 });

@@ -1,7 +1,7 @@
 /** Whether all variants run, as in the nightly workflow. */
 export const EXHAUSTIVE = process.env["TEST_EXHAUSTIVE"] === "true";
 
-/** Variants of one behaviour take seconds each on the engine. Only the nightly run has all. */
+/** Variants of one behavior take seconds each on the engine. Only the nightly run has all. */
 export function sample<Variant>(variants: readonly Variant[], count = 1): readonly Variant[] {
   return EXHAUSTIVE ? variants : variants.slice(0, count);
 }

@@ -17,9 +17,14 @@ import {
   seeded,
 } from "../../provider/emulator";
 import { ApiKeyProvider } from "../../provider/lifecycle/api-key/provider";
+import type { Inputs as KeyInputs, State } from "../../provider/lifecycle/api-key/state";
 import type { ProviderContext } from "../../provider/lifecycle/context";
 import { DiffedResources } from "../../provider/lifecycle/diffed-resources";
 import { ServiceAccountProvider } from "../../provider/lifecycle/service-account/provider";
+import type {
+  Inputs as AccountInputs,
+  State as AccountState,
+} from "../../provider/lifecycle/service-account/state";
 import { Connection } from "../../provider/session/connection";
 import { KeptIds } from "../../provider/session/kept-ids";
 import { ManagedIds } from "../../provider/session/managed-ids";
@@ -48,11 +53,9 @@ export const ONCE: RetryLimits = {
   maxDelayMs: 0,
 };
 
-/** The inputs of a provider, whose type its module does not export. */
-export type AccountInputs = Parameters<ServiceAccountProvider["create"]>[0];
-export type AccountState = Parameters<ServiceAccountProvider["update"]>[1];
-export type KeyInputs = Parameters<ApiKeyProvider["create"]>[0];
-export type KeyState = Parameters<ApiKeyProvider["update"]>[1] & { readonly apiKey: string };
+export type { AccountInputs, AccountState, KeyInputs };
+/** The state of a key whose value is known. */
+export type KeyState = State & { readonly apiKey: string };
 
 export interface UnitFixtureOptions {
   /** How far the server's clock is ahead of the process's, in milliseconds. */
@@ -71,7 +74,7 @@ export interface ProcessOptions {
   readonly configured?: boolean;
   /** What identifies the settings of connections, by name. Default: no two have the same settings. */
   readonly fingerprints?: Readonly<Record<string, string>>;
-  /** The names of connections that are not configured; "" is the default one. */
+  /** The names of connections that are not configured; "" is the default connection. */
   readonly unconfigured?: readonly string[];
   /** As in the plugin. Default: false. */
   readonly isPlugin?: boolean;

@@ -13,7 +13,7 @@ export interface Check {
   readonly fix?: string;
 }
 
-const COLOURS = { ok: "green", warning: "yellow", problem: "red" } as const;
+const COLORS = { ok: "green", warning: "yellow", problem: "red" } as const;
 
 export function ok(name: string, message: string): Check {
   return { name, status: "ok", message: escapeControlByLine(redact(message)) };
@@ -35,6 +35,6 @@ export function printCheck({ name, status, message, fix }: Check, context: Comma
   const mark = `${status.padEnd("problem".length)}  `;
   const text = fix === undefined ? `${name}: ${message}` : `${name}: ${message}\n→ ${fix}`;
   writeParagraph(context.stdout, mark, text, (plain) =>
-    styleText(COLOURS[status], plain, { stream: context.stdout }),
+    styleText(COLORS[status], plain, { stream: context.stdout }),
   );
 }

@@ -1,6 +1,6 @@
 import type { Key, User } from "../../api/schemas";
+import { findPending, isLeftToExpire } from "../classification";
 import { pluralize, quoteShort } from "../listing";
-import { findPending, isLeftToExpire } from "../orphans/search";
 import type { StackExport } from "../stack-export";
 
 /** What the user chose. */

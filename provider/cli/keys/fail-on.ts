@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import { durationMs } from "../../shared/duration";
 import { closestMatch } from "../../shared/roles";
-import { isProblem, type KeyRow, type Problem, problemNames } from "./search";
+import { isProblem, type KeyRow, type Problem, problemNames } from "./rows";
 
 /** A problem that makes the command fail. */
 export interface FailCondition {

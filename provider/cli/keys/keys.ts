@@ -13,7 +13,7 @@ import { writeJson, writeParagraph } from "../terminal";
 import { expiringWithin, type FailCondition, failing } from "./fail-on";
 import { renderPage } from "./page";
 import { type KeysReport, nameText, printKeys, problemsText, summaryOf } from "./report";
-import { describeKeys, expiryOf, type KeyRow, type Problem } from "./search";
+import { describeKeys, expiryOf, type KeyRow, type Problem } from "./rows";
 
 export interface KeysOptions extends CompareOptions {
   /** Whether to list only keys that a rotation left to their expiry, and that still work. */
@@ -34,7 +34,7 @@ const OF_STACKS: readonly Problem[] = ["unmanaged", "rotation-due"];
 /** Lists the visible keys with what is wrong with them. */
 export async function keys(options: KeysOptions, context: CommandContext): Promise<ExitStatus> {
   const { failOn = [], left = false, html, force } = options;
-  rejectUnusable(options);
+  rejectUnusableOptions(options);
   const writePage = outputFile(context, html, force);
   const all = await report(options, context);
   const failed = failing(all.rows, failOn);
@@ -53,7 +53,7 @@ export async function keys(options: KeysOptions, context: CommandContext): Promi
   return failed.length > 0 ? EXIT.found : EXIT.done;
 }
 
-function rejectUnusable({ stackExport, failOn = [], left, html, force }: KeysOptions): void {
+function rejectUnusableOptions({ stackExport, failOn = [], left, html, force }: KeysOptions): void {
   const ofStacks = failOn.find(({ problem }) => OF_STACKS.includes(problem));
   const needsStacks =
     left === true ? "--left" : ofStacks === undefined ? undefined : `--fail-on ${ofStacks.text}`;

@@ -15,10 +15,10 @@ import {
   rotationText,
   stackText,
 } from "./report";
-import { expiryOf, type KeyRow, PROBLEMS, problemNames } from "./search";
+import { expiryOf, type KeyRow, PROBLEMS, problemNames } from "./rows";
 import { dateOf, minuteOf, type TimeSlot, timelineOf } from "./timeline";
 
-/** The shape tells a key's state without colour. */
+/** The shape tells a key's state without color. */
 const STATES = {
   fine: { meaning: "expires in time", drawing: html`<circle cx="6" cy="6" r="4"/>` },
   soon: {

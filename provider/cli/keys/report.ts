@@ -13,7 +13,7 @@ import {
   PROBLEMS,
   type Problem,
   problemNames,
-} from "./search";
+} from "./rows";
 import { type Column, tableLines } from "./table";
 
 /** The keys, and what they were compared with. */

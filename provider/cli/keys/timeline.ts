@@ -1,5 +1,5 @@
 import ms from "ms";
-import { expiryOf, type KeyRow } from "./search";
+import { expiryOf, type KeyRow } from "./rows";
 
 /** A part of the timeline. */
 export interface TimeSlot {

@@ -8,7 +8,7 @@ import { pluralize } from "../listing";
 import type { StackExport } from "../stack-export";
 import { ask, canAsk, writeParagraph } from "../terminal";
 import type { Scan } from "./report";
-import type { Orphans } from "./search";
+import { type Orphans, orphanCount } from "./search";
 
 export interface ConfirmOptions {
   readonly revoke?: boolean;
@@ -122,7 +122,7 @@ function isYes({ yes, yesRevoke }: ConfirmOptions): boolean {
 }
 
 function rejectPlainYes({ orphans }: Scan, { yesRevoke }: ConfirmOptions): void {
-  const count = orphans.keys.length + orphans.accounts.length;
+  const count = orphanCount(orphans);
   if (yesRevoke === count || (yesRevoke === undefined && count <= MAX_PLAIN_YES)) return;
   throw new FlexpriceError({
     kind: "refused",

@@ -13,7 +13,7 @@ import {
   rejectUnconfirmable,
 } from "./confirm";
 import { printScan, type Scan } from "./report";
-import { findOrphans } from "./search";
+import { findOrphans, orphanCount } from "./search";
 
 export interface OrphansOptions extends CompareOptions, ConfirmOptions {
   readonly expired?: boolean;
@@ -40,7 +40,7 @@ export async function orphans(
 ): Promise<ExitStatus> {
   rejectUnconfirmable(options, context);
   const found = await scan(options, context);
-  const count = found.orphans.keys.length + found.orphans.accounts.length;
+  const count = orphanCount(found.orphans);
   if (options.json !== true) printScan(found, context);
   const mayRemove =
     options.revoke === true && count > 0 && (await isConfirmed(found, options, context));

@@ -1,11 +1,12 @@
 import { styleText } from "node:util";
 import ms from "ms";
 import { escapeControl } from "../../shared/redaction";
+import type { SkipReason } from "../classification";
 import type { CommandContext, Screen } from "../command-context";
 import type { Comparison } from "../comparison";
 import { NOT_VISIBLE, pluralize, quoteShort, rolesText } from "../listing";
 import { writeParagraph } from "../terminal";
-import type { OrphanAccount, OrphanKey, Orphans, SkipReason } from "./search";
+import { type OrphanAccount, type OrphanKey, type Orphans, orphanCount } from "./search";
 
 /** A tenant compared with its stacks, and what no stack knows. */
 export interface Scan extends Comparison {
@@ -55,7 +56,7 @@ function printOrphans(orphans: Orphans, now: number, stdout: Screen): void {
       `${rolesText(account.roles)}, ${ageText(account, now)}${ownKeys}`,
     );
   }
-  if (keys.length + accounts.length === 0) {
+  if (orphanCount(orphans) === 0) {
     writeParagraph(stdout, "", "\nNo orphans: the given stacks know everything that counts.");
   }
   stdout.write("\n");

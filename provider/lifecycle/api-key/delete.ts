@@ -35,7 +35,7 @@ export async function deleteKey(context: ProviderContext, id: string, props: Sta
   // These checks come first: a key that is left to expire has left the state after this.
   const caller = await guardTenant(connection, props.tenantId);
   guardEnvironment(connection, props.environmentId);
-  diffedKeys.noteDeleted(props);
+  diffedKeys.recordDeleted(props);
   const predecessors = (props.predecessors ?? []).filter((one) => !isCarriedOn(context, id, one));
   if (isLeftToExpire(context, id, props)) {
     const left = unexpired(predecessors, context.now(props.connection));

@@ -20,14 +20,14 @@ export function isRotation(
 }
 
 /** Tells the other processes which keys go on until their expiry: a key that moves is deleted by its old provider. */
-export function noteLeftKeys(
+export function recordLeftKeys(
   context: Pick<ProviderContext, "diffedKeys" | "fingerprint">,
   { id, olds, news, isReplaced }: Diffed<State, Inputs>,
 ): void {
   const { diffedKeys } = context;
   const isLeft = !isReplaced || isRotation(context, olds, news);
-  for (const predecessor of olds.predecessors ?? []) diffedKeys.noteLeft(predecessor.id, isLeft);
-  if (isReplaced) diffedKeys.noteLeft(id, isLeft);
+  for (const predecessor of olds.predecessors ?? []) diffedKeys.recordLeft(predecessor.id, isLeft);
+  if (isReplaced) diffedKeys.recordLeft(id, isLeft);
 }
 
 /** The keys left to their expiry once the key with these inputs is created; `now` by the server's clock. */

@@ -19,7 +19,7 @@ import { connectionChange, guardOldConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
 import { sharedWarning } from "../handover";
-import { omitProvider, pickDefined, unlessUnknown } from "../inputs";
+import { ownInputs, pickDefined, unlessUnknown } from "../inputs";
 import {
   asCheckFailures,
   checkTenant,
@@ -32,7 +32,7 @@ import { accountId, connectionName, keyName, namePrefix, toCheckFailures } from 
 import { adoptable } from "./adoption";
 import { deleteKey } from "./delete";
 import { importKey } from "./import";
-import { isRotation, noteLeftKeys, predecessorsOf, successorsOf } from "./predecessors";
+import { isRotation, predecessorsOf, recordLeftKeys, successorsOf } from "./predecessors";
 import { readKey } from "./read";
 import { changedExpiry, dueReplacement, expiryFailures, isComputedAgain } from "./rotation";
 import { type Inputs, plannedState, type State, toState } from "./state";
@@ -117,11 +117,11 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
     this.isProgramRun = true;
     rememberSecret(news.adopt?.apiKey);
-    const inputs: Inputs = { ...omitProvider(news), type: news.type ?? "private_key" };
+    const inputs: Inputs = { ...ownInputs(news), type: news.type ?? "private_key" };
     const replaced = this.context.diffedKeys.recheck(olds, inputs);
     if (replaced !== undefined) {
       this.context.adoptedIds.delete(replaced.id);
-      noteLeftKeys(this.context, replaced);
+      recordLeftKeys(this.context, replaced);
     }
     const isCreate =
       Object.keys(olds).length === 0 || this.changes("", olds, inputs).replaced.length > 0;
@@ -134,7 +134,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       failures.push(...keyCreationFailures(preview, inputs.serviceAccountId !== undefined));
       failures.push(...(await this.ownerFailures(preview, inputs)));
       const isAdoption =
-        inputs.adopt?.id !== olds.adopt?.id && this.spentAdoption(inputs) === undefined;
+        inputs.adopt?.id !== olds.adopt?.id && this.completedAdoption(inputs) === undefined;
       if (isAdoption) failures.push(...(await this.adoptionFailures(preview, inputs)));
     }
     return { inputs, failures };
@@ -159,7 +159,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   async diff(id: string, olds: State, given: Inputs): Promise<Diff> {
-    const news: Inputs = omitProvider(given);
+    const news: Inputs = ownInputs(given);
     const { managed, warn, diffedKeys } = this.context;
     for (const held of [{ id }, ...(olds.predecessors ?? [])]) managed.add(held.id);
     const now = this.context.now(olds.connection);
@@ -177,8 +177,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     if (this.isProgramRun) {
       const urn = this.context.currentUrn();
       const diffed = { id, urn, olds, news, isReplaced, isLeftToEngine };
-      const other = diffedKeys.note(diffed);
-      noteLeftKeys(this.context, diffed);
+      const other = diffedKeys.record(diffed);
+      recordLeftKeys(this.context, diffed);
       if (other !== undefined) await warn(sharedWarning(what, urn, other));
     }
     const isMoved = changed.includes("connection");
@@ -186,7 +186,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     await checkTenant(this.context, olds, what, change);
     if (isReplaced) {
       guardOldConnection(this.context, what, olds, news);
-      for (const warning of this.replacementWarnings(id, olds, news, changed, now))
+      for (const warning of this.replacementWarnings(what, olds, news, changed, now))
         await warn(warning);
     } else if (this.isProgramRun && news.adopt?.id === id) {
       this.context.adoptedIds.add(id);
@@ -196,29 +196,28 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
 
   /** Warnings to show before the key is replaced. */
   private replacementWarnings(
-    id: string,
+    what: string,
     olds: State,
     news: Inputs,
     changed: readonly string[],
     now: number,
   ): string[] {
-    const key = `API key ${displayName(id, olds.name)}`;
     if (hasPassed(olds.expiresAt, now)) return [];
     const isExpiring = olds.onDelete === "expire" && olds.expiresAt !== undefined;
     const warnings: string[] = [];
     if (isExpiring && !isRotation(this.context, olds, news)) {
       warnings.push(
-        `${key} is revoked once its successor is created, although its onDelete is "expire": ${this.endOf(olds, news)}.`,
+        `${what} is revoked once its successor is created, although its onDelete is "expire": ${this.endOf(olds, news)}.`,
       );
     } else if (changed.includes("onDelete")) {
       const end = isExpiring ? "left to expire" : "revoked";
       warnings.push(
-        `${key} is replaced under its current onDelete, and ${end}: the new onDelete only applies to its successor. To apply it earlier, run "pulumi up" with that change alone.`,
+        `${what} is replaced under its current onDelete, and ${end}: the new onDelete only applies to its successor. To apply it earlier, run "pulumi up" with that change alone.`,
       );
     }
     if (changed.includes("expiresAt") && isComputedAgain(olds, news, now)) {
       warnings.push(
-        `${key} is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`,
+        `${what} is replaced because expiresAt has changed to an instant that is as far from now as the old one was when the key was created. If the program computes it from the current time, each "pulumi up" replaces the key: use expiresIn instead.`,
       );
     }
     return warnings;
@@ -249,12 +248,12 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   /** The id that "adopt" names, if the resource that these inputs replace has adopted it already. */
-  private spentAdoption(inputs: Inputs): string | undefined {
+  private completedAdoption(inputs: Inputs): string | undefined {
     const adoptId = inputs.adopt?.id;
-    const isSpent = this.context.diffedKeys
+    const isAdopted = this.context.diffedKeys
       .withInputs(inputs)
       .some(({ id, olds }) => adoptId === id || adoptId === olds.adoptedId);
-    return isSpent ? adoptId : undefined;
+    return isAdopted ? adoptId : undefined;
   }
 
   create(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
@@ -268,7 +267,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   private async createOrAdopt(inputs: Inputs): Promise<dynamic.CreateResult<State>> {
     const connection = this.context.connect(inputs.connection);
     const caller = await connection.caller();
-    const adoptedId = this.spentAdoption(inputs);
+    const adoptedId = this.completedAdoption(inputs);
     const { adopt } = inputs;
     return adopt === undefined || adoptedId !== undefined
       ? await this.createKey(connection, caller, inputs, adoptedId)
@@ -287,8 +286,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
     connection.forgetPending(caller.tenant.id, listed);
     managed.add(listed.id);
     adoptedIds.add(listed.id);
-    const replaced = diffedKeys.claim(inputs);
-    await diffedKeys.noteAdopted(listed.id, inputs);
+    const replaced = diffedKeys.takeReplaced(inputs);
+    await diffedKeys.recordAdopted(listed.id, inputs);
     const now = connection.api.serverNow();
     return {
       id: listed.id,
@@ -337,8 +336,8 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
       caller,
     );
     // From here on nothing may fail: only this response has the value.
-    const replaced = this.context.diffedKeys.claim(inputs);
-    this.context.diffedKeys.noteCreated(secret.id, inputs, replaced !== undefined);
+    const replaced = this.context.diffedKeys.takeReplaced(inputs);
+    this.context.diffedKeys.recordCreated(secret.id, inputs, replaced !== undefined);
     return {
       id: secret.id,
       outs: toState(inputs, secret, {
@@ -363,7 +362,7 @@ export class ApiKeyProvider implements dynamic.ResourceProvider<Inputs, State> {
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
-    this.context.diffedKeys.noteUpdated(id);
+    this.context.diffedKeys.recordUpdated(id);
     return { outs: this.plannedUpdate(olds, news) };
   }
 

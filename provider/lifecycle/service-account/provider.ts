@@ -14,7 +14,7 @@ import { connectionChange, guardOldConnection } from "../connections";
 import type { ProviderContext } from "../context";
 import { type ChangeTable, type Diff, diffByTable, toDiffResult } from "../diff";
 import { sharedWarning } from "../handover";
-import { omitProvider, unlessUnknown } from "../inputs";
+import { ownInputs, unlessUnknown } from "../inputs";
 import {
   accountCreationFailures,
   asCheckFailures,
@@ -88,7 +88,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
 
   async check(olds: Partial<Inputs>, news: Inputs): Promise<dynamic.CheckResult<Inputs>> {
     this.isProgramRun = true;
-    const inputs = omitProvider(news);
+    const inputs = ownInputs(news);
     const replaced = this.context.diffedAccounts.recheck(olds, normalized(inputs));
     if (replaced !== undefined) this.context.adoptedIds.delete(replaced.id);
     if (isKnownText(inputs.adopt)) this.context.managed.want(inputs.adopt);
@@ -101,7 +101,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
       failures.push(
         ...(inputs.adopt === olds.adopt ||
         inputs.adopt === undefined ||
-        this.isAdoptionSpent(checked)
+        this.isAdoptionComplete(checked)
           ? await accountCreationFailures(preview, roles)
           : await this.adoptionFailures(preview, inputs, Object.keys(olds).length === 0)),
       );
@@ -124,7 +124,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
   }
 
   async diff(id: string, olds: State, given: Inputs): Promise<Diff> {
-    const news: Inputs = omitProvider(given);
+    const news: Inputs = ownInputs(given);
     const { managed, adoptedIds, diffedAccounts, warn } = this.context;
     managed.add(id);
     const name = desiredName(olds, news);
@@ -146,7 +146,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     if (this.isProgramRun) {
       const urn = this.context.currentUrn();
       const isLeftToEngine = isSeenByEngine && changed.length > 0;
-      const other = diffedAccounts.note({ id, urn, olds, news, isReplaced, isLeftToEngine });
+      const other = diffedAccounts.record({ id, urn, olds, news, isReplaced, isLeftToEngine });
       if (other !== undefined) await warn(sharedWarning(what, urn, other));
     }
     const isChanged = isReplaced || changed.includes("name") || changed.includes("connection");
@@ -165,7 +165,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const { name, namePrefix = NAME_PREFIX } = inputs;
     return operation(`create service account ${quoted(name ?? namePrefix)}`, async () => {
       const account = await this.createOrAdopt(inputs);
-      this.context.diffedAccounts.noteCreated(account.id, inputs, true);
+      this.context.diffedAccounts.recordCreated(account.id, inputs, true);
       return { id: account.id, outs: createdState(inputs, account) };
     });
   }
@@ -182,7 +182,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
   }
 
   async update(id: string, olds: State, news: Inputs): Promise<dynamic.UpdateResult<State>> {
-    this.context.diffedAccounts.noteUpdated(id);
+    this.context.diffedAccounts.recordUpdated(id);
     const name = desiredName(olds, news);
     if (name !== olds.name) {
       const what = displayName(id, olds.name);
@@ -218,7 +218,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
     const connection = this.context.connect(inputs.connection);
     const caller = await connection.caller();
     // Adopt before the recovery: an open note of this account would have it archived.
-    if (adopt !== undefined && !this.isAdoptionSpent(inputs)) {
+    if (adopt !== undefined && !this.isAdoptionComplete(inputs)) {
       return await this.adopt(connection, adopt, inputs, caller.tenant.id);
     }
     await connection.recover(this.context.warn);
@@ -258,7 +258,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
             rename(connection, id, name),
           );
     adoptedIds.add(id);
-    await diffedAccounts.noteAdopted(id, inputs);
+    await diffedAccounts.recordAdopted(id, inputs);
     return named;
   }
 
@@ -270,7 +270,7 @@ export class ServiceAccountProvider implements dynamic.ResourceProvider<Inputs, 
   }
 
   /** Whether the resource that these inputs replace has adopted already what "adopt" names. */
-  private isAdoptionSpent(inputs: Inputs): boolean {
+  private isAdoptionComplete(inputs: Inputs): boolean {
     return this.context.diffedAccounts
       .withInputs(inputs)
       .some(({ id, olds }) => inputs.adopt === id || inputs.adopt === olds.adopt);

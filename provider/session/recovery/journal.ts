@@ -30,7 +30,7 @@ export const LEASE_MS = 2 * 60_000;
 /** Notes older than this are only reported and dropped, in milliseconds. */
 const MAX_AGE_MS = 24 * 60 * 60_000;
 
-/** An object handed over this shortly before the engine ended may not be in the state, in milliseconds. */
+/** How long before the engine's end a returned object may be missing in the state, in milliseconds. */
 const COMPLETED_MS = 15_000;
 
 const pendingCreate = lazy(() =>
@@ -96,9 +96,9 @@ interface Look {
 
 /**
  * Keeps one note on disk for each POST that creates something. The note is written before the POST is sent, and removed
- * before the result is handed to the engine. So an existing note means: no state has an object of this name, unless the
+ * before the result is returned to the engine. So an existing note means: no state has an object of this name, unless the
  * note only reports. A later process claims a note by renaming it, which only one can do. The writer then finds its
- * note gone, and does not hand over an object that another process may remove.
+ * note gone, and does not return an object that another process may remove.
  *
  * A note is a lease: its age, by the clock of its folder, decides when it may be claimed.
  */
@@ -161,9 +161,9 @@ export class Journal {
   }
 
   /**
-   * Removes the note, as the last step before the object is handed to the engine.
+   * Removes the note, as the last step before the object is returned to the engine.
    * @returns False if another process has claimed the note, or it cannot be removed. Then another process may remove
-   *   the object, and it must not be handed over.
+   *   the object, and it must not be returned.
    */
   async complete(note: Note, id: string): Promise<boolean> {
     const { file, pending } = note;
@@ -185,7 +185,7 @@ export class Journal {
     return true;
   }
 
-  /** Call this when the engine has ended. Leaves reports of what was handed over last: the state may not have it. */
+  /** Call this when the engine has ended. Leaves reports of what was returned last: the state may not have it. */
   onEngineExit(): void {
     const { directory } = this;
     if (directory === undefined) return;
@@ -296,7 +296,7 @@ export class Journal {
 
   private renew(): void {
     for (const { file } of this.held) {
-      // If renewing fails, the note may be claimed. Then the object is not handed over, and nothing is lost.
+      // If renewing fails, the note may be claimed. Then the object is not returned, and nothing is lost.
       if (file !== undefined) tryTo(() => writeSync(file.descriptor, "\n"));
     }
   }

@@ -3,7 +3,7 @@ import type { FlexpriceApi } from "../../api/endpoints";
 import type { User } from "../../api/schemas";
 import { isFailure, operation, type Warn } from "../../shared/errors";
 import { capitalized, quoted } from "../../shared/redaction";
-import { type CreateOrigin, describeKeys, keysThatMayBe } from "../creates";
+import { type CreateOrigin, keyList, keysThatMayBe } from "../creates";
 import { archiveAccount, seesEveryKey } from "../key-verification";
 import type { ManagedIds } from "../managed-ids";
 import type { Reads } from "../reads";
@@ -215,7 +215,7 @@ export class Recovery {
       const keys = await keysThatMayBe(this.reads, this.managed, pending);
       if (keys.length > 0) {
         await warn(
-          `An earlier run may have created ${describe(pending)} without receiving the response. These keys have the same name, and this run does not know them: ${describeKeys(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,
+          `An earlier run may have created ${describe(pending)} without receiving the response. These keys have the same name, and this run does not know them: ${keyList(keys)}. If no stack has one of them, revoke it: nobody has its value. ${dismiss}`,
         );
       } else if (note.ageMs >= MAX_EFFECT_DELAY_MS && this.sees(pending, caller)) {
         this.journal.drop(note);

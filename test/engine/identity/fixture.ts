@@ -125,7 +125,7 @@ export class SharedTenant {
       .map((file) => join(folder, file));
   }
 
-  /** The pending creates in the notes of a machine, without reports of objects handed over just before a kill. */
+  /** The pending creates in the notes of a machine, without reports of objects returned just before a kill. */
   pendingKinds(machine = "laptop"): string[] {
     return this.notes(machine)
       .map((path) => JSON.parse(readFileSync(path, "utf8").split("\n")[0] ?? ""))

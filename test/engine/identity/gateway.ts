@@ -61,7 +61,7 @@ export class Interception {
   readonly effects: Promise<unknown>[] = [];
   private matched = 0;
   private met = 0;
-  private isCancelled = false;
+  private isCanceled = false;
   private readonly arrivals: (() => void)[] = [];
 
   constructor(readonly rule: Rule) {}
@@ -69,7 +69,7 @@ export class Interception {
   /** Counts the request if it matches the rule. */
   takes(method: string, path: string, body: string): boolean {
     const { rule } = this;
-    if (this.isCancelled || this.met >= (rule.times ?? 1) || rule.method !== method) return false;
+    if (this.isCanceled || this.met >= (rule.times ?? 1) || rule.method !== method) return false;
     if (!rule.path.test(path) || rule.body?.test(body) === false) return false;
     this.matched += 1;
     if (this.matched <= (rule.after ?? 0)) return false;
@@ -79,10 +79,10 @@ export class Interception {
 
   /** Ends the rule for later requests. */
   cancel(): void {
-    this.isCancelled = true;
+    this.isCanceled = true;
   }
 
-  noteArrival(): void {
+  recordArrival(): void {
     for (const wake of this.arrivals.splice(0)) wake();
   }
 
@@ -174,7 +174,7 @@ export class Gateway {
     const { rule } = interception;
     const effect = effectOf(interception, pass);
     interception.effects.push(effect);
-    interception.noteArrival();
+    interception.recordArrival();
     const comesFirst = rule.response === undefined || (rule.effect ?? "at once") === "at once";
     const effectResponse = comesFirst ? await effect : undefined;
     if (rule.responds === "on release") await interception.responseGate.opened;

@@ -200,7 +200,7 @@ describe("api/client", () => {
         { headers: date(START) },
       ]);
       await client.call(READ);
-      client.noteCreation(START + HOUR + 5_000);
+      client.observeCreation(START + HOUR + 5_000);
       assert.equal(client.serverNow(), START + HOUR + 5_000);
       await client.call(READ);
       assert.equal(client.serverNow(), START + HOUR + 30_000);
@@ -218,17 +218,17 @@ describe("api/client", () => {
       const { client } = scripted([{ headers: date(START + 60_000) }]);
       await client.call(READ);
       for (const createdAt of [START - 60_000, START + 180_000]) {
-        client.noteCreation(createdAt);
+        client.observeCreation(createdAt);
         assert.equal(client.serverNow(), START + 60_000);
       }
-      client.noteCreation(START - 60_001);
+      client.observeCreation(START - 60_001);
       assert.equal(client.serverNow(), START - 60_001);
     });
 
     it("ignores an object without a creation time", async () => {
       const { client } = scripted([{ headers: date(START + 60_000) }]);
-      client.noteCreation(undefined);
-      client.noteCreation(Number.NaN);
+      client.observeCreation(undefined);
+      client.observeCreation(Number.NaN);
       assert.equal(client.serverNow(), START);
       await client.call(READ);
       assert.equal(client.serverNow(), START + 60_000);
@@ -237,11 +237,11 @@ describe("api/client", () => {
     it("has an earliest time, which even untrusted headers move back", () => {
       const clock = new ServerClock(() => START);
       assert.equal(clock.earliestNow(), START);
-      clock.noteHeader(new Date(START - 900_000).toUTCString());
-      clock.noteHeader("soon");
-      clock.noteHeader(undefined);
+      clock.observeDateHeader(new Date(START - 900_000).toUTCString());
+      clock.observeDateHeader("soon");
+      clock.observeDateHeader(undefined);
       assert.deepEqual([clock.now(), clock.earliestNow()], [START, START - 900_000]);
-      clock.noteHeader(new Date(START + 900_000).toUTCString());
+      clock.observeDateHeader(new Date(START + 900_000).toUTCString());
       assert.equal(clock.earliestNow(), START);
     });
 
@@ -249,7 +249,7 @@ describe("api/client", () => {
       const { client } = scripted([{ headers: date(START + 60_000) }]);
       await client.as(token("another-token")).call(READ);
       assert.equal(client.serverNow(), START + 60_000);
-      client.as(token("another-token")).noteCreation(START + HOUR);
+      client.as(token("another-token")).observeCreation(START + HOUR);
       assert.equal(client.serverNow(), START + HOUR);
     });
   });
@@ -748,7 +748,7 @@ describe("api/client", () => {
       }
     });
 
-    // Half of a secret is not recognised, so the page must be redacted before it is cut.
+    // Half of a secret is not recognized, so the page must be redacted before it is cut.
     it("redacts a secret that stands where a response is cut", async () => {
       const rejected = credential("correct-horse-battery-staple");
       const body = `${"y".repeat(180)}${rejected.value}`;

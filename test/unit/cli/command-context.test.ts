@@ -28,9 +28,9 @@ describe("cli/command-context", () => {
     assert.equal(killed?.status, 128);
   });
 
-  it("calls a scheduled function later, unless it is cancelled", async () => {
+  it("calls a scheduled function later, unless it is canceled", async () => {
     const calls: string[] = [];
-    const cancel = context.schedule(0, () => calls.push("cancelled"));
+    const cancel = context.schedule(0, () => calls.push("canceled"));
     cancel();
     await new Promise<void>((resolve) => {
       context.schedule(0, () => {

@@ -9,7 +9,7 @@ const UNUSUAL: Readonly<Record<string, string>> = {
   "the end of a comment": "*/ evil(); /*",
   "a template": "\u0024{evil()} `x`",
   "a bell and a cleared screen": "tab\tbell\u0007 clear\u001b[2J",
-  "a colour in 8 bits": "csi\u009b31m",
+  "a color in 8 bits": "csi\u009b31m",
   "line separators": "line\u2028separator\u2029",
   "a change of direction": "right\u202eleft",
   "characters without width": "zero\u200bwidth\ufeff",

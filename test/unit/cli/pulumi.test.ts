@@ -45,7 +45,7 @@ describe("cli/pulumi", () => {
       }
     });
 
-    it("recognises the plugin under plugins and under packages", () => {
+    it("recognizes the plugin under plugins and under packages", () => {
       const plugins = "plugins: { providers: [{ name: flexprice, path: ./bin }] }";
       const named = project(`name: x\nruntime: nodejs\n${plugins}\n`);
       assert.deepEqual([named.namesPlugin, named.pluginPath], [true, join(cli.directory, "bin")]);

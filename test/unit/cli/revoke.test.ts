@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { EmulatedKey, EmulatedUser } from "../../../provider/emulator";
-import { DAY, MINUTE, SECOND } from "../fixture";
+import { DAY, SECOND } from "../fixture";
 import { exported, keyResource } from "./exported";
 import { CliFixture } from "./fixture";
 
@@ -144,7 +144,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
       assert.match((await revoke()).out, /A refresh only notices this once the key is ten minutes/);
       key = cli.key(account.id, "old");
       select(keyResource(key));
-      fixture.clock.now += 11 * MINUTE;
+      fixture.passReplicaLag();
       assert.doesNotMatch((await revoke()).out, /ten minutes/);
     });
 
@@ -281,7 +281,7 @@ Revoked ${key.id}. The server no longer lists it. If it was used in the last two
         type: "publishable_key",
       });
       fixture.emulator.revokeKey(key.id);
-      fixture.clock.now += 11 * MINUTE;
+      fixture.passReplicaLag();
       for (const id of ["secret_01JGFJJZZ86S8ZYV050ZAQV38V", key.id, publishable.id]) {
         await assertRejected(
           id,

@@ -272,7 +272,7 @@ describe("config/read", () => {
   describe("connections", () => {
     const connections = (value: unknown): Values => ({ connections: JSON.stringify(value) });
 
-    it("are read by name, separately from the other settings", () => {
+    it("are read by name, separately from the default connection", () => {
       const config = {
         apiKey: "outer-key",
         environmentId: "env_outer",
@@ -296,7 +296,7 @@ describe("config/read", () => {
       assert.equal(settings(config).credential?.value, "outer-key");
     });
 
-    it("inherit only the base URL from the other settings", () => {
+    it("inherit only the base URL from the default connection", () => {
       const environment = {
         FLEXPRICE_CONNECTIONS: '{"a":{}}',
         FLEXPRICE_BASE_URL: "https://x.io",
@@ -380,7 +380,7 @@ describe("config/read", () => {
       );
     });
 
-    it("must have one credential and a safe URL, as the other settings must", () => {
+    it("must have one credential and a safe URL, as the default connection must", () => {
       const withTwo = refusal(
         connections({ a: { apiKey: "a-key", accessToken: "a-token" } }),
         {},

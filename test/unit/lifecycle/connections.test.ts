@@ -102,7 +102,7 @@ describe("a change of the connection", () => {
   });
 
   for (const [title, olds, settings] of [
-    ["the default one", {}, "the settings outside of flexprice:connections"],
+    ["the default connection", {}, "the settings outside of flexprice:connections"],
     ["a named one", { connection: "eu" }, 'connection "eu"'],
   ] as const) {
     it(`from ${title} is rejected if that is no longer configured, since the old object could not be deleted`, async () => {

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 /** The exit status of a process that runs until it has nothing left to do. */
 const COMPLETED = 7;
 
-/** A process that has handed over one object, and waits for the response about another. */
+/** A process that has returned one object, and waits for the response about another. */
 const SCRIPT = `
 process.exitCode = ${COMPLETED};
 require(${JSON.stringify(require.resolve("ts-node/register/transpile-only"))});
@@ -19,7 +19,7 @@ const pending = (name) => ({
 });
 (async () => {
   const journal = new Journal({ directory: process.env.NOTES });
-  await journal.complete(await journal.begin(pending("handed over")), "user_1");
+  await journal.complete(await journal.begin(pending("returned")), "user_1");
   await journal.begin(pending("under way"));
   onEngineExit(() => journal.onEngineExit());
   console.log("ready");
@@ -78,7 +78,7 @@ describe("onEngineExit", function () {
     child.stdin?.end();
     assert.deepEqual(await exited, [0, null]);
     assert.deepEqual(notesOnDisk(), [
-      ["handed over", "report", "user_1"],
+      ["returned", "report", "user_1"],
       ["under way", "remove", undefined],
     ]);
   });

@@ -24,7 +24,7 @@ describe("session/auto-name", () => {
     }
   });
 
-  it("recognises only its own names", () => {
+  it("recognizes only its own names", () => {
     for (const prefix of ["ci", "", "a-b", "🔑".repeat(300), "a.*(b"]) {
       assert(isUniqueNameOf(prefix, uniqueName(prefix)), prefix);
     }

@@ -11,7 +11,7 @@ import { UNKNOWN } from "../fixture";
 
 const OFFERED = ["super_admin", "event_reader", "event_ingestor"];
 const ALLOWED = "Allowed roles: event_ingestor, event_reader, super_admin.";
-const CATALOGUE = [
+const CATALOG = [
   { id: "super_admin", permissions: { "*": ["*"] } },
   { id: "all_reader", permissions: { "*": ["read"] } },
   { id: "all_writer", permissions: { "*": ["read", "write"] } },
@@ -127,7 +127,7 @@ describe("shared/roles", () => {
     ];
     for (const [roles, entity, action, allowed] of cases) {
       assert.equal(
-        isAllowed(roles, entity, action, CATALOGUE),
+        isAllowed(roles, entity, action, CATALOG),
         allowed,
         `${roles} ${action} ${entity}`,
       );
@@ -146,7 +146,7 @@ describe("shared/roles", () => {
       [["event_ingestor"], "unheard_of", []],
     ];
     for (const [roles, wanted, missing] of cases) {
-      assert.deepEqual(missingPermissions(roles, wanted, CATALOGUE), missing, `${roles} ${wanted}`);
+      assert.deepEqual(missingPermissions(roles, wanted, CATALOG), missing, `${roles} ${wanted}`);
     }
   });
 });

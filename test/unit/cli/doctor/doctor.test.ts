@@ -64,13 +64,13 @@ describe("cli/doctor", () => {
     ]);
   });
 
-  it("shows problems with their fixes, in colour and wrapped to the terminal", async () => {
+  it("shows problems with their fixes, in color and wrapped to the terminal", async () => {
     cli.nodeVersion = "18.20.1";
     cli.onTerminal(60);
     cli.environment["FLEXPRICE_APIKEY"] = "x";
     const { status, out } = await cli.command("doctor");
     assert.equal(status, 1);
-    const paint = (colour: number, text: string) => `\u001b[${colour}m${text}\u001b[39m`;
+    const paint = (color: number, text: string) => `\u001b[${color}m${text}\u001b[39m`;
     const node = "Node.js: 18.20.1 is not >=20.19\n         → install a newer one.\n";
     assert(out.startsWith(`${paint(31, "problem  ")}${node}${paint(32, "ok       ")}Pulumi`), out);
     const variable = `Environment: FLEXPRICE_APIKEY is not a setting of\n         this provider\n         → use FLEXPRICE_API_KEY, if you meant that.\n`;
@@ -78,7 +78,7 @@ describe("cli/doctor", () => {
     assert.match(out, /\n1 problem, 1 warning\.\n$/);
   });
 
-  it("uses no colour on a terminal without colours, as with NO_COLOR", async () => {
+  it("uses no color on a terminal without colors, as with NO_COLOR", async () => {
     cli.onTerminal(60);
     Object.assign(cli.stdout, { getColorDepth: () => 1 });
     const { out } = await cli.command("doctor");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Holder, KeyRow } from "../../../../provider/cli/keys/search";
+import type { Holder, KeyRow } from "../../../../provider/cli/keys/rows";
 import type { EmulatedKey, EmulatedUser } from "../../../../provider/emulator";
 import { uniqueName } from "../../../../provider/session/auto-name";
 import { DAY, HOUR } from "../../fixture";

@@ -218,7 +218,7 @@ describe("cli/keys --html in Chromium", () => {
     }
   });
 
-  it("shows the state of a key by shape, not by colour alone", async () => {
+  it("shows the state of a key by shape, not by color alone", async () => {
     await open();
     const shapes = await page
       .locator("tbody tr td:first-child use")

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { KeyRow } from "../../../../provider/cli/keys/search";
+import type { KeyRow } from "../../../../provider/cli/keys/rows";
 import { minuteOf, timelineOf } from "../../../../provider/cli/keys/timeline";
 import { DAY, START } from "../../fixture";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Key, User } from "../../../../provider/api/schemas";
-import { findOrphans, type OrphanCriteria } from "../../../../provider/cli/orphans/search";
+import type { OrphanCriteria } from "../../../../provider/cli/classification";
+import { findOrphans } from "../../../../provider/cli/orphans/search";
 import type { KnownObject, PendingObject } from "../../../../provider/cli/stack-export";
 import { uniqueName } from "../../../../provider/session/auto-name";
 import { DAY, START } from "../../fixture";

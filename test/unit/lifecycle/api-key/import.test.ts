@@ -5,7 +5,6 @@ import {
   DAY,
   failureOf,
   type KeyState,
-  MINUTE,
   type ProviderProcess,
   UnitFixture,
 } from "../../fixture";
@@ -139,7 +138,7 @@ describe("an API key that was imported without its value", () => {
     ({ id } = fixture.addKey(account.id, { name: "by hand", expiresAt }));
     state = (await keys().import(id)).props as KeyState;
     // A read replica may not know younger objects.
-    fixture.clock.now += 11 * MINUTE;
+    fixture.passReplicaLag();
     fixture.emulator.clearRequests();
   });
 

@@ -47,10 +47,6 @@ describe("ApiKeyProvider.read", () => {
   const dropped = () => ({ id: "", props: state });
   const listOfAccount = () => `${LIST}&user_id=${account}`;
   const withKey = (apiKey: string) => fixture.process({ credential: credential(apiKey) });
-  /** Younger objects never count as gone. */
-  const passReplicaLag = () => {
-    fixture.clock.now += 11 * MINUTE;
-  };
   const emptyList = { items: [], pagination: { total: 0 } };
 
   describe("of a key that the server lists", () => {
@@ -150,7 +146,7 @@ describe("ApiKeyProvider.read", () => {
 
   describe("of a key that the server no longer lists", () => {
     it("drops a revoked key after a list, two uses of the key and another list", async () => {
-      passReplicaLag();
+      fixture.passReplicaLag();
       fixture.emulator.revokeKey(id);
       assert.deepEqual(await read(), dropped());
       assert.deepEqual(fixture.log, [ME, listOfAccount(), ME, PROBE, ME, listOfAccount()]);
@@ -161,7 +157,7 @@ describe("ApiKeyProvider.read", () => {
     });
 
     it("warns that an adopted key cannot be adopted again", async () => {
-      passReplicaLag();
+      fixture.passReplicaLag();
       fixture.emulator.revokeKey(id);
       for (const adoptedId of [id, "secret_of_predecessor"]) {
         provider = fixture.process();
@@ -175,7 +171,7 @@ describe("ApiKeyProvider.read", () => {
 
     it("drops a key that was just revoked once the server's cache has expired", async () => {
       await setUp({}, { revocationDelayMs: 120_000 });
-      passReplicaLag();
+      fixture.passReplicaLag();
       await withKey(state.apiKey).connection.caller();
       fixture.emulator.revokeKey(id);
       assert.deepEqual(await read(), dropped());
@@ -183,7 +179,7 @@ describe("ApiKeyProvider.read", () => {
     });
 
     it("keeps a key that the second list shows again", async () => {
-      passReplicaLag();
+      fixture.passReplicaLag();
       fixture.respondWith(200, { body: emptyList, match: { path: /keys/ } });
       fixture.emulator.expireKey(id); // so that it does not work
       assert.deepEqual(await read(), unchanged());
@@ -200,7 +196,7 @@ describe("ApiKeyProvider.read", () => {
 
   describe("of a key that the credential cannot see", () => {
     it("fails if the key works, but is of another environment", async () => {
-      passReplicaLag();
+      fixture.passReplicaLag();
       provider = fixture.otherEnvironmentProcess();
       const error = await failureOf(read(), "wrong_environment");
       assert.equal(
@@ -280,7 +276,7 @@ describe("ApiKeyProvider.read", () => {
       const readCreated = () => fixture.process(caller).keys.read(created.id, created.state);
       assert.deepEqual(await readCreated(), { id: created.id, props: created.state });
       fixture.emulator.revokeKey(created.id);
-      passReplicaLag();
+      fixture.passReplicaLag();
       assert.equal((await readCreated()).id, "");
     });
   });
@@ -299,7 +295,7 @@ describe("ApiKeyProvider.read", () => {
     });
 
     it("fails if an outage begins with any request of the read", async () => {
-      passReplicaLag();
+      fixture.passReplicaLag();
       for (const firstFailing of [1, 2, 3, 4, 5, 6]) {
         provider = fixture.process();
         fixture.emulator.clearRequests();
@@ -314,7 +310,7 @@ describe("ApiKeyProvider.read", () => {
     });
 
     it("fails for responses that are not Flexprice's", async () => {
-      passReplicaLag();
+      fixture.passReplicaLag();
       fixture.emulator.revokeKey(id);
       const readAgain = () => fixture.process().keys.read(id, state);
       for (const path of [/me$/, /limit=1000/, /limit=1&/]) {

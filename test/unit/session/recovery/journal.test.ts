@@ -92,7 +92,7 @@ describe("session/recovery/journal", () => {
   }
 
   describe("a note", () => {
-    it("is a private file, removed at handover", async () => {
+    it("is a private file, removed before the object is returned", async () => {
       const note = await writer.begin(ACCOUNT);
       const path = pathOf(note);
       const { inode, born, ...pending } = JSON.parse(readFileSync(path, "utf8"));
@@ -133,17 +133,17 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(journal.pending(SERVER, "tenant_1"), []);
     });
 
-    it("prevents the handover if another process has claimed it", async () => {
+    it("keeps the object from being returned if another process has claimed it", async () => {
       const note = await writer.begin(ACCOUNT);
       age(LEASE_OVER);
       assert.equal(claim().length, 1);
       assert.equal(await writer.complete(note, "user_1"), false);
       assert.deepEqual(warnings, []);
       writer.onEngineExit();
-      assert.equal(files().length, 1, "what is not handed over needs no report");
+      assert.equal(files().length, 1, "what is not returned needs no report");
     });
 
-    it("prevents the handover if it cannot be removed, and ends note-taking", async () => {
+    it("keeps the object from being returned if it cannot be removed, and ends note-taking", async () => {
       const notes = await Promise.all([1, 2].map(() => writer.begin(ACCOUNT)));
       for (const note of notes) {
         unlinkSync(pathOf(note));
@@ -181,7 +181,7 @@ describe("session/recovery/journal", () => {
     });
   });
 
-  describe("handover", () => {
+  describe("completion", () => {
     it("succeeds even if the folder cannot be synced", async () => {
       const note = await writer.begin(ACCOUNT);
       const completed = writer.complete(note, "user_1");
@@ -431,7 +431,7 @@ describe("session/recovery/journal", () => {
       assert.deepEqual(reader.reports(SERVER, "tenant_2"), []);
     });
 
-    it("include what was handed over in the last 15 seconds before the engine exited", async () => {
+    it("include what was returned in the last 15 seconds before the engine exited", async () => {
       for (const [id, at] of [
         ["user_1", 0],
         ["user_2", SECOND],

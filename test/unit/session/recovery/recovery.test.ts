@@ -383,7 +383,7 @@ describe("session/recovery/recovery", () => {
     });
   });
 
-  describe("reports of objects whose engine was killed at handover", () => {
+  describe("reports of objects whose engine was killed as they were returned", () => {
     let accountId: string;
     beforeEach(async () => {
       const provider = notes.start();
@@ -603,7 +603,7 @@ describe("session/recovery/recovery", () => {
       assert(!next.pauses.includes(5 * SECOND));
     });
 
-    it("continues once the key's run has handed it over", async () => {
+    it("continues once the key's run has returned it", async () => {
       await notes.dieAsking(createOwnedKey, "after", POST_KEY);
       const next = notes.start();
       const waited = waitForKeys(next, notes.only.pending.name);

@@ -10,7 +10,7 @@ import {
   withStack,
 } from "./fixture";
 
-/** A resource that stores the key, as a deployment would. The SDK serialises it. */
+/** A resource that stores the key, as a deployment would. The SDK serializes it. */
 const CONSUMER = `
 import * as pulumi from "@pulumi/pulumi";
 const consumers: pulumi.dynamic.ResourceProvider = {

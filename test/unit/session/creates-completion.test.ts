@@ -19,7 +19,7 @@ import {
 } from "./creating";
 import { type JournalingProvider, Notes } from "./notes";
 
-describe("session/creates: handover", () => {
+describe("session/creates: completion", () => {
   const fixture = UnitFixture.forEachTest();
   const notes = Notes.forEachTest(fixture);
   let provider: JournalingProvider;

@@ -1,12 +1,12 @@
 import type { Key } from "../../api/schemas";
 import { rotationDue } from "../../shared/duration";
-import { groupBy } from "../listing";
 import {
   type Classification,
   classifyKeys,
   isLeftToExpire,
   type OrphanCriteria,
-} from "../orphans/search";
+} from "../classification";
+import { groupBy } from "../listing";
 import type { KeyResource, KnownObject, StackExport } from "../stack-export";
 
 /** What can be wrong with a key: the name of the condition, and what readers see. */
