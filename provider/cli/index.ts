@@ -150,11 +150,11 @@ function commandLine(context: CommandContext, end: (status: ExitStatus) => void)
 
   withExamples(
     withServerOptions(program.command("orphans")),
-    ["list what two stacks do not know:", "--stack-export prod.json dev.json"],
+    ["list what two stacks do not manage:", "--stack-export prod.json dev.json"],
     ["ask, then remove it:", "--stack-export prod.json dev.json --revoke"],
     ["remove it in a script:", "--stack-export prod.json dev.json --stacks 2 --revoke --yes"],
   )
-    .description("list keys and service accounts that no given stack knows")
+    .description("list keys and service accounts that no given stack manages")
     .requiredOption(
       "--stack-export <files...>",
       'outputs of "pulumi stack export", one for every stack of this tenant; "-": standard input',

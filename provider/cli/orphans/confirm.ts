@@ -28,7 +28,7 @@ const MAX_PLAIN_YES = 20;
 export function rejectUnconfirmable(options: ConfirmOptions, context: CommandContext): void {
   const { revoke, stacks, json } = options;
   if (revoke !== true) return;
-  const name = "revoke what no stack knows";
+  const name = "revoke what no stack manages";
   const fix =
     "check the list without --revoke first. Then revoke without a question: --yes --stacks N, where N is the number of stacks that have resources of this tenant.";
   if (!isYes(options) && (json === true || !canAsk(context))) {

@@ -31,7 +31,7 @@ interface Removal {
   readonly stoppedBy: FlexpriceError | undefined;
 }
 
-const SCAN = "look for keys and accounts that no stack knows";
+const SCAN = "look for keys and accounts that no stack manages";
 
 /** Lists the keys and accounts that no given stack holds, and removes them if asked to. */
 export async function orphans(

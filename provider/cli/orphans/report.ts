@@ -8,7 +8,7 @@ import { NOT_VISIBLE, pluralize, quoteShort, rolesText } from "../listing";
 import { writeParagraph } from "../terminal";
 import { type OrphanAccount, type OrphanKey, type Orphans, orphanCount } from "./search";
 
-/** A tenant compared with its stacks, and what no stack knows. */
+/** A tenant compared with its stacks, and what no stack manages. */
 export interface Scan extends Comparison {
   readonly orphans: Orphans;
 }
@@ -33,7 +33,7 @@ function printOrphans(orphans: Orphans, now: number, stdout: Screen): void {
   const { keys, accounts, skipped } = orphans;
   const printTitle = (count: number, thing: string) => {
     if (count === 0) return;
-    const title = `${pluralize(count, thing)} that no given stack knows`;
+    const title = `${pluralize(count, thing)} that no given stack manages`;
     stdout.write(`\n${styleText("bold", title, { stream: stdout })}\n`);
   };
   printTitle(keys.length, "API key");
@@ -57,7 +57,7 @@ function printOrphans(orphans: Orphans, now: number, stdout: Screen): void {
     );
   }
   if (orphanCount(orphans) === 0) {
-    writeParagraph(stdout, "", "\nNo orphans: the given stacks know everything that counts.");
+    writeParagraph(stdout, "", "\nNo orphans: the given stacks manage everything that counts.");
   }
   stdout.write("\n");
   const reasons = [...skipped].map(([reason, count]) => SKIP_REASONS[reason](count));
@@ -81,7 +81,7 @@ function ownerText({ owner }: OrphanKey): string {
   const id = escapeControl(owner.id);
   if (owner.type !== "service_account") return `user ${id}`;
   if (owner.isArchived) return `service account ${id}, which is archived`;
-  return `${quoteShort(owner.name ?? "")} (${id}), which ${owner.isKnown ? "a" : "no"} stack knows`;
+  return `${quoteShort(owner.name ?? "")} (${id}), which ${owner.isKnown ? "a" : "no"} stack manages`;
 }
 
 function ageText({ createdAt }: OrphanKey | OrphanAccount, now: number): string {

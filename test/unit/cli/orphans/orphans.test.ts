@@ -90,7 +90,7 @@ describe("cli/orphans", () => {
         `Stack:  shop/prod (a.json), with 1 service account and 1 API key
 Tenant: ${fixture.operator.tenantId} at ${fixture.emulator.url}
 
-No orphans: the given stacks know everything that counts.
+No orphans: the given stacks manage everything that counts.
 
 Left out: 1 object that the credential itself needs.
 Not visible: publishable keys, which no list shows, and keys of other environments than the credential's.
@@ -108,15 +108,15 @@ Not visible: publishable keys, which no list shows, and keys of other environmen
       assert.deepEqual([status, err], [1, ""]);
       assert.equal(
         out.slice(out.indexOf("\n\n") + 2, out.indexOf("Left out")),
-        `2 API keys that no given stack knows
+        `2 API keys that no given stack manages
   ${byHand.id}  ${byHand.displayId}  "by \\u001b[31mhand"
-    of "ci" (${known.account.id}), which a stack knows
+    of "ci" (${known.account.id}), which a stack manages
     event_ingestor, created 3 days ago, never expires
   ${botKey.id}  ${botKey.displayId}  "old-bot"
-    of "old-bot" (${bot.id}), which no stack knows
+    of "old-bot" (${bot.id}), which no stack manages
     event_reader, event_ingestor, created 3 days ago, expires in 57 days
 
-1 service account that no given stack knows
+1 service account that no given stack manages
   ${bot.id}  "old-bot"
     event_reader, event_ingestor, created 3 days ago, with 1 of the keys above
 
