@@ -42,6 +42,7 @@ describe("npm run benchmark", function () {
         ["do-nothing", 0],
         ["requests-only", 4],
         ["pulumi-flexprice", 4],
+        ["plugin", 4],
         ["naive", 4],
       ],
     );
