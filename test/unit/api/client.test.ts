@@ -448,8 +448,9 @@ describe("api/client", () => {
         {},
       ]);
       await client.call(READ);
-      assert.equal(notices.length, 1);
-      assert.match(String(notices[0]), /^Waiting for the server: Flexprice answered 503: /);
+      assert.deepEqual(notices, [
+        `Waiting for the server: Flexprice answered 503: (an empty body) (GET ${BASE}/things). The request is repeated for up to 60 seconds.`,
+      ]);
     });
 
     it("do not report short waits", async () => {
