@@ -21,6 +21,13 @@ const runtime = fromSdk("@pulumi/pulumi/runtime/stack") as {
   runInPulumiStack: (program: Program) => Promise<unknown>;
 };
 
+const { grpcClientOptions } = fromSdk("@pulumi/pulumi/runtime/settings") as {
+  grpcClientOptions: grpc.ClientOptions;
+};
+// Clients share connections by address, also failed ones. An engine may listen on the port of an earlier one, whose
+// failed connections would then be taken for its own.
+Object.assign(grpcClientOptions, { "grpc.use_local_subchannel_pool": 1 });
+
 type Program = () => Promise<unknown>;
 
 interface LanguageRuntime extends grpc.UntypedServiceImplementation {

@@ -20,11 +20,15 @@ interface LanguageRuntimeClient extends grpc.Client {
 }
 
 const fromSdk = createRequire(createRequire(__filename).resolve("@pulumi/pulumi/package.json"));
-const { credentials } = fromSdk("@grpc/grpc-js") as typeof grpc;
+const { credentials, Server, ServerCredentials } = fromSdk("@grpc/grpc-js") as typeof grpc;
+const { grpcClientOptions } = fromSdk("@pulumi/pulumi/runtime/settings") as {
+  grpcClientOptions: grpc.ClientOptions;
+};
 const { LanguageRuntimeClient } = fromSdk("@pulumi/pulumi/proto/language_grpc_pb") as {
   LanguageRuntimeClient: new (
     address: string,
     credentials: grpc.ChannelCredentials,
+    options?: grpc.ClientOptions,
   ) => LanguageRuntimeClient;
 };
 const { RunRequest } = fromSdk("@pulumi/pulumi/proto/language_pb") as {
@@ -237,6 +241,38 @@ it("InlineHost fails a program that cannot reach the engine, which would otherwi
     host.stop();
   }
 });
+
+it("InlineHost reaches an engine on the port of an earlier one, whose connections have failed", async () => {
+  const { port, close } = await listen();
+  close();
+  const address = `127.0.0.1:${port}`;
+  const connect = () =>
+    new LanguageRuntimeClient(address, credentials.createInsecure(), grpcClientOptions);
+  const failureOf = (client: LanguageRuntimeClient) =>
+    new Promise((settle) => client.run(new RunRequest(), settle));
+  const early = connect();
+  assert.match(String(await failureOf(early)), /UNAVAILABLE/);
+  const engine = await listen(port);
+  const later = connect();
+  try {
+    assert.match(String(await failureOf(later)), /UNIMPLEMENTED/);
+  } finally {
+    early.close();
+    later.close();
+    engine.close();
+  }
+});
+
+/** A gRPC server without any service. */
+async function listen(port = 0): Promise<{ port: number; close: () => void }> {
+  const server = new Server();
+  const bound = await new Promise<number>((settle, reject) => {
+    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
+      error ? reject(error) : settle(actual),
+    );
+  });
+  return { port: bound, close: () => server.forceShutdown() };
+}
 
 it("ensurePython says in one line what Python programs need", async () => {
   const { PATH } = process.env;
