@@ -36,7 +36,7 @@ describe("the package, installed by pnpm beside all optional peers", () => {
     });
   }
 
-  it("is found as the plugin by its folder in node_modules", async () => {
+  nightly("is found as the plugin by its folder in node_modules", async () => {
     await pluginLife({ within: consumer.folder, project: IN_NODE_MODULES });
   });
 
