@@ -345,11 +345,10 @@ export class PulumiWorkspace {
     const project = readFileSync(join(this.programDirectory, "Pulumi.yaml"), "utf8");
     mkdirSync(this.#stateFolder);
     writeFileSync(join(this.scratch, "Pulumi.yaml"), project);
-    const secretsProvider = this.#secretsProvider?.option;
-    const kind = JSON.stringify([project, this.stack, secretsProvider]);
+    const options = this.#secretsProvider === undefined ? [] : [this.#secretsProvider.option];
+    const kind = JSON.stringify([project, this.stack, ...options]);
     const files = newStacks.get(kind);
     if (files === undefined) {
-      const options = secretsProvider === undefined ? [] : [secretsProvider];
       await ok(this.run(["stack", "init", "--no-select", ...options]));
       newStacks.set(kind, [...filesIn(this.scratch, this.#stateFolder, this.#configFile)]);
     } else {

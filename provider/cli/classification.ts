@@ -51,7 +51,7 @@ export interface Classified {
 }
 
 /** The criteria, prepared for many objects. */
-interface Classifier extends OrphanCriteria {
+export interface Classifier extends OrphanCriteria {
   /** An account is in use when a stack holds a key of it, whoever created the account. */
   readonly knownIds: ReadonlySet<string>;
   readonly pendingIds: ReadonlySet<string>;
@@ -64,10 +64,9 @@ export function classifierOf(criteria: OrphanCriteria): Classifier {
 
 /** Decides for each key whether it is an orphan, oldest first. */
 export function classifyKeys(
-  criteria: OrphanCriteria,
+  classifier: Classifier,
 ): (Key & { readonly classification: Classification })[] {
-  const classifier = classifierOf(criteria);
-  return [...criteria.keys]
+  return [...classifier.keys]
     .sort(byAge)
     .map((key) => ({ ...key, classification: classifyKey(key, classifier) }));
 }

@@ -7,6 +7,7 @@ import { REMOVE_ADOPT, seesEveryKey } from "../session/key-verification";
 import { isYoung, retryDespiteLag, retryWhileUnknown } from "../session/replica-lag";
 import { FlexpriceError, isFailure, operation } from "../shared/errors";
 import { escapeControl } from "../shared/redaction";
+import { ACCOUNT } from "./classification";
 import type { CommandContext } from "./command-context";
 import { EXIT, type ExitStatus, UsageError } from "./exit-status";
 import { expiryText, nameText, timeText } from "./keys/report";
@@ -176,7 +177,7 @@ function print(leak: Leak, { stdout, stderr }: CommandContext): void {
 function ownerText({ user_id, user_type, service_account_name: name }: Key): string {
   const id = escapeControl(user_id);
   if (name !== undefined) return `service account ${quoteShort(name)} (${id})`;
-  return user_type === "service_account" ? `the archived service account ${id}` : `user ${id}`;
+  return user_type === ACCOUNT ? `the archived service account ${id}` : `user ${id}`;
 }
 
 function endText({ expires_at }: Key, now: number): string {

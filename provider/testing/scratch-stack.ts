@@ -10,7 +10,7 @@ import type {
   PulumiFn,
   Stack,
 } from "@pulumi/pulumi/automation";
-import { FlexpriceError } from "../shared/errors";
+import { errorText, FlexpriceError } from "../shared/errors";
 import { lazy } from "../shared/lazy";
 
 /** Tests without a stack do not need the SDK. */
@@ -144,7 +144,7 @@ function rejectUnusableCli(error: unknown): never {
 
 /** What Pulumi reports as errors, or why it could not be started; otherwise the first line. */
 function reasonOf(error: unknown): string {
-  const paragraphs = String(Object(error).message)
+  const paragraphs = errorText(error)
     .split(/\n\s*(?=error: |err\?: |std\w+: )|\n\s*\n/)
     .map((paragraph) => paragraph.trim().replaceAll(/\s+/g, " "));
   const errors = paragraphs.filter((paragraph) => paragraph.startsWith("error: "));

@@ -1,6 +1,6 @@
 // Preloaded into every process of an operation: sets its clock forward by CLOCK_OFFSET_MS.
 
-// It takes the place of the option that preloads this.
+// A process with a shifted clock preloads this file instead of the one that scripts/workspace.ts sets.
 require("../../scripts/lazy-typescript.cjs");
 
 const RealDate = Date;

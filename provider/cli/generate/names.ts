@@ -1,5 +1,5 @@
 import { prefixOf } from "../../session/auto-name";
-import { redact } from "../../shared/redaction";
+import { capitalized, redact } from "../../shared/redaction";
 
 /** Logical names are for people, who do not read further. */
 const MAX_LENGTH = 60;
@@ -20,7 +20,7 @@ export class ProgramNames {
   /** A variable name. The prefix keeps it from being a keyword, or starting with a digit. */
   variable(logicalName: string): string {
     const words = logicalName.split(/[^A-Za-z0-9]+/).filter((word) => word !== "");
-    const pascal = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+    const pascal = words.map(capitalized).join("");
     return this.unique(`account${pascal}`, "_");
   }
 

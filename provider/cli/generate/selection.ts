@@ -1,5 +1,5 @@
 import type { Key, User } from "../../api/schemas";
-import { findPending, isLeftToExpire } from "../classification";
+import { ACCOUNT, findPending, isLeftToExpire } from "../classification";
 import { pluralize, quoteShort } from "../listing";
 import type { StackExport } from "../stack-export";
 
@@ -37,7 +37,7 @@ export function select(
   const { exports } = choice;
   const known = exports.flatMap(({ objects }) => objects);
   const heldIds = new Set(known.map(({ id }) => id));
-  const ownKeys = everyKey.filter(({ user_type }) => user_type === "service_account");
+  const ownKeys = everyKey.filter(({ user_type }) => user_type === ACCOUNT);
 
   const matching = accounts.filter((account) => matches(account, choice));
   const matchingIds = new Set(matching.map(({ id }) => id));

@@ -2,6 +2,7 @@ import { styleText } from "node:util";
 import ms from "ms";
 import type { User } from "../../api/schemas";
 import { escapeControl, quoted, redact } from "../../shared/redaction";
+import { ACCOUNT } from "../classification";
 import type { CommandContext } from "../command-context";
 import { pluralize, rolesText } from "../listing";
 import type { StackExport } from "../stack-export";
@@ -115,7 +116,7 @@ export function nameText(name: string): string {
 
 export function ownerText({ owner }: KeyRow): string {
   if (owner.name !== undefined) return nameText(owner.name);
-  return `${owner.type === "service_account" ? "" : "user "}${escapeControl(owner.id)}`;
+  return `${owner.type === ACCOUNT ? "" : "user "}${escapeControl(owner.id)}`;
 }
 
 function detailsText(row: KeyRow): string {

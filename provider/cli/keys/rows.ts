@@ -1,7 +1,9 @@
 import type { Key } from "../../api/schemas";
 import { rotationDue } from "../../shared/duration";
 import {
+  ACCOUNT,
   type Classification,
+  classifierOf,
   classifyKeys,
   isLeftToExpire,
   type OrphanCriteria,
@@ -73,7 +75,7 @@ export interface KeysCriteria extends Omit<OrphanCriteria, "keep" | "expired"> {
 /** Describes every key, in the order of their expiry. Keys that never expire come last. */
 export function describeKeys(criteria: KeysCriteria): KeyRow[] {
   const { exports } = criteria;
-  const classified = classifyKeys({ ...criteria, keep: new Set(), expired: false });
+  const classified = classifyKeys(classifierOf({ ...criteria, keep: new Set(), expired: false }));
   const context = {
     names: new Map(criteria.accounts.map(({ id, name }) => [id, name])),
     resources: groupBy(
@@ -117,7 +119,7 @@ function describeKey(
       id: key.user_id,
       type: key.user_type,
       ...(name === undefined ? {} : { name }),
-      isArchived: name === undefined && key.user_type === "service_account",
+      isArchived: name === undefined && key.user_type === ACCOUNT,
     },
     createdAt: key.created_at,
     ...(expiresAt === undefined ? {} : { expiresAt }),

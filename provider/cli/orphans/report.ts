@@ -1,7 +1,7 @@
 import { styleText } from "node:util";
 import ms from "ms";
 import { escapeControl } from "../../shared/redaction";
-import type { SkipReason } from "../classification";
+import { ACCOUNT, type SkipReason } from "../classification";
 import type { CommandContext, Screen } from "../command-context";
 import type { Comparison } from "../comparison";
 import { NOT_VISIBLE, pluralize, quoteShort, rolesText } from "../listing";
@@ -79,7 +79,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, (count: number) => string>> = {
 
 function ownerText({ owner }: OrphanKey): string {
   const id = escapeControl(owner.id);
-  if (owner.type !== "service_account") return `user ${id}`;
+  if (owner.type !== ACCOUNT) return `user ${id}`;
   if (owner.isArchived) return `service account ${id}, which is archived`;
   return `${quoteShort(owner.name ?? "")} (${id}), which ${owner.isKnown ? "a" : "no"} stack manages`;
 }

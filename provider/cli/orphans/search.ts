@@ -57,7 +57,7 @@ export function findOrphans(criteria: OrphanCriteria): Orphans {
   const { now } = criteria;
   const accountsById = new Map(criteria.accounts.map((account) => [account.id, account]));
   const classifier = classifierOf(criteria);
-  const keys = classifyKeys(criteria);
+  const keys = classifyKeys(classifier);
   const activeKeys = groupBy(
     keys.filter((key) => !hasExpired(key, now)),
     ({ user_id }) => user_id,
